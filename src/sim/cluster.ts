@@ -64,6 +64,8 @@ export class Cluster {
   readonly #origin = new SimHost(this.timeline, 0)
   readonly #hosts: readonly SimHost[]
   readonly #session: CoordinatorSession
+  /** Who dials a node that has no offer yet. */
+  readonly #early = new Map<number, ((node: SimNode | undefined) => void)[]>()
   #failure: string | null | undefined
   #plannedMs = 0
   /** Frames and their bytes that each place has sent and received, the origin's first. */
@@ -93,7 +95,7 @@ export class Cluster {
       blockBytes,
       digestBytes,
       ...membersOf(scenario),
-      connectMs: limits.connectMs,
+      connectMs: scenario.connectMs ?? limits.connectMs,
       progressMs: limits.progressMs,
       silenceMs: limits.silenceMs,
       detection: scenario.detection,
@@ -287,15 +289,28 @@ export class Cluster {
       host,
       accept: (from: number, target: Target, connection, told) => {
         const { channel } = target
-        const node = this.nodes[place]
-        if (channel !== 'control') {
-          if (node === undefined) return told(false)
-          return node.accept(from, target, connection, told)
-        }
+        if (channel !== 'control')
+          return this.#whenOffered(place, (node) => {
+            if (node === undefined) told(false)
+            else node.accept(from, target, connection, told)
+          })
         told(true)
         this.#serve(from, place, host, connection())
       },
     }
+  }
+
+  /** A connection may be there before the offer, and waits for it; undefined: too long. */
+  #whenOffered(place: number, look: (node: SimNode | undefined) => void): void {
+    const node = this.nodes[place]
+    if (node !== undefined) return look(node)
+    const early = this.#early.get(place) ?? []
+    this.#early.set(place, early)
+    early.push(look)
+    this.timeline.after(limits.earlyDataMs, () => {
+      const at = early.indexOf(look)
+      if (at >= 0) this.#hostOf(place).run(() => early.splice(at, 1)[0]?.(undefined))
+    })
   }
 
   /**
@@ -320,6 +335,7 @@ export class Cluster {
         node = this.#nodeOf(place, host, link, complete)
         this.nodes[place] = node
         node.start()
+        for (const look of this.#early.get(place)?.splice(0) ?? []) look(node)
       },
       onClose: (code, text) => node?.events(link).onClose(code, text),
     })

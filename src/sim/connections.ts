@@ -163,7 +163,11 @@ export class Connections {
     if (cannotDial && !isFromOrigin && timeline.nowMs >= (breaksAtMs ?? 0))
       return timeline.after(limits.connectMs, () => failed('ERR_FR_UNREACHABLE'))
     const trips = channel === 'data' && !isFromOrigin ? 3 : 6
-    timeline.after(channel === 'control' ? node.connectMs : trips * latencyMs, () => {
+    const takesMs = channel === 'control' ? node.connectMs : trips * latencyMs
+    const opensMs = network.opensMs(from.place, to, takesMs)
+    if (opensMs > timeline.nowMs + takesMs + limits.connectMs)
+      return timeline.after(limits.connectMs, () => failed('ERR_FR_UNREACHABLE'))
+    timeline.at(opensMs, () => {
       const acceptor = this.#world.acceptor(to)
       const { host } = acceptor
       if (host.isHung) return timeline.after(limits.helloMs, () => failed('ERR_FR_TIMEOUT'))

@@ -49,6 +49,8 @@ export interface FeedPath {
   /** Of the receiver, by which it passes on what arrives. */
   readonly onward: Uplink
   readonly latencyMs: number
+  /** What comes on top of it, another time for each chunk; what is sent later comes later. */
+  readonly jitterMs: () => number
   readonly chunkBytes: number
   /** What may be under way at first; acknowledged bytes add to it (TCP's slow start). */
   readonly firstBytes: number
@@ -57,6 +59,8 @@ export interface FeedPath {
   readonly isEven: boolean
   /** When what is on the path at this time is carried: then, or after an outage. */
   readonly clearMs: (nowMs: number) => number
+  /** The same for what is acknowledged. */
+  readonly heardMs: (nowMs: number) => number
   /** Whether a chunk arrives with bytes that are not the source's. */
   readonly isWrong: (chunk: SimChunk) => boolean
 }
@@ -81,6 +85,9 @@ export class SimFeed implements Sender {
   readonly #listed: Listed[] = []
   #unackedBytes = 0
   readonly #acks: Acknowledged[] = []
+  /** When what was sent last arrives, and is known to have arrived. */
+  #arrivesMs = 0
+  #ackMs = 0
   /** The window is full: the next acknowledgement wakes it. */
   #isFull = false
   #receiver: FeedReceiver | undefined
@@ -236,10 +243,9 @@ export class SimFeed implements Sender {
     this.#timeline.at(atMs, () => {
       const chunk = length === begun.length ? begun : { ...begun, length }
       this.#receiver?.landed(chunk, this.#path.isWrong(chunk))
-      this.#acks.push({
-        atMs: this.#timeline.nowMs + this.#path.latencyMs,
-        bytes: begun.length,
-      })
+      const heardMs = this.#path.heardMs(this.#timeline.nowMs + this.#path.latencyMs)
+      this.#acks.push({ atMs: Math.max(heardMs, this.#ackMs), bytes: begun.length })
+      this.#ackMs = Math.max(heardMs, this.#ackMs)
       if (this.#isFull) this.#wakeOnAck()
     })
   }
@@ -253,7 +259,7 @@ export class SimFeed implements Sender {
 
   /** `arrived`: when the last of these bytes would be through, if they all were there. */
   #arrive(bytes: number, arrived: (throughMs: number) => void): void {
-    const { latencyMs, clearMs, between } = this.#path
+    const { latencyMs, jitterMs, clearMs, between } = this.#path
     const look = (): void => {
       const { nowMs } = this.#timeline
       const atMs = clearMs(nowMs)
@@ -261,7 +267,8 @@ export class SimFeed implements Sender {
       else if (between !== undefined) this.#cross(bytes, between, arrived)
       else arrived(this.#carry(bytes, nowMs))
     }
-    this.#timeline.after(latencyMs, look)
+    this.#arrivesMs = Math.max(this.#arrivesMs, this.#timeline.nowMs + latencyMs + jitterMs())
+    this.#timeline.at(this.#arrivesMs, look)
   }
 
   /** The downlink takes these bytes as the link between the sites gives them. */

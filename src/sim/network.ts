@@ -78,13 +78,28 @@ export class Network {
     this.#uplinks[node + 1]?.change(factor)
   }
 
+  /** When the last answer of a connection is there that takes so long to open. */
+  opensMs(from: number, to: number, takesMs: number): number {
+    const clearMs = (atMs: number): number => {
+      const thereMs = this.#outages.clearMs('words', from, to, atMs)
+      return this.#outages.clearMs('words', to, from, thereMs)
+    }
+    return clearMs(clearMs(this.#timeline.nowMs) + takesMs)
+  }
+
   /** A message on its way: in order, and when the path is clear. */
   travel(direction: string, from: number, to: number, run: () => void): void {
-    const { latencyMs } = to === originIndex ? this.edge(to, from) : this.edge(from, to)
+    const edge = to === originIndex ? this.edge(to, from) : this.edge(from, to)
+    const takesMs = edge.latencyMs + this.#jitterMs(edge)
     const { nowMs } = this.#timeline
     const sentMs = this.#outages.clearMs('words', from, to, nowMs)
-    const clearMs = this.#outages.clearMs('words', from, to, Math.max(nowMs + latencyMs, sentMs))
+    const clearMs = this.#outages.clearMs('words', from, to, Math.max(nowMs + takesMs, sentMs))
     this.#timeline.travel(direction, clearMs - nowMs, run)
+  }
+
+  /** What comes on top of the latency, another time for each message. */
+  #jitterMs({ jitterMs = 0 }: EdgeScenario): number {
+    return jitterMs === 0 ? 0 : this.#random.between(0, jitterMs)
   }
 
   open(from: number, to: number): SimFeed {
@@ -97,11 +112,13 @@ export class Network {
       between: this.#siteLinks[this.#sites.between(rowOf(from), rowOf(to)) ?? -1],
       onward: this.#uplinks[to + 1] as Uplink,
       latencyMs: edge.latencyMs,
+      jitterMs: () => this.#jitterMs(edge),
       chunkBytes: this.#scenario.chunkBytes,
       firstBytes: this.#scenario.firstBytes ?? Number.POSITIVE_INFINITY,
       cutsThrough: this.#scenario.cutsThrough ?? false,
       isEven: this.#scenario.isEven ?? false,
       clearMs: (nowMs) => this.#outages.clearMs('bytes', from, to, nowMs),
+      heardMs: (nowMs) => this.#outages.clearMs('bytes', to, from, nowMs),
       isWrong: (chunk) => chunk.isSpoiled === true || this.#isWrong(from, chunk),
     })
     this.#feeds.set(keyOf(from, to), feed)

@@ -19,6 +19,10 @@ export interface Outage {
   readonly kind: 'cable' | 'stop' | 'disk'
   readonly atMs: number
   readonly forMs: number
+  /** Only what is between the host and these is held up; everything unless given. */
+  readonly among?: readonly number[]
+  /** Only what the host sends, or what is sent to it, is held up; both unless given. */
+  readonly way?: 'out' | 'in'
 }
 
 /** TCP waits at most this long before it sends again (TCP_RTO_MAX_MS). */
@@ -54,7 +58,7 @@ export class Outages {
     const known = this.#spans.get(key)
     if (known !== undefined) return known
     const spans = this.#outages
-      .filter(({ host, kind }) => (host === from || host === to) && isFelt(kind, path))
+      .filter((outage) => isFelt(outage.kind, path) && isOn(outage, from, to))
       .map(({ kind, atMs, forMs }) => {
         const againMs = kind === 'cable' ? this.#random.between(0, resendMs) : 0
         return { fromMs: atMs, toMs: atMs + forMs + againMs }
@@ -67,4 +71,9 @@ export class Outages {
 
 function isFelt(kind: Outage['kind'], path: 'words' | 'bytes'): boolean {
   return path === 'bytes' || kind !== 'disk'
+}
+
+function isOn({ host, among, way }: Outage, from: number, to: number): boolean {
+  const isSent = host === from && way !== 'in' && (among?.includes(to) ?? true)
+  return isSent || (host === to && way !== 'out' && (among?.includes(from) ?? true))
 }

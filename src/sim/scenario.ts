@@ -54,6 +54,8 @@ export interface NodeScenario {
 
 export interface EdgeScenario {
   readonly latencyMs: number
+  /** At most so much comes on top of it, another time for each message; 0 unless given. */
+  readonly jitterMs?: number
   /** The feed breaks at this time while both ends live; null: never. */
   readonly breaksAtMs: number | null
   /** It moves nothing in this span. */
@@ -112,6 +114,8 @@ export interface Scenario {
   readonly hashAheadBytes: number
   /** When silence counts; as usual unless given. */
   readonly detection?: Detection
+  /** How long a node is dialled; limits.connectMs unless given. */
+  readonly connectMs?: number
   /** limits.relayClaimBytes unless given. */
   readonly relayClaimBytes?: number
   /** Connections outlive them. */
@@ -127,6 +131,8 @@ export type ResetKind = 'feed' | 'edge'
 export interface Resets {
   readonly kinds: readonly ResetKind[]
   readonly everyMs: number
+  /** No more after this time; they do not end unless given. */
+  readonly untilMs?: number
 }
 
 const blockBytes = 65_536

@@ -6,7 +6,7 @@
 import { hexOf } from '../base/bytes.js'
 import { type Failure, FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { RangePair } from '../base/ranges.js'
+import { type RangePair, RangeSet } from '../base/ranges.js'
 import type { Frame, Lacking, PlanFrame, RosterFrame, Term } from '../control/messages/types.js'
 import type { Found, NodeFact } from '../control/receiver/events.js'
 import type { Replica } from '../control/receiver/replica.js'
@@ -212,6 +212,18 @@ export class SimNode {
 
   isVerified(block: number): boolean {
     return this.#session.machine.held.isBlockVerified(block)
+  }
+
+  get verified(): RangeSet {
+    const { bytes, blockBytes } = this.file
+    const verified = new RangeSet()
+    for (let at = 0; at < bytes; at += blockBytes)
+      if (this.isVerified(at / blockBytes)) verified.add(at, Math.min(blockBytes, bytes - at))
+    return verified
+  }
+
+  get isMirror(): boolean {
+    return this.#scenario.isMirror === true
   }
 
   get hasPlan(): boolean {

@@ -36,6 +36,7 @@ export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: T
   const { resets } = scenario
   if (resets !== undefined) {
     const strike = (): void => {
+      if (timeline.nowMs > (resets.untilMs ?? Number.POSITIVE_INFINITY)) return
       if (troubles.reset(resets.kinds)) timeline.after(resets.everyMs, strike)
     }
     timeline.after(resets.everyMs, strike)

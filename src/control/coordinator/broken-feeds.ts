@@ -1,6 +1,7 @@
 /**
  * The data connections of the origin to its nodes: one that broke is opened again, for as long as a
- * silent node would be waited for. What else it ends with, a node says on its link within a second.
+ * silent node would be waited for, and so is one that could not be opened. What else it ends with,
+ * a node says on its link within a second.
  */
 import type { Failure } from '../../base/errors.js'
 import { errorTable } from '../../base/errors.js'
@@ -37,7 +38,7 @@ export class BrokenFeeds {
   unfed(peer: Peer, failure: Failure, nowMs: number): void {
     const { node, feed } = peer
     const { code } = failure
-    const opensAgain = isBreak(code) || (feed.is === 'cut' && errorTable[code].retryable)
+    const opensAgain = isBreak(code) || (feed.is !== 'open' && errorTable[code].retryable)
     if (!opensAgain) {
       this.#reopening.forget(node)
       return peer.unfed(failure, nowMs + limits.wordMs)

@@ -1,0 +1,30 @@
+/**
+ * Whole clusters in which anything goes wrong, several things at a time (src/sim/mix.ts).
+ * `npm run soak` runs many more of them, `npm run soak -- --seed N` one.
+ */
+import { expect, it } from 'vitest'
+import { faultKinds, mixedScenario } from '../../src/sim/mix.js'
+import { runMixed } from '../../src/sim/verdicts.js'
+
+it('end as they must for 300 seeds', { timeout: 300_000 }, () => {
+  const seen = new Set<string>()
+  let most = 0
+  for (let seed = 1; seed <= 300; seed++) {
+    const scenario = mixedScenario(seed)
+    try {
+      const { failure, outcomes, logged } = runMixed(scenario)
+      const ends = failure === null ? outcomes.map(({ status }) => status) : [failure]
+      for (const kind of [...scenario.kinds, ...ends, ...logged, scenario.shape]) seen.add(kind)
+      most = Math.max(most, scenario.nodes.length)
+    } catch (error) {
+      const replay = `replay: npm run soak -- --seed ${seed}`
+      throw new Error(`seed ${seed}: ${(error as Error).message}\n${replay}`, { cause: error })
+    }
+  }
+  // The scenarios must reach what they are there for.
+  const ends = ['complete', 'failed', 'refused', 'killed', 'away', 'back', 'bad-block', 'joined']
+  const shapes = ['group', 'unicast', 'chain', 'tree', 'binomial']
+  for (const each of [...faultKinds, ...ends, ...shapes])
+    expect([each, seen.has(each)]).toEqual([each, true])
+  expect(most).toBeGreaterThan(50)
+})
