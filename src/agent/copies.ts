@@ -196,6 +196,7 @@ export class Copies {
       ...{ nodes, noClobber, strict, allowAdd, connectMs, silenceMs, retries, rejoinMs, wait },
       known: { fileDigest, author, signed },
       ...limited,
+      ...(wish.demoteBelowPpm !== undefined && { demoteBelow: wish.demoteBelowPpm / 1e6 }),
       ...(wish.detection && { detection: wish.detection }),
       ...(wish.share && { share: wish.share }),
       ...(wish.groups && { groups: groupsOf(wish.groups) }),

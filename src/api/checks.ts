@@ -36,6 +36,12 @@ export function optionalInteger(
   )
 }
 
+export function optionalShare(option: string, value: number | undefined): number | undefined {
+  if (value === undefined) return undefined
+  if (typeof value === 'number' && value >= 0 && value < 1) return value
+  throw new TypeError(`${option} must be a part from 0 to less than 1, not ${String(value)}`)
+}
+
 export function requireBoolean(option: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'boolean')
     throw new TypeError(`${option} must be true or false`)

@@ -8,11 +8,11 @@ import type { CopyWish } from '../control/messages/copying.js'
 import { refuseUnsupported } from '../control/plan/refusals.js'
 import { requireAddressText } from '../net/address.js'
 import { randomId } from '../net/crypto.js'
-import { oneOf, optionalInteger, optionalRate, requireBoolean } from './checks.js'
+import { oneOf, optionalInteger, optionalRate, optionalShare, requireBoolean } from './checks.js'
 import { checkGrouping } from './grouping.js'
 import { checkHeldName } from './held-name.js'
 import { asking, checkAsking } from './inquiry.js'
-import { copyGroups, wholeRates } from './mirror-copy.js'
+import { copyGroups, wholeRates, wholeShare } from './mirror-copy.js'
 import { requireOptions } from './option-names.js'
 import { checkDetection, checkRelays, checkShare, shapes, strategies } from './options.js'
 import { announce, audienceOf } from './push.js'
@@ -138,6 +138,7 @@ function checkCopy(
       optionalInteger('connectMs', options.connectMs, 1, limits.connectMsMax) ?? limits.reachMs,
     silenceMs,
     detection: checkDetection(options, silenceMs),
+    ...wholeShare(optionalShare('demoteBelow', options.demoteBelow)),
     retries: optionalInteger('retries', options.retries, 0, retriesMax) ?? limits.retries,
     rejoinMs: optionalInteger('rejoinMs', options.rejoinMs, 0, rejoinMsMax) ?? limits.rejoinMs,
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, timeoutMsMax) ?? null,

@@ -12,6 +12,11 @@ import type { PushResult } from './types.js'
 export { nameText, type Report }
 
 /** Rates travel as whole numbers. */
+/** A part below which a relay is demoted, as a frame says it. */
+export function wholeShare(share: number | undefined): Pick<CopyWish, 'demoteBelowPpm'> {
+  return share === undefined ? {} : { demoteBelowPpm: Math.round(share * 1e6) }
+}
+
 export function wholeRates(rate: number | undefined): number | null {
   return rate === undefined ? null : Math.ceil(rate)
 }

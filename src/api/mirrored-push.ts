@@ -7,7 +7,7 @@ import type { DataEngine, HashPool, SourceFile } from '../ports.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
 import { PoolWork } from '../session/receiver/held-work.js'
-import { addAt, copyAt, copyGroups, nameText, wholeRates } from './mirror-copy.js'
+import { addAt, copyAt, copyGroups, nameText, wholeRates, wholeShare } from './mirror-copy.js'
 import { MirroredPush } from './mirrors.js'
 import type { CheckedPush } from './options.js'
 import { wholeLink } from './targets.js'
@@ -74,6 +74,7 @@ function wishOf(
     minRateBytesPerSecond: wholeRates(spec.minRateBytesPerSecond),
     uplinkBytesPerSecond: null,
     ...(spec.share && { share: spec.share }),
+    ...wholeShare(spec.demoteBelow),
     ...(spec.detection && { detection: spec.detection }),
     // Where the mirror stands is not known.
     ...(spec.groups && { groups: copyGroups({ ...spec.groups, site: undefined }) }),

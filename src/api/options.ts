@@ -22,6 +22,7 @@ import {
   optionalInteger,
   optionalLimit,
   optionalRate,
+  optionalShare,
   requireBoolean,
   requireFunction,
   requireSignal,
@@ -52,6 +53,7 @@ export interface CheckedPush {
   readonly connectMs: number
   readonly silenceMs: number
   readonly detection: Detection
+  readonly demoteBelow: number | undefined
   readonly retries: number
   readonly rejoinMs: number
   readonly timeoutMs: number | undefined
@@ -118,6 +120,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
       optionalInteger('connectMs', options.connectMs, 1, limits.connectMsMax) ?? limits.reachMs,
     silenceMs,
     detection: checkDetection(options, silenceMs),
+    demoteBelow: optionalShare('demoteBelow', options.demoteBelow),
     retries: optionalInteger('retries', options.retries, 0, limits.retriesMax) ?? limits.retries,
     rejoinMs:
       optionalInteger('rejoinMs', options.rejoinMs, 0, limits.rejoinMsMax) ?? limits.rejoinMs,

@@ -66,7 +66,7 @@ async function run(
     trace = await openTrace(checked, control.transfer.id, log)
     const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
     const { connectMs, silenceMs, retries, rejoinMs, timeoutMs, minRateBytesPerSecond } = checked
-    const { wait, share, detection } = checked
+    const { wait, share, detection, demoteBelow } = checked
     const self = selfOf(signerOf(await clientKey()))
     const { signer } = self
     known = await KnownSource.of({
@@ -99,6 +99,7 @@ async function run(
       connectMs,
       silenceMs,
       detection,
+      demoteBelow,
       retries,
       rejoinMs,
       timeoutMs,

@@ -71,6 +71,7 @@ const nodeProgress: Shape<NodeProgress> = {
   relayedShare: amount,
   queueBytes: orNull(amount),
   isLagging: fact,
+  isDemoted: fact,
   isCatchingUp: fact,
   etaSeconds: orNull(amount),
   waitsFor: orNull(text),

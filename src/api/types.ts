@@ -186,6 +186,12 @@ export interface PushOptions {
    */
   failAfterMs?: number
   /**
+   * Part of the median rate of all relays, below which a node is demoted: it is given nothing to
+   * relay and still served, and tried again after a while. Default 0.05; 0: never. Not for
+   * `classic`, whose shares are dealt once and for all.
+   */
+  demoteBelow?: number
+  /**
    * Further attempts for a node that was reached and failed for a reason that may pass
    * (`retryable`); default 2.
    */
@@ -364,6 +370,7 @@ export interface CopyOptions
     | 'silenceMs'
     | 'suspectAfterMs'
     | 'failAfterMs'
+    | 'demoteBelow'
     | 'allowAdd'
     | 'retries'
     | 'rejoinMs'

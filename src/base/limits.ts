@@ -134,6 +134,13 @@ export const limits = {
   /** Milliseconds between two comparisons of what relays claim with what mates report. */
   relayClaimLookMs: 250,
 
+  // --- relays that are too slow ---
+  /** Part of the median rate of all relays below which one is demoted (`--demote-below`). */
+  demoteBelow: 0.05,
+  /** Milliseconds until one is tried again: at first, and at most. */
+  demotedMs: 4_000,
+  demotedMsMax: 60_000,
+
   // --- joining a push that runs ---
   /** Milliseconds that the plan waits for other nodes once the first is ready; later ones join. */
   readyMs: 500,

@@ -32,6 +32,7 @@ export function readCopyWish(body: Fields): CopyWish {
     connectMs: body.integer('connectMs', 1, limits.connectMsMax),
     silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
     ...readDetection(body),
+    ...body.optional('demoteBelowPpm', 0, 999_999),
     retries: body.integer('retries', 0, limits.retriesMax),
     rejoinMs: body.integer('rejoinMs', 0, limits.rejoinMsMax),
     timeoutMs: orNull('timeoutMs', () => body.integer('timeoutMs', 1, limits.timeoutMsMax)),

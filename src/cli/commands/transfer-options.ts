@@ -7,7 +7,14 @@ import type { PushOptions } from '../../api/types.js'
 import { detectionFault, detectionOf } from '../../base/detection.js'
 import { limits } from '../../base/limits.js'
 import { parseAddress, parseSite, parseSiteLink } from '../arguments/addresses.js'
-import { parseCount, parseDuration, parseLimit, parseRate, UsageError } from '../render/units.js'
+import {
+  parseCount,
+  parseDuration,
+  parseLimit,
+  parseRate,
+  parseShare,
+  UsageError,
+} from '../render/units.js'
 import { checked, choice, given, keyFileOption, listed, type Values } from './options.js'
 import { nodesOption, type Targets, targetsOf, toOption } from './targets.js'
 
@@ -29,6 +36,7 @@ type Passed = Pick<
   | 'silenceMs'
   | 'suspectAfterMs'
   | 'failAfterMs'
+  | 'demoteBelow'
   | 'retries'
   | 'rejoinMs'
   | 'timeoutMs'
@@ -154,6 +162,11 @@ export function waitOptions(command: Commander): Commander {
       duration((2 * suspectMsMin) / 1000, silenceMsMax / 1000),
     )
     .option(
+      '--demote-below <share>',
+      'part of the usual rate below which a node relays nothing for a while (default: 5%)',
+      checked(parseShare),
+    )
+    .option(
       '--retries <n>',
       'more attempts for a node that failed for a reason that may pass (default: 2)',
       checked((text) => parseCount(text, 0, limits.retriesMax)),
@@ -223,6 +236,7 @@ function passedOptions(options: Values): Passed {
     silenceMs: options['silence'],
     suspectAfterMs: options['suspectAfter'],
     failAfterMs: options['failAfter'],
+    demoteBelow: options['demoteBelow'],
     rejoinMs: options['rejoin'],
     timeoutMs: options['timeout'],
     minRateBytesPerSecond: options['minRate'],

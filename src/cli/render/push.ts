@@ -29,7 +29,8 @@ const stateTones: Readonly<Record<State, Tone>> = {
 function stateText(node: NodeProgress): string {
   if (node.state !== 'receiving') return node.state
   if (node.isCatchingUp) return 'catching up'
-  return node.isLagging ? 'lagging' : node.state
+  if (node.isLagging) return 'lagging'
+  return node.isDemoted ? 'slow relay' : node.state
 }
 
 function isOver(node: NodeProgress): boolean {

@@ -63,6 +63,14 @@ export function parseSize(text: string): number {
   return bytes
 }
 
+/** `5%`, `0.05` -> 0 to less than 1. Throws UsageError. */
+export function parseShare(text: string): number {
+  const match = /^(\d{1,3}(?:\.\d{1,6})?)(%?)$/.exec(text)
+  const share = Number(match?.[1]) / (match?.[2] === '%' ? 100 : 1)
+  if (share >= 0 && share < 1) return share
+  throw new UsageError(`'${text}' is no part of a whole; write it like 5% or 0.05`)
+}
+
 /** `200Mbit`, `10Gbit/s`, `25MB/s` -> bytes per second, above zero. Throws UsageError. */
 export function parseRate(text: string): number {
   const parsed = numberAndUnit(text.replace(/\/s$/, ''))

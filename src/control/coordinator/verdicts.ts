@@ -20,6 +20,8 @@ export class Verdicts {
   #claimsMs = 0
   #excluded: ReadonlySet<number> = new Set()
   #last: readonly number[] = []
+  #lastDemoted: readonly number[] = []
+  readonly #everDemoted = new Set<number>()
   /** Whom each was told to wait for no longer. */
   readonly #lagging = new Map<Peer, string>()
 
@@ -51,6 +53,7 @@ export class Verdicts {
 
   /** Relays must not wait for these receivers: they lag, or nobody hears from them. */
   tellExcluded(): void {
+    this.#tellDemoted()
     const excluded = this.#dealer.excluded()
     if (excluded === this.#last || excluded.join() === this.#last.join()) return
     const before = this.#excluded
@@ -66,6 +69,28 @@ export class Verdicts {
       const isLagging = this.#excluded.has(peer.node)
       if (peer.lags(isLagging))
         this.#outbox.note('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')
+    }
+  }
+
+  /** Slow is not dead: it is said once of a node in a sentence, and each time in the log. */
+  #tellDemoted(): void {
+    const { demoted } = this.#dealer
+    if (demoted.join() === this.#lastDemoted.join()) return
+    const before = this.#lastDemoted
+    this.#lastDemoted = demoted
+    for (const node of new Set([...before, ...demoted])) {
+      const peer = this.#peers.of(node)
+      const isDemoted = demoted.includes(node)
+      if (peer.counts.isDemoted === isDemoted) continue
+      peer.counts.isDemoted = isDemoted
+      const text = isDemoted ? 'too slow a relay' : 'tried as a relay again'
+      this.#outbox.note('info', isDemoted ? 'demoted' : 'promoted', peer, text)
+      if (!isDemoted || this.#everDemoted.has(node)) continue
+      this.#everDemoted.add(node)
+      const { address } = peer.link
+      const why = 'what it passes on, or nodes behind it do, is far slower than that of the others'
+      const said = `${address} was given nothing to relay for a while: ${why}`
+      this.#outbox.wish({ type: 'warn', event: 'slow-relay', text: said })
     }
   }
 

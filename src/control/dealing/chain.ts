@@ -97,6 +97,10 @@ export class ChainDealer implements Dealer {
     return this.chain.isHead(node) ? this.#heads.claimedBytes(node) : null
   }
 
+  get demoted(): readonly number[] {
+    return this.#heads.demoted
+  }
+
   excluded(): readonly number[] {
     let isSame = true
     for (const group of [this.#heads, ...this.#unasked]) {

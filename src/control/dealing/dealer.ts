@@ -124,6 +124,8 @@ export interface Dealer {
   share(node: number): RangePair | null
   /** Nodes whose backlog is not to count, ascending: they lag, are silent, or catch up. */
   excluded(): readonly number[]
+  /** Nodes that are dealt nothing to relay for now, since they are far slower than others. */
+  readonly demoted: readonly number[]
   handle(fact: DealerFact): Send[]
   /** Ranges given to this node to relay so far. */
   dealt(node: number): readonly RangePair[]

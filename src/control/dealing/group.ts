@@ -23,6 +23,7 @@ import { LagVotes } from './lag-votes.js'
 import { OutRelays } from './out-relays.js'
 import { OwnUplink } from './own-uplink.js'
 import { DealtRelay, wholePages } from './relay-queue.js'
+import { SlowRelays } from './slow-relays.js'
 import type { Stock } from './stock.js'
 
 /** The origin looks at its feeds this often. */
@@ -50,6 +51,7 @@ export class GroupDealer implements Dealer {
   readonly #answers = new DirectAnswers()
   readonly #lag = new LagVotes()
   readonly #out = new OutRelays()
+  readonly #slow: SlowRelays
   /** What nodes that are gone had forwarded, as far as was known. */
   readonly #left = new Map<number, RangeSet>()
   /** Receivers that a relay does not reach. */
@@ -81,7 +83,9 @@ export class GroupDealer implements Dealer {
     rates: () => ReadonlyMap<number, number> = () => new Map(),
     holes: readonly RangePair[] = [],
     isLastRelieved = true,
+    demoteBelow = 0,
   ) {
+    this.#slow = new SlowRelays(demoteBelow)
     this.#stock = stock
     this.#rates = rates
     this.#holes = holes
@@ -136,6 +140,10 @@ export class GroupDealer implements Dealer {
       .map((relay) => relay.node)
     const { lagging, catchingUp } = this.#lag
     return [...new Set([...lagging, ...catchingUp, ...silent])].sort((a, b) => a - b)
+  }
+
+  get demoted(): readonly number[] {
+    return [...this.#relays.values()].filter(({ isSlow }) => isSlow).map(({ node }) => node)
   }
 
   deadlineMs(): number | null {
@@ -265,6 +273,8 @@ export class GroupDealer implements Dealer {
     for (const relay of this.#out.look([...this.#relays.values()], nowMs))
       this.#stock.takeBack(relay)
     if (this.#out.isOwnSide) return []
+    for (const relay of this.#slow.look([...this.#relays.values()], nowMs))
+      this.#stock.takeBack(relay)
     const sends = this.#deal(nowMs)
     if (this.#stock.openBytes > 0) {
       if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends, nowMs)
@@ -336,7 +346,7 @@ export class GroupDealer implements Dealer {
 
   readonly #canRelay = (node: number): boolean => {
     const relay = this.#relays.get(node)
-    return relay?.isTrusted === true && relay.out === 'no'
+    return relay?.isTrusted === true && relay.out === 'no' && !relay.isSlow
   }
 
   #dealUnit(relay: DealtRelay, sends: Send[], nowMs: number): void {

@@ -104,6 +104,8 @@ export class DealtRelay {
   isSilent = false
   /** False: what it said it has passed on did not reach its mates; it is dealt nothing more. */
   isTrusted = true
+  /** It is dealt nothing to pass on for now, because it is far slower than the others. */
+  isSlow = false
   /** Its queue was taken back: it says nothing, or nothing moves at it. */
   out: 'no' | 'silent' | 'standing' = 'no'
   queuedBytes = 0
@@ -118,7 +120,7 @@ export class DealtRelay {
   #isRated = false
   /** When it first said how fast it is; whether its feeds have had time to come to their rate. */
   #ratedMs = 0
-  #isSettled = false
+  isSettled = false
   #wasFull = false
   #windowSeconds = windowSeconds
   readonly #unitBytesMin: number
@@ -207,7 +209,7 @@ export class DealtRelay {
   look(nowMs: number, lateMs = 0, farthestMs = 0): void {
     const wayMs = this.rttMs + mateRoundTrips * farthestMs
     this.#windowSeconds = Math.max(windowSeconds, wayMs / 1000) + (lateWeight * lateMs) / 1000
-    this.#isSettled = this.#isRated && nowMs >= this.#ratedMs + settlingRoundTrips * farthestMs
+    this.isSettled = this.#isRated && nowMs >= this.#ratedMs + settlingRoundTrips * farthestMs
     const seconds = Math.min(creditSeconds, (nowMs - this.#reportedMs) / 1000)
     const open = this.#listed - this.#past.bytes - this.#forwarded
     this.#credit = Math.min(this.rate * seconds, open)
@@ -353,7 +355,7 @@ export class DealtRelay {
   /** The window, in bytes. */
   get window(): number {
     const floor = Math.max(windowBytesMin, 2 * this.#unitBytesMin)
-    const opened = this.#isSettled ? floor : this.#opened(floor)
+    const opened = this.isSettled ? floor : this.#opened(floor)
     return Math.max(opened, this.#windowSeconds * this.rate)
   }
 

@@ -2,6 +2,7 @@
  * Strategies by name: the dealer that carries one out, and what can be said of it beforehand.
  * A strategy is a value; nothing else in the product asks which one it is for its own sake.
  */
+import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import { Chain } from '../plan/chain.js'
@@ -29,15 +30,19 @@ export function dealerOf(
   speeds: ConfiguredSpeeds = {},
   holes: readonly RangePair[] = [],
   wish: GroupWish = {},
+  demoteBelow: number = limits.demoteBelow,
 ): Dealer {
   if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
   const stock = strategy === 'classic' ? new Quotas(bytes, blockBytes) : new Pool(bytes)
   const { origin = {}, nodes = () => [] } = speeds
   const dataBytes = holes.reduce((left, [, length]) => left - length, bytes)
-  if (shape === 'group') return new GroupDealer(stock, () => relayRates(origin, nodes()), holes)
+  // Equal shares are dealt once and for all, however slow a relay is.
+  const below = strategy === 'classic' ? 0 : demoteBelow
+  if (shape === 'group')
+    return new GroupDealer(stock, () => relayRates(origin, nodes()), holes, true, below)
   const chain = new Chain({ ...wish, shape, load: { bytes: dataBytes, origin } })
   const rates = (): ReadonlyMap<number, number> => headRates(origin, nodes(), chain)
-  return new ChainDealer(shape, chain, new GroupDealer(stock, rates, holes, false))
+  return new ChainDealer(shape, chain, new GroupDealer(stock, rates, holes, false, below))
 }
 
 /**

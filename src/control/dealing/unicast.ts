@@ -25,6 +25,10 @@ export class UnicastDealer implements Dealer {
     this.#bytes = bytes
   }
 
+  get demoted(): readonly number[] {
+    return []
+  }
+
   /** Nobody relays anything. */
   mayRelay(): boolean {
     return false

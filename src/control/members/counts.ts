@@ -35,6 +35,9 @@ export class PeerCounts {
   /** Payload that the socket has accepted. */
   sentBytes = 0
 
+  /** It is dealt nothing to pass on for now, since it is far slower than the others. */
+  isDemoted = false
+
   readonly #reportAtMs = { progress: 0, backlog: 0 }
 
   /** What has landed of the file, without its holes. */

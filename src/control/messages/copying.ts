@@ -38,6 +38,8 @@ export interface CopyWish {
   readonly silenceMs: number
   /** Absent: as usual. */
   readonly detection?: Detection
+  /** Part of the usual rate below which a relay is demoted, in millionths; absent: as usual. */
+  readonly demoteBelowPpm?: number
   readonly retries: number
   readonly rejoinMs: number
   readonly timeoutMs: number | null

@@ -33,6 +33,8 @@ export interface NodeProgress {
   readonly queueBytes: number | null
   /** Its mates do not wait for it: it is slower than the others. */
   readonly isLagging: boolean
+  /** It is given nothing to relay for now: it is far slower than the others, and still served. */
+  readonly isDemoted: boolean
   /** Joined later and still receives what the others had before: the others do not wait for it. */
   readonly isCatchingUp: boolean
   /**
@@ -144,6 +146,7 @@ function nodeView(machine: OriginMachine, peer: Peer, bytes: number): NodeProgre
     relayedShare: relayedBytes === 0 ? 0 : relayedBytes / flow.receivedBytes,
     queueBytes: peer.isServing ? flow.queueBytes(peer) : null,
     isLagging: lag === 'lagging',
+    isDemoted: counts.isDemoted,
     isCatchingUp: lag === 'catchingUp' && peer.phase === 'running',
     etaSeconds: eta,
     waitsFor: waitsFor(peer, bytes, machine.fileDigest !== null),

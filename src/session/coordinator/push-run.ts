@@ -131,6 +131,7 @@ export class PushRun {
         { origin: this.#origin, nodes: () => this.#machine.peers.map((peer) => peer.usable) },
         source.holes.map(({ offset, length }): RangePair => [offset, length]),
         spec.groups,
+        spec.demoteBelow,
       ),
       awakeMs(),
     )

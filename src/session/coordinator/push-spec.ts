@@ -59,6 +59,8 @@ export interface PushSpec {
   readonly silenceMs: number
   /** When silence counts for something before that; absent: as usual. */
   readonly detection?: Detection | undefined
+  /** Part of the usual rate below which a relay is demoted; absent: limits.demoteBelow. */
+  readonly demoteBelow?: number | undefined
   readonly retries: number
   readonly rejoinMs: number
   readonly timeoutMs?: number | undefined

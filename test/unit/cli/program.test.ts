@@ -317,11 +317,11 @@ describe('fr copy and fr wait', () => {
       quiet: true,
       progress: false,
     })
-    const silences = '--silence 2s --suspect-after 0.5s --fail-after 1.5s'
-    const waits = `--connect-timeout 3s ${silences} --min-rate 1MB --retries 1 --wait`
-    const detected = { suspectAfterMs: 500, failAfterMs: 1_500, silenceMs: 2_000 }
-    const asked = { ...detected, connectMs: 3_000, retries: 1 }
-    const whoever = { passed: { ...asked, minRateBytesPerSecond: 1e6 }, wait: true }
+    const silences = '--suspect-after 0.5s --fail-after 1.5s --demote-below 7.5%'
+    const waits = `--silence 2s --connect-timeout 3s ${silences} --min-rate 1MB --retries 1 --wait`
+    const asked = { demoteBelow: 0.075, suspectAfterMs: 500, failAfterMs: 1_500, retries: 1 }
+    const passed = { ...asked, connectMs: 3_000, silenceMs: 2_000, minRateBytesPerSecond: 1e6 }
+    const whoever = { passed, wait: true }
     expect(command(`copy a --from h --to x ${waits}`)).toMatchObject(whoever)
     expect(command(`push a --to x ${waits}`)).toMatchObject(whoever)
     const wait = { command: 'wait', transfer: id, via: 'h:2', ...shown }

@@ -22,6 +22,7 @@ export const nodeProgress = (over: Partial<NodeProgress> & { node: string }): No
   relayedShare: 0.25,
   queueBytes: 320 * 1024,
   isLagging: false,
+  isDemoted: false,
   isCatchingUp: false,
   etaSeconds: 2.6,
   waitsFor: null,

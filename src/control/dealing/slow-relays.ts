@@ -1,0 +1,65 @@
+/**
+ * Which relays are too slow to be one: slow is not dead, so such a node is served like the others.
+ *
+ * The idea: a window follows the rate of its relay, so a slow relay is dealt little and holds up
+ * little. Far below the others even that is late, and what it adds is less than what waits for it.
+ * Where groups feed groups the place that is slow may be further down its columns. A relay that is
+ * dealt nothing shows no rate, so it is tried again after a while, and after twice as long each
+ * time that it proves slow again.
+ */
+import { limits } from '../../base/limits.js'
+import type { DealtRelay } from './relay-queue.js'
+
+/** How long a relay is slow before it is demoted, and how often that is looked at. */
+const slowMs = 1_000
+const lookMs = 100
+/** Fewer are no measure for each other. */
+const leastRelays = 3
+
+interface Demotion {
+  readonly times: number
+  readonly untilMs: number
+}
+
+export class SlowRelays {
+  readonly #below: number
+  readonly #slowSinceMs = new Map<DealtRelay, number>()
+  readonly #demotions = new Map<DealtRelay, Demotion>()
+  #lookedMs = Number.NEGATIVE_INFINITY
+
+  /** `below`: the part of the median rate of all under which a relay is slow; 0: none is. */
+  constructor(below: number) {
+    this.#below = below
+  }
+
+  /** Judges these; returns those that are demoted since now. */
+  look(relays: readonly DealtRelay[], nowMs: number): DealtRelay[] {
+    if (this.#below === 0 || nowMs < this.#lookedMs + lookMs) return []
+    this.#lookedMs = nowMs
+    for (const relay of relays) {
+      const { untilMs = nowMs } = this.#demotions.get(relay) ?? {}
+      if (relay.isSlow && nowMs >= untilMs) relay.isSlow = false
+    }
+    const rated = relays.filter(
+      ({ out, isSilent, isTrusted, isSlow, isSettled }) =>
+        out === 'no' && !isSilent && isTrusted && !isSlow && isSettled,
+    )
+    const rates = rated.map(({ rate }) => rate).sort((a, b) => a - b)
+    const least = this.#below * (rates[Math.floor(rates.length / 2)] ?? 0)
+    const slow = new Set(rated.filter(({ rate }) => rates.length >= leastRelays && rate < least))
+    for (const relay of relays) if (!slow.has(relay)) this.#slowSinceMs.delete(relay)
+    return [...slow].filter((relay) => this.#demotes(relay, nowMs))
+  }
+
+  #demotes(relay: DealtRelay, nowMs: number): boolean {
+    const sinceMs = this.#slowSinceMs.get(relay) ?? nowMs
+    this.#slowSinceMs.set(relay, sinceMs)
+    if (nowMs < sinceMs + slowMs) return false
+    this.#slowSinceMs.delete(relay)
+    const times = this.#demotions.get(relay)?.times ?? 0
+    const forMs = Math.min(limits.demotedMsMax, limits.demotedMs * 2 ** times)
+    this.#demotions.set(relay, { times: times + 1, untilMs: nowMs + forMs })
+    relay.isSlow = true
+    return true
+  }
+}
