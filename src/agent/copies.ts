@@ -199,7 +199,7 @@ export class Copies {
       ...(wish.demoteBelowPpm !== undefined && { demoteBelow: wish.demoteBelowPpm / 1e6 }),
       ...(wish.detection && { detection: wish.detection }),
       ...(wish.share && { share: wish.share }),
-      ...(wish.groups && { groups: groupsOf(wish.groups) }),
+      groups: { ...groupsOf(wish.groups), ...originFeeds(this.#spec.places) },
       ...(wish.relays && { relays: wish.relays }),
       ownRates: this.#spec.ownRates(),
       places: this.#spec.places,
@@ -216,7 +216,12 @@ export class Copies {
   }
 }
 
-function groupsOf({ siteLinks = [], ...groups }: CopyGroups): GroupWish {
+/** One place is left for what somebody turns out to lack. */
+function originFeeds({ most }: FeedPlaces): Pick<GroupWish, 'originFeeds'> {
+  return Number.isFinite(most) ? { originFeeds: Math.max(1, most - 1) } : {}
+}
+
+function groupsOf({ siteLinks = [], ...groups }: CopyGroups = {}): GroupWish {
   const links = siteLinks.map(({ from, to, bytesPerSecond }): SiteLink => {
     return { sites: [from, to], bytesPerSecond }
   })

@@ -7,6 +7,7 @@ import { type Logger, safeLogger } from '../base/log.js'
 import { requireBlockASecond } from '../base/rate-limits.js'
 import { forecasts, planOf, shapeOf } from '../control/dealing/planning.js'
 import { limited } from '../control/plan/limited.js'
+import { refuseRelays } from '../control/plan/refusals.js'
 import { planView } from '../control/view/push-view.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { randomId, selfOf, signerOf } from '../net/crypto.js'
@@ -188,6 +189,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
   const gateways = checked.relays.map(() => ({}))
   const planning = { strategy, file, origin, nodes: links, groups, gateways }
   const shape = shapeOf(checked.shape, planning)
+  if (gateways.length > 0) refuseRelays(shape)
   const { forecast, shapes } = forecasts(shape, planning)
   const made = planOf(shape, planning)
   const { id } = control.transfer

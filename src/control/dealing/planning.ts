@@ -4,7 +4,7 @@ import type { RangePair } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import type { Chain } from '../plan/chain.js'
 import { forecastTree, treeOf } from '../plan/forecast.js'
-import { type GroupWish, spansSites } from '../plan/layout.js'
+import { type GroupWish, mostPerGroup, spansSites } from '../plan/layout.js'
 import {
   bound,
   equalShares,
@@ -51,6 +51,7 @@ export function shapeOf(wish: ShapeWish, planning: Planning, others = 0): DealtS
   const { file, nodes, origin } = planning
   const bytes = file.dataBytes
   const senders = nodes.length + others
+  if (senders > (planning.groups.originFeeds ?? senders)) return grouped(planning, senders)
   const uplink = origin.uplinkBytesPerSecond
   if (uplink !== undefined) {
     const copies = bytes * (senders - 1)
@@ -63,7 +64,7 @@ export function shapeOf(wish: ShapeWish, planning: Planning, others = 0): DealtS
 /** One group, or the fastest tree of several. */
 function grouped(planning: Planning, senders: number): DealtShape {
   const { nodes, groups, origin } = planning
-  const isOne = senders <= (groups.groupSize ?? limits.groupSizeMax) && !spansSites(nodes)
+  const isOne = senders <= (mostPerGroup(groups) ?? limits.groupSizeMax) && !spansSites(nodes)
   if (isOne) return 'group'
   const usual = origin.uplinkBytesPerSecond ?? usualBytesPerSecond
   const assumed = {

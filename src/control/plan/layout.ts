@@ -10,6 +10,7 @@
  * the end.
  */
 import { limits } from '../../base/limits.js'
+import { smaller } from '../../base/rate-limits.js'
 import type { LinkSpeeds } from '../messages/copying.js'
 
 /** Shapes that have groups. */
@@ -35,6 +36,8 @@ export interface SiteLink {
 export interface GroupWish {
   /** Nodes in a group at most. */
   readonly groupSize?: number | undefined
+  /** Nodes that the coordinator can feed at once; any number unless given. */
+  readonly originFeeds?: number | undefined
   /** Where the coordinator stands. */
   readonly site?: string | undefined
   readonly siteLinks?: readonly SiteLink[] | undefined
@@ -197,10 +200,12 @@ export function siteRate(
  * Cuts the nodes of one site into groups, as few as their size allows and as equal as can be. Where
  * all uplinks are known the n-th nodes of all groups are about as fast as each other.
  */
-function cut(nodes: readonly Placed[], { shape, groupSize }: TreeWish): number[][] {
+function cut(nodes: readonly Placed[], wish: TreeWish): number[][] {
+  const { shape, handover } = wish
   if (shape === 'binomial') return byUplink(nodes).map(({ node }) => [node])
   const groups: number[][] = []
-  for (const { size, members } of bySize(nodes, groupSize)) {
+  const wished = mostPerGroup(wish)
+  for (const { size, members } of bySize(nodes, wished, sizeFor(shape, handover))) {
     const count = Math.ceil(members.length / size)
     const areKnown = members.every((node) => node.uplinkBytesPerSecond !== undefined)
     const dealt = byUplink(members)
@@ -229,18 +234,36 @@ function byUplink(nodes: readonly Placed[]): Placed[] {
   return [...nodes].sort((a, b) => (uplink(a) === uplink(b) ? 0 : uplink(b) - uplink(a)))
 }
 
+/** Nodes in a group as the caller wishes, and no more than the coordinator feeds; if any. */
+export function mostPerGroup({ groupSize, originFeeds }: GroupWish): number | undefined {
+  return smaller(groupSize, originFeeds)
+}
+
+/**
+ * How large a group may be whose nodes feed so many: each of k sends to k - 1 mates, and in each
+ * group that its own feeds to one node, or to all of them.
+ */
+function sizeFor(shape: TreeShape, handover?: Handover): (feeds: number) => number {
+  const children = shape === 'tree' ? 2 : 1
+  return handover === 'every'
+    ? (feeds) => Math.floor((feeds + 1) / (1 + children))
+    : (feeds) => feeds + 1 - children
+}
+
 /**
  * Nodes with the size of their groups: the wish, or else what is usual for so many, and no more
- * than the weakest of them can feed. A node of a group of k sends to k - 1 mates and to one node
- * more, so the strongest stand first, and those who can feed few are the end.
+ * than the weakest of them can feed. The strongest stand first, and those who can feed few are the
+ * end.
  */
 function bySize(
   nodes: readonly Placed[],
   groupSize: number | undefined,
+  sizeOf: (feeds: number) => number,
 ): { readonly size: number; readonly members: readonly Placed[] }[] {
   const usual = nodes.length > limits.groupSizeMax ? limits.groupSize : limits.groupSizeMax
   const most = Math.min(groupSize ?? usual, limits.columnsPerPush)
-  const able = (node: Placed): number => Math.max(1, Math.min(most, node.maxFeeds ?? most))
+  const able = ({ maxFeeds }: Placed): number =>
+    maxFeeds === undefined ? most : Math.max(1, Math.min(most, sizeOf(maxFeeds)))
   const strong = nodes.filter((node) => able(node) === most)
   const weak = nodes.filter((node) => able(node) < most).sort((a, b) => able(b) - able(a))
   const ends: { size: number; members: Placed[] }[] = []

@@ -28,6 +28,7 @@ import {
 } from '../../control/messages/types.js'
 import { limited } from '../../control/plan/limited.js'
 import type { Forecast, LinkSpeeds, NodeLink, PlanMade } from '../../control/plan/plan.js'
+import { refuseFeeds, refuseRelays } from '../../control/plan/refusals.js'
 import { broughtTo } from '../../control/view/brought.js'
 import {
   type Progress,
@@ -117,9 +118,11 @@ export class PushRun {
     }
     const others = (spec.mirrors?.length ?? 0) + (spec.relays?.length ?? 0)
     const shape = shapeOf(spec.shape, this.#planning(nodes), others)
+    refuseFeeds(shape, nodes.length + others, spec.groups?.originFeeds)
     const mirrors = shape === 'group' ? spec.mirrors : undefined
     const gateways = shape === 'group' ? spec.relays : undefined
-    if (spec.relays !== undefined && shape !== 'group')
+    if (spec.relays !== undefined) refuseRelays(shape)
+    if (spec.relays !== undefined && shape === 'unicast')
       this.warn(`no relay has a part in this push: its shape is ${shape}`)
     this.#machine = new OriginMachine(
       { ...config, ...(mirrors && { mirrors }), ...(gateways && { gateways }) },

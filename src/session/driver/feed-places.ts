@@ -8,16 +8,16 @@ import { FrError } from '../../base/errors.js'
 export type FreePlace = () => void
 
 export class FeedPlaces {
-  readonly #most: number
+  readonly most: number
   #taken = 0
 
   constructor(most = Number.POSITIVE_INFINITY) {
-    this.#most = most
+    this.most = most
   }
 
   /** Throws ERR_FR_LIMIT where none is free. */
   take(): FreePlace {
-    if (this.#taken >= this.#most) {
+    if (this.#taken >= this.most) {
       const text = `this machine sends on ${this.#taken} data connections already (--max-feeds)`
       throw new FrError('ERR_FR_LIMIT', text)
     }

@@ -1,7 +1,12 @@
 /** Which shape a push takes where its caller leaves it open. */
 import { describe, expect, it } from 'vitest'
 import { GIB, KIB, MIB } from '../../../../src/base/limits.js'
-import { forecasts, type Planning, shapeOf } from '../../../../src/control/dealing/planning.js'
+import {
+  forecasts,
+  type Planning,
+  planOf,
+  shapeOf,
+} from '../../../../src/control/dealing/planning.js'
 
 const planning = (bytes: number, count: number, over: Partial<Planning> = {}): Planning => ({
   strategy: 'adaptive',
@@ -53,6 +58,12 @@ describe('the shape of a push', () => {
   it('is a chain for many nodes or several sites, a tree where a chain is too long', () => {
     expect(shapeOf('auto', planning(GIB, 33))).toBe('chain')
     expect(shapeOf('auto', planning(GIB, 4, { groups: { groupSize: 3 } }))).toBe('chain')
+    // A node that copies, and feeds three at most.
+    const few = { groups: { originFeeds: 3 } }
+    expect(shapeOf('auto', planning(KIB, 3, few))).toBe('unicast')
+    expect(['chain', 'tree']).toContain(shapeOf('auto', planning(KIB, 4, few)))
+    const made = planOf('chain', planning(GIB, 8, few))
+    expect(made.groups.map(({ length }) => length)).toEqual([3, 2, 3])
     const nodes = ['a', 'b'].map((site) => ({ address: `${site}:1`, site }))
     expect(shapeOf('auto', planning(GIB, 0, { nodes }))).toBe('chain')
     // 625 groups: 1 s along a chain, where the file takes 0.08 s.

@@ -76,6 +76,13 @@ describe('a layout', () => {
     const groups = layOut(weak, { shape: 'chain' })
     expect(groups.map((group) => group.nodes.length)).toEqual([16, 4])
     expect(groups[1]?.nodes).toContain(3)
+    // What a node sends to the groups that its own feeds is counted, too.
+    const six = nodesOf(30, () => ({ maxFeeds: 6 }))
+    const largest = (wish: TreeWish): number => Math.max(...sizes(six, wish))
+    expect(largest({ shape: 'chain' })).toBe(6)
+    expect(largest({ shape: 'tree' })).toBe(5)
+    expect(largest({ shape: 'chain', handover: 'every' })).toBe(3)
+    expect(largest({ shape: 'tree', handover: 'every' })).toBe(2)
     const all = nodesOf(12, (node) => ({ maxFeeds: node < 6 ? 3 : 0 }))
     expect(sizes(all, { shape: 'chain' })).toEqual([3, 3, 1, 1, 1, 1, 1, 1])
     expect(

@@ -9,7 +9,11 @@ import {
   forecastClassic,
   forecastUnicast,
 } from '../../../../src/control/plan/plan.js'
-import { refuseUnsupported } from '../../../../src/control/plan/refusals.js'
+import {
+  refuseFeeds,
+  refuseRelays,
+  refuseUnsupported,
+} from '../../../../src/control/plan/refusals.js'
 
 const block = 65_536
 
@@ -174,8 +178,15 @@ describe('refusals', () => {
     nodes: 3,
   }
   it('lets through what there is', () => {
+    refuseRelays('group')
+    refuseFeeds('group', 3, 3)
+    refuseFeeds('chain', 4, 3)
     refuseUnsupported(wishes)
     refuseUnsupported({ ...wishes, shape: 'group', groupSize: 3 })
+  })
+  it('names what to do about relays of a tree, and about too many feeds', () => {
+    expect(() => refuseRelays('chain')).toThrow(/relays .*say --shape group .*leave out --relay/)
+    expect(() => refuseFeeds('group', 4, 3)).toThrow(/4 nodes .* feeds 3 at most \(--max-feeds\)/)
   })
   it.each([
     [{ shape: 'group', groupSize: 2 }, /one group of 3 nodes/],
