@@ -5,15 +5,19 @@
  * A bug replaces one method of one machine, or of the simulated engine, from outside and for as
  * long as a run takes. So nothing has a switch for it, and this room is no part of the package.
  */
+import { BrokenFeeds } from '../control/coordinator/broken-feeds.js'
 import { OriginExchange } from '../control/coordinator/exchange.js'
 import { OriginOutbox } from '../control/coordinator/outbox.js'
 import { DealtRelay } from '../control/dealing/relay-queue.js'
 import { StreamLedger } from '../control/holdings/ledger.js'
 import { ReceivedBytes } from '../control/holdings/mate-bytes.js'
+import { Detector } from '../control/members/detector.js'
 import type { Peer } from '../control/members/peer.js'
 import type { Frame } from '../control/messages/types.js'
 import { Puller } from '../control/pulling/puller.js'
 import { Backlog } from '../control/receiver/backlog.js'
+import { Replica } from '../control/receiver/replica.js'
+import { Takeover } from '../control/receiver/takeover.js'
 import { SimEngine } from './engine.js'
 
 type Undo = () => void
@@ -29,6 +33,22 @@ function replace<T extends object, K extends keyof T>(
   return () => {
     prototype[name] = right
   }
+}
+
+/** The same for what is read like a value. */
+function replaceGetter(
+  { prototype }: { readonly prototype: object },
+  name: string,
+  wrong: (right: unknown, of: object) => unknown,
+): Undo {
+  const own = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    get(this: object) {
+      return wrong(own.get?.call(this), this)
+    },
+  })
+  return () => Object.defineProperty(prototype, name, own)
 }
 
 /** What the origin says is changed, or left out (no frame), or said twice. */
@@ -116,6 +136,75 @@ export const planted = {
           const { backlogBytes, behind } = right.call(this, mates, nowMs)
           return { backlogBytes, behind: [...behind].reverse() }
         },
+    ),
+  /** Detection: whoever is suspected is lost. */
+  'hasty-detector': () =>
+    replace(
+      Detector,
+      'health',
+      (right) =>
+        function (this: Detector, peer, nowMs) {
+          const health = right.call(this, peer, nowMs)
+          return health === 'suspected' ? 'lost' : health
+        },
+    ),
+  /** Takeover: the standbys wait for each other. */
+  'no-successor': () => replaceGetter(Takeover, 'dueMs', () => Number.POSITIVE_INFINITY),
+  /** Takeover: the second half of the roster comes too late for a standby. */
+  'short-roster': () =>
+    replace(
+      Replica,
+      'take',
+      (right) =>
+        function (this: Replica, frame) {
+          if (frame.type !== 'roster') return right.call(this, frame)
+          const entries = frame.entries.slice(0, Math.ceil(frame.entries.length / 2))
+          return right.call(this, { ...frame, entries })
+        },
+    ),
+  /** Links: a connection of the origin that breaks ends its node. */
+  'never-reopened': () =>
+    replace(BrokenFeeds, 'unfed', () => (peer, failure, nowMs) => peer.unfed(failure, nowMs)),
+  /** Journal: blocks found in an older file count without a look at them. */
+  'blind-trust': () =>
+    replace(
+      StreamLedger,
+      'confirm',
+      () =>
+        function (this: StreamLedger, { offset, length }) {
+          for (let at = offset; at < offset + length; at += this.blockBytes) {
+            const block = Math.floor(at / this.blockBytes)
+            const from = block * this.digestBytes
+            const announced = this.digests.slice(from, from + this.digestBytes)
+            this.compute(at, this.bytesOf(block), announced)
+          }
+          return [[offset, length]]
+        },
+    ),
+  /** Publication: a file is summed up that lacks its last block. */
+  'early-publish': () =>
+    replaceGetter(StreamLedger, 'isVerified', (right, ledger) => {
+      const { verifiedBytes, size, blockBytes } = ledger as StreamLedger
+      return right === true || (size > blockBytes && verifiedBytes >= size - blockBytes)
+    }),
+  /** Repair: a block that was copied in stays wrong. */
+  'lost-repair': () => replace(StreamLedger, 'repaired', () => () => {}),
+  /** Membership: nobody hears of those that leave. */
+  'left-untold': () =>
+    replace(
+      OriginExchange,
+      'left',
+      () =>
+        function (this: OriginExchange) {
+          return []
+        },
+    ),
+  /** Epochs: a plan goes out with the epoch of the one before. */
+  'old-epoch': () =>
+    say((frame) =>
+      frame.type === 'plan' && frame.phase === 'running' && frame.epoch > 1
+        ? [{ ...frame, epoch: 1 }]
+        : [frame],
     ),
 } as const satisfies Record<string, () => Undo>
 
