@@ -46,6 +46,7 @@ export const suites = [
   ),
   ofLab('lan', '8 nodes in network namespaces, 200 Mbit/s each (root, repository)'),
   ofLab('groups', 'groups in a chain, long ways, small files to 32 nodes (root, repository)'),
+  ofLab('faults', 'nodes and the origin killed, hung, restarted; survivors (root, repository)'),
   ofLab('lab', 'all that has a wanted value: scenarios, small files, loopback (root, repository)'),
 ]
 

@@ -21,22 +21,24 @@ import {
 import { Lab, wireFactor } from './lab.mjs'
 import { boundSeconds } from './scenarios.mjs'
 
-const port = 7400
+/** Where every node listens. */
+export const port = 7400
 /** Size of the push before the measured one: enough for the plan of the scenario. */
 const firstBytes = 16 * MIB
 
+/** Starts the node of a host, with the key of the workspace. */
+export const nodeOf = (workspace, lab, host, options = {}) =>
+  workspace.startNode({
+    listen: `${lab.address(host)}:${port}`,
+    name: `node-${host}`,
+    keyFile: workspace.path('key'),
+    prefix: lab.prefix(host),
+    ...options,
+  })
+
 export async function startNodes(workspace, lab, keyFile) {
   const hosts = Array.from({ length: lab.size - 1 }, (_, at) => at + 1)
-  return Promise.all(
-    hosts.map((host) =>
-      workspace.startNode({
-        listen: `${lab.address(host)}:${port}`,
-        name: `node-${host}`,
-        keyFile,
-        prefix: lab.prefix(host),
-      }),
-    ),
-  )
+  return Promise.all(hosts.map((host) => nodeOf(workspace, lab, host, { keyFile })))
 }
 
 /** Lets all nodes serve one small push, in which a node compiles most of its own code. */

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { type Contest, contests, quickContest, type Trial } from '../../bench/lab/contests.mjs'
 import { gone, Lab } from '../../bench/lab/lab.mjs'
+import type { Entry } from '../../bench/lab/tables.mjs'
 import { Running, until } from '../../bench/running.mjs'
 
 const entry = path.resolve('bench/main.mjs')
@@ -16,6 +17,12 @@ interface Report {
     readonly trials?: readonly Trial[]
   }[]
   readonly missed: readonly string[]
+}
+
+interface FaultRow {
+  readonly name: string
+  readonly verdict: string
+  readonly injected: readonly string[]
 }
 
 const stream = path.resolve('test/net/stream.mjs')
@@ -74,24 +81,40 @@ test('groups --quick: a chain behind a line that loses, sites, two at once, smal
   const bench = start(['groups', '--quick', '--json', '--scenario', names])
   await bench.succeed('the bench')
   const [shaped = {}, small = {}] = bench.lines
-  const entries: Record<string, any>[] = shaped['entries']
+  const entries: Entry[] = shaped['entries']
   expect(entries.map(({ name, system }) => [name, system])).toEqual([
     ['chain32', 'adaptive'],
     ['sites24', 'adaptive'],
     ['twice16', 'adaptive'],
   ])
   for (const { runs } of entries) {
-    expect(runs[0].seconds).toBeGreaterThan(0)
-    expect(runs[0].originCopies).toBeLessThan(1.5)
+    expect(runs[0]?.seconds).toBeGreaterThan(0)
+    expect(runs[0]?.originCopies).toBeLessThan(1.5)
   }
   // What nodes say they received from another site has gone over the links between them.
-  const crossings = entries[1]?.['runs'][0].crossings ?? []
+  const crossings = entries[1]?.runs[0]?.crossings ?? []
   expect(crossings).toHaveLength(4)
   for (const { from, to, times, onTheWire } of crossings) {
     expect([`${from}${to}`, times]).toEqual([`${from}${to}`, from < to ? 1 : 0])
     expect(onTheWire).toBeGreaterThan(times)
   }
   expect(small['rows'].map((row: { name: string }) => row.name)).toContain('fr push, unicast')
+})
+
+test('faults --quick: a node is killed, then the origin, and rows say what came of it', async () => {
+  const bench = start(['faults', '--quick', '--json', '--scenario', 'killed,origin-gone'])
+  await bench.succeed('the bench')
+  const rows: FaultRow[] = bench.lines[0]?.['rows']
+  expect(rows.map(({ name, verdict }) => [name, verdict])).toEqual([
+    ['none', 'all 4 complete'],
+    ['killed', 'all 3 complete'],
+    ['origin-gone', expect.stringMatching(/^all 4 name the same \d+ bytes: [\d, -]+$/)],
+  ])
+  expect(rows.map(({ injected }) => injected)).toEqual([
+    [],
+    [expect.stringMatching(/^host 3: SIGKILL, cable cut at [4-9]\d % /)],
+    [expect.stringMatching(/^the origin: SIGKILL at \d+ % /)],
+  ])
 })
 
 test('fast --quick has every contest, and compares fr push with what is installed', async () => {
