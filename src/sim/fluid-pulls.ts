@@ -4,7 +4,8 @@
  */
 import { limits } from '../base/limits.js'
 import type { Chain } from '../control/plan/chain.js'
-import type { FluidEdge, FluidNetwork } from './fluid-network.js'
+import type { FluidEdge } from './fluid-edges.js'
+import type { FluidNetwork } from './fluid-network.js'
 
 /** Milliseconds for which a node has asked ahead, as in pulling/window.ts. */
 const aheadMs = 300

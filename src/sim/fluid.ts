@@ -12,7 +12,8 @@ import { dealerOf } from '../control/dealing/strategies.js'
 import type { Frame, Route } from '../control/messages/types.js'
 import { Backlog, type MateSample } from '../control/receiver/backlog.js'
 import { encodeBody, encodeFrame } from '../protocol/frames.js'
-import { type FluidEdge, FluidNetwork } from './fluid-network.js'
+import type { FluidEdge } from './fluid-edges.js'
+import { FluidNetwork } from './fluid-network.js'
 import { FluidPulls, pullEdges } from './fluid-pulls.js'
 import { SiteLinks } from './site-links.js'
 import {
@@ -276,8 +277,8 @@ class FluidPush {
       let sentBytes = 0
       let unackedBytes = 0
       for (const edge of edges) {
-        sentBytes += network.sent[edge] as number
-        unackedBytes += (network.moved[edge] as number) * this.#unacked
+        sentBytes += network.sent(edge)
+        unackedBytes += network.moved(edge) * this.#unacked
       }
       const queuedBytes = network.queuedTo(node + 1)
       const counted = { queuedBytes, sentBytes, unackedBytes, atMs: nowMs, nowMs }
@@ -320,8 +321,8 @@ class FluidPush {
       let sent = 0
       for (const edge of edges) {
         queued += network.waits(edge)
-        unacked += (network.moved[edge] as number) * this.#unacked
-        sent += network.sent[edge] as number
+        unacked += network.moved(edge) * this.#unacked
+        sent += network.sent(edge)
       }
       return {
         member,
