@@ -312,7 +312,13 @@ export async function withPush(scenario, { congestion, queue = 'fifo' }, act) {
     return await withWarmMemory(workspace, scenario.bytes * count, async () => {
       const trace = workspace.path('trace')
       const to = ['--to', listOf(watched.map(({ node }) => node)), '--key-file', keyFile]
-      const more = [...(scenario.args ?? []), ...(mirror ? ['--mirror', mirror.node.address] : [])]
+      // Who is gone for good is not waited for at the end.
+      const isGone = scenario.injections.every(({ what }) => what !== 'restart')
+      const more = [
+        ...(scenario.args ?? []),
+        ...(isGone ? ['--rejoin', '0s'] : []),
+        ...(mirror ? ['--mirror', mirror.node.address] : []),
+      ]
       const args = ['push', source, ...to, '--json', '--trace', trace, ...more]
       const origin = workspace.fr(args, { prefix: lab.prefix(0) })
       const dealt = new Dealt(trace, scenario.bytes)
