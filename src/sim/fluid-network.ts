@@ -8,8 +8,8 @@
  * bytes come to them, so a hop costs its latency and no step. Rates are in bytes a step.
  *
  * What a node passes on of one edge it sends to all its mates, most often as much to each. Such
- * edges are a *bundle* with one place in all arrays (`#places`), until one of them carries less than
- * the others: a large network fits a cache so. What is worked out is the same to the last bit.
+ * edges are a *bundle* with one place in all arrays (`#places`), until one of them carries less
+ * than the others: a large network fits a cache so, and the results are the same to the last bit.
  */
 import { bundlesOf, type FluidEdge } from './fluid-edges.js'
 

@@ -101,7 +101,7 @@ test('groups --quick: a chain behind a line that loses, sites, two at once, smal
   expect(small['rows'].map((row: { name: string }) => row.name)).toContain('fr push, unicast')
 })
 
-test('faults --quick: a node is killed, then the origin, and rows say what came of it', async () => {
+test('faults --quick: a node is killed, the origin is, and rows say what came of it', async () => {
   const bench = start(['faults', '--quick', '--json', '--scenario', 'killed,origin-gone'])
   await bench.succeed('the bench')
   const rows: FaultRow[] = bench.lines[0]?.['rows']
