@@ -127,6 +127,10 @@ export const limits = {
   // --- relays that are not what they say ---
   /** Bytes that a relay claims to have passed on and no mate has, before its claims are doubted. */
   relayClaimBytes: 8 * MIB,
+  /** Blocks that have to be wrong through one relay before it is given nothing more to relay. */
+  spoiledBlocks: 16,
+  /** How many times the part of its bytes has to be wrong that is wrong of its mates'. */
+  spoiledTimes: 4,
   /** Milliseconds from a mate's first report that contradicts a relay until it is believed. */
   relayClaimMs: 1_000,
   /** Mates needed to contradict a relay; fewer would be one node's word against another's. */

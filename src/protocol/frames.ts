@@ -103,6 +103,13 @@ const frameTable: FrameTable = {
       route: body.integer('route', 1, routeMax),
     }),
   ],
+  mend: [
+    70,
+    (body) => ({
+      member: readNumber(body, 'member'),
+      ranges: body.ranges('ranges', limits.needRanges),
+    }),
+  ],
   seal: [
     5,
     (body) => ({

@@ -108,7 +108,7 @@ export class Cluster {
     this.network = new Network(scenario, this.timeline, this.#random, (from, { offset }) => {
       if (scenario.isUnchecked) return false
       const sender = from === originIndex ? this.#source : this.nodes[from]?.file
-      const isWrong = this.#random.chance(scenario.wrongChance)
+      const isWrong = this.#random.chance(scenario.nodes[from]?.spoils ?? scenario.wrongChance)
       return isWrong || sender?.isWrong(Math.floor(offset / blockBytes)) === true
     })
     this.connections = new Connections(this)

@@ -46,6 +46,8 @@ export interface NodeScenario {
   readonly isGateway?: boolean
   /** It says that it relays, and passes nothing on from this time. */
   readonly deceivesAtMs?: number
+  /** Chance that a chunk that it sends is wrong, as from a bad disk. */
+  readonly spoils?: number
   /** It changes the digests that it passes on. */
   readonly forges?: boolean
   /** Its engine hashes what lands. */

@@ -104,14 +104,16 @@ it('a node joins: all hear of it, and nobody waits for it until it is level', ()
   )
 })
 
-it('blocks arrive wrong: they are named, and the origin sends them again', () => {
+it('blocks arrive wrong: they are named, and whoever passed them on sends them again', () => {
   const usual = ['offer', 'accept', 'plan', 'seal', 'finish'] as const
   expect(transcriptOf({ ...room(2), wrongChance: 0.01 }, ...usual)).toBe(
     lines(`
     node1 -> origin: bad
     node1 -> origin: need, as a repair
+    origin -> node0: mend
     node0 -> origin: bad
     node0 -> origin: need, as a repair
+    origin -> node1: mend
     node0 -> origin: complete
     node1 -> origin: complete`),
   )

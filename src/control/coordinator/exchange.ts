@@ -24,10 +24,11 @@ import { describeRanges, detourFrames } from './frames.js'
 import { Later } from './later.js'
 import type { OriginOutbox } from './outbox.js'
 import { OriginPlans } from './plans.js'
+import { OriginRepairs } from './repairs.js'
 import { OriginSends } from './sends.js'
 import { anyone, hashOrder, sharesOf } from './shares.js'
 import type { OriginSource } from './source.js'
-import { Verdicts } from './verdicts.js'
+import { type Distrusted, Verdicts } from './verdicts.js'
 
 export class OriginExchange {
   readonly #config: OriginConfig
@@ -40,6 +41,7 @@ export class OriginExchange {
   readonly #group = new Map<number, Peer>()
   readonly #reach = new Reach()
   readonly #verdicts: Verdicts
+  readonly #repairs: OriginRepairs
   readonly #sends: OriginSends
   readonly #beyond: Beyond
   readonly #later: Later
@@ -68,6 +70,7 @@ export class OriginExchange {
     this.#sends = new OriginSends(dealer, peers, outbox, this.flow, this.#beyond)
     this.#later = new Later(dealer.chain, peers)
     this.#verdicts = new Verdicts(dealer, outbox, peers, config.relayClaimBytes)
+    this.#repairs = new OriginRepairs(config, dealer, peers, outbox)
     const reaches = { reach: this.#reach, beyond: this.#beyond }
     this.#digests = new OriginDigestSends(chain, source, peers, outbox, reaches, this.#verdicts)
   }
@@ -241,7 +244,7 @@ export class OriginExchange {
     this.flow.countedAll(atMs)
     this.#tell({ type: 'ticked', nowMs })
     this.#verdicts.tellExcluded()
-    if (nowMs >= this.#verdicts.claimsDueMs) this.#compareClaims(nowMs)
+    if (nowMs >= this.#verdicts.claimsDueMs) this.compareClaims(nowMs)
   }
 
   /** A node asks for bytes of the file. */
@@ -250,18 +253,20 @@ export class OriginExchange {
     this.#outbox.note('info', scratch ? 'repair' : 'need', peer, describeRanges(ranges))
     if (scratch) this.#outbox.wish(...this.#source.suspect(ranges))
     else this.#digests.direct(peer, ranges)
-    this.#tell({ type: 'needed', node: peer.node, scratch, ranges, nowMs })
+    const own = scratch ? this.#repairs.divide(peer, ranges) : ranges
+    this.#tell({ type: 'needed', node: peer.node, scratch, ranges: own, nowMs })
+  }
+
+  /** Blocks were bad at this node. */
+  wasBad(peer: Peer, frame: Frame & { type: 'bad' }, nowMs: number): void {
+    const spoiler = this.#verdicts.wasBad(peer, frame)
+    if (spoiler !== null) this.#distrust(spoiler, nowMs)
   }
 
   /** A node has bytes and nothing to compare them with. */
   neededDigests(peer: Peer, ranges: readonly RangePair[]): void {
     this.#outbox.note('info', 'need-digests', peer, describeRanges(ranges))
     this.#digests.direct(peer, ranges)
-  }
-
-  /** Blocks were bad at this node: the log names the hop. */
-  wasBad(peer: Peer, frame: Frame & { type: 'bad' }): void {
-    this.#verdicts.wasBad(peer, frame)
   }
 
   /** The feed between two nodes is dead although both live. */
@@ -281,11 +286,6 @@ export class OriginExchange {
     if (gaps.length === 0) return
     this.plans.tellNow()
     this.#fill(from, gaps, 'broken', to)
-  }
-
-  /** Its last report is in, and it takes no further part in what relays bring. */
-  completes(nowMs: number): void {
-    this.#compareClaims(nowMs)
   }
 
   /** It has all. Returns those whose turn has come. */
@@ -388,18 +388,17 @@ export class OriginExchange {
     if (this.#dealer.mayRelay(peer.node)) peer.relays()
   }
 
-  #compareClaims(nowMs: number): void {
+  /** Also when a node is complete: its last report is in, and it takes no further part. */
+  compareClaims(nowMs: number): void {
     const { cleared, untrue } = this.#verdicts.compareClaims(nowMs)
     for (const { node } of cleared) this.#tell({ type: 'confirmed', node })
-    for (const peer of untrue) this.#distrust(peer, nowMs)
+    for (const one of untrue) this.#distrust(one, nowMs)
   }
 
   /** It stays a receiver. What it said it passed on is dealt again; mates ask for the rest. */
-  #distrust(relay: Peer, nowMs: number): void {
+  #distrust({ relay, event, text }: Distrusted, nowMs: number): void {
     relay.losesTrust()
-    const said = `${relay.link.address} says that it passes bytes on to its mates, and does not`
-    const text = `${said}: no mate has received any of them; it is given nothing more to relay`
-    this.#outbox.wish({ type: 'warn', event: 'false-relay', text })
+    this.#outbox.wish({ type: 'warn', event, text })
     this.#tell({ type: 'distrusted', node: relay.node, nowMs })
     this.away(relay)
   }

@@ -278,7 +278,7 @@ export class OriginMachine {
     const fault = needFault(frame, this.#config)
     if (fault !== null) return this.#lose(peer, 'ERR_FR_PROTOCOL', fault, nowMs)
     if (frame.type === 'need') this.#exchange.needed(peer, frame, nowMs)
-    else if (frame.type === 'bad') this.#exchange.wasBad(peer, frame)
+    else if (frame.type === 'bad') this.#exchange.wasBad(peer, frame, nowMs)
     else this.#exchange.neededDigests(peer, frame.ranges)
   }
 
@@ -288,7 +288,7 @@ export class OriginMachine {
       const text = 'the node is complete with another file digest'
       return this.#lose(peer, 'ERR_FR_DIGEST', text, nowMs)
     }
-    this.#exchange.completes(nowMs)
+    this.#exchange.compareClaims(nowMs)
     this.#announce(peer, peer.completes(frame, this.fileDigest))
     for (const one of this.#exchange.completed(peer, nowMs)) this.#sealTo(one)
   }

@@ -6,17 +6,25 @@ import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Dealer } from '../dealing/dealer.js'
 import { RelayClaims } from '../dealing/relay-claims.js'
-import { firstBadHop } from '../members/blame.js'
+import { firstBadHop, Spoilers } from '../members/blame.js'
 import type { Peer } from '../members/peer.js'
 import { inOrder, type Peers } from '../members/peers.js'
 import type { Frame } from '../messages/types.js'
 import type { OriginOutbox } from './outbox.js'
+
+/** A relay that is given nothing more to relay, and why. */
+export interface Distrusted {
+  readonly relay: Peer
+  readonly event: string
+  readonly text: string
+}
 
 export class Verdicts {
   readonly #dealer: Dealer
   readonly #outbox: OriginOutbox
   readonly #peers: Peers
   readonly #claims: RelayClaims
+  readonly #spoilers = new Spoilers()
   #claimsMs = 0
   #excluded: ReadonlySet<number> = new Set()
   #last: readonly number[] = []
@@ -41,14 +49,31 @@ export class Verdicts {
     return this.#claimsMs
   }
 
-  /** Blocks were bad at this node: the log names the hop. */
-  wasBad(peer: Peer, { offset, length }: Frame & { type: 'bad' }): void {
+  /**
+   * Blocks were bad at this node: the log names the hop. Returns whoever is to relay nothing more
+   * for that, and why.
+   */
+  wasBad(peer: Peer, { offset, length }: Frame & { type: 'bad' }): Distrusted | null {
     peer.bad.add(offset, length)
     const known = this.#dealer.chain.neighbours(peer.node).map((node) => this.#peers.of(node))
     const dealt = (node: number): readonly RangePair[] => this.#dealer.dealt(node)
-    const { from, to } = firstBadHop(known, peer, [offset, length], dealt)
-    const text = `offset ${offset}, length ${length}, first bad between ${from} and ${to}`
-    this.#outbox.note('warn', 'bad-block', peer, text)
+    const { from, to, relay } = firstBadHop(known, peer, [offset, length], dealt)
+    const hop = `offset ${offset}, length ${length}, first bad between ${from} and ${to}`
+    this.#outbox.note('warn', 'bad-block', peer, hop)
+    if (relay === null) return null
+    this.#spoilers.spoiled(relay.node, offset)
+    if (relay.relay !== 'relays' || !this.#isWorst(relay.node)) return null
+    const { address } = relay.link
+    const said = `many wrong blocks came through ${address}, the last one between ${from}`
+    const text = `${said} and ${to}: it is given nothing more to relay`
+    return { relay, event: 'bad-relay', text }
+  }
+
+  #isWorst(node: number): boolean {
+    const { chain } = this.#dealer
+    const dealtBytes = this.#dealer.dealt(node).reduce((sum, [, length]) => sum + length, 0)
+    const allBytes = chain.heads.reduce((sum, head) => sum + this.#dealer.dealtBytes(head), 0)
+    return this.#spoilers.isWorst(node, chain.mates(node), dealtBytes, allBytes)
   }
 
   /** Relays must not wait for these receivers: they lag, or nobody hears from them. */
@@ -107,16 +132,19 @@ export class Verdicts {
    * What relays say they pass on, against what their mates say they receive: whose word holds, and
    * who is no true relay.
    */
-  compareClaims(nowMs: number): { readonly cleared: Peer[]; readonly untrue: Peer[] } {
+  compareClaims(nowMs: number): { readonly cleared: Peer[]; readonly untrue: Distrusted[] } {
     this.#claimsMs = nowMs + limits.relayClaimLookMs
-    const [cleared, untrue]: [Peer[], Peer[]] = [[], []]
+    const [cleared, untrue]: [Peer[], Distrusted[]] = [[], []]
     for (const head of this.#dealer.chain.heads) {
       const peer = this.#peers.of(head)
       const claimedBytes = this.#dealer.claimedBytes(peer.node)
       if (claimedBytes === null || !peer.isServing || peer.relay === 'false') continue
       const verdict = this.#claims.look(peer, claimedBytes, this.#witnesses(peer), nowMs)
       if (verdict === 'cleared') cleared.push(peer)
-      if (verdict === 'false') untrue.push(peer)
+      if (verdict !== 'false') continue
+      const said = `${peer.link.address} says that it passes bytes on to its mates, and does not`
+      const text = `${said}: no mate has received any of them; it is given nothing more to relay`
+      untrue.push({ relay: peer, event: 'false-relay', text })
     }
     return { cleared, untrue }
   }

@@ -8,6 +8,7 @@
  * the block bad after all, its own report names the earlier hop, so the last word on a block is
  * right. A gateway judges nothing: what is bad at two of those it feeds was bad when it left it.
  */
+import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Peer } from './peer.js'
 
@@ -15,6 +16,8 @@ export interface BadHop {
   /** 'the origin', or an address as the caller wrote it. */
   readonly from: string
   readonly to: string
+  /** Whoever passed the block on; null: the origin sent it itself. */
+  readonly relay: Peer | null
 }
 
 /**
@@ -31,11 +34,32 @@ export function firstBadHop(
   const relay = group.find(
     (other) => other !== peer && RangeSet.of(dealt(other.node)).present(offset, length).length > 0,
   )
-  if (relay === undefined) return { from: origin, to: peer.link.address }
+  if (relay === undefined) return { from: origin, to: peer.link.address, relay: null }
   const isBad = (other: Peer): boolean => other.bad.present(offset, length).length > 0
   const others = group.filter((other) => other !== peer)
   const wasBadThere = relay.role === 'gateway' ? others.some(isBad) : isBad(relay)
   return wasBadThere
-    ? { from: origin, to: relay.link.address }
-    : { from: relay.link.address, to: peer.link.address }
+    ? { from: origin, to: relay.link.address, relay }
+    : { from: relay.link.address, to: peer.link.address, relay }
+}
+
+/** Blocks that were wrong somewhere, by whoever passed them on: a bad disk there, or a bad link. */
+export class Spoilers {
+  readonly #blocks = new Map<number, Set<number>>()
+
+  spoiled(relay: number, offset: number): void {
+    const blocks = this.#blocks.get(relay) ?? new Set<number>()
+    this.#blocks.set(relay, blocks.add(offset))
+  }
+
+  /**
+   * Whether it spoils several times as much of what it was dealt as its mates do of theirs. Where
+   * blocks arrive wrong everywhere nobody does. Bytes dealt to it, and to all of these.
+   */
+  isWorst(relay: number, mates: readonly number[], dealtBytes: number, allBytes: number): boolean {
+    const count = (node: number): number => this.#blocks.get(node)?.size ?? 0
+    if (count(relay) < limits.spoiledBlocks || dealtBytes >= allBytes) return false
+    const others = mates.reduce((sum, node) => sum + count(node), 0)
+    return count(relay) * (allBytes - dealtBytes) > limits.spoiledTimes * others * dealtBytes
+  }
 }

@@ -245,6 +245,8 @@ export type Frame =
   | { readonly type: 'lagging'; readonly members: readonly number[] }
   /** These, which the node holds, it is to pass on with this route. */
   | { readonly type: 'passOn'; readonly ranges: readonly RangePair[]; readonly route: number }
+  /** Send the member these blocks again, which were bad there, once they are verified here. */
+  | { readonly type: 'mend'; readonly member: number; readonly ranges: readonly RangePair[] }
   /** `member` brings nothing more of these ranges for now: have what is missing elsewhere. */
   | {
       readonly type: 'detour'

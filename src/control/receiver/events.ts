@@ -82,6 +82,8 @@ export type NodeWish =
   | { readonly type: 'hold'; readonly ranges: readonly RangePair[] }
   /** These bytes are passed on with the route once they have landed. */
   | { readonly type: 'assign'; readonly ranges: readonly RangePair[]; readonly route: number }
+  /** List these bytes for the member as repairs, if there is a data connection to it. */
+  | { readonly type: 'mend'; readonly member: number; readonly ranges: readonly RangePair[] }
   /** The routes of the plan have changed. */
   | { readonly type: 'route' }
   /** Close the data connection from the member; another one may come. */

@@ -15,7 +15,7 @@ import { type Holdings, StreamLedger } from '../holdings/ledger.js'
 import { lostOrigin } from '../members/causes.js'
 import type { MemberFact, Sample } from '../messages/facts.js'
 import { type Frame, originNumber, type PlanFrame } from '../messages/types.js'
-import { NodePulls, needFrames } from '../pulling/pulls.js'
+import { NodePulls } from '../pulling/pulls.js'
 import { BlockHashing } from './block-hashing.js'
 import { NodeEdges } from './edges.js'
 import {
@@ -155,7 +155,7 @@ export class NodeMachine {
       case 'fedIn':
         this.#seeking.detours.fedIn(fact.member)
         // Repairs that were on their way are no part of what a node says that it lacks.
-        if (this.edges.fedIn(fact.member)) this.#askForRepairs()
+        if (this.edges.fedIn(fact.member)) this.#verifying.askAgain()
         return
       case 'unfed':
         return this.#onUnfed(fact, nowMs)
@@ -219,6 +219,8 @@ export class NodeMachine {
           return this.#fail('ERR_FR_PROTOCOL', 'what is to be passed on is not held')
         this.reports.passesOn(frame.ranges)
         return this.#outbox.wish({ ...frame, type: 'assign' })
+      case 'mend':
+        return this.#verifying.mend(frame)
       case 'lagging':
         return this.reports.exclude(frame.members)
       case 'seal':
@@ -307,10 +309,6 @@ export class NodeMachine {
     if (this.#phase === 'complete') this.#outbox.say(this.#completeFrame([]))
   }
 
-  #askForRepairs(): void {
-    if (this.#hashing.isRepairIdle) this.#outbox.say(...needFrames(true, this.#ledger.badRanges()))
-  }
-
   #onUnfed(fact: MemberFact & { type: 'unfed' }, nowMs: number): void {
     if (fact.direction === 'in') {
       this.#seeking.detours.unfed(fact.member)
@@ -396,6 +394,7 @@ export class NodeMachine {
     // Nobody repairs what is found bad before the plan.
     if (hasPlan(this.#phase)) this.#outbox.wish(...this.#hashing.start(hasAll, nowMs))
     this.#seeking.advance(nowMs)
+    this.#verifying.advance()
     if (this.#mayAsk && nowMs >= this.#waits.askAtMs) this.#askAgain(nowMs)
     this.#outbox.wish(...this.pulls.advance(nowMs))
     if (
@@ -418,7 +417,7 @@ export class NodeMachine {
     this.#outbox.warn('asked-again', { bytes: missing.bytes })
     this.pulls.want(missing, nowMs)
     this.#outbox.say(...this.#missingDigests.all())
-    this.#askForRepairs()
+    this.#verifying.askAgain()
     this.#waits.asked(nowMs)
   }
 

@@ -7,9 +7,11 @@ import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { StreamLedger } from '../holdings/ledger.js'
 import type { HashRun } from '../messages/facts.js'
+import type { Frame } from '../messages/types.js'
 import { needFrames } from '../pulling/pulls.js'
 import type { BlockHashing } from './block-hashing.js'
 import type { NodeFact } from './events.js'
+import { Mending } from './mending.js'
 import type { NodeOutbox } from './outbox.js'
 
 type Computed = HashRun & { readonly digests: Uint8Array }
@@ -19,6 +21,7 @@ export class Verifying {
   readonly #hashing: BlockHashing
   readonly #outbox: NodeOutbox
   readonly #fail: (code: FrErrorCode, text: string) => void
+  readonly #mending: Mending
 
   constructor(
     ledger: StreamLedger,
@@ -30,6 +33,7 @@ export class Verifying {
     this.#hashing = hashing
     this.#outbox = outbox
     this.#fail = fail
+    this.#mending = new Mending(ledger)
   }
 
   landed(fact: NodeFact & { type: 'landed' }, nowMs: number): void {
@@ -52,6 +56,19 @@ export class Verifying {
     this.#judge(verdict.bad)
   }
 
+  /** What is bad is asked for again, unless repairs are being looked at. */
+  askAgain(): void {
+    if (this.#hashing.isRepairIdle) this.#outbox.say(...needFrames(true, this.#ledger.badRanges()))
+  }
+
+  mend(frame: Frame & { type: 'mend' }): void {
+    this.#mending.asked(frame)
+  }
+
+  advance(): void {
+    this.#outbox.wish(...this.#mending.advance())
+  }
+
   #judge(runs: readonly RangePair[]): void {
     for (const [offset, length] of runs) {
       this.#outbox.say({ type: 'bad', offset, length })
@@ -61,7 +78,7 @@ export class Verifying {
         return this.#fail('ERR_FR_BAD_BLOCK', text)
       }
     }
-    // From the origin: asked for a repair, it also looks whether its file has changed.
+    // The origin says who is to send it, and looks whether its file has changed.
     this.#outbox.say(...needFrames(true, RangeSet.of(runs)))
   }
 }

@@ -24,7 +24,7 @@ export interface PullHooks {
   readonly warn: (event: string, fields: Readonly<LogFields>) => void
   readonly nowMs: () => number
   /** Has the range sent on this feed. Throws FrError when the feed is full. */
-  readonly list: (feed: FeedHandle, range: RangePair) => void
+  readonly list: (feed: FeedHandle, range: RangePair, how: { readonly scratch?: true }) => void
   readonly wayTo: (member: number) => Way
   /** The counters of a feed, while it is open. */
   readonly statsOf: (feed: FeedHandle) => FeedStats | undefined
@@ -109,6 +109,17 @@ export class Pulls implements Servant {
     }
   }
 
+  /** As repairs. Where there is no feed, or it is full, the mate asks the coordinator again. */
+  mend(member: number, ranges: readonly RangePair[]): void {
+    const { feedOut } = this.#neighbours.of(member)
+    try {
+      if (feedOut !== undefined)
+        for (const range of ranges) this.#hooks.list(feedOut, range, { scratch: true })
+    } catch (error) {
+      if (!(error instanceof FrError)) throw error
+    }
+  }
+
   /** Of the bytes that wait on the feed to this mate, those it has pulled. */
   queuedBytes(member: number, feed: FeedStats): number {
     return this.#serving.queuedBytes(member, feed, this.#hooks.nowMs())
@@ -152,7 +163,7 @@ export class Pulls implements Servant {
     const { request, ranges } = held
     const backlogBytes = this.#hooks.statsOf(feed)?.queuedBytes ?? 0
     try {
-      for (const range of ranges) this.#hooks.list(feed, range)
+      for (const range of ranges) this.#hooks.list(feed, range, {})
     } catch (error) {
       if (!(error instanceof FrError)) throw error
       return this.#refuse(mate, request, { code: error.code, text: error.message })

@@ -110,7 +110,7 @@ export class ReceiverSession {
     this.#pulls = new Pulls(net, this.#neighbours, {
       post: (fact) => this.post(fact),
       warn: (event, fields) => ports.log('warn', event, fields),
-      list: (feed, range) => spec.contents.send(engine, feed, range, {}),
+      list: (feed, range, how) => spec.contents.send(engine, feed, range, how),
       nowMs: () => clock.nowMs(),
       wayTo: (member) => this.#wayTo(member),
       statsOf: (feed) => this.samples.statsOf(feed),
@@ -370,6 +370,8 @@ export class ReceiverSession {
         return
       case 'route':
         return this.#route()
+      case 'mend':
+        return this.#pulls.mend(wish.member, wish.ranges)
       case 'unfeed':
         return this.#executor.unfeed(this.#neighbours.of(wish.member))
       case 'serve':

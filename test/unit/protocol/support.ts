@@ -232,6 +232,7 @@ const bodies: Bodies = {
     ranges,
     route: fc.integer({ min: 0, max: 0xffff }),
   }),
+  mend: fc.record({ member: mate, ranges }),
   passOn: fc.record({ ranges, route: fc.integer({ min: 1, max: 0xffff }) }),
   stale: fc.record({ term, epoch: bytes }),
   roster: fc
