@@ -7,7 +7,7 @@
  * codes with which the node that it strikes may fail; without it, all nodes must be complete.
  * `strike` resolves to words for what was done.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { canFail, MemoryDisk } from './disks.mjs'
 
 const lost = ['ERR_FR_NODE_LOST', 'ERR_FR_NODE_SILENT', 'ERR_FR_UNREACHABLE']
@@ -109,6 +109,7 @@ export const faults = {
 
   'one-way': {
     on: 'lab',
+    isPossible: () => spawnSync('nft', ['--version']).status === 0,
     async strike(ground, random) {
       const victim = ground.victim(random)
       const [way, ms] = [random.pick(['input', 'output']), aWhile(random)]
