@@ -124,6 +124,9 @@ export class Copy {
       etaSeconds: null,
       relays: [],
       waitsFor: this.#plan === undefined ? 'its nodes' : null,
+      coordinator: null,
+      term: 1,
+      source: null,
     }
   }
 }

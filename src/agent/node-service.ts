@@ -51,11 +51,12 @@ import { NameClaims } from './name-claims.js'
 import { freshCounters } from './node-counters.js'
 import { LimitedEngine } from './node-limits.js'
 import type { NodeServiceSpec } from './node-spec.js'
-import { OfferReader } from './offers.js'
+import { type Caller, type CompleteOffer, OfferReader, receptionSpecOf } from './offers.js'
+import { Published } from './published.js'
 import { noCopies, noFiles, Questions } from './questions.js'
 import { QuietLog } from './quiet-log.js'
 import { requireSpace } from './space.js'
-import { follow, requireOrigin } from './succession.js'
+import { awaitEnd, follow } from './succession.js'
 
 export class NodeService implements NodeHost {
   readonly engine: DataEngine
@@ -76,6 +77,7 @@ export class NodeService implements NodeHost {
   readonly #parked = new ParkedConnections()
   readonly #receptions = new Map<string, Reception>()
   readonly #names = new NameClaims<Guest>()
+  readonly #published = new Published()
   /** Links without a transfer. */
   readonly #idleLinks = new Waiting<ControlLink>()
   readonly #serves: Serves
@@ -251,17 +253,17 @@ export class NodeService implements NodeHost {
   #serveControl(established: Established): void {
     const reader = new OfferReader()
     let reception: Reception | undefined
+    const taken = (by: Reception): void => {
+      reception = by
+      this.#idleLinks.delete(link)
+    }
     const events: LinkEvents = {
       onFrame: (frame) => {
         if (reception !== undefined) return reception.onFrame(link, frame)
-        if (frame.type === 'succeed') {
-          const { nodeId = '' } = established.peer ?? {}
-          reception = follow(this.#receptions.get(frame.transfer), frame, nodeId, link)
-        } else {
-          reception = this.#offered(reader, frame, established, link)
-          reception?.start()
-        }
-        if (reception !== undefined) this.#idleLinks.delete(link)
+        if (frame.type !== 'succeed') return this.#offered(reader, frame, caller)
+        const { nodeId = '' } = established.peer ?? {}
+        const running = follow(this.#receptions.get(frame.transfer), frame, nodeId, link)
+        if (running !== undefined) taken(running)
       },
       onClose: (code, text) => {
         this.#idleLinks.delete(link)
@@ -272,60 +274,57 @@ export class NodeService implements NodeHost {
         reception === undefined ? { type: 'refuse', code, text } : { type: 'failed', code, text },
     }
     const link = linkOver(established, events, this.engine)
+    const caller = { established, link, taken }
     // Also drops a refused link: `onClose` is not called for a link that this side closes.
     this.#idleLinks.add(link, limits.acceptMs, () => link.destroy())
   }
 
-  /** The reception once the offer is complete. A refused offer gets the error; its link closes. */
-  #offered(
-    reader: OfferReader,
-    frame: Frame,
-    established: Established,
-    link: ControlLink,
-  ): Reception | undefined {
-    try {
+  #offered(reader: OfferReader, frame: Frame, caller: Caller): void {
+    const { link, established } = caller
+    this.#orRefuse(link, () => {
       const complete = reader.take(frame)
-      if (complete === undefined) return undefined
-      const { offer, entry } = complete
-      if (this.#closing !== undefined)
-        throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
-      if (this.#spec.isRelayOnly && offer.role !== 'gateway') throw new FrError('ERR_FR_RELAY_ONLY')
-      if (offer.role === 'receiver') this.store.requireWritable()
-      requireBlockASecond(this.limited.stated, blockBytesFor(entry.size))
-      if (this.#receptions.size >= limits.transfersPerNode) {
-        throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
-      }
-      const originId = established.peer?.nodeId ?? ''
-      const before = this.#receptions.get(offer.transfer)
-      requireOrigin(before)
-      if (before !== undefined && before.spec.originId !== originId)
-        throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
-      const reception = new Reception(this, link, {
-        transfer: offer.transfer,
-        algorithm: offer.digest,
-        noClobber: offer.noClobber,
-        strict: offer.strict,
-        fileDigest: offer.fileDigest,
-        role: offer.role,
-        entry,
-        originId,
-        originAddress: established.remoteAddress,
-        silenceMs: offer.silenceMs,
-        detection: offer.detection,
-        isPlanned: offer.planned,
-        share: offer.share,
-        // The origin has given up the earlier attempt, and this node has not heard of it yet.
-        ...(before && { after: before.stop() }),
-      })
-      this.#start(reception)
-      return reception
+      if (complete === undefined) return
+      const running = this.#receptions.get(complete.offer.transfer)
+      const isOrigin = running?.spec.originId === established.peer?.nodeId
+      if (running?.succession === undefined || !isOrigin) return this.#take(complete, caller)
+      awaitEnd(running, link, this.#idleLinks, () =>
+        this.#orRefuse(link, () => this.#take(complete, caller)),
+      )
+    })
+  }
+
+  /** A refused offer gets the error; its link closes. */
+  #orRefuse(link: ControlLink, action: () => void): void {
+    try {
+      action()
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
       this.#refused(code, text)
       link.send({ type: 'refuse', code, text })
       void link.close()
-      return undefined
     }
+  }
+
+  #take(complete: CompleteOffer, caller: Caller): void {
+    const { established, link } = caller
+    const { offer, entry } = complete
+    if (this.#closing !== undefined) throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
+    if (this.#spec.isRelayOnly && offer.role !== 'gateway') throw new FrError('ERR_FR_RELAY_ONLY')
+    if (offer.role === 'receiver') this.store.requireWritable()
+    requireBlockASecond(this.limited.stated, blockBytesFor(entry.size))
+    if (this.#receptions.size >= limits.transfersPerNode) {
+      throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
+    }
+    const before = this.#receptions.get(offer.transfer)
+    if (before !== undefined && before.spec.originId !== established.peer?.nodeId)
+      throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
+    // The origin has given up the earlier attempt, and this node has not heard of it yet.
+    const after = before?.stop()
+    const spec = receptionSpecOf(complete, established, this.#published, after)
+    const reception = new Reception(this, link, spec)
+    this.#start(reception)
+    caller.taken(reception)
+    reception.start()
   }
 
   #start(reception: Reception): void {
@@ -340,6 +339,7 @@ export class NodeService implements NodeHost {
         for (const late of this.#parked.take(transfer))
           late.refuse('ERR_FR_CLOSED', 'the transfer is over')
       }
+      this.#published.over(reception)
       if (failure === null) this.counters.transfersComplete++
       else this.counters.transfersFailed++
       void this.store.count()

@@ -7,13 +7,25 @@ import { FrError } from '../base/errors.js'
 import { blockBytesFor, limits } from '../base/limits.js'
 import type { Frame, StreamEntry } from '../control/messages/types.js'
 import { nodePrimitives } from '../net/crypto.js'
+import type { Established } from '../net/handshake.js'
+import type { ControlLink } from '../net/link.js'
 import { ManifestAssembler } from '../protocol/manifest.js'
+import type { Reception } from '../session/receiver/reception.js'
+import type { ReceptionSpec } from '../session/receiver/spec.js'
+import type { Published } from './published.js'
 
 export type Offer = Frame & { readonly type: 'offer' }
 
 export interface CompleteOffer {
   readonly offer: Offer
   readonly entry: StreamEntry
+}
+
+/** Who dials, and who hears of the reception that comes of it. */
+export interface Caller {
+  readonly established: Established
+  readonly link: ControlLink
+  readonly taken: (by: Reception) => void
 }
 
 export class OfferReader {
@@ -49,5 +61,26 @@ export class OfferReader {
       throw new FrError('ERR_FR_LIMIT', `the file has ${blocks} blocks, more than a node accepts`)
     }
     return { offer: this.#offer, entry }
+  }
+}
+
+/** `earlier`: what this very transfer may have published here. */
+export function receptionSpecOf(
+  { offer, entry }: CompleteOffer,
+  { peer, remoteAddress }: Established,
+  earlier: Published,
+  after: Promise<void> | undefined,
+): ReceptionSpec {
+  const { transfer, strict, role, silenceMs, detection, share } = offer
+  const published = earlier.digestOf(transfer, peer?.nodeId)
+  return {
+    ...{ transfer, strict, role, entry, silenceMs, detection, share },
+    algorithm: offer.digest,
+    noClobber: offer.noClobber && published === null,
+    fileDigest: offer.fileDigest ?? published,
+    originId: peer?.nodeId ?? '',
+    originAddress: remoteAddress,
+    isPlanned: offer.planned,
+    ...(after && { after }),
   }
 }

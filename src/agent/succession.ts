@@ -1,15 +1,35 @@
-/** Who may coordinate a transfer that runs at a node: its origin, until a member has taken over. */
-import { FrError } from '../base/errors.js'
+/**
+ * Who may coordinate a transfer that runs at a node: its origin, until a member has taken over. An
+ * origin that comes back waits until that is over, and its offer counts then.
+ */
+import { limits } from '../base/limits.js'
+import type { Waiting } from '../base/time/patience.js'
 import type { Frame } from '../control/messages/types.js'
 import type { ControlLink } from '../net/link.js'
 import type { Reception } from '../session/receiver/reception.js'
 
-/** Throws ERR_FR_STALE for an offer of an origin whose transfer another node coordinates. */
-export function requireOrigin(running: Reception | undefined): void {
-  const { succession } = running ?? {}
-  if (succession === undefined) return
-  const { member, counter } = succession
-  throw new FrError('ERR_FR_STALE', `member ${member} has taken over, in term ${counter}`)
+/**
+ * Tells the origin whom the node follows, again and again, and calls `over` once the transfer is
+ * over here. `kept`: links that close with the node.
+ */
+export function awaitEnd(
+  running: Reception,
+  link: ControlLink,
+  kept: Waiting<ControlLink>,
+  over: () => void,
+): void {
+  const tell = (): void => {
+    const term = running.succession
+    if (term === undefined || !link.send({ type: 'stale', term, epoch: 0 }))
+      return clearInterval(telling)
+    kept.add(link, limits.acceptMs, () => link.destroy())
+  }
+  const telling = setInterval(tell, limits.beatMs)
+  tell()
+  void running.done.then(() => {
+    clearInterval(telling)
+    if (link.isOpen) over()
+  })
 }
 
 /** The reception, if it follows whoever says that it takes over; else the link is refused. */

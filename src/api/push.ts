@@ -210,6 +210,8 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
     relays: [],
     originShare: null,
     directBytes: 0,
+    term: 1,
+    coordinator: null,
     crossings: [],
     medianSeconds: null,
     resentBytes: 0,

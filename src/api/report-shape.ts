@@ -143,6 +143,8 @@ const result: Shape<PushResult> = {
   relays: each(pushRelay),
   originShare: orNull((value) => typeof value === 'number'),
   directBytes: amount,
+  term: amount,
+  coordinator: orNull(text),
   crossings: each({ from: orNull(text), to: text, bytes: amount }),
   medianSeconds: orNull(amount),
   resentBytes: amount,

@@ -41,6 +41,9 @@ const transfer: Shape<TransferStatus> = {
   etaSeconds: orNull(amount),
   relays: list((value) => wrongField(value, relay) === null, limits.nodesPerPush),
   waitsFor: orNull(text),
+  coordinator: orNull(text),
+  term: amount,
+  source: orNull(one('checked', 'unchecked')),
 }
 
 const lastError: Shape<StorageError> = { code: text, text, secondsAgo: amount }

@@ -50,6 +50,25 @@ it('at the end: four nodes finish by themselves', { timeout: 60_000 }, async () 
   for (const node of nodes) expect(events(node, 'follows')).toHaveLength(1)
 })
 
+it('stopped and continued: it says who took over, and brings what is left', async () => {
+  const content = world.file('a.bin', 12 * MIB + 5)
+  const slow = ['--limit-down', '3MB']
+  const nodes = await Promise.all([1, 2, 3].map((i) => world.node(`n${i}`, i > 2 ? slow : [])))
+  const args = ['push', 'a.bin', '--to', listOf(nodes), '--json', '--silence', '1s', '--no-clobber']
+  const push: Running = world.fr(args)
+  await push.until('a node', () => push.lines.some(({ event }) => event === 'node'))
+  push.kill('SIGSTOP')
+  const follows = nodes.map((node) => logged(node, 'follows'))
+  await Promise.all(follows)
+  push.kill('SIGCONT')
+  expect(await push.ended, push.stderr).toBe(0)
+  const of = { status: 'complete', digest: push.lines.at(-1)?.['digest'] }
+  const [tookOver] = nodes.filter((node) => events(node, 'took-over').length > 0)
+  const result = { term: 2, coordinator: tookOver?.address, nodes: nodes.map(() => of) }
+  expect(push.lines.at(-1)).toMatchObject(result)
+  for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
+}, 60_000)
+
 it('in the middle: all name the same missing ranges', { timeout: 60_000 }, async () => {
   const content = world.file('a.bin', 12 * MIB + 5)
   const nodes = await world.nodes(4)
@@ -59,7 +78,8 @@ it('in the middle: all name the same missing ranges', { timeout: 60_000 }, async
   await Promise.all(nodes.map((node) => logged(node, 'failed')))
   const said = /text="the origin is gone: nobody holds (\d+) bytes of the file: (.*)"/
   const texts = nodes.map((node) => said.exec(events(node, 'failed')[0] ?? '')?.slice(1))
-  expect(new Set(texts.map((text) => text?.join())).size).toBe(1)
+  if (new Set(texts.map((text) => text?.join())).size !== 1)
+    throw new Error(nodes.map((n) => n.stderr).join('\n----\n'))
   // The next push brings only those.
   const missing = Number(texts[0]?.[0])
   const { status, lines } = await world.run(['push', 'a.bin', '--to', listOf(nodes), '--json'])

@@ -185,6 +185,7 @@ function digestLines(complete: readonly NodeOutcome[]): string[] {
 function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): string[] {
   const delivered = complete.reduce((sum, outcome) => sum + outcome.bytes, 0)
   const repaired = result.nodes.reduce((sum, outcome) => sum + outcome.repairedBytes, 0)
+  const { coordinator } = result
   const rejoined = complete.filter((outcome) => outcome.rejoined).length
   const isMixed = result.shape !== 'unicast' && result.directBytes > 0
   const all = count(result.nodes.length, 'node')
@@ -207,6 +208,7 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
     ...(isMixed ? [`${formatBytes(result.directBytes)} sent to all directly`] : []),
     ...mirrorParts(result),
     ...relayParts(result),
+    ...(coordinator ? [`${printable(coordinator)} took over in term ${result.term}`] : []),
     ...(rejoined > 0 ? [`${count(rejoined, 'node')} came back in the middle`] : []),
     ...(repaired > 0 ? [`${formatBytes(repaired)} repaired`] : []),
   ]

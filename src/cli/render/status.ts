@@ -100,7 +100,7 @@ function storeFacts({
 
 /** A transfer: its id for `fr add`, its name and progress, and its feeds to mates. */
 function transferLines(transfer: TransferStatus, paint: Paint, columns: number): string[] {
-  const { bytes, etaSeconds, waitsFor } = transfer
+  const { bytes, etaSeconds, waitsFor, coordinator, term, source } = transfer
   const parts = [
     `${transfer.role} ${formatBytes(bytes)}`,
     `${share(transfer.landedBytes, bytes)} landed`,
@@ -109,6 +109,8 @@ function transferLines(transfer: TransferStatus, paint: Paint, columns: number):
     `out ${formatRate(transfer.rateOutBytesPerSecond)}`,
     ...(etaSeconds === null ? [] : [`ETA ${formatDuration(etaSeconds)}`]),
     ...(waitsFor === null ? [] : [`waits for ${printable(waitsFor)}`]),
+    ...(term > 1 ? [`${printable(coordinator ?? 'it')} took over (term ${term})`] : []),
+    ...(source === 'unchecked' ? ['source: unchecked'] : []),
   ]
   const id = printable(transfer.transfer)
   return [

@@ -134,7 +134,7 @@ export class OriginExchange {
 
   /** A node has blocks that may be of this content: all digests come to it before the plan. */
   compares(peer: Peer, nowMs: number): void {
-    peer.compares(nowMs)
+    peer.waits('comparing', nowMs)
     this.#source.hashAhead()
     this.#compare(peer, [0, this.#config.bytes], nowMs)
   }
@@ -151,7 +151,7 @@ export class OriginExchange {
 
   #compare(peer: Peer, range: RangePair, nowMs: number): void {
     if (peer.feed.is !== 'open') return this.#outbox.feed(peer)
-    peer.compares(nowMs)
+    peer.waits('comparing', nowMs)
     this.#digests.send(peer, [range])
   }
 

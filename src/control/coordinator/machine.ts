@@ -17,7 +17,7 @@ import { brokenFeed, causeOf } from '../members/causes.js'
 import { isPossible } from '../members/counts.js'
 import type { Peer } from '../members/peer.js'
 import { inOrder, Peers } from '../members/peers.js'
-import type { Frame, NodeSettled, ProgressFrame, Strategy } from '../messages/types.js'
+import type { Frame, ProgressFrame, Strategy, Term } from '../messages/types.js'
 import { Agenda } from './agenda.js'
 import { Beats } from './beats.js'
 import { BrokenFeeds } from './broken-feeds.js'
@@ -34,7 +34,8 @@ import { OriginRetries } from './retries.js'
 import { OriginSource } from './source.js'
 import type { Standbys } from './standbys.js'
 import { OriginStart } from './start.js'
-import { addMirrors, dialsOf, peersOf } from './succession.js'
+import { addMirrors, dialsOf, peersOf, termOf } from './succession.js'
+import { Supersession } from './supersession.js'
 import { PeerWatch } from './watch.js'
 
 export class OriginMachine {
@@ -47,6 +48,7 @@ export class OriginMachine {
   readonly #joins: OriginJoins
   readonly #retries: OriginRetries
   readonly #rejoins: OriginRejoins
+  readonly supersession: Supersession
   readonly #limits: OriginLimits
   readonly #start: OriginStart
   readonly #agenda: Agenda
@@ -73,6 +75,7 @@ export class OriginMachine {
     this.#limits = new OriginLimits(config, nowMs)
     this.#retries = new OriginRetries(config, this.#peers, this.#outbox, this.#joins)
     this.#rejoins = new OriginRejoins(config, this.#peers)
+    this.supersession = new Supersession(termOf(config), this.#peers, this.#outbox)
     this.#exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
     this.#start = new OriginStart(this.#peers, this.#exchange, this.#joins)
     this.#agenda = new Agenda(this.#peers, this.#watch, this.#limits)
@@ -235,7 +238,7 @@ export class OriginMachine {
       case 'missed':
         return this.#watch.missed(this.#exchange.member(frame.member), peer, this.#outbox)
       case 'stale':
-        return this.#lose(peer, 'ERR_FR_STALE', 'it follows a newer plan', nowMs)
+        return this.#onStale(peer, frame.term, nowMs)
       case 'join': {
         const asker = { by: peer, request: frame.request }
         return this.#joins.add(asker, frame.node, this.#peers, nowMs)
@@ -247,6 +250,14 @@ export class OriginMachine {
       default:
         return this.#lose(peer, 'ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`, nowMs)
     }
+  }
+
+  /** Whoever follows another coordinator is offered the file again, and answers after that. */
+  #onStale(peer: Peer, term: Term, nowMs: number): void {
+    const failure = { code: 'ERR_FR_STALE', text: 'it follows a newer plan' } as const
+    const isOther = this.supersession.hears(term)
+    if (isOther && peer.isDeciding) return peer.waits('elsewhere', nowMs)
+    if (peer.phase !== 'complete') this.#out(peer, 'failed', failure, nowMs, !isOther)
   }
 
   #onAccept(peer: Peer, { have }: Frame & { type: 'accept' }, nowMs: number): void {
@@ -289,7 +300,7 @@ export class OriginMachine {
       return this.#lose(peer, 'ERR_FR_DIGEST', text, nowMs)
     }
     this.#exchange.compareClaims(nowMs)
-    this.#announce(peer, peer.completes(frame, this.fileDigest))
+    this.#outbox.announce(peer, peer.completes(frame, this.fileDigest))
     for (const one of this.#exchange.completed(peer, nowMs)) this.#sealTo(one)
   }
 
@@ -391,7 +402,7 @@ export class OriginMachine {
   ): void {
     const { phase, hasLink } = peer
     if (isFinal || !peer.isReceiver || !this.#retries.returns(peer, failure, nowMs)) {
-      this.#announce(peer, peer.fails(status, failure, isFinal ? peer.failure : undefined))
+      this.#outbox.announce(peer, peer.fails(status, failure, isFinal ? peer.failure : undefined))
       this.#joins.settled(peer, failure)
     }
     if (hasLink) this.#outbox.say(peer, { type: 'abort', ...failure })
@@ -408,13 +419,6 @@ export class OriginMachine {
     peer.unlinked()
     this.#watch.forget(peer)
     this.#outbox.wish({ type: 'hangUp', member: peer.node })
-  }
-
-  #announce(peer: Peer, outcome: NodeSettled): void {
-    const { node: member, role } = peer
-    if (role === 'receiver') return this.#outbox.wish({ type: 'announceOutcome', member, outcome })
-    const level = role === 'mirror' ? 'info' : 'warn'
-    if (outcome.reason !== null) this.#outbox.note(level, `no-${role}`, peer, outcome.reason)
   }
 
   #finish(): void {

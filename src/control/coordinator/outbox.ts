@@ -1,7 +1,7 @@
 /** The wishes of the coordinator's machine, and shorter words for those about a node. */
 import type { Peer } from '../members/peer.js'
 import { Outbox } from '../messages/outbox.js'
-import type { Frame } from '../messages/types.js'
+import type { Frame, NodeSettled } from '../messages/types.js'
 import type { OriginWish } from './events.js'
 
 export class OriginOutbox extends Outbox<OriginWish> {
@@ -25,5 +25,14 @@ export class OriginOutbox extends Outbox<OriginWish> {
 
   note(level: 'info' | 'warn', event: string, { node: member }: Peer, text: string): void {
     this.wish({ type: 'note', level, event, member, fields: { text } })
+  }
+
+  /** The outcome of a node; what becomes of those who only help is worth a line where they fail. */
+  announce({ node: member, role }: Peer, outcome: NodeSettled): void {
+    const { reason } = outcome
+    if (role === 'receiver') return this.wish({ type: 'announceOutcome', member, outcome })
+    const level = role === 'mirror' ? 'info' : 'warn'
+    if (reason !== null)
+      this.wish({ type: 'note', level, event: `no-${role}`, member, fields: { text: reason } })
   }
 }

@@ -55,8 +55,9 @@ export class OriginRetries {
     const wasReached = peer.phase !== 'connecting' && peer.phase !== 'out'
     const places = this.#peers.length + this.#peers.returning.size
     const { triesUsed } = peer.history
-    const isLeft = triesUsed < this.#retries && places < limits.placesPerPush
-    if (!isLeft || !wasReached || !isRetryable(failure.code)) return false
+    // Whoever follows another coordinator has failed in nothing.
+    const isWorth = isFree(failure) || (triesUsed < this.#retries && isRetryable(failure.code))
+    if (!isWorth || !wasReached || places >= limits.placesPerPush) return false
     peer.returns(failure, nowMs + backoffMs(attemptSpan, triesUsed + 1, this.#seedOf(peer)))
     this.#outbox.note('warn', 'retried', peer, `${failure.code}: ${failure.text}`)
     return true
@@ -77,7 +78,7 @@ export class OriginRetries {
     const { attempts, triesUsed } = peer.history
     const next = new Peer(this.#peers.length, peer.link, nowMs, {
       attempts: attempts + 1,
-      triesUsed: triesUsed + 1,
+      triesUsed: triesUsed + (peer.failure !== undefined && isFree(peer.failure) ? 0 : 1),
       before: peer.failure,
     })
     peer.supersede()
@@ -93,4 +94,8 @@ export class OriginRetries {
 
 function isRetryable(code: FrErrorCode): boolean {
   return errorTable[code].retryable
+}
+
+function isFree({ code }: Failure): boolean {
+  return code === 'ERR_FR_STALE'
 }

@@ -49,11 +49,12 @@ export interface Contact {
 }
 
 /**
- * What a node has said to the offer: none -> claimed -> comparing -> accepted; each of the two in
- * the middle may be left out. `claimed`: the name is this push's at the node. `comparing`: it waits
- * for digests, to see whether blocks that it has are of this content.
+ * What a node has said to the offer: none -> elsewhere -> claimed -> comparing -> accepted; each in
+ * the middle may be left out. `elsewhere`: it follows whoever took over from this coordinator, and
+ * says more once that is over. `claimed`: the name is this push's at the node. `comparing`: it
+ * waits for digests, to see whether blocks that it has are of this content.
  */
-export type Answer = 'none' | 'claimed' | 'comparing' | 'accepted'
+export type Answer = 'none' | 'elsewhere' | 'claimed' | 'comparing' | 'accepted'
 
 /**
  * Whether the senders of a node find it behind: none -> lagging -> none, and for one that joined

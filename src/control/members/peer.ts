@@ -119,7 +119,7 @@ export class Peer {
   /** Connected, and has not said whether this push may write the name. */
   get isClaiming(): boolean {
     const state = this.#state
-    return state.phase === 'offered' && state.answer === 'none'
+    return state.phase === 'offered' && ['none', 'elsewhere'].includes(state.answer)
   }
 
   /** Takes part in the exchange: can be sent to. */
@@ -278,10 +278,10 @@ export class Peer {
     this.#listener.changed(this)
   }
 
-  /** It waits for digests before it answers; each time some are sent it has its time again. */
-  compares(nowMs: number): void {
+  /** It waits for something before it answers, and has its time again. */
+  waits(answer: 'comparing' | 'elsewhere', nowMs: number): void {
     const state = this.#from('offered')
-    Object.assign(state, { answer: 'comparing', sinceMs: nowMs })
+    Object.assign(state, { answer, sinceMs: nowMs })
     this.#listener.changed(this)
   }
 

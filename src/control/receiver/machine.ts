@@ -379,10 +379,10 @@ export class NodeMachine {
   /** Whatever follows from the state alone. */
   #advance(nowMs: number): void {
     if (nowMs >= this.#lostAtMs) {
-      if (this.#phase === 'complete') return this.#end(null)
       const failure: Failure = { code: 'ERR_FR_ORIGIN_LOST', text: this.#waits.silence(nowMs) }
-      if (this.#phase !== 'receiving' || !this.neighbours.hasMates)
-        return this.#fail(failure.code, failure.text)
+      const isOver = this.#outbox.isAlone || !this.neighbours.hasMates
+      if (isOver && this.#phase === 'complete') return this.#end(null)
+      if (isOver) return this.#fail(failure.code, failure.text)
       this.#onOrphaned(failure, nowMs)
     }
     const term = this.takeover.take(nowMs)

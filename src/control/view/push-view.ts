@@ -1,6 +1,7 @@
 /** What people are shown of a push under way: pure functions of the origin's machine. */
 import type { FrErrorCode } from '../../base/errors.js'
 import type { OriginMachine } from '../coordinator/machine.js'
+import type { Coordination } from '../coordinator/supersession.js'
 import type { ShapeForecast } from '../dealing/planning.js'
 import type { Peer } from '../members/peer.js'
 import type { NodeOutcome } from '../messages/types.js'
@@ -179,7 +180,7 @@ function waitsFor(peer: Peer, bytes: number, isSealed: boolean): string | null {
     case 'connecting':
       return state.dial.is === 'lookingUp' ? 'its name' : 'connection'
     case 'offered':
-      return 'its answer'
+      return state.answer === 'elsewhere' ? 'whoever took over' : 'its answer'
     case 'ready':
       return 'the other nodes'
     case 'running':
@@ -252,7 +253,7 @@ export interface PushRelay extends PushShare {
   readonly reason: string | null
 }
 
-export interface PushResult {
+export interface PushResult extends Coordination {
   readonly event: 'result'
   readonly transfer: string
   readonly bytes: number
@@ -363,6 +364,7 @@ export function resultView(
     relays: relaysView(machine),
     originShare: flow.receivedBytes === 0 ? null : 1 - relayedBytes / flow.receivedBytes,
     directBytes: flow.directBytes,
+    ...machine.supersession.view,
     crossings: crossingsOf(machine.peers, facts.originSite),
     medianSeconds: median(complete.map((outcome) => outcome.seconds)),
     resentBytes: flow.resentBytes,

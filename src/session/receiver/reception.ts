@@ -173,10 +173,11 @@ export class Reception {
     this.session.onLinkClosed(link, code, text)
   }
 
-  /** As ReceiverSession says; the link of the last coordinator closes. */
+  /** As ReceiverSession says; the last coordinator, perhaps only silent, is told so. */
   succeed(link: CoordinatorLink, term: Term, nodeId: string): Failure | null {
     const failure = this.session.succeed(link, term, nodeId)
     if (failure !== null) return failure
+    this.#link.send({ type: 'stale', term, epoch: 0 })
     void this.#link.close()
     this.#link = link
     link.waitFor(this.spec.silenceMs)
@@ -186,6 +187,11 @@ export class Reception {
   /** The term of whoever took over from the origin; undefined: nobody has. */
   get succession(): Term | undefined {
     return this.session.machine.takeover.succession
+  }
+
+  /** File digest of what this transfer has published; null: nothing. */
+  get publishedDigest(): string | null {
+    return this.#partial.isPublished ? this.#publication.outcome.fileDigest : null
   }
 
   /** What has landed can be published no more. */

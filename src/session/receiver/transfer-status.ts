@@ -47,17 +47,27 @@ export interface TransferStatus {
   /** Its open feeds to mates. */
   readonly relays: readonly RelayStatus[]
   readonly waitsFor: string | null
+  /** Who coordinates: HOST:PORT of the node, or that the origin's link comes from; null: itself. */
+  readonly coordinator: string | null
+  /** 1, and one more for each time that somebody took over; 0: there is no plan yet. */
+  readonly term: number
+  /**
+   * Whether the origin has said that its file was all the time what it sent: checked, or unchecked
+   * where it was gone before; null: the file is not published here.
+   */
+  readonly source: 'checked' | 'unchecked' | null
 }
 
 /** `waitsFor`: what the machine does not know of. */
 export function statusOf(
-  { transfer, entry, role }: ReceptionSpec,
+  { transfer, entry, role, originAddress }: ReceptionSpec,
   session: ReceiverSession,
   waitsFor: string | null,
 ): TransferStatus {
   const { size: bytes } = entry
   const { machine, samples, servedBytes } = session
   const { landedBytes, holeBytes, receivedBytes, duplicateBytes, sentBytes } = samples.totals
+  const coordinator = machine.takeover.succession?.member
   const isPassing = role === 'gateway'
   const openBytes = bytes - landedBytes
   const rate = samples.rateInBytesPerSecond
@@ -83,5 +93,10 @@ export function statusOf(
       return { node, queuedBytes, unackedBytes, isLagging }
     }),
     waitsFor: isPassing ? null : (waitsFor ?? machine.waitsFor),
+    coordinator:
+      coordinator === undefined ? originAddress : (session.addressOf(coordinator) ?? null),
+    term: machine.takeover.term?.counter ?? 0,
+    source:
+      machine.phase !== 'complete' ? null : machine.seal.isUnchecked ? 'unchecked' : 'checked',
   }
 }

@@ -23,6 +23,9 @@ const transfer = (name: string, relays: number): TransferStatus => ({
   etaSeconds: null,
   relays: Array.from({ length: relays }, () => relay),
   waitsFor: 'data',
+  coordinator: '10.0.0.1:5000',
+  term: 1,
+  source: null,
 })
 const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   event: 'status',

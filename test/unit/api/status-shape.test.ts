@@ -26,6 +26,9 @@ const transfer = {
   etaSeconds: null,
   relays: [{ node: 'h:1', queuedBytes: 1, unackedBytes: 2, isLagging: false }],
   waitsFor: 'data',
+  coordinator: '10.0.0.1:5000',
+  term: 1,
+  source: null,
 } as const
 const status: NodeStatus = {
   event: 'status',

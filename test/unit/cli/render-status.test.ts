@@ -47,6 +47,9 @@ describe('statusLines', () => {
           { node: '10.0.0.4:7400', queuedBytes: 9 * MIB, unackedBytes: 0, isLagging: true },
         ],
         waitsFor: 'origin',
+        coordinator: '10.0.0.3:7400',
+        term: 2,
+        source: null,
       },
     ],
     counters: { openFeeds: 3, landingFallbacks: 0 },
@@ -63,7 +66,7 @@ describe('statusLines', () => {
       'transfers  1',
       'ff00  model.bin',
       '  receiving 128 MiB, 50% landed, 25% verified, in 25.0 MB/s, out 12.5 MB/s, ' +
-        'ETA 3.2s, waits for origin',
+        'ETA 3.2s, waits for origin, 10.0.0.3:7400 took over (term 2)',
       '  relays to        queued  in flight',
       '  10.0.0.3:7400  1.00 MiB   64.0 KiB',
       '  10.0.0.4:7400  9.00 MiB        0 B  lagging',

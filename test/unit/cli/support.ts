@@ -106,6 +106,8 @@ export const lost = outcomeOf({
 
 export const resultOf = (over: Partial<PushResult> = {}): PushResult => ({
   event: 'result',
+  term: 1,
+  coordinator: null,
   transfer: 't',
   bytes: 128 * MIB,
   dataBytes: 128 * MIB,

@@ -11,7 +11,7 @@ import { backoffMs } from '../../../../src/control/members/backoff.js'
 import { Peers } from '../../../../src/control/members/peers.js'
 import { peerThat } from '../peers.js'
 import { progressOf, runningPlans, sampledAt } from '../plans.js'
-import { announced, Bench, dials } from './origin-support.js'
+import { announced, Bench, bytes, dials } from './origin-support.js'
 
 describe('backing off', () => {
   const span = { firstMs: 100, mostMs: 1_000 }
@@ -257,5 +257,52 @@ describe('a node whose attempt failed', () => {
     }
     expect(returns(limits.placesPerPush - 1)).toBe(true)
     expect(returns(limits.placesPerPush)).toBe(false)
+  })
+})
+
+describe('an origin that was silent while a node took over', () => {
+  it('waits until that is over, and goes on with what is left', () => {
+    const bench = new Bench(2, { retries: 0 })
+    bench.ready(0, 1)
+    bench.sealed()
+    const stale = { type: 'stale', term: { counter: 2, member: 1 }, epoch: 0 } as const
+    const told = [...bench.from(0, stale), ...bench.from(1, stale)]
+    expect(told.flatMap((wish) => (wish.type === 'warn' ? [wish.text] : []))).toEqual([
+      'n1:1 has taken over in term 2: nodes had not heard of this process for too long',
+    ])
+    const dialled = [...dials(bench.until('connect')), ...dials(bench.until('connect'))]
+    expect(dialled).toEqual([2, 3])
+    for (const node of dialled)
+      bench.feed({ type: 'linked', member: node, nodeId: `id${node - 2}` })
+    for (const endMs = bench.nowMs + 3 * limits.acceptMs; bench.nowMs < endMs; ) {
+      bench.nowMs += limits.beatMs
+      for (const node of dialled) bench.from(node, stale)
+      bench.feed({ type: 'due' })
+    }
+    expect(bench.states).toEqual(dialled.map(() => ['accepted', 'whoever took over']))
+    // One has published, the other lacks all.
+    bench.from(2, { type: 'claimed' }, { type: 'accept', have: [[0, bytes]] })
+    bench.from(3, { type: 'claimed' }, { type: 'accept', have: [] })
+    for (const node of dialled) bench.feed({ type: 'fedOut', member: node })
+    for (const node of dialled) bench.complete(node)
+    expect(bench.outcomes.map(({ code, rejoined }) => [code, rejoined])).toEqual([
+      [null, false],
+      [null, false],
+    ])
+    expect(bench.machine.isEnded).toBe(true)
+    expect(bench.machine.supersession.view).toEqual({ term: 2, coordinator: 'n1:1' })
+  })
+
+  it('does not believe in an older term, or in one of nobody', () => {
+    for (const term of [
+      { counter: 1, member: 0 },
+      { counter: 2, member: 9 },
+    ]) {
+      const bench = new Bench(1, { retries: 0 })
+      bench.ready(0)
+      bench.from(0, { type: 'stale', term, epoch: 0 })
+      expect(bench.outcomes).toMatchObject([{ code: 'ERR_FR_STALE' }])
+      expect(bench.machine.supersession.view).toEqual({ term: 1, coordinator: null })
+    }
   })
 })
