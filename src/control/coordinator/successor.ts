@@ -239,7 +239,9 @@ export class SuccessorMachine {
   #plan(): void {
     this.#areNew = false
     const following = this.#following
-    const members = following.slice(0, limits.nodesPerGroup)
+    // Also those that have not answered yet: who is left out is gone for good. Always the same.
+    const known = [...this.#survivors.values()].slice(0, limits.nodesPerGroup)
+    const members = known.filter(({ state }) => state !== 'out')
     const standbys = following
       .filter(({ number }) => number !== this.#config.term.member)
       .slice(0, limits.standbys)
