@@ -83,7 +83,7 @@ describe('a link that is wished for', () => {
   it('to a mate carries nothing but answers', () => {
     const refusal = expect.objectContaining({ code: 'ERR_FR_PROTOCOL' })
     const link = linked()
-    expect(() => link.events.onFrame({ type: 'beat' })).toThrow(refusal)
+    expect(() => link.events.onFrame({ type: 'claimed' })).toThrow(refusal)
     expect(link.events.lastWord).toBeUndefined()
   })
 

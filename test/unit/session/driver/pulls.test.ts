@@ -91,7 +91,7 @@ describe('a mate that asks', () => {
 
   it('says nothing else on it', () => {
     const refusal = expect.objectContaining({ code: 'ERR_FR_PROTOCOL' })
-    expect(() => accepted().events.onFrame({ type: 'beat' })).toThrow(refusal)
+    expect(() => accepted().events.onFrame({ type: 'claimed' })).toThrow(refusal)
   })
 
   it.each([
