@@ -91,8 +91,8 @@ export const planted = {
       OriginExchange,
       'away',
       (right) =>
-        function (this: OriginExchange, peer) {
-          right.call(this, peer)
+        function (this: OriginExchange, peer, nowMs) {
+          right.call(this, peer, nowMs)
           Object.defineProperty(peer, 'isServing', { value: false })
           this.left(peer, 0)
         },

@@ -125,9 +125,11 @@ describe('simulated pushes to a chain of groups', () => {
   ])('is whole where %s die together, with %s dealing', (_, strategy, dead) => {
     const over: Partial<NodeScenario>[] = []
     for (const [place, atMs] of dead) over[place] = { trouble: 'killed', atMs }
-    const { outcomes } = run({ ...evenChain(16, 4, over), strategy })
+    const { outcomes, copies } = run({ ...evenChain(16, 4, over), strategy })
     const complete = outcomes.filter(({ status }) => status === 'complete').length
     expect(complete).toBe(16 - dead.length)
+    // What several lack leaves the origin for one of them, and goes on from there.
+    if (strategy === 'adaptive') expect(copies).toBeLessThan(1.4)
   })
 
   it('sends nobody past the columns what is under way on one', () => {

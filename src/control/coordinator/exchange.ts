@@ -20,8 +20,9 @@ import { OriginDigestSends } from './digest-sends.js'
 import type { OriginConfig } from './events.js'
 import { type OriginFeeds, placeOf } from './feeds.js'
 import { OriginFlow } from './flow.js'
-import { describeRanges, detourFrames } from './frames.js'
+import { describeRanges, detourFrames, heldFrames } from './frames.js'
 import { Later } from './later.js'
+import { OriginNeeds } from './needs.js'
 import type { OriginOutbox } from './outbox.js'
 import { OriginPlans } from './plans.js'
 import { OriginRepairs } from './repairs.js'
@@ -45,6 +46,7 @@ export class OriginExchange {
   readonly #sends: OriginSends
   readonly #beyond: Beyond
   readonly #later: Later
+  readonly #needs: OriginNeeds
   readonly #digests: OriginDigestSends
   /** Heads of columns on which digests to groups further down may have been lost since then. */
   readonly #losing = new Set<number>()
@@ -68,7 +70,10 @@ export class OriginExchange {
     const { chain } = dealer
     this.#beyond = new Beyond(chain)
     this.#sends = new OriginSends(dealer, peers, outbox, this.flow, this.#beyond)
-    this.#later = new Later(dealer.chain, peers)
+    this.#later = new Later(chain, peers)
+    this.#needs = new OriginNeeds(dealer, peers, outbox, ({ node }, ranges, nowMs) =>
+      this.#tell({ type: 'needed', node, scratch: false, ranges, nowMs }),
+    )
     this.#verdicts = new Verdicts(dealer, outbox, peers, config.relayClaimBytes)
     this.#repairs = new OriginRepairs(config, dealer, peers, outbox)
     const reaches = { reach: this.#reach, beyond: this.#beyond }
@@ -113,14 +118,14 @@ export class OriginExchange {
     const shares = sharesOf(this.#dealer, this.#peers.all, named, this.#config)
     for (const peer of fed) this.#setRelay(peer)
     this.plans.tellNow()
-    const alone = shape === 'unicast' ? group : slow
-    for (const peer of alone) this.#digests.owes(peer, [[0, this.#config.bytes]])
+    const whole: RangePair[] = [[0, this.#config.bytes]]
+    for (const peer of shape === 'unicast' ? group : slow) this.#digests.owes(peer, whole)
     if (shape !== 'unicast') for (const peer of fed) this.#tellHeld(peer, held)
     this.#list(sends)
     const { receivers: groups, parents, slow: later } = chain
     const plan = { strategy, shape, nodes: named, groups, parents, later, shares }
     this.#outbox.wish({ type: 'announcePlan', plan })
-    for (const { offset, length } of [...this.#source.digests.runs([[0, this.#config.bytes]])])
+    for (const { offset, length } of [...this.#source.digests.runs(whole)])
       this.hashed(offset, length, nowMs)
     this.#source.start(hashOrder(this.#dealer, nodes, this.#config.bytes))
   }
@@ -226,9 +231,8 @@ export class OriginExchange {
   reported(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number, isOwn: boolean): void {
     if (!peer.isServing || !peer.counts.isNews(frame, isOwn)) return
     const { atMs, landedBytes, receivedBytes, backlogBytes } = frame
-    const { node } = peer
     const behind = frame.behind.filter((place) => this.member(place) !== undefined)
-    const said = { node, atMs, landedBytes, receivedBytes, backlogBytes, behind }
+    const said = { node: peer.node, atMs, landedBytes, receivedBytes, backlogBytes, behind }
     this.#tell({ type: 'reported', ...said, nowMs })
   }
 
@@ -238,6 +242,7 @@ export class OriginExchange {
       const peer = this.#peer(node)
       if (!peer.isServing) continue
       this.flow.counted(peer, count)
+      this.#needs.counted(count, nowMs)
       const counted = { sentBytes, queuedBytes, unackedBytes, rttMs: rttMs || peer.rttMs }
       this.#tell({ type: 'counted', node, ...counted, atMs, nowMs })
     }
@@ -251,9 +256,10 @@ export class OriginExchange {
   needed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
     const { scratch, ranges } = frame
     this.#outbox.note('info', scratch ? 'repair' : 'need', peer, describeRanges(ranges))
-    if (scratch) this.#outbox.wish(...this.#source.suspect(ranges))
-    else this.#digests.direct(peer, ranges)
-    const own = scratch ? this.#repairs.divide(peer, ranges) : ranges
+    if (!scratch) this.#digests.direct(peer, ranges)
+    if (!scratch) return this.#needs.asked(peer, ranges, nowMs)
+    this.#outbox.wish(...this.#source.suspect(ranges))
+    const own = this.#repairs.divide(peer, ranges)
     this.#tell({ type: 'needed', node: peer.node, scratch, ranges: own, nowMs })
   }
 
@@ -291,6 +297,7 @@ export class OriginExchange {
   /** It has all. Returns those whose turn has come. */
   completed(peer: Peer, nowMs: number): Peer[] {
     this.plans.flowChanged()
+    this.#needs.completed(peer)
     return this.#feedLater(this.#dealer.chain.below(peer.node), nowMs)
   }
 
@@ -298,11 +305,12 @@ export class OriginExchange {
    * Silent, or no true relay, and still in the exchange: others make good what this node was dealt.
    * Its feeds stay open, so that it goes on when it is heard again. Plans follow with `settled`.
    */
-  away(peer: Peer): void {
+  away(peer: Peer, nowMs: number): void {
     if (!peer.isServing) return
     this.#source.free(peer.node)
     for (const mate of this.#mates(peer)) this.#detour(mate, peer, 'away')
     this.#fill(peer, this.#dealer.chain.avoid(peer.node), 'away')
+    this.#needs.left(peer, nowMs)
     this.plans.changed()
   }
 
@@ -322,6 +330,7 @@ export class OriginExchange {
     const below = chain.below(peer.node)
     const gaps = chain.leave(peer.node)
     this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
+    this.#needs.left(peer, nowMs)
     this.#departed.push({ peer, mates, gaps })
     this.plans.changed()
     // Where nobody else is left they are the tree.
@@ -372,15 +381,7 @@ export class OriginExchange {
 
   /** What others hold, or have coming, of what this node lacks: it asks them. */
   #tellHeld(peer: Peer, held: RangeSet, feeder?: number): void {
-    if (!peer.isReceiver) return
-    const lacking = RangeSet.of(held)
-    lacking.subtract(peer.have)
-    if (lacking.isEmpty) return
-    const isHolder = (other: Peer): boolean =>
-      other.node === feeder || !(other === peer || !other.isReceiver || other.have.isEmpty)
-    const holder = [...this.#group.values()].find(isHolder)
-    if (holder === undefined) return
-    for (const frame of detourFrames(holder, 'held', lacking.toArray()))
+    for (const frame of heldFrames(peer, this.#group.values(), held, feeder))
       this.#outbox.say(peer, frame)
   }
 
@@ -400,7 +401,7 @@ export class OriginExchange {
     relay.losesTrust()
     this.#outbox.wish({ type: 'warn', event, text })
     this.#tell({ type: 'distrusted', node: relay.node, nowMs })
-    this.away(relay)
+    this.away(relay, nowMs)
   }
 
   /** Those who are fed by it in its group. */

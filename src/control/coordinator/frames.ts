@@ -1,6 +1,6 @@
 /** The longer frames of the origin, made from what it knows; what is wrong with those of nodes. */
 import { limits } from '../../base/limits.js'
-import type { RangePair } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { isBlockRun } from '../holdings/ledger.js'
 import type { Peer } from '../members/peer.js'
 import type { DetourReason, Frame } from '../messages/types.js'
@@ -38,4 +38,20 @@ export function needFault(frame: Need, { bytes, blockBytes }: OriginConfig): str
   }
   const fits = frame.ranges.every(([offset, length]) => length > 0 && offset + length <= bytes)
   return fits ? null : 'a need beyond the file'
+}
+
+/** What these hold, or `feeder` has coming, of what the node lacks: it asks them. */
+export function heldFrames(
+  peer: Peer,
+  group: Iterable<Peer>,
+  held: RangeSet,
+  feeder?: number,
+): Frame[] {
+  if (!peer.isReceiver) return []
+  const lacking = RangeSet.of(held)
+  lacking.subtract(peer.have)
+  const isHolder = (other: Peer): boolean =>
+    other.node === feeder || !(other === peer || !other.isReceiver || other.have.isEmpty)
+  const holder = lacking.isEmpty ? undefined : [...group].find(isHolder)
+  return holder === undefined ? [] : detourFrames(holder, 'held', lacking.toArray())
 }

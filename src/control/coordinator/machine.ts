@@ -355,7 +355,7 @@ export class OriginMachine {
     const limit = this.#limits.failure(peer, nowMs)
     if (limit !== null) return this.#out(peer, 'failed', limit, nowMs, true)
     const before = peer.presence
-    if (this.#watch.mark(peer, nowMs, this.#outbox)) this.#exchange.away(peer)
+    if (this.#watch.mark(peer, nowMs, this.#outbox)) this.#exchange.away(peer, nowMs)
     else if (before === 'away' && peer.presence !== 'away') this.#exchange.back(peer)
   }
 
