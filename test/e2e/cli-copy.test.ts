@@ -35,8 +35,8 @@ describe('fr copy', () => {
     const groups = ['--shape', 'chain', '--group-size', '1', '--handover', 'every']
     const share = ['--limit-up', '400Mbit', '--limit-down', '1Gbit', '--priority', '20']
     const wishes = ['--as', 'b.bin', ...groups, ...share, '--json']
-    const { status, lines } = await world.run(['copy', ...args, ...wishes])
-    expect(status).toBe(0)
+    const { status, lines, stderr } = await world.run(['copy', ...args, ...wishes])
+    expect(status, stderr).toBe(0)
     const events = lines.map((line) => line['event'])
     expect(lines[0]).toMatchObject({ event: 'plan', groups: [[at(1).address], [at(2).address]] })
     expect(lines[0]?.['boundSeconds']).toBeCloseTo(content.length / 50e6)

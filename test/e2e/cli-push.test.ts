@@ -103,6 +103,7 @@ describe('fr push to three nodes', () => {
         servedBy: null,
         holeBytes: 0,
         attempts: 1,
+        rejoined: false,
         code: null,
         retryable: false,
         reason: null,

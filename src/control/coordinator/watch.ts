@@ -121,7 +121,7 @@ export class PeerWatch {
   }
 
   /** Why it has failed if its time is over; null: it waits for nothing. */
-  overdue({ state }: Peer, nowMs: number): Failure | null {
+  overdue({ state, feed }: Peer, nowMs: number): Failure | null {
     switch (state.phase) {
       case 'connecting': {
         if (state.failed === null)
@@ -131,6 +131,8 @@ export class PeerWatch {
         return { ...failure, text: `${failure.text}; dialled ${dials} times in ${seconds} s` }
       }
       case 'offered':
+        // It may have answered, and wait for a data connection that could not be opened.
+        if (feed.is === 'cut') return feed.failure
         return { code: 'ERR_FR_TIMEOUT', text: 'no answer to the offer' }
       case 'running': {
         const seconds = Math.round((nowMs - state.movedMs) / 1000)

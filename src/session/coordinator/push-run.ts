@@ -121,8 +121,9 @@ export class PushRun {
     refuseFeeds(shape, nodes.length + others, spec.groups?.originFeeds)
     const mirrors = shape === 'group' ? spec.mirrors : undefined
     const gateways = shape === 'group' ? spec.relays : undefined
-    if (spec.relays !== undefined) refuseRelays(shape)
-    if (spec.relays !== undefined && shape === 'unicast')
+    const hasRelays = spec.relays !== undefined && spec.relays.length > 0
+    if (hasRelays) refuseRelays(shape)
+    if (hasRelays && shape === 'unicast')
       this.warn(`no relay has a part in this push: its shape is ${shape}`)
     this.#machine = new OriginMachine(
       { ...config, ...(mirrors && { mirrors }), ...(gateways && { gateways }) },
