@@ -13,7 +13,7 @@ import {
 } from '../../src/sim/scenario.js'
 
 const only = process.env.FR_SIM_SEED
-const count = Number(process.env.FR_SIM_SEEDS ?? 200)
+const count = Number(process.env.FR_SIM_SEEDS ?? 120)
 const upTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1)
 /** A node that is complete leaves, which hardly any other seed has. */
 const leaving = 295
