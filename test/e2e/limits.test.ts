@@ -148,7 +148,8 @@ describe.each(engines)('limits with the %s engine', (engine) => {
     expectCopies(other.content, 'b.bin', [one, two])
     const closed = world.log.filter(({ event }) => event === 'relay-closed')
     expect(closed).toMatchObject([{ fields: { code: 'ERR_FR_LIMIT' } }])
-    const copied = await copy('a.bin', { from: one.address, to: [two.address], retries: 0 }).result
+    const wishes = { from: one.address, to: [two.address], retries: 0, silenceMs: 2_000 }
+    const copied = await copy('a.bin', wishes).result
     expect(copied.nodes).toMatchObject([{ status: 'failed', code: 'ERR_FR_LIMIT' }])
     door.open()
     await Promise.all([first.result, second.result])

@@ -108,6 +108,8 @@ export class PeerWatch {
         // The look-up has a limit of its own (net/resolver.ts); the node's begins after it.
         return state.dial.is === 'lookingUp' ? never : state.sinceMs + this.#config.connectMs
       case 'offered':
+        // It has answered; how long its data connection is opened again the feed says (cutOffMs).
+        if (state.answer === 'accepted' && peer.feed.is === 'cut') return never
         return state.sinceMs + limits.acceptMs
       case 'running': {
         // Nothing lands at a gateway, and it may have nothing to do.
@@ -121,7 +123,7 @@ export class PeerWatch {
   }
 
   /** Why it has failed if its time is over; null: it waits for nothing. */
-  overdue({ state, feed }: Peer, nowMs: number): Failure | null {
+  overdue({ state }: Peer, nowMs: number): Failure | null {
     switch (state.phase) {
       case 'connecting': {
         if (state.failed === null)
@@ -131,8 +133,6 @@ export class PeerWatch {
         return { ...failure, text: `${failure.text}; dialled ${dials} times in ${seconds} s` }
       }
       case 'offered':
-        // It may have answered, and wait for a data connection that could not be opened.
-        if (feed.is === 'cut') return feed.failure
         return { code: 'ERR_FR_TIMEOUT', text: 'no answer to the offer' }
       case 'running': {
         const seconds = Math.round((nowMs - state.movedMs) / 1000)

@@ -42,6 +42,21 @@ describe('a data connection of the origin that breaks', () => {
     expect(lists(bench.pass(1_000, [0, 1]))).toEqual([])
   })
 
+  it('at first is waited for as long, and its cause is that of the failure', () => {
+    const bench = new Bench(2, { ...unicast, retries: 0 })
+    bench.ready(0)
+    bench.feed(
+      { type: 'linked', member: 1, nodeId: 'id1' },
+      { type: 'said', member: 1, frame: { type: 'accept', have: [] } },
+      breaks(1, 'ERR_FR_UNREACHABLE'),
+    )
+    const speaks = bench.pass(limits.silenceMs - 200, [0, 1])
+    expect(outcomes(speaks)).toEqual([])
+    expect(dials(speaks)).toEqual([1])
+    const ended = outcomes(bench.pass(400, [0, 1]))
+    expect(ended).toEqual([['n1:1', 'failed', 'ERR_FR_UNREACHABLE: it broke']])
+  })
+
   it('that was never broken lists nothing twice', () => {
     const bench = new Bench(2, unicast)
     bench.ready(0)
