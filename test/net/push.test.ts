@@ -60,6 +60,8 @@ describe(`a push to ${count} nodes over links of ${mbit} Mbit/s`, () => {
       nodes,
       keyFile,
       prefix: lab.prefix(0),
+      // It does not come back.
+      args: ['--rejoin', '0'],
       onLine(line) {
         if (line.event === 'plan') struck = strike()
       },
@@ -70,7 +72,7 @@ describe(`a push to ${count} nodes over links of ${mbit} Mbit/s`, () => {
       const outcome = result.nodes.find((each) => each.node === node.address)
       if (at === victim - 1) {
         expect(outcome?.status).toBe('failed')
-        expect(outcome?.reason).toMatch(/ERR_FR_NODE_(SILENT|LOST)/)
+        expect(outcome?.reason).toMatch(/ERR_FR_(NODE_SILENT|NODE_LOST|UNREACHABLE)/)
         continue
       }
       expect(outcome).toMatchObject({ status: 'complete', reason: null })

@@ -103,7 +103,8 @@ export function parseDuration(
   secondsMin = 0,
   secondsMax: number = durationSecondsMax,
 ): number {
-  const parsed = numberAndUnit(text)
+  // Nothing is the same in each unit.
+  const parsed = numberAndUnit(text === '0' ? '0s' : text)
   const factor = parsed && lookUp(secondUnits, parsed.unit)
   if (parsed === undefined || factor === undefined) {
     throw new UsageError(`'${text}' is not a duration; write it like 7d, 12h, 30m, 90s or 500ms`)

@@ -90,6 +90,8 @@ describe('parseDuration', () => {
   it('keeps bounds', () => {
     expect(parseDuration('10m', 1, 600)).toBe(600)
     expect(() => parseDuration('0s', 0.001)).toThrow("'0s' is too short; at least 1ms")
+    expect(() => parseDuration('0', 0.001)).toThrow("'0' is too short; at least 1ms")
+    expect(parseDuration('0')).toBe(0)
     expect(() => parseDuration('1s', 2)).toThrow("'1s' is too short; at least 2.0s")
     expect(() => parseDuration('11m', 0, 600)).toThrow("'11m' is too long; at most 10m00s")
   })
