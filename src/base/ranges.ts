@@ -105,3 +105,10 @@ function pairOf([begin, end]: Span): RangePair {
 function endOf(range: RangePair | undefined): number {
   return range === undefined ? 0 : range[0] + range[1]
 }
+
+/** The same in order, at most so many together: for frames that take no more. */
+export function slicesOf(ranges: readonly RangePair[], most: number): RangePair[][] {
+  const slices: RangePair[][] = []
+  for (let at = 0; at < ranges.length; at += most) slices.push(ranges.slice(at, at + most))
+  return slices
+}

@@ -1,6 +1,6 @@
 /** The longer frames of the origin, made from what it knows; what is wrong with those of nodes. */
 import { limits } from '../../base/limits.js'
-import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { type RangePair, RangeSet, slicesOf } from '../../base/ranges.js'
 import { isBlockRun } from '../holdings/ledger.js'
 import type { Peer } from '../members/peer.js'
 import type { DetourReason, Frame } from '../messages/types.js'
@@ -15,12 +15,8 @@ export function detourFrames(
   ranges: readonly RangePair[],
   route = 0,
 ): Frame[] {
-  const frames: Frame[] = []
-  for (let i = 0; i === 0 || i < ranges.length; i += limits.needRanges) {
-    const part = ranges.slice(i, i + limits.needRanges)
-    frames.push({ type: 'detour', member: from.node, why, ranges: part, route })
-  }
-  return frames
+  const parts = ranges.length === 0 ? [[]] : slicesOf(ranges, limits.needRanges)
+  return parts.map((part) => ({ type: 'detour', member: from.node, why, ranges: part, route }))
 }
 
 /** For the log. */

@@ -7,7 +7,7 @@
  * other hop what it has spoiled. What is asked for once more comes from the origin.
  */
 import { limits } from '../../base/limits.js'
-import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { type RangePair, RangeSet, slicesOf } from '../../base/ranges.js'
 import type { Dealer } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
@@ -89,9 +89,6 @@ export class OriginRepairs {
 }
 
 function mendFrames({ node: member }: Peer, blocks: RangeSet): Frame[] {
-  const list = blocks.toArray()
-  const frames: Frame[] = []
-  for (let i = 0; i < list.length; i += limits.needRanges)
-    frames.push({ type: 'mend', member, ranges: list.slice(i, i + limits.needRanges) })
-  return frames
+  const parts = slicesOf(blocks.toArray(), limits.needRanges)
+  return parts.map((ranges) => ({ type: 'mend', member, ranges }))
 }

@@ -13,7 +13,7 @@
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { type RangePair, RangeSet, slicesOf } from '../../base/ranges.js'
 import { haveFault, heldBySome, missingText } from '../holdings/have.js'
 import { type WayThere, wayBetween } from '../members/ways.js'
 import type { EndWish, Fact, MemberWish, Wish } from '../messages/facts.js'
@@ -315,10 +315,8 @@ export class SuccessorMachine {
   }
 
   #tell(survivor: Survivor, { number: member }: Survivor, all: readonly RangePair[]): void {
-    for (let at = 0; at < all.length; at += limits.needRanges) {
-      const ranges = all.slice(at, at + limits.needRanges)
+    for (const ranges of slicesOf(all, limits.needRanges))
       this.#say(survivor, { type: 'detour', member, why: 'held', ranges, route: 0 })
-    }
   }
 
   /** Nothing moves. What somebody holds is named again, a bounded number of times. */

@@ -270,11 +270,10 @@ export class GroupDealer implements Dealer {
     this.#tickAtMs = nowMs + tickMs
     this.#lookAtUplink(nowMs)
     this.#lag.ticked(nowMs)
-    for (const relay of this.#out.look([...this.#relays.values()], nowMs))
-      this.#stock.takeBack(relay)
+    const relays = [...this.#relays.values()]
+    for (const relay of this.#out.look(relays, nowMs)) this.#stock.takeBack(relay)
     if (this.#out.isOwnSide) return []
-    for (const relay of this.#slow.look([...this.#relays.values()], nowMs))
-      this.#stock.takeBack(relay)
+    for (const relay of this.#slow.look(relays, nowMs)) this.#stock.takeBack(relay)
     const sends = this.#deal(nowMs)
     if (this.#stock.openBytes > 0) {
       if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends, nowMs)

@@ -7,7 +7,7 @@
 import { type Detection, detectionOf } from '../../base/detection.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import type { RangeSet } from '../../base/ranges.js'
+import { type RangeSet, slicesOf } from '../../base/ranges.js'
 import type { StreamLedger } from '../holdings/ledger.js'
 import type { MemberFact, MemberWish } from '../messages/facts.js'
 import {
@@ -168,10 +168,5 @@ const nobody = { ask: [], missed: [] }
 export function needFrames(scratch: boolean, ranges: RangeSet): Frame[] {
   // Repairs name exact blocks, so they are cut into frames; other needs may cover too much.
   const list = scratch ? ranges.toArray() : ranges.compacted(limits.needRanges)
-  const frames: Frame[] = []
-  for (let i = 0; i < list.length; i += limits.needRanges) {
-    const part = list.slice(i, i + limits.needRanges)
-    frames.push({ type: 'need', scratch, ranges: part })
-  }
-  return frames
+  return slicesOf(list, limits.needRanges).map((ranges) => ({ type: 'need', scratch, ranges }))
 }
