@@ -1,0 +1,35 @@
+/** Bounds of trees: a part of limits.ts. */
+
+const kib = 1024
+const mib = 1024 * kib
+
+export const treeLimits = {
+  // --- trees ---
+  /** Entries of one listing, its bytes, and bytes of the files in one bundle. */
+  treeBatchEntries: 16_384,
+  listingBytes: 8 * mib,
+  treeBatchBytes: 64 * mib,
+  /** What is enough of a listing to be sent when somebody waits: entries, or bytes of files. */
+  treeEagerEntries: 1_024,
+  treeEagerBytes: 8 * mib,
+  /** A larger file is pushed by itself. */
+  bundledFileBytes: 4 * mib,
+  /** Entries and bundles of one tree. */
+  treeEntries: 16_777_216,
+  treeBundles: 1_048_576,
+  /** Entries of which a node, or the origin, tells why they failed; the others are only counted. */
+  treeFailuresTold: 64,
+  /** Directories that a walk reads ahead, together. */
+  treeListsAhead: 16,
+  /** Files of several names of which a walk has not met all; others are sent as files. */
+  treeHardLinks: 65_536,
+  /** Users, and groups, whose names are known. */
+  treeOwners: 65_536,
+  /** Files, and bytes, that are read in one go to be hashed and packed; goes at the same time. */
+  treeReadFiles: 512,
+  treeReadBytes: 8 * mib,
+  treeReadsAtOnce: 2,
+  /** Extended attributes of one entry, and bytes of the value of one: Linux takes no more. */
+  treeXattrs: 256,
+  treeXattrBytes: 64 * kib,
+} as const
