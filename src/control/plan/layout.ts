@@ -13,6 +13,8 @@ import { limits } from '../../base/limits.js'
 import { smaller } from '../../base/rate-limits.js'
 import type { LinkSpeeds } from '../messages/copying.js'
 
+const unlimited = Number.POSITIVE_INFINITY
+
 /** Shapes that have groups. */
 export type TreeShape = 'group' | 'chain' | 'tree' | 'binomial'
 
@@ -70,13 +72,26 @@ export function layOut(nodes: readonly Placed[], wish: TreeWish): PlannedGroup[]
   if (nodes.length === 0) return []
   if (wish.shape === 'group') return [{ nodes: nodes.map(({ node }) => node), parent: null }]
   const tree: PlannedGroup[] = []
+  const feeds = new Map(nodes.map(({ node, maxFeeds }) => [node, maxFeeds ?? unlimited]))
+  /** Groups that each group feeds so far. */
+  const fed: number[] = []
+  /** How many more it can feed by what its nodes can carry; below 0: it has too many. */
+  const room = (group: number): number => {
+    const { nodes = [] } = tree[group] ?? {}
+    const perChild = wish.handover === 'every' ? nodes.length : 1
+    const least = Math.min(...nodes.map((node) => feeds.get(node) ?? unlimited))
+    return Math.floor((least - nodes.length + 1) / perChild) - (fed[group] ?? 0)
+  }
+  const feederOf = (groups: readonly number[]): number | null => bestFeeder(groups, tree, fed, room)
   const bySite = new Map<string | undefined, number[]>()
   for (const { nodes: members, parent } of sitesInOrder(nodes, wish)) {
     const first = tree.length
-    const feeder = parent === null ? null : feederOf(bySite.get(parent.site) ?? [], tree)
-    for (const [i, group] of cut(members, wish).entries()) {
-      const at = parentOf(i, wish.shape)
-      tree.push({ nodes: group, parent: at === null ? feeder : first + at })
+    const feeder = parent === null ? null : feederOf(bySite.get(parent.site) ?? [])
+    for (const [i, nodes] of cut(members, wish).entries()) {
+      const at = i === 0 ? feeder : first + parentOf(i, wish.shape, (of) => room(first + of))
+      tree.push({ nodes, parent: at })
+      fed.push(0)
+      if (at !== null) fed[at] = (fed[at] ?? 0) + 1
     }
     bySite.set(
       members[0]?.site,
@@ -86,27 +101,41 @@ export function layOut(nodes: readonly Placed[], wish: TreeWish): PlannedGroup[]
   return tree
 }
 
-/** What feeds the group of this index where groups are in no site. */
-function parentOf(index: number, shape: TreeShape): number | null {
-  if (index === 0) return null
+/** What feeds the group of this index, one of the groups of its site that come before it. */
+function parentOf(index: number, shape: TreeShape, room: (group: number) => number): number {
   if (shape === 'tree') return Math.floor((index - 1) / 2)
-  // A binomial tree: each group feeds one more for each step that it has the file.
-  if (shape === 'binomial') return index - 2 ** Math.floor(Math.log2(index))
+  if (shape === 'chain') return index - 1
+  // A binomial tree: each group feeds one more for each step that it has the file, so the n-th to
+  // be fed in a step has the n-th of those that had the file as its feeder. Whoever can feed no
+  // more leaves that to the next.
+  const had = 2 ** Math.floor(Math.log2(index))
+  for (let i = 0; i < index; i++) {
+    const group = (index - had + i) % index
+    if (room(group) > 0) return group
+  }
   return index - 1
 }
 
 /**
- * Which of the groups of one site feeds another site: one that crosses as about as many flows as
- * the largest would, of those the one that feeds the fewest others, the last of several.
+ * Which of the groups of one site feeds another site: one that can carry it, of those one that
+ * crosses as about as many flows as the largest would, of those the one that feeds the fewest
+ * others, the last of several.
  */
-function feederOf(groups: readonly number[], tree: readonly PlannedGroup[]): number | null {
+function bestFeeder(
+  groups: readonly number[],
+  tree: readonly PlannedGroup[],
+  fed: readonly number[],
+  room: (group: number) => number,
+): number | null {
   const size = (group: number): number => tree[group]?.nodes.length ?? 0
-  const largest = Math.max(...groups.map(size))
-  const fed = (group: number): number => tree.filter(({ parent }) => parent === group).length
-  return groups
+  const able = groups.filter((group) => room(group) > 0)
+  const candidates = able.length > 0 ? able : groups
+  const largest = Math.max(...candidates.map(size))
+  const fedBy = (group: number): number => fed[group] ?? 0
+  return candidates
     .filter((group) => 2 * size(group) >= largest)
     .reduce<number | null>(
-      (best, group) => (best === null || fed(group) <= fed(best) ? group : best),
+      (best, group) => (best === null || fedBy(group) <= fedBy(best) ? group : best),
       null,
     )
 }

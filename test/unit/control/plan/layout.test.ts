@@ -144,6 +144,21 @@ describe('a layout', () => {
     ])
   })
 
+  it('has no group feed more than its nodes can carry while another can', () => {
+    const few = (...weak: number[]) =>
+      nodesOf(8, (node) => (weak.includes(node) ? { maxFeeds: 1 } : {}))
+    // The first would feed three: the others feed what is one too many for it.
+    expect(parents(few(0), { shape: 'binomial' })).toEqual([null, 0, 1, 1, 1, 1, 2, 3])
+    // Two groups feed two other sites, and the second of them can feed only one.
+    const sites = nodesOf(12, (node) => ({
+      site: 'abc'[Math.floor(node / 4)] as string,
+      ...([2, 3].includes(node) && { maxFeeds: 2 }),
+    }))
+    const siteLinks = ['b', 'c'].map((to) => ({ sites: ['a', to] as const, bytesPerSecond: 9 }))
+    const wish = { shape: 'chain', groupSize: 2, site: 'a', siteLinks } as const
+    expect(parents(sites, wish)).toEqual([null, 0, 1, 2, 0, 4])
+  })
+
   it('names every node once, in groups that are fed by one before them, and spans no sites', () => {
     const node = fc.record({
       site: fc.option(fc.constantFrom('a', 'b', 'c'), { nil: undefined }),
