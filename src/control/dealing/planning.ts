@@ -1,4 +1,5 @@
 /** The shape of a push, how long each would take, and the plan that follows from it. */
+import { parseAddress } from '../../base/addresses.js'
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
@@ -52,13 +53,30 @@ export function shapeOf(wish: ShapeWish, planning: Planning, others = 0): DealtS
   const bytes = file.dataBytes
   const senders = nodes.length + others
   if (senders > (planning.groups.originFeeds ?? senders)) return grouped(planning, senders)
+  const openingMs = feedsMs(nodes)
   const uplink = origin.uplinkBytesPerSecond
   if (uplink !== undefined) {
-    const copies = bytes * (senders - 1)
-    return copies * 1000 <= uplink * limits.groupMs ? 'unicast' : grouped(planning, senders)
+    const copies = bytes * (senders - 1) * 1000
+    const ms = Math.max(limits.groupMs, openingMs)
+    return copies <= uplink * ms ? 'unicast' : grouped(planning, senders)
   }
-  const most = bytes <= limits.unicastFileBytes ? limits.unicastFilesBytes : limits.unicastBytes
+  const small = bytes <= limits.unicastFileBytes ? limits.unicastFilesBytes : limits.unicastBytes
+  const most = Math.max(small, (usualBytesPerSecond * openingMs) / 1000)
   return senders === 1 || bytes * senders <= most ? 'unicast' : grouped(planning, senders)
+}
+
+/**
+ * Milliseconds that the processors of the busiest host have work until all mates have feeds to each
+ * other. 32 nodes of one host have 992 ends to open there.
+ */
+function feedsMs(nodes: readonly NodeLink[]): number {
+  const byHost = new Map<string, number>()
+  for (const { address } of nodes) {
+    const host = parseAddress(address, 0)?.host ?? address
+    byHost.set(host, (byHost.get(host) ?? 0) + 1)
+  }
+  const mates = Math.min(nodes.length, limits.groupSizeMax) - 1
+  return Math.max(0, ...byHost.values()) * mates * limits.feedMs
 }
 
 /** One group, or the fastest tree of several. */

@@ -37,6 +37,14 @@ describe('the shape of a push', () => {
     expect(shapeOf('auto', planning(bytes, nodes))).toBe(shape)
   })
 
+  it('without known speeds, all nodes on one host: its processors open every feed', () => {
+    const nodes = Array.from({ length: 32 }, (_, i) => ({ address: `127.0.0.1:${i + 1}` }))
+    expect(shapeOf('auto', planning(MIB, 32))).toBe('group')
+    expect(shapeOf('auto', planning(MIB, 0, { nodes }))).toBe('unicast')
+    expect(shapeOf('auto', planning(64 * MIB, 0, { nodes }))).toBe('group')
+    expect(shapeOf('auto', planning(4 * MIB, 0, { nodes: nodes.slice(0, 4) }))).toBe('group')
+  })
+
   // 1,000,000 bytes a second: 50 ms are 50,000 bytes.
   it.each([
     [GIB, 1, 1_000_000, 'unicast'],
