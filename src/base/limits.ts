@@ -218,7 +218,7 @@ export const limits = {
   unicastFilesBytes: 8 * MIB,
   /** Milliseconds that a group takes to open its feeds, used when the origin's uplink is known. */
   groupMs: 50,
-  /** Of them, what each end of a feed keeps a processor of its host busy: 4 ms, of two processors. */
+  /** How long opening each end of a feed keeps a host busy: 4 ms of one of two processors. */
   feedMs: 2,
   transfersPerNode: 128,
   helpersPerPush: 8,
