@@ -1,5 +1,6 @@
 /**
  * Which transfer writes which name at this node: one at a time, from its offer to its publication.
+ * A bundle writes beneath the name of its tree, and shares that with all transfers of the tree.
  *
  * When two pushes of one name meet, each must get all of its nodes or none. So a push that finds
  * its name taken is refused and withdraws everywhere, except in two cases that end without help. A
@@ -21,6 +22,8 @@ export interface Claimant {
     readonly originAddress: string
     /** Its push already had a plan, and so the name at other nodes, when it was offered here. */
     readonly isPlanned: boolean
+    readonly originId: string
+    readonly tree?: { readonly id: string; readonly isBundle: boolean } | undefined
   }
   /** True once the plan has arrived. */
   readonly hasPlan: boolean
@@ -30,18 +33,18 @@ export interface Claimant {
 }
 
 export class NameClaims<T extends Claimant> {
-  readonly #holders = new Map<string, T>()
+  /** As many as a node has transfers at most. */
+  readonly #holders = new Set<T>()
   /** Names that are being removed. */
   readonly #closed = new Set<string>()
   readonly #waiting = new Set<() => void>()
 
   get holders(): Iterable<T> {
-    return this.#holders.values()
+    return this.#holders
   }
 
   /** Rejects with ERR_FR_BUSY, which names the holder, or ERR_FR_CLOSED if the claimant ends. */
   async claim(claimant: T): Promise<void> {
-    const key = keyOf(claimant)
     let isLate = false
     const timer = setTimeout(() => {
       isLate = true
@@ -50,16 +53,17 @@ export class NameClaims<T extends Claimant> {
     try {
       for (;;) {
         if (claimant.isEnded) throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
-        const holder = this.#holders.get(key)
-        const isClosed = this.#closed.has(key)
-        if (holder === undefined && !isClosed) break
+        const holders = [...this.#holders].filter((holder) => excludes(holder, claimant))
+        const isClosed = this.#isClosed(claimant)
+        if (holders.length === 0 && !isClosed) break
         if (isClosed && isLate) throw new FrError('ERR_FR_BUSY', 'the name is being removed')
         // A holder that has ended releases the name, however busy this machine is.
-        if (holder && !holder.isEnded && !holder.givesWay())
-          if (isLate || !isToGiveWay(holder, claimant)) throw busy(holder)
+        for (const holder of holders)
+          if (!holder.isEnded && !holder.givesWay())
+            if (isLate || !isToGiveWay(holder, claimant)) throw busy(holder)
         await new Promise<void>((resolve) => this.#waiting.add(resolve))
       }
-      this.#holders.set(key, claimant)
+      this.#holders.add(claimant)
     } finally {
       clearTimeout(timer)
     }
@@ -67,10 +71,7 @@ export class NameClaims<T extends Claimant> {
 
   /** Idempotent. */
   release(claimant: T): void {
-    const key = keyOf(claimant)
-    if (this.#holders.get(key) !== claimant) return
-    this.#holders.delete(key)
-    this.changed()
+    if (this.#holders.delete(claimant)) this.changed()
   }
 
   /**
@@ -78,9 +79,8 @@ export class NameClaims<T extends Claimant> {
    * when one has it, or it is being removed already.
    */
   async without<R>(name: Uint8Array, work: () => Promise<R>): Promise<R> {
-    const key = keyOf({ name })
-    const holder = this.#holders.get(key)
-    if (holder !== undefined) throw busy(holder)
+    const key = keyOf(name)
+    for (const holder of this.#holders) if (reaches(holder, key)) throw busy(holder)
     if (this.#closed.has(key)) throw new FrError('ERR_FR_BUSY', 'the name is being removed')
     this.#closed.add(key)
     try {
@@ -89,6 +89,11 @@ export class NameClaims<T extends Claimant> {
       this.#closed.delete(key)
       this.changed()
     }
+  }
+
+  #isClosed(claimant: T): boolean {
+    for (const key of this.#closed) if (reaches(claimant, key)) return true
+    return false
   }
 
   /** Call when a claimant gets its plan or ends, so that waiting claimants look again. */
@@ -109,6 +114,20 @@ function busy({ spec }: Pick<Claimant, 'spec'>): FrError {
   return new FrError('ERR_FR_BUSY', text)
 }
 
-function keyOf({ name }: Pick<Claimant, 'name'>): string {
+function excludes(holder: Claimant, claimant: Claimant): boolean {
+  const [tree, other] = [holder.spec.tree, claimant.spec.tree]
+  const isSameOrigin = holder.spec.originId === claimant.spec.originId
+  if (isSameOrigin && tree !== undefined && tree.id === other?.id) return false
+  return reaches(holder, keyOf(claimant.name)) || reaches(claimant, keyOf(holder.name))
+}
+
+/** Whether the claimant writes this name; a tree also excludes what is beneath it or above. */
+function reaches({ name, spec }: Claimant, key: string): boolean {
+  const own = keyOf(name)
+  if (own === key || !spec.tree?.isBundle) return own === key
+  return key.startsWith(`${own}/`) || own.startsWith(`${key}/`)
+}
+
+function keyOf(name: Uint8Array): string {
   return Buffer.from(name).toString('latin1')
 }

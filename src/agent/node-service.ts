@@ -8,7 +8,7 @@
  * that order and is idempotent. The caller owns the engine, the pool and the data directory.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { FrError, type FrErrorCode } from '../base/errors.js'
+import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { blockBytesFor, limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
@@ -35,6 +35,7 @@ import type { Edge } from '../protocol/ticket.js'
 import { FeedPlaces } from '../session/driver/feed-places.js'
 import { Serves } from '../session/fetch/serves.js'
 import type { Audience } from '../session/receiver/acceptance.js'
+import { Consents } from '../session/receiver/consents.js'
 import { PoolWork } from '../session/receiver/held-work.js'
 import type { Guest, NodeHost } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
@@ -54,8 +55,8 @@ import type { NodeServiceSpec } from './node-spec.js'
 import { type Caller, type CompleteOffer, OfferReader, receptionSpecOf } from './offers.js'
 import { Published } from './published.js'
 import { noCopies, noFiles, Questions } from './questions.js'
-import { QuietLog } from './quiet-log.js'
 import { requireSpace } from './space.js'
+import { Strangers } from './strangers.js'
 import { awaitEnd, follow } from './succession.js'
 
 export class NodeService implements NodeHost {
@@ -70,14 +71,15 @@ export class NodeService implements NodeHost {
   readonly store: NodeStore
   readonly audience: Audience
   readonly work: HeldWork
+  readonly consents = new Consents()
   readonly #spec: NodeServiceSpec
   readonly #server: Server
   readonly #guard = new PreAuthGuard()
-  readonly #strangers: QuietLog
+  readonly #strangers: Strangers
   readonly #parked = new ParkedConnections()
   readonly #receptions = new Map<string, Reception>()
   readonly #names = new NameClaims<Guest>()
-  readonly #published = new Published()
+  readonly published = new Published()
   /** Links without a transfer. */
   readonly #idleLinks = new Waiting<ControlLink>()
   readonly #serves: Serves
@@ -98,7 +100,7 @@ export class NodeService implements NodeHost {
     this.log = spec.log
     this.audience = spec.audience
     this.work = new PoolWork(spec.engine, spec.pool, spec.self.signer)
-    this.#strangers = new QuietLog(spec.log)
+    this.#strangers = new Strangers(spec.log, this.counters)
     this.#adoption = new Adoption(spec.log)
     const { dir, dataDir, minFreeBytes, keepPartialsSeconds, isReadOnly, isRelayOnly, log } = spec
     this.store = new NodeStore({
@@ -208,7 +210,7 @@ export class NodeService implements NodeHost {
       const isLast = !hasSpareDescriptor()
       const stating = { ...self, limits: () => this.limited.stated }
       const admitted = await accept(socket, { keys, self: stating, guard: this.#guard, isGateway })
-      if (isLast) return this.#exhausted(admitted, remote)
+      if (isLast) return this.#strangers.exhausted(admitted, remote)
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (admitted.channel === 'crossing') return await this.#bridges.cross(admitted)
@@ -224,30 +226,9 @@ export class NodeService implements NodeHost {
       else this.#questions.serve(established)
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
-      this.#refused(code, text)
-      if (code === 'ERR_FR_AUTH') this.#wrongKey(remote, text)
+      this.#strangers.refused(code, text)
+      if (code === 'ERR_FR_AUTH') this.#strangers.wrongKey(remote, text)
     }
-  }
-
-  /** Logs a peer without the right key, so that the operator of this node sees it too. */
-  #wrongKey(remote: string, text: string): void {
-    this.counters.authFailures++
-    const host = remote.slice(0, remote.lastIndexOf(':'))
-    this.#strangers.say(host, { level: 'warn', event: 'wrong-key', fields: { peer: remote, text } })
-  }
-
-  /** Refuses the connection that took the last descriptor, which frees the descriptor. */
-  #exhausted(admitted: Pick<Admitted, 'refuse'>, remote: string): void {
-    const text = 'too many open files at the node (EMFILE): raise its limit (ulimit -n)'
-    this.#refused('ERR_FR_LIMIT', text)
-    const line = { level: 'warn', event: 'too-many-files', fields: { peer: remote, text } } as const
-    this.#strangers.say('descriptors', line)
-    admitted.refuse('ERR_FR_LIMIT', text)
-  }
-
-  #refused(code: FrErrorCode, text: string): void {
-    this.counters.refusedConnections++
-    this.log({ level: 'debug', event: 'connection-refused', fields: { code, text } })
   }
 
   #serveControl(established: Established): void {
@@ -267,7 +248,7 @@ export class NodeService implements NodeHost {
       },
       onClose: (code, text) => {
         this.#idleLinks.delete(link)
-        if (reception === undefined) this.#refused(code, text)
+        if (reception === undefined) this.#strangers.refused(code, text)
         else reception.onLinkClosed(link, code, text)
       },
       lastWord: (code, text) =>
@@ -299,7 +280,7 @@ export class NodeService implements NodeHost {
       action()
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
-      this.#refused(code, text)
+      this.#strangers.refused(code, text)
       link.send({ type: 'refuse', code, text })
       void link.close()
     }
@@ -320,7 +301,7 @@ export class NodeService implements NodeHost {
       throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
     // The origin has given up the earlier attempt, and this node has not heard of it yet.
     const after = before?.stop()
-    const spec = receptionSpecOf(complete, established, this.#published, after)
+    const spec = receptionSpecOf(complete, established, this, after)
     const reception = new Reception(this, link, spec)
     this.#start(reception)
     caller.taken(reception)
@@ -339,7 +320,7 @@ export class NodeService implements NodeHost {
         for (const late of this.#parked.take(transfer))
           late.refuse('ERR_FR_CLOSED', 'the transfer is over')
       }
-      this.#published.over(reception)
+      this.published.over(reception)
       if (failure === null) this.counters.transfersComplete++
       else this.counters.transfersFailed++
       void this.store.count()

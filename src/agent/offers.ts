@@ -10,6 +10,7 @@ import { nodePrimitives } from '../net/crypto.js'
 import type { Established } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
 import { ManifestAssembler } from '../protocol/manifest.js'
+import type { Consents } from '../session/receiver/consents.js'
 import type { Reception } from '../session/receiver/reception.js'
 import type { ReceptionSpec } from '../session/receiver/spec.js'
 import type { Published } from './published.js'
@@ -64,23 +65,26 @@ export class OfferReader {
   }
 }
 
-/** `earlier`: what this very transfer may have published here. */
+/** `published`: what this very transfer may have published here. */
 export function receptionSpecOf(
   { offer, entry }: CompleteOffer,
   { peer, remoteAddress }: Established,
-  earlier: Published,
+  { published: earlier, consents }: { published: Published; consents: Consents },
   after: Promise<void> | undefined,
 ): ReceptionSpec {
-  const { transfer, strict, role, silenceMs, detection, share } = offer
-  const published = earlier.digestOf(transfer, peer?.nodeId)
+  const { transfer, strict, role, silenceMs, detection, share, tree } = offer
+  const originId = peer?.nodeId ?? ''
+  const published = earlier.digestOf(transfer, originId)
   return {
-    ...{ transfer, strict, role, entry, silenceMs, detection, share },
+    ...{ transfer, strict, role, entry, silenceMs, detection, share, tree },
     algorithm: offer.digest,
     noClobber: offer.noClobber && published === null,
-    fileDigest: offer.fileDigest ?? published,
-    originId: peer?.nodeId ?? '',
+    // Of a bundle nothing stays that would have its digest.
+    fileDigest: tree?.isBundle ? null : (offer.fileDigest ?? published),
+    originId,
     originAddress: remoteAddress,
-    isPlanned: offer.planned,
+    // A tree of which parts came before has its plan, and goes on.
+    isPlanned: offer.planned || consents.has({ originId, tree }),
     ...(after && { after }),
   }
 }

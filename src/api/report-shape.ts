@@ -90,7 +90,8 @@ const progress: Shape<Progress> = {
   nodes: each(nodeProgress),
 }
 
-const outcome: Shape<NodeOutcome> = {
+// What a node copies is a file.
+const outcome: Shape<Omit<NodeOutcome, 'tree'>> = {
   attempts: amount,
   rejoined: fact,
   node: text,
@@ -128,7 +129,7 @@ const pushRelay: Shape<PushRelay> = {
   reason: orNull(text),
 }
 
-const result: Shape<PushResult> = {
+const result: Shape<Omit<PushResult, 'tree'>> = {
   event: one('result'),
   transfer: text,
   bytes: amount,

@@ -32,4 +32,9 @@ export const treeLimits = {
   /** Extended attributes of one entry, and bytes of the value of one: Linux takes no more. */
   treeXattrs: 256,
   treeXattrBytes: 64 * kib,
+  /** Bundles, and files that are pushed by themselves, that are under way at once. */
+  treeBundlesAtOnce: 2,
+  treeFilesAtOnce: 4,
+  /** Trees that a node knows of at the same time. */
+  treesPerNode: 256,
 } as const

@@ -12,7 +12,7 @@
  */
 import { cleanText, concat, readU32, u32, utf8 } from '../base/bytes.js'
 import { digestAlgorithms } from '../base/digests.js'
-import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
+import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import {
   type FetchOffer,
@@ -21,6 +21,7 @@ import {
   type HeldEntry,
   heldStates,
 } from '../control/messages/types.js'
+import { readApplied, readTreePart } from './applied.js'
 import { readBridge, readReach } from './bridging.js'
 import { readCopyWish, readDetection, readNodeLink, readShare } from './copy-wish.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
@@ -44,6 +45,7 @@ import {
   readTerm,
   routeMax,
 } from './plan.js'
+import { readAnswer, readCode, readReason } from './reasons.js'
 
 type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
 type HotType = 'progress' | 'backlog' | 'reports'
@@ -74,6 +76,7 @@ const frameTable: FrameTable = {
       fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
       role: body.oneOf('role', roles),
       ...(body.has('share') && { share: readShare(body.object('share')) }),
+      ...(body.has('tree') && { tree: readTreePart(body.object('tree')) }),
     }),
   ],
   manifest: [
@@ -173,6 +176,7 @@ const frameTable: FrameTable = {
       repairedBytes: body.integer('repairedBytes', 0, bytesMax),
       fileDigest: readFileDigest(body, 'fileDigest'),
       warnings: body.texts('warnings', limits.warningsPerNode),
+      ...(body.has('applied') && { applied: readApplied(body.object('applied')) }),
     }),
   ],
   missed: [13, (body) => ({ member: readNumber(body, 'member') })],
@@ -317,20 +321,6 @@ function readHeldEntry(entry: Fields): HeldEntry {
 /** Bytes a second; null: no limit. */
 function readRate(body: Fields, name: string): number | null {
   return body.isNull(name) ? null : body.integer(name, limits.rateMin, limits.rateMax)
-}
-
-/** A code and text, or null when all went well. */
-function readAnswer(body: Fields): { code: FrErrorCode | null; text: string } {
-  return body.isNull('code') ? { code: null, text: body.text('text') } : readReason(body)
-}
-
-function readReason(body: Fields): { code: FrErrorCode; text: string } {
-  return { code: readCode(body), text: body.text('text') }
-}
-
-function readCode(body: Fields): FrErrorCode {
-  const code = body.string('code', 64)
-  return isFrErrorCode(code) ? code : body.refuse('code', 'is not a known error code')
 }
 
 /** Frames with a binary body. */

@@ -342,6 +342,7 @@ describe('fr', () => {
       'base/report-limits.ts',
       'base/serving-limits.ts',
       'base/simulation-limits.ts',
+      'base/tree-limits.ts',
       'net/address.ts',
     ])
   })

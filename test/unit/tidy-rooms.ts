@@ -65,6 +65,10 @@ const rooms: Record<string, Room> = {
     ],
     node: 'all',
   },
+  'session/trees': {
+    rooms: ['session/coordinator', 'protocol', 'control/*', 'base/*', 'ports'],
+    node: 'all',
+  },
   'session/receiver': {
     rooms: [
       ...['session', 'session/driver', 'net', 'store/*'],

@@ -378,7 +378,9 @@ export class Peer {
   completes(frame: Frame & { type: 'complete' }, digest: string | null): NodeSettled {
     const { contact, part } = this.#from('running')
     this.counts.completed(frame)
-    const outcome = this.#outcomeOf('complete', digest, null, frame.warnings)
+    const { warnings, applied } = frame
+    const told = { warnings: [...warnings], ...(applied && { applied }) }
+    const outcome = this.#outcomeOf('complete', digest, null, told)
     this.#state = { phase: 'complete', contact, part, outcome }
     this.#listener.changed(this)
     return outcome
@@ -396,12 +398,8 @@ export class Peer {
     const state = this.#from('connecting', 'offered', 'ready', 'running', 'out')
     if (state.phase === 'out' && state.end.is !== 'returns')
       throw new TypeError('a node that has its outcome gets no other')
-    const outcome = this.#outcomeOf(
-      status,
-      null,
-      { ...failure, before: before ?? this.history.before },
-      [],
-    )
+    const cause = { ...failure, before: before ?? this.history.before }
+    const outcome = this.#outcomeOf(status, null, cause, { warnings: [] })
     this.#state = { phase: 'out', end: { is: 'settled', outcome } }
     this.#listener.changed(this)
     return outcome
@@ -425,7 +423,7 @@ export class Peer {
     status: NodeSettled['status'],
     digest: string | null,
     failure: (Failure & { readonly before: Failure | undefined }) | null,
-    warnings: readonly string[],
+    told: Pick<NodeSettled, 'warnings' | 'applied'>,
   ): NodeSettled {
     const { counts } = this
     return {
@@ -443,7 +441,7 @@ export class Peer {
       reason: failure === null ? null : reasonOf(failure, failure.before),
       attempts: this.history.attempts,
       rejoined: this.isReturned,
-      warnings: [...warnings],
+      ...told,
     }
   }
 }

@@ -1,5 +1,6 @@
 /** How a push ends for a node. Pure data. */
 import type { FrErrorCode } from '../../base/errors.js'
+import type { Applied, NodeTree } from './applied.js'
 
 /** What became of one node of a push. */
 export interface NodeSettled {
@@ -29,6 +30,8 @@ export interface NodeSettled {
   readonly reason: string | null
   /** What a complete node could not keep, or what is worth a look; one sentence each. */
   readonly warnings: readonly string[]
+  /** What a complete node has made of a bundle. */
+  readonly applied?: Applied
 }
 
 /** Of the payload that a node received, by its last report: who brought it. */
@@ -41,9 +44,11 @@ export interface Brought {
   readonly fromRelaysBytes: number
 }
 
-export interface NodeOutcome extends NodeSettled, Brought {
+export interface NodeOutcome extends Omit<NodeSettled, 'applied'>, Brought {
   /** From the start of the push to this outcome. */
   readonly seconds: number
   /** The node that sent it the file in the origin's stead, HOST:PORT; null: this push itself. */
   readonly servedBy: string | null
+  /** Of a push of a tree. */
+  readonly tree?: NodeTree
 }

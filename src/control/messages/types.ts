@@ -8,11 +8,13 @@ import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { TransferShare } from '../../base/rate-limits.js'
+import type { Applied, TreePart } from './applied.js'
 import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
 import type { Attributes, CopyWish, NameText, NodeLink, Strategy } from './copying.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
 
+export type * from './applied.js'
 export type { NodeOutcome, NodeSettled } from './outcomes.js'
 export type * from './reports.js'
 export type { Attributes, NameText, Strategy }
@@ -223,6 +225,8 @@ export type Frame =
       readonly role: Role
       /** What the push may use of the node; absent: all, with the weight that is usual. */
       readonly share?: TransferShare
+      /** Absent: the content is a file, and part of no tree. */
+      readonly tree?: TreePart
     }
   | {
       readonly type: 'manifest'
@@ -307,6 +311,8 @@ export type Frame =
       readonly fileDigest: string
       /** What the node could not keep, one sentence each. */
       readonly warnings: readonly string[]
+      /** Of a bundle alone. */
+      readonly applied?: Applied
     }
   | { readonly type: 'failed'; readonly code: FrErrorCode; readonly text: string }
   // --- a member that takes over <-> members

@@ -6,7 +6,7 @@ import type { Detection } from '../../base/detection.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { HeldRun } from '../holdings/have.js'
 import type { EndWish, Fact, PaceWish, Wish } from '../messages/facts.js'
-import type { Term } from '../messages/types.js'
+import type { Applied, Term } from '../messages/types.js'
 import type { ServeWish } from '../pulling/events.js'
 
 export interface NodeConfig {
@@ -37,6 +37,14 @@ export interface Found {
   readonly unreadCandidates?: readonly HeldRun[]
 }
 
+/** What came of the publication. */
+export interface Told {
+  /** What could not be kept, one sentence each. */
+  readonly warnings: readonly string[]
+  /** Of a bundle alone. */
+  readonly applied?: Applied
+}
+
 /** What a receiver's machine is told. */
 export type NodeFact =
   | Fact
@@ -61,8 +69,7 @@ export type NodeFact =
       readonly digests: Uint8Array | null
     }
   | { readonly type: 'copied'; readonly offset: number; readonly length: number }
-  /** `warnings`: what could not be kept, one sentence each. */
-  | { readonly type: 'published'; readonly warnings: readonly string[] }
+  | ({ readonly type: 'published' } & Told)
   /** A member has taken over, and this node follows it: `refusal` said null. */
   | { readonly type: 'succeeded'; readonly term: Term; readonly nodeId: string }
   /** Another transfer writes the name: this one gives way where its coordinator is gone. */

@@ -26,6 +26,7 @@ import {
   type NodeFact,
   type NodePhase,
   type NodeWish,
+  type Told,
 } from './events.js'
 import { followPlan } from './follow.js'
 import { FoundBlocks, isWorthKeeping } from './found.js'
@@ -61,8 +62,8 @@ export class NodeMachine {
   #coordinatorId: string
   readonly #waits: NodeWaits
   readonly reports = new NodeReports()
-  /** Of the publication, until the coordinator is told of it. */
-  #warnings: readonly string[] | undefined
+  /** What came of the publication, until the coordinator is told of it. */
+  #told: Told | undefined
   readonly edges: NodeEdges
 
   constructor(config: NodeConfig, nowMs: number) {
@@ -176,7 +177,7 @@ export class NodeMachine {
       case 'summed':
         return this.#onSummed(fact.fileDigest)
       case 'published':
-        return this.#onPublished(fact.warnings, nowMs)
+        return this.#onPublished(fact, nowMs)
       case 'fileFailed':
         if (this.#phase === 'complete') return
         return this.#fail(fact.code, fact.text)
@@ -306,7 +307,7 @@ export class NodeMachine {
     this.#waits.heard(nowMs)
     this.#outbox.note('follows', { term: term.counter, member: term.member })
     this.#outbox.say(this.takeover.holds(this.#ledger, this.seal.digest, nowMs))
-    if (this.#phase === 'complete') this.#outbox.say(this.#completeFrame([]))
+    if (this.#phase === 'complete') this.#outbox.say(this.#completeFrame({ warnings: [] }))
   }
 
   #onUnfed(fact: MemberFact & { type: 'unfed' }, nowMs: number): void {
@@ -348,12 +349,12 @@ export class NodeMachine {
     this.#outbox.wish({ type: 'publish' })
   }
 
-  #onPublished(warnings: readonly string[], nowMs: number): void {
+  #onPublished({ type: _, ...told }: NodeFact & { type: 'published' }, nowMs: number): void {
     if (this.#phase !== 'publishing') return
     this.#phase = 'complete'
     // The origin may look no further than `complete`: its figures are whole by then.
     this.reports.hurry(nowMs)
-    this.#warnings = warnings
+    this.#told = told
     this.#outbox.wish({ type: 'sample' })
   }
 
@@ -363,7 +364,7 @@ export class NodeMachine {
       this.pulls.received(member, receivedBytes, nowMs)
     const { verifiedBytes, repairedBytes } = this.#ledger
     const known = { verifiedBytes, repairedBytes, pulled: this.pulls.pulled }
-    const isLast = this.#warnings !== undefined
+    const isLast = this.#told !== undefined
     for (const frame of this.reports.sampled(sample, known, isLast))
       for (const to of this.reports.group.route(frame, isLast, nowMs)) this.#outbox.tell(to, frame)
     this.#sayComplete()
@@ -423,17 +424,17 @@ export class NodeMachine {
 
   /** Once, after the last report. */
   #sayComplete(): void {
-    if (this.#warnings === undefined) return
-    this.#outbox.say(this.#completeFrame(this.#warnings))
-    this.#warnings = undefined
+    if (this.#told === undefined) return
+    this.#outbox.say(this.#completeFrame(this.#told))
+    this.#told = undefined
     // A node that is complete stays for mates that may ask.
     if (this.#outbox.isAlone && !this.neighbours.hasMates) this.#end(null)
   }
 
-  #completeFrame(warnings: readonly string[]): Frame {
+  #completeFrame(told: Told): Frame {
     const { repairedBytes } = this.#ledger
     const fileDigest = this.seal.digest as string
-    return { type: 'complete', bytes: this.#config.bytes, repairedBytes, fileDigest, warnings }
+    return { type: 'complete', bytes: this.#config.bytes, repairedBytes, fileDigest, ...told }
   }
 
   #fail(code: FrErrorCode, text: string): void {

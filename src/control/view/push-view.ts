@@ -4,7 +4,7 @@ import type { OriginMachine } from '../coordinator/machine.js'
 import type { Coordination } from '../coordinator/supersession.js'
 import type { ShapeForecast } from '../dealing/planning.js'
 import type { Peer } from '../members/peer.js'
-import type { NodeOutcome } from '../messages/types.js'
+import type { NodeOutcome, TreeFigures } from '../messages/types.js'
 import type { Forecast, NodeLink, PlanMade } from '../plan/plan.js'
 import { type Crossing, crossingsOf } from './crossings.js'
 
@@ -300,6 +300,8 @@ export interface PushResult extends Coordination {
   /** What is true of the push as a whole and worth a look; one sentence each. */
   readonly warnings: readonly string[]
   readonly nodes: readonly NodeOutcome[]
+  /** Of a push of a tree; its `bytes` are those of all files together. */
+  readonly tree?: TreeFigures
 }
 
 export function planView(

@@ -187,7 +187,7 @@ export class PushRun {
       signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],
       contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
       offer: (planned: boolean, role: Role): Frame[] => {
-        const { noClobber, strict, share, detection } = this.#spec
+        const { noClobber, strict, share, detection, tree } = this.#spec
         const fileDigest = known?.fileDigest ?? this.#machine.fileDigest
         const wishes = {
           transfer,
@@ -200,6 +200,7 @@ export class PushRun {
           role,
           ...(share && { share }),
           ...(detection && { detection }),
+          ...(tree && { tree }),
         }
         const offer = { ...wishes, author: own, ...manifest.summary }
         return [{ type: 'offer', ...offer }, ...manifest.pages]
@@ -315,7 +316,7 @@ export class PushRun {
     return { strategy, file, origin: this.#origin, nodes, groups, ...(gateways && { gateways }) }
   }
 
-  #announceOutcome(peer: number, settled: NodeSettled): void {
+  #announceOutcome(peer: number, { applied, ...settled }: NodeSettled): void {
     const { peers } = this.#machine
     const brought = broughtTo(peers[peer] as Peer, peers)
     const outcome = { ...settled, ...brought, seconds: this.#seconds, servedBy: null }
@@ -325,6 +326,7 @@ export class PushRun {
     const seconds = Math.round(outcome.seconds * 1000) / 1000
     const fields = { transfer: this.#spec.transfer, node, seconds, reason }
     this.#spec.log({ level, event: `node-${status}`, fields })
+    if (applied !== undefined) this.#hooks.applied?.(node, applied)
     this.#hooks.outcome(outcome)
   }
 

@@ -5,7 +5,7 @@ import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Logger } from '../../base/log.js'
 import type { RateLimits, TransferShare } from '../../base/rate-limits.js'
 import type { ShapeWish } from '../../control/dealing/planning.js'
-import type { NodeOutcome, Strategy } from '../../control/messages/types.js'
+import type { Applied, NodeOutcome, Strategy, TreePart } from '../../control/messages/types.js'
 import type { GroupWish } from '../../control/plan/layout.js'
 import type { NodeLink } from '../../control/plan/plan.js'
 import type { Plan } from '../../control/view/push-view.js'
@@ -43,6 +43,8 @@ export interface PushSpec {
   /** How nodes are grouped, as far as the caller says. */
   readonly groups?: GroupWish | undefined
   readonly name: Uint8Array
+  /** Absent: a file, and part of no tree. */
+  readonly tree?: TreePart
   readonly nodes: readonly NodeLink[]
   /** Those that are asked to send what they hold of the content in the origin's stead. */
   readonly mirrors?: readonly NodeLink[]
@@ -84,6 +86,8 @@ export interface PushHooks {
   readonly changed?: () => void
   readonly plan: (plan: Plan) => void
   readonly outcome: (outcome: NodeOutcome) => void
+  /** Before the outcome of a node, HOST:PORT, that has applied a bundle. */
+  readonly applied?: (node: string, applied: Applied) => void
   /** Where the events of a timeline go, when one is wanted. */
   readonly trace?: TraceSink
 }

@@ -19,6 +19,8 @@ export interface NodeOffer {
   readonly dataBytes: number
   /** HOST:PORT that the control connection of the sender comes from. */
   readonly sender: string
+  /** Id of the push of a tree, of which this is a part: a bundle of files, or one large file. */
+  readonly tree?: string
 }
 
 /** A file that is whole, durable and in its place at a node. */
@@ -27,6 +29,8 @@ export interface NodePublication {
   readonly name: string
   readonly bytes: number
   readonly sender: string
+  /** As in the offer. */
+  readonly tree?: string
   /** From the offer to the publication. */
   readonly seconds: number
   readonly digest: string
@@ -38,6 +42,8 @@ export interface NodeFailure {
   readonly name: string
   readonly bytes: number
   readonly sender: string
+  /** As in the offer. */
+  readonly tree?: string
   readonly code: FrErrorCode
   /** `CODE: text`. */
   readonly reason: string

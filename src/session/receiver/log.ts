@@ -5,7 +5,7 @@
 import type { Failure } from '../../base/errors.js'
 import type { LogFields, Logger, LogLevel } from '../../base/log.js'
 import { nowMs } from '../../base/time/awake.js'
-import type { Role } from '../../control/messages/types.js'
+import type { Role, TreePart } from '../../control/messages/types.js'
 import type { Audience, NodeOffer } from './acceptance.js'
 
 export interface LoggedTransfer {
@@ -15,6 +15,7 @@ export interface LoggedTransfer {
   readonly entry: { readonly name: string; readonly size: number; readonly dataBytes: number }
   /** HOST:PORT that the control link of the origin comes from. */
   readonly originAddress: string
+  readonly tree?: TreePart | undefined
 }
 
 const offeredAs: Readonly<Record<Role, string>> = {
@@ -27,18 +28,19 @@ export class ReceptionLog {
   readonly offer: NodeOffer
   readonly #log: Logger
   readonly #audience: Audience | undefined
-  readonly #about: { readonly transfer: string; readonly name: string; readonly sender: string }
+  readonly #about: Pick<NodeOffer, 'transfer' | 'name' | 'sender' | 'tree'>
   readonly #offered: string
   readonly #startedMs = nowMs()
   /** Of the file as it was summed here. */
   #digest = ''
 
   constructor(log: Logger, audience: Audience, spec: LoggedTransfer) {
-    const { transfer, entry, originAddress, role } = spec
+    const { transfer, entry, originAddress, role, tree } = spec
     this.#log = log
     this.#audience = role === 'receiver' ? audience : undefined
     this.#offered = offeredAs[role]
-    this.#about = { transfer, name: entry.name, sender: originAddress }
+    const about = { transfer, name: entry.name, sender: originAddress }
+    this.#about = { ...about, ...(tree && { tree: tree.id }) }
     this.offer = { ...this.#about, bytes: entry.size, dataBytes: entry.dataBytes }
   }
 
@@ -49,6 +51,11 @@ export class ReceptionLog {
   offered(): void {
     this.line('info', this.#offered, { bytes: this.offer.bytes })
     this.#audience?.offered(this.offer)
+  }
+
+  /** Empty: it was not summed yet. */
+  get digest(): string {
+    return this.#digest
   }
 
   summed(digest: string): string {

@@ -1,12 +1,15 @@
 /** What a reception needs of the node it runs in. */
+import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Logger } from '../../base/log.js'
+import type { Applied } from '../../control/messages/types.js'
 import type { Dialler } from '../../net/dial.js'
-import type { DataDirHandle, DataEngine, HashPool, Storage } from '../../ports.js'
+import type { DataDirHandle, DataEngine, FileHandle, HashPool, Storage } from '../../ports.js'
 import type { HeldWork } from '../../store/held/work.js'
 import type { NodeStore } from '../../store/node-store.js'
 import type { FeedPlaces } from '../driver/feed-places.js'
 import type { EngineRouter } from '../router.js'
 import type { Audience } from './acceptance.js'
+import type { Consents } from './consents.js'
 import type { ReceptionSpec } from './spec.js'
 
 /** What the node may know of a reception that it hosts. */
@@ -23,6 +26,28 @@ export interface Guest {
   givesWay(): boolean
 }
 
+/** Brings what bundles list into place. */
+export interface BundleApplier {
+  /**
+   * `id` is that of the partial, `name` that of the tree. One at a time of each tree. Rejects where
+   * nothing of the bundle was applied.
+   */
+  apply(bundle: {
+    readonly id: string
+    readonly file: FileHandle
+    readonly bytes: number
+    readonly name: Uint8Array
+    readonly originId: string
+    readonly algorithm: DigestAlgorithm
+  }): Promise<Applied>
+  /** The name under which a file of the tree is published that comes by itself. */
+  aloneName(file: {
+    readonly originId: string
+    readonly tree: string
+    readonly name: Uint8Array
+  }): Uint8Array
+}
+
 export interface NodeHost {
   readonly engine: DataEngine
   /** The data connections that the node sends on. */
@@ -34,6 +59,9 @@ export interface NodeHost {
   readonly log: Logger
   readonly store: NodeStore
   readonly work: HeldWork
+  /** Absent: the node takes no trees. */
+  readonly trees?: BundleApplier | undefined
+  readonly consents: Consents
   readonly audience: Audience
   readonly counters: { wrongDigests: number }
   /** Rejects with ERR_FR_BUSY when another transfer is writing the same name. */

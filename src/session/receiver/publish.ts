@@ -1,5 +1,6 @@
 /**
- * From a whole partial to a name: what is asked when the file is offered, and done at the end.
+ * From a whole partial to a name: what is asked when the content is offered, and done at the end. A
+ * file gets its name; of a bundle the entries of its listing do (bundle.ts).
  *
  * The idea: the digests were made as bytes landed, which may be long ago. What somebody else did to
  * the partial since shows as another size, as holes where data landed, or as a change while it is
@@ -10,36 +11,63 @@ import type { DigestAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
 import type { StreamEntry } from '../../control/messages/types.js'
-import type { DataEngine, LostAttribute } from '../../ports.js'
+import type { Told } from '../../control/receiver/events.js'
+import type { LostAttribute } from '../../ports.js'
 import type { Partial } from '../../store/partial.js'
 import { fileDigestOf } from '../file-digest.js'
 import type { Hasher } from '../hasher.js'
+import type { NodeHost } from './node-host.js'
+import { type HowItCame, recordPublished } from './record.js'
 
 export interface PublicationSpec {
   readonly entry: StreamEntry
+  readonly noClobber: boolean
   /** Refuse, rather than warn, when the file system does not keep the attributes of the file. */
   readonly strict: boolean
   readonly algorithm: DigestAlgorithm
 }
 
-export class Publication {
-  readonly #engine: DataEngine
+export interface Publication {
+  /** Refuses the name. */
+  checkName(): Promise<void>
+  /** Refuses an empty partial that could not be published when it is whole. */
+  probe(): Promise<void>
+  /** The file digest of the verified blocks, which is what `publish` will publish. */
+  sum(digests: Uint8Array): string
+  /** `isDurable` is awaited before a file gets its name; then `arrived` tells how it came here. */
+  publish(isDurable: () => Promise<void>, arrived: () => HowItCame): Promise<Told>
+}
+
+export class FilePublication implements Publication {
+  readonly #host: NodeHost
   readonly #partial: Partial
   readonly #hasher: Hasher
   readonly #spec: PublicationSpec
+  readonly #name: Uint8Array
   /** Of what was verified. */
   #fileDigest = ''
   #digests: Uint8Array = new Uint8Array()
-  #lost: readonly LostAttribute[] = []
 
-  constructor(engine: DataEngine, partial: Partial, hasher: Hasher, spec: PublicationSpec) {
-    this.#engine = engine
+  /** `name`: at this node. */
+  constructor(
+    host: NodeHost,
+    partial: Partial,
+    name: Uint8Array,
+    hasher: Hasher,
+    spec: PublicationSpec,
+  ) {
+    this.#host = host
     this.#partial = partial
+    this.#name = name
     this.#hasher = hasher
     this.#spec = spec
   }
 
-  /** Refuses an empty partial that could not be published when it is whole. */
+  checkName(): Promise<void> {
+    const { storage, dir } = this.#host
+    return storage.checkName(dir, this.#name, this.#spec.noClobber)
+  }
+
   async probe(): Promise<void> {
     if (this.#partial.isBorrowed) return
     const [lost] = await this.#partial.probe()
@@ -47,23 +75,15 @@ export class Publication {
       throw new FrError('ERR_FR_ATTRIBUTES', this.#notKept(lost))
   }
 
-  /** The file digest of the verified blocks, which is what `publish` will publish. */
   sum(digests: Uint8Array): string {
     this.#fileDigest = this.#digestOf(digests)
     this.#digests = digests
     return this.#fileDigest
   }
 
-  /** What the published file holds, and what of it the file system kept. */
-  get outcome(): { fileDigest: string; digests: Uint8Array; hasMtime: boolean } {
-    const hasMtime = !this.#lost.includes('mtime')
-    return { fileDigest: this.#fileDigest, digests: this.#digests, hasMtime }
-  }
-
-  /** Resolves to what there is to warn of. `isDurable` is awaited before the file gets its name. */
-  async publish(isDurable: () => Promise<void>): Promise<string[]> {
+  async publish(isDurable: () => Promise<void>, arrived: () => HowItCame): Promise<Told> {
     if (this.#partial.isBorrowed) {
-      if (await this.#partial.isUnchanged()) return []
+      if (await this.#partial.isUnchanged()) return { warnings: [] }
       throw new FrError('ERR_FR_DIGEST', 'somebody else changed the file that was here already')
     }
     const { size, allocatedBytes, wasTouched } = await this.#partial.flush()
@@ -74,8 +94,19 @@ export class Publication {
       throw new FrError('ERR_FR_DIGEST', text)
     }
     await isDurable()
-    this.#lost = await this.#partial.publish()
-    return this.#lost.map((attribute) => this.#notKept(attribute))
+    const lost = await this.#partial.publish()
+    await this.#record(arrived(), !lost.includes('mtime'))
+    return { warnings: lost.map((attribute) => this.#notKept(attribute)) }
+  }
+
+  /** The file is known to the node from now on. */
+  #record(arrived: HowItCame, hasMtime: boolean): Promise<void> {
+    const { entry, algorithm } = this.#spec
+    return recordPublished(this.#host, {
+      ...{ entry, name: this.#name, file: this.#partial.file, ...arrived, hasMtime },
+      geometry: { size: entry.size, blockBytes: blockBytesFor(entry.size), algorithm },
+      ...{ fileDigest: this.#fileDigest, digests: this.#digests },
+    })
   }
 
   /** Of what is in the partial now. */
@@ -98,7 +129,7 @@ export class Publication {
   #digestOf(digests: Uint8Array): string {
     const { algorithm, entry } = this.#spec
     const blockBytes = blockBytesFor(entry.size)
-    return fileDigestOf(this.#engine, algorithm, entry.size, blockBytes, digests)
+    return fileDigestOf(this.#host.engine, algorithm, entry.size, blockBytes, digests)
   }
 
   #notKept(attribute: LostAttribute): string {

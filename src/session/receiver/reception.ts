@@ -17,7 +17,6 @@ import type { Found, NodeFact } from '../../control/receiver/events.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import type { ControlLink } from '../../net/link.js'
 import type { EngineEvent, StreamSpec, TransferHandle } from '../../ports.js'
-import { decodeName } from '../../protocol/manifest.js'
 import { Partial } from '../../store/partial.js'
 import { Contents } from '../driver/contents.js'
 import { type ReceiverFiles, ReceiverSession } from '../driver/receiver.js'
@@ -31,8 +30,8 @@ import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
 import type { CoordinatorLink } from './own-link.js'
-import { Publication } from './publish.js'
-import { recordPublished } from './record.js'
+import { nameAt, publicationOf, unpackedBytes } from './publications.js'
+import type { Publication } from './publish.js'
 import { SignedRuns } from './signed-runs.js'
 import type { ReceptionSpec } from './spec.js'
 import { statusOf, type TransferStatus } from './transfer-status.js'
@@ -76,7 +75,7 @@ export class Reception {
     this.spec = spec
     this.#isGateway = spec.role === 'gateway'
     this.#share = spec.share ?? {}
-    this.name = decodeName(spec.entry)
+    this.name = nameAt(host, spec)
     this.bytes = spec.entry.size
     this.dataBytes = spec.entry.dataBytes
     this.#host = host
@@ -95,7 +94,7 @@ export class Reception {
       algorithm: spec.algorithm,
       hasJustLanded: true,
     })
-    this.#publication = new Publication(host.engine, this.#partial, this.#hasher, spec)
+    this.#publication = publicationOf(host, this.#partial, this.#hasher, spec)
     this.#signedRuns = new SignedRuns(this.bytes, this.#blockBytes)
     this.session = this.#sessionOver(digestBytes)
     this.done = new Promise((resolve) => {
@@ -146,11 +145,12 @@ export class Reception {
   get openBytes(): number {
     if (this.isEnded) return 0
     const landedBytes = Math.max(this.#presentBytes, this.session.samples.totals.landedBytes)
-    return Math.max(0, Math.min(this.dataBytes, this.bytes - landedBytes))
+    const left = Math.max(0, Math.min(this.dataBytes, this.bytes - landedBytes))
+    return left + unpackedBytes(this.spec)
   }
 
   get neededBytes(): number {
-    return Math.max(0, this.dataBytes - this.#presentBytes)
+    return Math.max(0, this.dataBytes - this.#presentBytes) + unpackedBytes(this.spec)
   }
 
   get hasPlan(): boolean {
@@ -191,7 +191,7 @@ export class Reception {
 
   /** File digest of what this transfer has published; null: nothing. */
   get publishedDigest(): string | null {
-    return this.#partial.isPublished ? this.#publication.outcome.fileDigest : null
+    return this.#partial.isPublished ? this.log.digest : null
   }
 
   /** What has landed can be published no more. */
@@ -236,20 +236,21 @@ export class Reception {
 
   /** An undecided offer holds nothing; the name comes before the disk, the plan waits for it. */
   async #prepare(): Promise<NodeFact> {
-    const { storage, dir } = this.#host
     await this.spec.after
     if (this.#isGateway) return this.#opened({})
     if (this.spec.role === 'mirror')
       return this.#opened(await lend(this.#host, this.#partial, this.#arrival))
-    await this.#approval.ask(this.log.offer, (text) =>
-      this.log.line('error', 'accept-failed', { text }),
+    await this.#host.consents.ask(this.spec, () =>
+      this.#approval.ask(this.log.offer, (text) =>
+        this.log.line('error', 'accept-failed', { text }),
+      ),
     )
     if (this.isEnded) return { type: 'prepared' }
     await this.#host.claim(this)
     this.#hasClaim = true
     this.session.post({ type: 'claimed' })
     await this.#host.store.requireDirectory()
-    await storage.checkName(dir, this.name, this.spec.noClobber)
+    await this.#publication.checkName()
     const { journal, signed, copied, ...found } = await arrive(
       this.#host,
       this.#partial,
@@ -354,16 +355,18 @@ export class Reception {
   }
 
   async #publish(): Promise<NodeFact> {
-    const warnings = await this.#publication.publish(() => this.#publishing())
-    if (this.spec.role === 'mirror') return { type: 'published', warnings }
-    if (!this.#partial.isBorrowed) await this.#record()
+    const told = await this.#publication.publish(
+      () => this.#publishing(),
+      () => ({ runs: this.#signedRuns, copied: this.#copied }),
+    )
+    if (this.spec.role === 'mirror') return { type: 'published', ...told }
     // What earlier transfers of this name left is of no more use.
     this.#track(this.#host.store.makeWay(this.name).catch(() => {}))
     // This transfer may go on for its mates: it writes the name no more, and the next one may.
     this.#host.unclaim(this)
     const { pulledBytes } = this.session.machine.pulls
     this.log.published(pulledBytes, this.session.machine.seal.isUnchecked)
-    return { type: 'published', warnings }
+    return { type: 'published', ...told }
   }
 
   /** Whoever starts after this process was killed can tell the published file by its inode. */
@@ -371,17 +374,6 @@ export class Reception {
     const { mode, mtimeSeconds: seconds, mtimeNanos: nanos, dataBytes } = this.spec.entry
     const { inode } = await this.#host.storage.identityOf(this.#partial.file)
     await this.#verified?.publishing({ inode, mode, mtime: { seconds, nanos }, dataBytes })
-  }
-
-  /** The file is known to the node from now on. */
-  #record(): Promise<void> {
-    const { entry, algorithm } = this.spec
-    return recordPublished(this.#host, {
-      ...{ entry, name: this.name, file: this.#partial.file, runs: this.#signedRuns },
-      copied: this.#copied,
-      geometry: { size: this.bytes, blockBytes: this.#blockBytes, algorithm },
-      ...this.#publication.outcome,
-    })
   }
 
   /** Tells the machine what work of the disk came to. */

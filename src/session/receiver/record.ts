@@ -11,7 +11,13 @@ import type { SignedCopy } from './arrival.js'
 import type { NodeHost } from './node-host.js'
 import type { SignedRuns } from './signed-runs.js'
 
-export interface Published {
+export interface HowItCame {
+  readonly runs: SignedRuns
+  /** Whose digests the bytes had in another file of the node. */
+  readonly copied: SignedCopy | undefined
+}
+
+export interface Published extends HowItCame {
   readonly entry: StreamEntry
   readonly name: Uint8Array
   readonly geometry: HeldGeometry
@@ -20,9 +26,6 @@ export interface Published {
   readonly fileDigest: string
   /** Of all blocks, laid end to end. */
   readonly digests: Uint8Array
-  readonly runs: SignedRuns
-  /** Whose digests the bytes had in another file of the node. */
-  readonly copied: SignedCopy | undefined
   /** The file system kept the modification time of the source. */
   readonly hasMtime: boolean
 }

@@ -3,7 +3,7 @@
 import type { Detection } from '../../base/detection.js'
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { TransferShare } from '../../base/rate-limits.js'
-import type { Role, StreamEntry } from '../../control/messages/types.js'
+import type { Role, StreamEntry, TreePart } from '../../control/messages/types.js'
 
 export interface ReceptionSpec {
   readonly transfer: string
@@ -15,6 +15,8 @@ export interface ReceptionSpec {
   readonly fileDigest: string | null
   readonly role: Role
   readonly entry: StreamEntry
+  /** Undefined: a file, and part of no tree. */
+  readonly tree?: TreePart | undefined
   /** What the push may use of this node. */
   readonly share?: TransferShare | undefined
   /** Of the origin; the data connection of the origin must come from the same. */

@@ -5,7 +5,13 @@ import { NameClaims } from '../../../src/agent/name-claims.js'
 function claimant(transfer: string, name = 'a') {
   return {
     name: Buffer.from(name),
-    spec: { transfer, originAddress: `10.0.0.${transfer}:7`, isPlanned: false },
+    spec: {
+      transfer,
+      originAddress: `10.0.0.${transfer}:7`,
+      isPlanned: false,
+      originId: 'o',
+      tree: undefined as { id: string; isBundle: boolean } | undefined,
+    },
     hasPlan: false,
     isEnded: false,
     isOrphaned: false,
@@ -17,6 +23,11 @@ function claimant(transfer: string, name = 'a') {
 }
 
 type Made = ReturnType<typeof claimant>
+
+function partOf(id: string, transfer: string, name: string, isBundle = true): Made {
+  const made = claimant(transfer, name)
+  return { ...made, spec: { ...made.spec, tree: { id, isBundle }, isPlanned: true } }
+}
 
 /** What became of a claim so far. */
 function watched(claims: NameClaims<Made>, who: Made): { state: () => Promise<string> } {
@@ -155,6 +166,52 @@ describe('a name at a node', () => {
     await expect(late).rejects.toMatchObject(busy('1'))
     claims.release(holder)
     expect(await claims.without(name, async () => 'gone')).toBe('gone')
+  })
+
+  it('is shared by bundles and large files of one tree of one origin', async () => {
+    const claims = new NameClaims<Made>()
+    const first = partOf('t', '1', 'a/b')
+    await claims.claim(first)
+    await claims.claim(partOf('t', '2', 'a/b'))
+    await claims.claim(partOf('t', '3', 'a/b/large', false))
+    expect([...claims.holders]).toHaveLength(3)
+    const stranger = partOf('t', '4', 'a/b')
+    stranger.spec.originId = 'another'
+    for (const other of [partOf('u', '5', 'a/b'), stranger])
+      await expect(claims.claim(other)).rejects.toMatchObject({ code: 'ERR_FR_BUSY' })
+  })
+
+  it('is refused beneath a tree and above it, as long as the tree has it', async () => {
+    const claims = new NameClaims<Made>()
+    const tree = partOf('t', '1', 'a/b')
+    await claims.claim(tree)
+    const beside = [claimant('2', 'a/bc'), claimant('3', 'a/c'), partOf('u', '4', 'b')]
+    for (const other of beside) await claims.claim(other)
+    const meeting = [
+      claimant('5', 'a/b/c/d'),
+      claimant('6', 'a'),
+      partOf('u', '7', 'a/b/c'),
+      partOf('u', '8', 'a'),
+    ]
+    for (const other of meeting) await expect(claims.claim(other)).rejects.toMatchObject(busy('1'))
+    const removal = claims.without(Buffer.from('a/b/c'), async () => expect.unreachable())
+    await expect(removal).rejects.toMatchObject(busy('1'))
+    claims.release(tree)
+    await claims.claim({ ...claimant('5', 'a/b/c/d'), hasPlan: true })
+    // Now the tree finds somebody beneath its name.
+    await expect(claims.claim(tree)).rejects.toMatchObject(busy('5'))
+  })
+
+  it('is waited for by a tree while a name beneath it is removed', async () => {
+    const claims = new NameClaims<Made>()
+    let removed = (): void => {}
+    const name = Buffer.from('a/b/c')
+    const removal = claims.without(name, () => new Promise<void>((done) => (removed = done)))
+    const claim = watched(claims, partOf('t', '1', 'a/b'))
+    expect(await claim.state()).toBe('waits')
+    removed()
+    await removal
+    expect(await claim.state()).toBe('has')
   })
 
   it('is free again after a removal that failed', async () => {

@@ -27,6 +27,8 @@ import {
 /** What was copied in is looked at in the file itself. */
 const copyHashed = { type: 'hash', part: 'file', offset: 100, length: 100 }
 
+const applied = { lacks: [], held: 1, done: 2, failed: [], failedCount: 0, warnings: [] }
+
 describe('NodeMachine', () => {
   it('prepares, accepts, dials its mates', () => {
     const bench = new Bench()
@@ -72,8 +74,9 @@ describe('NodeMachine', () => {
     expect(bench.feed(hashed(0, bytes, digests(1, 2, 3)), frame(seal))).toEqual([])
     expect(bench.feed(announced)).toEqual([{ type: 'sum', digests: digests(1, 2, 3) }])
     expect(bench.feed({ type: 'summed', fileDigest: 'digest' })).toEqual([{ type: 'publish' }])
-    expect(sent(bench.feed({ type: 'published', warnings: ['w'] }))).toEqual([
-      { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest', warnings: ['w'] },
+    const told = { warnings: ['w'], applied }
+    expect(sent(bench.feed({ type: 'published', ...told }))).toEqual([
+      { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest', ...told },
     ])
     expect(bench.machine.phase).toBe('complete')
     expect(bench.feed(frame({ type: 'finish' }))).toEqual([

@@ -1,0 +1,67 @@
+/** What a node has made of a bundle, entry by entry of its listing. Pure data. */
+import type { FrErrorCode } from '../../base/errors.js'
+import type { RangePair } from '../../base/ranges.js'
+
+export interface Applied {
+  /** Entries whose bytes are neither here nor in the bundle, as ranges of indices. */
+  readonly lacks: readonly RangePair[]
+  /** Entries that were there before and are unchanged. */
+  readonly held: number
+  /** Entries that were brought into place. */
+  readonly done: number
+  /** At most `limits.treeFailuresTold`, of `failedCount`. */
+  readonly failed: readonly EntryFailure[]
+  readonly failedCount: number
+  /** What could not be kept, one sentence each. */
+  readonly warnings: readonly string[]
+}
+
+/** Why one entry is not in place. */
+export interface EntryFailure {
+  readonly index: number
+  readonly code: FrErrorCode
+  readonly text: string
+}
+
+/** The tree that a transfer brings a part of. */
+export interface TreePart {
+  /** Of one push of the tree, 32 hex digits. */
+  readonly id: string
+  /** The content is a bundle, and the name that of the tree; else it is one file of the tree. */
+  readonly isBundle: boolean
+  /** What comes becomes visible all at once. */
+  readonly isAtomic: boolean
+}
+
+/** An entry of a tree that is not in place. */
+export interface NamedFailure {
+  /** Relative to the tree; bytes that are no text are shown as replacement characters. */
+  readonly name: string
+  readonly code: FrErrorCode
+  readonly text: string
+}
+
+/** What became of a tree at one node. */
+export interface NodeTree {
+  /** Entries that were there before, unchanged. */
+  readonly unchanged: number
+  /** Entries that were brought into place. */
+  readonly changed: number
+  readonly failedCount: number
+  /** At most `limits.treeFailuresTold` of them. */
+  readonly failures: readonly NamedFailure[]
+}
+
+/** What was pushed, of a push of a tree. */
+export interface TreeFigures {
+  readonly entries: number
+  readonly files: number
+  /** What bundles and large files carried, each counted once, whatever the number of nodes. */
+  readonly movedBytes: number
+  /** Transfers that the push was made of. */
+  readonly transfers: number
+  /** Entries of the source that could not be read, and were left out. */
+  readonly failedCount: number
+  /** At most `limits.treeFailuresTold` of them. */
+  readonly failures: readonly NamedFailure[]
+}
