@@ -48,6 +48,7 @@ import { Bridges } from './bridges.js'
 import { Copies } from './copies.js'
 import { hasSpareDescriptor } from './descriptors.js'
 import { HeldFiles } from './held-files.js'
+import { LastingLinks } from './lasting-links.js'
 import { NameClaims } from './name-claims.js'
 import { freshCounters } from './node-counters.js'
 import { LimitedEngine } from './node-limits.js'
@@ -82,6 +83,7 @@ export class NodeService implements NodeHost {
   readonly published = new Published()
   /** Links without a transfer. */
   readonly #idleLinks = new Waiting<ControlLink>()
+  readonly #lasting = new LastingLinks()
   readonly #serves: Serves
   readonly #questions: Questions
   readonly #adoption: Adoption
@@ -118,7 +120,6 @@ export class NodeService implements NodeHost {
     })
     const held = { storage: this.storage, dir, store: this.store, work: this.work, log }
     const { engine, router, pool, maxServes: most } = spec
-    const { holdings } = this.store
     this.places = new FeedPlaces(spec.limits.maxFeeds)
     const { places } = this
     this.limited = new LimitedEngine(engine, spec.limits, {
@@ -127,7 +128,7 @@ export class NodeService implements NodeHost {
       log,
     })
     this.#copies = new Copies({
-      ...{ engine, router, pool, holdings, dataDir, log, places },
+      ...{ engine, router, pool, holdings: this.store.holdings, dataDir, log, places },
       ownRates: () => this.limited.stated,
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
     })
@@ -176,8 +177,7 @@ export class NodeService implements NodeHost {
         resolve()
       })
     })
-    const { work, store } = this
-    this.#adoption.start({ ...this.#spec, held: store.holdings, work })
+    this.#adoption.start({ ...this.#spec, held: this.store.holdings, work: this.work })
   }
 
   close(): Promise<void> {
@@ -219,6 +219,7 @@ export class NodeService implements NodeHost {
         return admitted.refuse('ERR_FR_RELAY_ONLY', new FrError('ERR_FR_RELAY_ONLY').message)
       if (admitted.channel === 'bridge' && !isGateway)
         return admitted.refuse('ERR_FR_BRIDGE', 'this node is no gateway (--relay-only)')
+      if (admitted.link?.heard !== undefined) return await this.#lasting.resume(admitted)
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
       else if (admitted.channel === 'bridge') this.#bridges.serve(established)
@@ -238,24 +239,25 @@ export class NodeService implements NodeHost {
       reception = by
       this.#idleLinks.delete(link)
     }
+    const broke = (text?: string): void => reception?.session.onLinkBroke(link, text)
     const events: LinkEvents = {
       onFrame: (frame) => {
         if (reception !== undefined) return reception.onFrame(link, frame)
         if (frame.type !== 'succeed') return this.#offered(reader, frame, caller)
-        const { nodeId = '' } = established.peer ?? {}
-        const running = follow(this.#receptions.get(frame.transfer), frame, nodeId, link)
-        if (running !== undefined) taken(running)
+        follow(this.#receptions.get(frame.transfer), frame, caller)
       },
       onClose: (code, text) => {
         this.#idleLinks.delete(link)
         if (reception === undefined) this.#strangers.refused(code, text)
         else reception.onLinkClosed(link, code, text)
       },
+      onBroken: (_, text) => broke(text),
       lastWord: (code, text) =>
         reception === undefined ? { type: 'refuse', code, text } : { type: 'failed', code, text },
     }
     const link = linkOver(established, events, this.engine)
     const caller = { established, link, taken }
+    this.#lasting.add(link, established, this.engine, broke)
     // Also drops a refused link: `onClose` is not called for a link that this side closes.
     this.#idleLinks.add(link, limits.acceptMs, () => link.destroy())
   }
@@ -346,8 +348,7 @@ export class NodeService implements NodeHost {
     }
     if (!reception.isOpen && (reception.isEnded || early.channel !== 'data'))
       return this.#parked.park(early, limits.acceptMs)
-    const member = early.from as number
-    const to = early.to as number
+    const [member, to] = [early.from as number, early.to as number]
     const expected =
       early.channel === 'data'
         ? reception.door.expects(member, early.edgeId, to)

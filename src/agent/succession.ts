@@ -7,6 +7,7 @@ import type { Waiting } from '../base/time/patience.js'
 import type { Frame } from '../control/messages/types.js'
 import type { ControlLink } from '../net/link.js'
 import type { Reception } from '../session/receiver/reception.js'
+import type { Caller } from './offers.js'
 
 /**
  * Tells the origin whom the node follows, again and again, and calls `over` once the transfer is
@@ -32,17 +33,15 @@ export function awaitEnd(
   })
 }
 
-/** The reception, if it follows whoever says that it takes over; else the link is refused. */
+/** Whoever takes over is given the reception, if that follows it; else its link is refused. */
 export function follow(
   reception: Reception | undefined,
   { term }: Frame & { type: 'succeed' },
-  nodeId: string,
-  link: ControlLink,
-): Reception | undefined {
-  const failure = reception?.succeed(link, term, nodeId) ?? null
-  if (reception !== undefined && failure === null) return reception
+  { established: { peer }, link, taken }: Caller,
+): void {
+  const failure = reception?.succeed(link, term, peer?.nodeId ?? '') ?? null
+  if (reception !== undefined && failure === null) return taken(reception)
   const text = 'this transfer is not running here'
   link.send({ type: 'refuse', ...(failure ?? { code: 'ERR_FR_NO_TRANSFER', text }) })
   void link.close()
-  return undefined
 }

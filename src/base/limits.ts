@@ -48,6 +48,11 @@ export const limits = {
   linkQueueBytes: 8 * MIB,
   /** Milliseconds in which a peer must read something from a full link: ERR_FR_PEER_STALLED. */
   linkStallMs: 5_000,
+  /** Frames, and bytes of frames, after which a peer is told that they were heard. */
+  heardFrames: 64,
+  heardBytes: 16 * KIB,
+  /** Milliseconds for which a broken control link is waited for until its dialler is gone. */
+  resumeMs: 1_000,
   macBytes: 16,
   /** Bytes of an Ed25519 public key and signature (RFC 8032). */
   publicKeyBytes: 32,
@@ -167,7 +172,9 @@ export const limits = {
   /** Milliseconds between a failed dial and the next: the first wait, the longest wait. */
   redialMs: 100,
   redialMsMax: 1_000,
-  /** Milliseconds from a broken connection to opening it again: the first and the longest wait. */
+  /** Milliseconds from a broken connection to opening it again, as most often it was one reset. */
+  reopenSoonMs: 20,
+  /** The same after it could not be opened: the first and the longest wait. */
   reopenMs: 200,
   reopenMsMax: 1_000,
   /** Milliseconds that a connection is open before its next break counts as the first again. */

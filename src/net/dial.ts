@@ -18,7 +18,8 @@ export interface LinkEvents {
   readonly onFrame: (frame: Frame) => void
   /** Not called when this side closed the link. */
   readonly onClose: (code: FrErrorCode, text: string) => void
-  /** See LinkHooks. */
+  /** See LinkHooks; so is `lastWord`. */
+  readonly onBroken?: (code: FrErrorCode, text: string) => void
   readonly lastWord?: (code: FrErrorCode, text: string) => Frame
 }
 
@@ -31,10 +32,17 @@ export function linkOver(
   return new ControlLink(established, {
     onFrame: events.onFrame,
     ...(events.lastWord && { lastWord: events.lastWord }),
+    ...(events.onBroken && { onBroken: events.onBroken }),
     onClose: (code, text) => {
       if (code !== null) events.onClose(code, text)
     },
   })
+}
+
+/** The link goes on over this connection. Throws as `ControlLink.goOn` does. */
+export function goOnOver(link: ControlLink, established: Established, engine: DataEngine): void {
+  established.tune((socket) => engine.tuneControl(socket))
+  link.goOn(established)
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import type { Channel, Lacking } from '../control/messages/types.js'
-import type { Identity, LinkChannel } from '../protocol/greeting.js'
+import type { Identity, LinkChannel, LinkPart } from '../protocol/greeting.js'
 import type { Edge } from '../protocol/ticket.js'
 import { formatAddress } from './address.js'
 import { ignore } from './hello-stream.js'
@@ -27,6 +27,8 @@ export interface Introduction {
   readonly digests: readonly DigestAlgorithm[]
   /** The key that both sides proved. */
   readonly key: Key
+  /** Control channels: the link that begins or goes on here, and what the other side has heard. */
+  readonly link?: LinkPart
 }
 
 /** The dialler of a data connection has shown a ticket and waits, as with `Admitted`. */
@@ -49,8 +51,11 @@ export interface Ticketed extends Introduction {
 /** An authenticated dialler that waits. Call exactly one of `go` and `refuse`. */
 export interface Admitted extends Introduction {
   readonly channel: LinkChannel
-  /** Sends `go`. Rejects with ERR_FR_NODE_LOST when the dialler is gone. */
-  go(): Promise<Established>
+  /**
+   * Sends `go`; `heard`: of a link that goes on, how many frames came. Rejects with
+   * ERR_FR_NODE_LOST when the dialler is gone.
+   */
+  go(heard?: number): Promise<Established>
   /** Sends an error instead and closes. */
   refuse(code: FrErrorCode, text: string): void
 }
@@ -79,6 +84,7 @@ export class Established implements Introduction {
   readonly remoteAddress: string
   readonly digests: readonly DigestAlgorithm[]
   readonly key: Key
+  readonly link?: LinkPart
   readonly #terms: FeedTerms | null
   readonly #raw: Socket
   #socket: Socket | null
@@ -93,6 +99,7 @@ export class Established implements Introduction {
     this.remoteAddress = introduction.remoteAddress
     this.digests = introduction.digests
     this.key = introduction.key
+    if (introduction.link !== undefined) this.link = introduction.link
     this.#terms = terms
     this.#raw = raw
     this.#socket = socket

@@ -28,6 +28,15 @@ export interface LinkHello {
   readonly to: number | null
   /** Refuses another node at the address, with ERR_FR_UNREACHABLE. */
   readonly expectedNodeId?: string | undefined
+  readonly link?: LastingLink | undefined
+}
+
+/** A link that can go on over another connection. */
+export interface LastingLink {
+  /** 32 hex digits. */
+  readonly id: string
+  /** It goes on: nothing more is taken on its last connection, on which so many frames came. */
+  readonly heard?: () => number
 }
 
 /** Rejects with FrError, after telling the peer the reason where that makes sense. */
@@ -41,9 +50,11 @@ export async function greetLink(
   const { socket, channel } = secured
   const stream = new HelloStream(socket, wire.greetingBytes)
   try {
-    const { self, expectedNodeId, ...part } = hello
+    const { self, expectedNodeId, link, ...part } = hello
     const word = wordOf(self, wire.linkStatement('dialler', channel, idsOf(self, null)))
-    await stream.write(wire.encodeHello({ ...part, ...word }))
+    const heard = link?.heard?.()
+    const told = link && { link: { id: link.id, ...(heard !== undefined && { heard }) } }
+    await stream.write(wire.encodeHello({ ...part, ...word, ...told }))
     const their = wire.decodeWelcome(await stream.read())
     const peer = peerOf(their)
     const statement = wire.linkStatement('acceptor', channel, idsOf(self, peer))
@@ -52,9 +63,12 @@ export async function greetLink(
     const digests = wire.commonDigests(wire.ownDigests, their.digests)
     if (expectedNodeId !== undefined && expectedNodeId !== peer.nodeId)
       throw new FrError('ERR_FR_UNREACHABLE', 'another node answers at that address')
-    wire.decodeGo(await stream.read())
+    const go = wire.decodeGo(await stream.read())
+    if ((go.heard === undefined) !== (heard === undefined))
+      throw new FrError('ERR_FR_PROTOCOL', 'the accepting side has mistaken the link')
     const remoteAddress = remoteAddressOf(raw)
-    const introduction = { ...part, peer, remoteAddress, digests, key }
+    const lasting = link && { link: { id: link.id, ...go } }
+    const introduction = { ...part, peer, remoteAddress, digests, key, ...lasting }
     const behindGo = stream.stop()
     socket.on('error', ignore)
     // The acceptor may send frames right after `go`.
@@ -100,6 +114,7 @@ export async function takeLink(
       remoteAddress: remoteAddressOf(raw),
       digests,
       key,
+      ...(their.link && { link: their.link }),
     }
     return admit(introduction, raw, socket)
   } catch (error) {
@@ -115,9 +130,9 @@ function admit(introduction: LinkIntroduction, raw: Socket, socket: Socket): Adm
   const decide = onlyOnce()
   return {
     ...introduction,
-    async go() {
+    async go(heard) {
       decide()
-      await writeLast(socket, wire.encodeGo())
+      await writeLast(socket, wire.encodeGo(heard))
       return new Established(introduction, null, { socket, raw })
     },
     refuse(code, text) {

@@ -22,7 +22,7 @@ import { connect, onlyLoopback } from './connect.js'
 import type { Admitted, Established, Ticketed } from './established.js'
 import { type Crossing, takeCrossing } from './greet-bridge.js'
 import { greetData, takeData } from './greet-data.js'
-import { greetLink, takeLink } from './greet-link.js'
+import { greetLink, type LastingLink, takeLink } from './greet-link.js'
 import { aborted, ignore, lostError, within } from './hello-stream.js'
 import type { Key } from './keys.js'
 import type { PreAuthGuard } from './pre-auth-guard.js'
@@ -61,6 +61,8 @@ export interface DialOptions extends SideOptions {
   readonly edge?: Edge
   /** Links: refuses another node at the address, with ERR_FR_UNREACHABLE. */
   readonly expectedNodeId?: string
+  /** Control channels: the link outlives its connections, if the owners of its ends let it. */
+  readonly link?: LastingLink
   /** Milliseconds to connect, from when the address is known; default limits.connectMs. */
   readonly connectMs?: number
   readonly signal?: AbortSignal
@@ -143,9 +145,9 @@ function greet(
   key: Key,
   others: readonly Key[],
 ): Promise<Established> {
-  const { self, channel, expectedNodeId, transfer = null, from = null, to = null } = options
+  const { self, channel, expectedNodeId, link, transfer = null, from = null, to = null } = options
   if (channel !== 'data') {
-    const hello = { self, channel, transfer, from, to, expectedNodeId }
+    const hello = { self, channel, transfer, from, to, expectedNodeId, link }
     return greetLink(socket, hello, key, others)
   }
   const place = { transfer: transfer as string, from: from as number, to: to as number }

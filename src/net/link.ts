@@ -11,6 +11,10 @@
  *     open -> closed     the peer is gone or stalled, or destroy()
  *     closing -> closed  all is sent and the peer has closed, limits.lingerMs passed, or a stall
  *
+ * A link that has an id and whose owner knows `onBroken` outlives its connections: while it has
+ * none, frames wait, and `goOn` gives it another one (protocol/frame-numbers.ts). How long that is
+ * waited for is the owner's to decide; a link that is closing waits for limits.resumeMs.
+ *
  * Never: an unbounded queue, a frame delivered after the link has ended, `onClose` twice or from
  * inside a call of the owner.
  */
@@ -20,6 +24,7 @@ import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { Patience } from '../base/time/patience.js'
 import type { Frame } from '../control/messages/types.js'
+import { FrameNumbers } from '../protocol/frame-numbers.js'
 import {
   encodeBody,
   encodeFrame,
@@ -36,6 +41,11 @@ export interface LinkHooks {
   /** Called exactly once, in a later microtask. `code` is null when this side closed the link. */
   readonly onClose: (code: FrErrorCode | null, text: string) => void
   /**
+   * The connection broke, and `goOn` is waited for, also while the link is closing and has
+   * something left to say. In a later microtask.
+   */
+  readonly onBroken?: (code: FrErrorCode, text: string) => void
+  /**
    * Frame that tells the peer why this side closes the link because of something the peer sent.
    * Without it the link just ends.
    */
@@ -51,11 +61,17 @@ interface Waiting {
 const reports: ReadonlySet<Frame['type']> = new Set(['progress', 'backlog'])
 
 export class ControlLink {
-  readonly #socket: Socket
+  /** 32 hex digits; undefined: the link ends with its connection. */
+  readonly id: string | undefined
+  /** Undefined: it broke. */
+  #socket: Socket | undefined
   readonly #hooks: LinkHooks
-  readonly #reader = new FrameReader()
-  readonly #queue: Waiting[] = []
-  readonly #gone: Promise<void>
+  readonly #numbers: FrameNumbers<Waiting> | undefined
+  #reader = new FrameReader()
+  #queue: Waiting[] = []
+  /** Resolves when the link and its connection are gone. */
+  readonly ended: Promise<void>
+  #resolveEnded = (): void => {}
   /** Time left for the write under way. */
   #stall: Patience | undefined
   #stallMs: number = limits.linkStallMs
@@ -64,20 +80,23 @@ export class ControlLink {
   /** Encoded bytes that wait for the socket. */
   #encoded: Uint8Array = new Uint8Array()
   #isWriting = false
+  /** All was said, and the connection is half-closed. */
+  #isFinished = false
+  #linger: Patience | undefined
   #state: 'open' | 'closing' | 'closed' = 'open'
   #queuedBytes = 0
   #sentBytes = 0
 
   /** Takes the connection over; errors of Established.detach pass through. */
   constructor(established: Established, hooks: LinkHooks) {
-    this.#socket = established.detach()
+    const socket = established.detach()
     this.#hooks = hooks
-    this.#gone = new Promise((resolve) => this.#socket.once('close', () => resolve()))
-    this.#socket.on('data', (chunk: Uint8Array) => this.#onData(chunk))
-    this.#socket.on('end', () => this.#onEnd())
-    this.#socket.on('error', (error) => this.#fail(lostError(error)))
-    this.#socket.on('close', () => this.#onEnd())
-    this.#socket.resume()
+    this.id = established.link?.id
+    this.#numbers = this.id === undefined ? undefined : new FrameNumbers()
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve
+    })
+    this.#connect(socket)
   }
 
   get isOpen(): boolean {
@@ -92,6 +111,11 @@ export class ControlLink {
   /** Bytes accepted by `send` that the kernel has not taken. */
   get queuedBytes(): number {
     return this.#queuedBytes
+  }
+
+  /** It has no connection, and another one is waited for. */
+  get isBroken(): boolean {
+    return this.#socket === undefined && this.#state !== 'closed'
   }
 
   /** How long a peer may read nothing, as long as it may be silent. Never shortens. */
@@ -119,10 +143,94 @@ export class ControlLink {
     this.#queuedBytes += wireBytes(body)
     if (reports.has(frame.type)) this.#reports.set(frame.type, waiting)
     this.#pump()
-    if (this.#queuedBytes <= limits.linkQueueBytes) return true
+    const keptBytes = this.#numbers?.keptBytes ?? 0
+    if (Math.max(this.#queuedBytes, keptBytes) <= limits.linkQueueBytes) return true
     const text = `the peer left more than ${limits.linkQueueBytes} bytes of its control link unread`
     this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
     return false
+  }
+
+  // --- from one connection to the next ---
+
+  /** The other side may have heard so many frames, and the link can go on behind them. */
+  canGoOn(heard: number): boolean {
+    return this.#state !== 'closed' && this.#numbers?.mayHaveHeard(heard) === true
+  }
+
+  /** Drops the connection, if there is one. Returns how many frames came, and no more will. */
+  pause(): number {
+    const socket = this.#socket
+    this.#socket = undefined
+    this.#stall?.end()
+    this.#isWriting = false
+    this.#encoded = new Uint8Array()
+    this.#queuedBytes = bytesOf(this.#queue)
+    socket?.on('error', ignore).destroy()
+    return this.#numbers?.heard ?? 0
+  }
+
+  /**
+   * Goes on over a connection whose greetings named this link. Throws FrError when that broke
+   * meanwhile, or the link has ended.
+   */
+  goOn(established: Established): void {
+    const { heard = -1 } = established.link ?? {}
+    if (this.#numbers === undefined || !this.canGoOn(heard)) {
+      established.close()
+      throw new FrError('ERR_FR_PROTOCOL', 'the link cannot go on over this connection')
+    }
+    this.pause()
+    const socket = established.detach()
+    this.#queue = [...this.#numbers.resume(heard), ...this.#queue]
+    this.#queuedBytes = bytesOf(this.#queue)
+    this.#linger?.end()
+    this.#connect(socket)
+    this.#pump()
+  }
+
+  /** Gives up waiting for another connection. */
+  giveUp(code: FrErrorCode, text: string): void {
+    if (this.#socket === undefined) this.#fail(new FrError(code, text))
+  }
+
+  #connect(socket: Socket): void {
+    this.#socket = socket
+    this.#reader = new FrameReader()
+    const isOurs = (): boolean => this.#socket === socket
+    const lost = (error: FrError): void => {
+      if (isOurs()) this.#lose(error)
+    }
+    socket.on('data', (chunk: Uint8Array) => {
+      if (isOurs()) this.#onData(chunk)
+    })
+    socket.on('end', () => lost(this.#closedByPeer))
+    socket.on('error', (error) => lost(lostError(error)))
+    socket.on('close', () => lost(this.#closedByPeer))
+    socket.resume()
+  }
+
+  get #closedByPeer(): FrError {
+    const where = this.#reader.isPartial ? ' in the middle of a frame' : ''
+    return new FrError('ERR_FR_NODE_LOST', `the peer closed its control link${where}`)
+  }
+
+  /** The connection is gone; the link goes on where it can. */
+  #lose(error: FrError): void {
+    const { onBroken } = this.#hooks
+    // Somebody changes bytes on the way: the next connection would be no better.
+    const isSpoilt = error.code !== 'ERR_FR_NODE_LOST'
+    const isOver = this.#state === 'closed' || this.#isFinished || isSpoilt
+    if (this.#numbers === undefined || onBroken === undefined || isOver) return this.#fail(error)
+    this.pause()
+    if (this.#state === 'closing') this.#wait()
+    queueMicrotask(() => {
+      if (this.isBroken) onBroken(error.code, error.message)
+    })
+  }
+
+  /** While it is closing and has something left to say. */
+  #wait(): void {
+    this.#linger = new Patience(limits.resumeMs, () => this.#drop())
   }
 
   /** Sends queued frames, then closes. Resolves when the connection is gone; never rejects. */
@@ -133,9 +241,10 @@ export class ControlLink {
       this.#stallMs = limits.linkStallMs
       if (this.#isWriting) this.#watchWrite()
       this.#tell(null, 'closed by this side')
+      if (this.isBroken) this.#wait()
       this.#pump()
     }
-    return this.#gone
+    return this.ended
   }
 
   /** Closes the connection at once. */
@@ -145,7 +254,8 @@ export class ControlLink {
   }
 
   #pump(): void {
-    if (this.#isWriting || this.#state === 'closed') return
+    const socket = this.#socket
+    if (this.#isWriting || socket === undefined || this.#state === 'closed') return
     const chunk = this.#nextChunk()
     if (chunk.length === 0) {
       if (this.#state === 'closing') this.#finish()
@@ -153,10 +263,11 @@ export class ControlLink {
     }
     this.#isWriting = true
     this.#watchWrite()
-    this.#socket.write(chunk, (error) => {
+    socket.write(chunk, (error) => {
+      if (this.#socket !== socket) return
       this.#isWriting = false
       this.#stall?.end()
-      if (error) return this.#fail(lostError(error))
+      if (error) return this.#lose(lostError(error))
       this.#sentBytes += chunk.length
       this.#queuedBytes -= chunk.length
       this.#pump()
@@ -175,11 +286,18 @@ export class ControlLink {
   #nextChunk(): Uint8Array {
     const parts = [this.#encoded]
     let bytes = this.#encoded.length
+    if (this.#numbers?.isDue) {
+      const heard = encodeFrame(encodeBody({ type: 'heard', frames: this.#numbers.tell() }))
+      parts.push(heard)
+      bytes += heard.length
+      this.#queuedBytes += heard.length
+    }
     let taken = 0
     for (; taken < this.#queue.length && bytes < limits.linkWriteBytes; taken += 1) {
       const waiting = this.#queue[taken] as Waiting
-      this.#reports.delete(waiting.type)
+      if (this.#reports.get(waiting.type) === waiting) this.#reports.delete(waiting.type)
       const encoded = encodeFrame(waiting.body)
+      this.#numbers?.sent(waiting, encoded.length)
       parts.push(encoded)
       bytes += encoded.length
     }
@@ -192,23 +310,27 @@ export class ControlLink {
   #onData(chunk: Uint8Array): void {
     // While closing, bytes are read and dropped: unread ones would turn the close into a reset.
     if (this.#state !== 'open') return
-    const frames: Frame[] = []
+    const frames: [Frame, bytes: number][] = []
     let violation: unknown = null
     try {
-      this.#reader.push(chunk, (frame) => frames.push(frame))
+      this.#reader.push(chunk, (...frame) => frames.push(frame))
     } catch (error) {
       violation = error
     }
     for (const frame of frames) {
       if (!this.isOpen) return
-      this.#deliver(frame)
+      this.#take(...frame)
     }
+    if (this.#numbers?.isDue) this.#pump()
     if (violation instanceof FrError) this.#refuse(violation)
     else if (violation !== null) throw violation
   }
 
-  #deliver(frame: Frame): void {
+  #take(frame: Frame, bytes: number): void {
     try {
+      if (frame.type === 'heard' && this.#numbers !== undefined)
+        return this.#numbers.wereHeard(frame.frames)
+      this.#numbers?.took(bytes)
       this.#hooks.onFrame(frame)
     } catch (error) {
       if (!(error instanceof FrError)) throw error
@@ -227,16 +349,12 @@ export class ControlLink {
     this.#pump()
   }
 
-  #onEnd(): void {
-    const where = this.#reader.isPartial ? ' in the middle of a frame' : ''
-    this.#fail(new FrError('ERR_FR_NODE_LOST', `the peer closed its control link${where}`))
-  }
-
   /** Everything is sent: half-close, and wait briefly for the peer to do the same. */
   #finish(): void {
-    this.#socket.end()
+    this.#isFinished = true
+    this.#socket?.end()
     const linger = setTimeout(() => this.#drop(), limits.lingerMs)
-    void this.#gone.then(() => clearTimeout(linger))
+    void this.ended.then(() => clearTimeout(linger))
   }
 
   #fail(error: FrError): void {
@@ -255,7 +373,15 @@ export class ControlLink {
     this.#queue.length = 0
     this.#reports.clear()
     this.#encoded = new Uint8Array()
-    this.#socket.on('error', ignore)
-    this.#socket.destroy()
+    this.#linger?.end()
+    const socket = this.#socket
+    if (socket === undefined || socket.closed) return this.#resolveEnded()
+    socket.once('close', () => this.#resolveEnded())
+    socket.on('error', ignore)
+    socket.destroy()
   }
+}
+
+function bytesOf(queue: readonly Waiting[]): number {
+  return queue.reduce((sum, { body }) => sum + wireBytes(body), 0)
 }

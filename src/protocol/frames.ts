@@ -132,6 +132,7 @@ const frameTable: FrameTable = {
     }),
   ],
   beat: [6, empty],
+  heard: [71, (body) => ({ frames: body.integer('frames', 0, bytesMax) })],
   finish: [7, empty],
   abort: [8, readReason],
   joined: [11, (body) => ({ request: body.integer('request', 0, bytesMax), ...readAnswer(body) })],
@@ -395,7 +396,7 @@ export class FrameReader {
   }
 
   /** Calls `onFrame` in order, also for the frames before a violation. */
-  push(chunk: Uint8Array, onFrame: (frame: Frame) => void): void {
+  push(chunk: Uint8Array, onFrame: (frame: Frame, bytes: number) => void): void {
     if (this.#failure !== null) throw this.#failure
     let at = 0
     while (at < chunk.length) {
@@ -407,7 +408,7 @@ export class FrameReader {
       if (this.#filled < target.length) continue
       this.#filled = 0
       const frame = this.#advance()
-      if (frame !== null) onFrame(frame)
+      if (frame !== null) onFrame(frame, prefixBytes + target.length)
     }
   }
 

@@ -3,9 +3,9 @@
  * limits.helloBytes, and the input of the TLS handshake before them.
  *
  *     dialler  -> hello   { channel, publicKey, incarnation, digests, signature,
- *                           transfer?, from?, to? }
+ *                           transfer?, from?, to?, link?, heard? }
  *     acceptor -> welcome { publicKey, incarnation, digests, signature, advertise?, limits? }
- *                 go      { }
+ *                 go      { heard? }
  *     either side, instead of any frame: error { code, text }, then close
  *
  * TLS proves the cluster's key and encrypts. The identity of a side is its own Ed25519 key; the
@@ -65,6 +65,16 @@ export interface Hello extends Welcome {
   readonly from: number | null
   /** Pull channels: the member number that is meant; a node may have had another one before. */
   readonly to: number | null
+  /** Control channels: the link can go on over another connection where this one breaks. */
+  readonly link?: LinkPart
+}
+
+/** Of a link that outlives its connections. */
+export interface LinkPart {
+  /** 32 hex digits, drawn by the dialler. */
+  readonly id: string
+  /** How many frames the sender of the greeting has heard; absent: the link begins. */
+  readonly heard?: number
 }
 
 export const ownDigests: readonly DigestAlgorithm[] = digestAlgorithms
@@ -165,9 +175,11 @@ export function greetingBytes(start: Uint8Array): number | null {
 // --- frames ---
 
 export function encodeHello(hello: Hello): Uint8Array<ArrayBuffer> {
-  const { transfer, from, to, channel, ...side } = hello
+  const { transfer, from, to, link, channel, ...side } = hello
   const part = channel === 'pull' ? { transfer, from, to } : {}
-  return encode('hello', { channel, ...wordsOf(side), ...part })
+  const { id, ...heard } = link ?? {}
+  const lasting = id === undefined ? {} : { link: id, ...heard }
+  return encode('hello', { channel, ...wordsOf(side), ...part, ...lasting })
 }
 
 export function encodeWelcome(welcome: Welcome): Uint8Array<ArrayBuffer> {
@@ -178,8 +190,9 @@ function wordsOf({ publicKey, signature, ...rest }: Welcome): object {
   return { publicKey: hexOf(publicKey), ...rest, signature: hexOf(signature) }
 }
 
-export function encodeGo(): Uint8Array<ArrayBuffer> {
-  return encode('go', {})
+/** `heard`: how many frames came on the link that goes on. */
+export function encodeGo(heard?: number): Uint8Array<ArrayBuffer> {
+  return encode('go', heard === undefined ? {} : { heard })
 }
 
 export function encodeError(code: FrErrorCode, text: string): Uint8Array<ArrayBuffer> {
@@ -197,7 +210,17 @@ export function decodeHello(greeting: Uint8Array): Hello {
     transfer: isPart ? fields.hex('transfer', 32) : null,
     from: isPart ? fields.integer('from', 0, numberMax) : null,
     to: isPart ? fields.integer('to', 0, numberMax) : null,
+    ...(channel === 'control' && fields.has('link') && { link: readLink(fields) }),
   }
+}
+
+function readLink(fields: Fields): LinkPart {
+  const id = fields.hex('link', 32)
+  return { id, ...readHeard(fields) }
+}
+
+function readHeard(fields: Fields): { heard?: number } {
+  return fields.optional('heard', 0, Number.MAX_SAFE_INTEGER)
 }
 
 export function decodeWelcome(greeting: Uint8Array): Welcome {
@@ -226,8 +249,8 @@ function readLimits(fields: Fields): { limits?: NodeLimits } {
   }
 }
 
-export function decodeGo(greeting: Uint8Array): void {
-  open(greeting, 'go')
+export function decodeGo(greeting: Uint8Array): { readonly heard?: number } {
+  return readHeard(open(greeting, 'go'))
 }
 
 function open(greeting: Uint8Array, type: GreetingType): Fields {

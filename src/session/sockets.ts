@@ -1,17 +1,22 @@
 /** The ports of a session over sockets, and the clock of this process. */
+import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { FrErrorCode } from '../base/errors.js'
+import { hexOf } from '../base/bytes.js'
+import { FrError, type FrErrorCode } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import { awakeMs, nowMs, unwatch, watch } from '../base/time/awake.js'
 import { Turns } from '../base/time/turns.js'
 import { requireAddress } from '../net/address.js'
 import { dialController } from '../net/connect.js'
-import { adopt, type Dialler, linkOver } from '../net/dial.js'
+import { adopt, type Dialler, goOnOver, linkOver } from '../net/dial.js'
 import { EarlyConnections } from '../net/early-connections.js'
 import { type Door, Gateways } from '../net/gateways.js'
+import type { LastingLink } from '../net/greet-link.js'
 import { dial, directly, type Established } from '../net/handshake.js'
+import type { ControlLink } from '../net/link.js'
 import type { DataEngine, FeedHandle, TransferHandle } from '../ports.js'
+import { isSaidByPeer } from '../protocol/greeting.js'
 import type {
   Clock,
   Connection,
@@ -68,6 +73,7 @@ export class SocketNet implements Net {
   readonly #gateways: Gateways
   /** The gateway of each connection that goes through one. */
   readonly #vias = new WeakMap<Established, Door>()
+  readonly #links = new WeakMap<Link, ControlLink>()
   /** Of links: thousands of handshakes at once would all time out. */
   readonly #turns = new Turns(limits.dialsAtOnce)
 
@@ -87,7 +93,7 @@ export class SocketNet implements Net {
       ({ established, rttMs }) => events.opened(established, rttMs, established.peer),
       (error: unknown) => {
         const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
-        events.failed({ code, text })
+        events.failed({ code, text, isFinal: isFinal(error) })
       },
     )
   }
@@ -129,6 +135,7 @@ export class SocketNet implements Net {
       ...part,
       ...(channel === 'data' && { edge: target.edge }),
       ...(channel === 'pull' && { expectedNodeId: target.nodeId }),
+      ...(channel === 'control' && { link: this.#lasting(target.resumes) }),
       ...{ address, channel, signal, opened, connected, connect: () => this.#connect(target) },
     }).catch((error: unknown) => {
       this.#early.drop(placeText(target))
@@ -136,6 +143,12 @@ export class SocketNet implements Net {
     })
     if (via !== undefined) this.#vias.set(established, { via, through })
     return { established, rttMs: (awakeMs() - startMs) / trips }
+  }
+
+  #lasting(resumed: Link | undefined): LastingLink {
+    const link = resumed && this.#links.get(resumed)
+    if (link?.id === undefined) return { id: hexOf(randomBytes(16)) }
+    return { id: link.id, heard: () => link.pause() }
   }
 
   #connect({ address, via, through }: Place): Promise<Socket> {
@@ -161,13 +174,17 @@ export class SocketNet implements Net {
     const established = connection as Established
     const door = this.#vias.get(established)
     const heard = door === undefined ? events : this.#behind(door, events)
-    const link = linkOver(established, heard, this.#engine)
-    return {
-      send: (frame) => link.send(frame),
-      waitFor: (silenceMs) => link.waitFor(silenceMs),
-      close: (closed) => void link.close().then(closed),
-      destroy: () => link.destroy(),
+    const control = linkOver(established, heard, this.#engine)
+    const link: Link = {
+      send: (frame) => control.send(frame),
+      waitFor: (silenceMs) => control.waitFor(silenceMs),
+      close: (closed) => void control.close().then(closed),
+      destroy: () => control.destroy(),
+      goOn: (next) => goOnOver(control, next as Established, this.#engine),
+      giveUp: (code, text) => control.giveUp(code, text),
     }
+    this.#links.set(link, control)
+    return link
   }
 
   /** Where a link through a gateway breaks, the gateway may be what is gone. */
@@ -193,6 +210,17 @@ export class SocketNet implements Net {
     this.#gateways.end()
   }
 }
+
+/** Nobody listens at the address, or whoever does has said why not, and not that it is busy. */
+function isFinal(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ((at as NodeJS.ErrnoException).code === 'ECONNREFUSED') return true
+    if (at instanceof FrError && isSaidByPeer(at) && !passing.has(at.code)) return true
+  }
+  return false
+}
+
+const passing: ReadonlySet<FrErrorCode> = new Set(['ERR_FR_LIMIT', 'ERR_FR_TIMEOUT'])
 
 function placeText({ address, via = '', through = '' }: Place): string {
   return `${through} ${via} ${address}`

@@ -16,16 +16,17 @@ import type { Frame, NodeSettled } from '../control/messages/types.js'
 import type { Identity } from '../protocol/greeting.js'
 import { edgeOf } from '../protocol/ticket.js'
 import { type CallerWish, CoordinatorSession } from '../session/driver/coordinator.js'
-import type { Target } from '../session/driver/ports.js'
+import type { LinkEvents, Target } from '../session/driver/ports.js'
 import { contentsOf, offerFrames, pretended, pretendedAuthor, readOffer } from './codec.js'
-import { type Acceptor, Connections, type SimConnection, type SimLink } from './connections.js'
+import { type Acceptor, Connections, type SimConnection } from './connections.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import { SimEngine } from './engine.js'
 import { SimHost } from './host.js'
 import { SimNet } from './net.js'
 import { Network, originIndex, rowOf } from './network.js'
 import { Random } from './random.js'
-import { linkOf, type Scenario } from './scenario.js'
+import { linkOf, type ResetKind, type Scenario } from './scenario.js'
+import type { SimLink } from './sim-link.js'
 import { SimNode } from './sim-node.js'
 import { Timeline } from './timeline.js'
 import { planTroubles } from './troubles.js'
@@ -171,7 +172,7 @@ export class Cluster {
       stop: (place, forMs) => this.#hostOf(place).stop(forMs),
       hangDisk: (node, forMs) => this.nodes[node]?.hangDisk(forMs),
       reset: (kinds) => {
-        this.network.reset(kinds)
+        this.#reset(kinds)
         return this.#failure === undefined
       },
     })
@@ -318,9 +319,10 @@ export class Cluster {
    * of a member that takes over.
    */
   #serve(from: number, place: number, host: SimHost, { link }: SimConnection): void {
+    if (link === undefined) return
     const offered: Frame[] = []
     let node: SimNode | undefined
-    link?.hear({
+    const events: LinkEvents = {
       onFrame: (frame) => {
         if (node !== undefined) return node.events(link).onFrame(frame)
         if (frame.type === 'succeed') {
@@ -338,7 +340,9 @@ export class Cluster {
         for (const look of this.#early.get(place)?.splice(0) ?? []) look(node)
       },
       onClose: (code, text) => node?.events(link).onClose(code, text),
-    })
+      onBroken: (code, text) => node?.events(link).onBroken?.(code, text),
+    }
+    link.hear(events, undefined, () => node?.wentOn(link))
   }
 
   #nodeOf(
@@ -404,6 +408,12 @@ export class Cluster {
   }
 
   // --- troubles ---
+
+  #reset(kinds: readonly ResetKind[]): void {
+    const isLink = kinds.includes('link') && this.#random.pick(kinds) === 'link'
+    if (!isLink) this.network.reset(kinds)
+    else if (this.connections.cut(this.#random)) this.network.resets++
+  }
 
   #kill(place: number): void {
     this.#hostOf(place).kill()

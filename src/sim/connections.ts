@@ -6,15 +6,15 @@
  */
 import type { FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Frame, Lacking } from '../control/messages/types.js'
+import type { Lacking } from '../control/messages/types.js'
 import type { Identity } from '../protocol/greeting.js'
-import type { Connection, DialEvents, Link, LinkEvents, Target } from '../session/driver/ports.js'
-import { SimChannel } from './codec.js'
+import type { Connection, DialEvents, Target } from '../session/driver/ports.js'
 import type { SimFeed } from './feed.js'
 import type { SimHost } from './host.js'
-import { type Network, originIndex } from './network.js'
+import { originIndex } from './network.js'
+import type { Random } from './random.js'
 import type { Scenario } from './scenario.js'
-import type { Timeline } from './timeline.js'
+import { type LinkEnd, type LinksWorld, type Resumed, SimLink } from './sim-link.js'
 
 /** Who listens at a place. */
 export interface Acceptor {
@@ -30,16 +30,11 @@ export interface Acceptor {
 
 type Told = (isWelcome: boolean) => void
 
-export interface ConnectionsWorld {
-  readonly timeline: Timeline
-  readonly network: Network
+export interface ConnectionsWorld extends LinksWorld {
   readonly scenario: Scenario
   acceptor(place: number): Acceptor
   /** The node id of a place. */
   identity(place: number): Identity
-  heard(from: number, to: number, frame: Frame): void
-  /** A frame of this length was sent. */
-  said(from: number, to: number, bytes: number): void
 }
 
 /** One end of what was dialled: of a link, or of a feed. */
@@ -47,98 +42,23 @@ export class SimConnection implements Connection {
   readonly link: SimLink | undefined
   readonly feed: SimFeed | undefined
   readonly lacking: Lacking | undefined
+  /** A link that broke goes on with it. */
+  readonly resumed: Resumed | undefined
   readonly #close: () => void
 
   constructor(
-    of: { link?: SimLink; feed?: SimFeed; lacking?: Lacking | undefined },
+    of: { link?: SimLink; feed?: SimFeed; lacking?: Lacking | undefined; resumed?: Resumed },
     close: () => void,
   ) {
     this.link = of.link
     this.feed = of.feed
     this.lacking = of.lacking
+    this.resumed = of.resumed
     this.#close = close
   }
 
   close(): void {
     this.#close()
-  }
-}
-
-/** Who dials, or is dialled. */
-export interface LinkEnd {
-  readonly place: number
-  readonly host: SimHost
-}
-
-export class SimLink implements Link {
-  readonly #world: ConnectionsWorld
-  readonly #channel: SimChannel
-  readonly #end: LinkEnd
-  readonly #direction: string
-  #peer: SimLink | undefined
-  #events: LinkEvents | undefined
-  #saying = (_: Frame): void => {}
-  #isOpen = true
-
-  /** Both ends. */
-  static pair(world: ConnectionsWorld, name: string, a: LinkEnd, b: LinkEnd): [SimLink, SimLink] {
-    const there = new SimLink(world, a, `${name}>`)
-    const back = new SimLink(world, b, `${name}<`)
-    there.#peer = back
-    back.#peer = there
-    return [there, back]
-  }
-
-  private constructor(world: ConnectionsWorld, end: LinkEnd, direction: string) {
-    this.#world = world
-    this.#end = end
-    this.#direction = direction
-    this.#channel = new SimChannel((bytes) => {
-      world.said(end.place, (this.#peer as SimLink).#end.place, bytes)
-    }, world.scenario.isUnchecked ?? false)
-  }
-
-  /** `saying`: shown each frame before it is sent. */
-  hear(events: LinkEvents, saying: (frame: Frame) => void = () => {}): void {
-    this.#events = events
-    this.#saying = saying
-  }
-
-  send(frame: Frame): boolean {
-    if (!this.#isOpen) return false
-    this.#saying(frame)
-    const peer = this.#peer as SimLink
-    const arrive = this.#channel.write(frame)
-    this.#travel(() => {
-      const read = arrive()
-      this.#world.heard(this.#end.place, peer.#end.place, read)
-      if (peer.#isOpen) peer.#events?.onFrame(read)
-    })
-    return true
-  }
-
-  waitFor(): void {}
-
-  close(): void {
-    this.destroy()
-  }
-
-  /** Also when the host dies. */
-  destroy(): void {
-    if (!this.#isOpen) return
-    this.#isOpen = false
-    const peer = this.#peer as SimLink
-    this.#travel(() => {
-      if (!peer.#isOpen) return
-      peer.#isOpen = false
-      peer.#events?.onClose('ERR_FR_NODE_LOST', 'the peer closed it')
-    })
-  }
-
-  /** It arrives in the order of what was sent, and when the other host has its turn. */
-  #travel(arrived: () => void): void {
-    const { place, host } = (this.#peer as SimLink).#end
-    this.#world.network.travel(this.#direction, this.#end.place, place, () => host.run(arrived))
   }
 }
 
@@ -158,8 +78,9 @@ export class Connections {
     const { latencyMs, cannotDial, breaksAtMs } = network.edge(from.place, to)
     const node = scenario.nodes[to] as Scenario['nodes'][number]
     const isFromOrigin = from.place === originIndex
-    const failed = (code: FrErrorCode): void =>
-      from.host.run(() => events.failed({ code, text: 'as simulated' }))
+    const identity = (place: number): Identity => this.#world.identity(place)
+    const failed = (code: FrErrorCode, isFinal = false): void =>
+      from.host.run(() => events.failed({ code, text: 'as simulated', isFinal }))
     if (cannotDial && !isFromOrigin && timeline.nowMs >= (breaksAtMs ?? 0))
       return timeline.after(limits.connectMs, () => failed('ERR_FR_UNREACHABLE'))
     const trips = channel === 'data' && !isFromOrigin ? 3 : 6
@@ -171,12 +92,19 @@ export class Connections {
       const acceptor = this.#world.acceptor(to)
       const { host } = acceptor
       if (host.isHung) return timeline.after(limits.helloMs, () => failed('ERR_FR_TIMEOUT'))
-      if (host.isDead || node.trouble === 'unreachable') return failed('ERR_FR_UNREACHABLE')
+      if (host.isDead || node.trouble === 'unreachable') return failed('ERR_FR_UNREACHABLE', true)
       host.run(() => {
+        if (channel === 'control' && target.resumes !== undefined) {
+          const link = target.resumes as SimLink
+          const resumed = link.far.answer()
+          if (resumed === undefined) return failed('ERR_FR_NO_TRANSFER', true)
+          const connection = new SimConnection({ resumed }, () => link.hangUp(resumed))
+          return from.host.run(() => events.opened(connection, 2 * latencyMs, identity(to)))
+        }
         const ends = this.#ends(from, target, host)
         acceptor.accept(from.place, target, ends.accepted, (isWelcome) => {
           if (!isWelcome) return failed('ERR_FR_PROTOCOL')
-          const peer = channel === 'data' ? null : this.#world.identity(to)
+          const peer = channel === 'data' ? null : identity(to)
           const opened = (): void => events.opened(ends.dialled(), 2 * latencyMs, peer)
           if (from.host.runs) from.host.run(opened)
           else ends.dialled().close()
@@ -188,6 +116,14 @@ export class Connections {
   /** A host died: its links break. */
   killed(place: number): void {
     for (const link of this.#links.get(place) ?? []) link.destroy()
+  }
+
+  /** The connection of a control link breaks, if one is open that would go on; true: it did. */
+  cut(random: Random): boolean {
+    const open = [...this.#links.values()].flat().filter((link) => link.canBreak)
+    if (open.length === 0) return false
+    random.pick(open).cut(() => random.between(0, 100))
+    return true
   }
 
   /** Both ends of what is being dialled, made when it is accepted. */

@@ -10,8 +10,9 @@ import type {
   Net,
   Target,
 } from '../session/driver/ports.js'
-import type { Connections, LinkEnd, SimConnection } from './connections.js'
+import type { Connections, SimConnection } from './connections.js'
 import type { SimEngine } from './engine.js'
+import type { LinkEnd } from './sim-link.js'
 
 export class SimNet implements Net {
   readonly #connections: Connections

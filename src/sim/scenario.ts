@@ -126,8 +126,8 @@ export interface Scenario {
   readonly resets?: Resets
 }
 
-/** Which connections break: the origin's data connections, or those between nodes. */
-export type ResetKind = 'feed' | 'edge'
+/** Which connections break: the origin's data connections, those between nodes, control links. */
+export type ResetKind = 'feed' | 'edge' | 'link'
 
 /** One of these connections breaks every so often. */
 export interface Resets {

@@ -163,7 +163,14 @@ export class SimNode {
       },
       onClose: (code, text) =>
         this.#host.run(() => this.#told(() => this.#session.onLinkClosed(link, code, text))),
+      onBroken: (_, text) =>
+        this.#host.run(() => this.#told(() => this.#session.onLinkBroke(link, text))),
     }
+  }
+
+  /** This control link has another connection. */
+  wentOn(link: Link): void {
+    this.#told(() => this.#session.onLinkBroke(link, undefined))
   }
 
   /** As ReceiverSession says; the link of the last coordinator closes. */

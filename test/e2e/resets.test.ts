@@ -1,6 +1,6 @@
 /**
- * Data connections that break while bytes flow, on real sockets: they are opened again, and what
- * was under way is sent again and nothing else.
+ * Connections that break while bytes flow, on real sockets: they are opened again, and what was
+ * under way is sent again and nothing else.
  */
 import { describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
@@ -62,6 +62,21 @@ describe.each(usualEngines)('resets on the %s engine', (engine) => {
     expect(resets).toBeGreaterThan(3)
     // A connection that brought all that went before again would cost a fourth of the file.
     expect(duplicateBytes).toBeLessThan(0.75 * content.length)
+  })
+
+  it('of control links lose no node and no word', async () => {
+    const { doors, events, ends, isOver } = await pushing()
+    let resets = 0
+    for (let turn = 0; !isOver() && resets < 12; turn++) {
+      const { ends } = (doors[turn % count] as CutDoor).open('link')[0] ?? {}
+      if (ends !== undefined) cut(ends)
+      resets += ends === undefined ? 0 : 1
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    await ends()
+    expect(resets).toBeGreaterThan(3)
+    expect(events).toContain('link-broke')
+    expect(events).not.toContain('feed-broke')
   })
 
   it('of all connections of a node at once lose no node', async () => {

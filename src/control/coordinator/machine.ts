@@ -120,11 +120,10 @@ export class OriginMachine {
   deadlineMs(): number | null {
     if (this.#isEnded) return null
     const leadMs = this.#exchange.plans.leaders.dueMs
-    const watchMs = Math.min(this.#agenda.deadlineMs(), this.#start.deadlineMs, leadMs)
+    const startMs = Math.min(this.#start.deadlineMs, this.#rejoins.dueMs)
+    const watchMs = Math.min(this.#agenda.deadlineMs(), startMs, leadMs)
     const dealMs = this.#exchange.deadlineMs() ?? Number.POSITIVE_INFINITY
-    const { dueMs } = this.#rejoins
     const at = Math.min(watchMs, this.#countMs, this.#beats.dueMs, this.#broken.dueMs, dealMs)
-    if (dueMs < at) return dueMs
     return Number.isFinite(at) ? at : null
   }
 
@@ -149,6 +148,8 @@ export class OriginMachine {
         if (this.#retries.redials(peer, { code, text }, nowMs)) return
         return this.#lose(peer, code, text, nowMs)
       }
+      case 'linkBroke':
+        return this.#outbox.note('info', 'link-broke', this.#peer(fact.member), fact.text)
       case 'fedOut':
         return this.#broken.fedOut(this.#peer(fact.member), fact.lacking, nowMs)
       case 'unfed':
@@ -178,6 +179,7 @@ export class OriginMachine {
         return this.#joins.add({ by: null, ...fact }, fact.link, this.#peers, nowMs)
       case 'stopped':
         return this.#abortAll('ERR_FR_ABORTED', fact.text)
+      case 'linkBack':
       case 'fedIn':
       case 'due':
         return
@@ -295,10 +297,8 @@ export class OriginMachine {
 
   #onComplete(peer: Peer, frame: Frame & { type: 'complete' }, nowMs: number): void {
     if (peer.phase !== 'running') return
-    if (frame.fileDigest !== this.#source.fileDigest || frame.bytes !== this.#config.bytes) {
-      const text = 'the node is complete with another file digest'
-      return this.#lose(peer, 'ERR_FR_DIGEST', text, nowMs)
-    }
+    if (frame.fileDigest !== this.#source.fileDigest || frame.bytes !== this.#config.bytes)
+      return this.#lose(peer, 'ERR_FR_DIGEST', 'it is complete with another file digest', nowMs)
     this.#exchange.compareClaims(nowMs)
     this.#outbox.announce(peer, peer.completes(frame, this.fileDigest))
     for (const one of this.#exchange.completed(peer, nowMs)) this.#sealTo(one)

@@ -123,6 +123,8 @@ export class FetchMachine {
         return this.#fail({ code: 'ERR_FR_ABORTED', text: fact.text })
       case 'lookUpBegan':
       case 'lookUpEnded':
+      case 'linkBroke':
+      case 'linkBack':
       case 'fedOut':
       case 'due':
         return

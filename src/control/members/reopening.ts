@@ -2,10 +2,10 @@
  * When connections that broke are opened again: control links, the author's feeds and those between
  * mates all by this one rule.
  *
- * The idea: the first wait is short, because most breaks are one reset; each further one is twice
- * as long, up to a bound, with a part of it that differs for everybody. A connection that has been
- * open for a while starts anew. Whoever gives a member up says `forget`: nothing here ends by
- * itself.
+ * The idea: the first try comes soon, because most breaks are one reset. Then there is a wait,
+ * and each further one is twice as long, up to a bound, with a part of it that differs for
+ * everybody. A connection that has been open for a while starts anew. Whoever gives a member up
+ * says `forget`: nothing here ends by itself.
  */
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
@@ -41,7 +41,8 @@ export class Reopening {
     const tries = before === undefined || isSteady ? 1 : before.tries + 1
     const sinceMs = isNew ? nowMs : before.sinceMs
     const seed = this.#seed ^ Math.imul(member + 1, 0x27d4eb2f)
-    const dueMs = nowMs + backoffMs(span, tries, seed)
+    const waitMs = tries === 1 ? limits.reopenSoonMs : backoffMs(span, tries - 1, seed)
+    const dueMs = nowMs + waitMs
     this.#broken.set(member, { sinceMs, tries, dueMs, openedMs: never })
     return sinceMs
   }

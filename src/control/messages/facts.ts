@@ -39,6 +39,9 @@ export type MemberFact =
       readonly code: FrErrorCode
       readonly text: string
     }
+  /** The connection of a control link broke: what is said waits until the link has another one. */
+  | { readonly type: 'linkBroke'; readonly member: number; readonly text: string }
+  | { readonly type: 'linkBack'; readonly member: number }
   /** A frame of the member has come, on whichever link is open to it. */
   | { readonly type: 'said'; readonly member: number; readonly frame: Frame }
   /** A data connection from the member is open. */

@@ -263,6 +263,9 @@ export type Frame =
   /** Null: nobody who is left has heard of one; what the signed digests come to counts. */
   | { readonly type: 'seal'; readonly stream: number; readonly fileDigest: string | null }
   | { readonly type: 'beat' }
+  // --- either side of a control link; the link itself says and hears it ---
+  /** So many frames of the other side have come. */
+  | { readonly type: 'heard'; readonly frames: number }
   /** Every living node is complete: close feeds, forget the transfer. */
   | { readonly type: 'finish' }
   | { readonly type: 'abort'; readonly code: FrErrorCode; readonly text: string }

@@ -22,6 +22,9 @@ interface Awaited {
   readonly untilMs: number
 }
 
+/** The data connection from the origin, if there is one. */
+export type ParentFeed = 'none' | 'open' | 'broken'
+
 type Unfed = MemberFact & { readonly type: 'unfed' }
 
 export class NodeEdges {
@@ -34,6 +37,7 @@ export class NodeEdges {
   readonly #refused = new Set<number>()
   /** The origin's feed broke: until when it may come back. */
   #parent: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
+  parentFeed: ParentFeed = 'none'
 
   constructor(config: NodeConfig, neighbours: Neighbourhood, outbox: NodeOutbox) {
     this.#config = config
@@ -51,9 +55,15 @@ export class NodeEdges {
   fedIn(member: number): boolean {
     this.#awaited.delete(keyOf(member, true))
     if (!this.#neighbours.isParent(member)) return false
+    this.parentFeed = 'open'
     const wasBroken = this.#parent !== undefined
     this.#parent = undefined
     return wasBroken
+  }
+
+  /** The data connection from the member has ended; null: its sender has finished it. */
+  left(member: number, code: FrErrorCode | null): void {
+    if (this.#neighbours.isParent(member)) this.parentFeed = code === null ? 'none' : 'broken'
   }
 
   fedOut(member: number, nowMs: number): void {

@@ -17,6 +17,7 @@ import type { MemberFact, Sample } from '../messages/facts.js'
 import { type Frame, originNumber, type PlanFrame } from '../messages/types.js'
 import { NodePulls } from '../pulling/pulls.js'
 import { BlockHashing } from './block-hashing.js'
+import { Completion } from './completion.js'
 import { NodeEdges } from './edges.js'
 import {
   hasPlan,
@@ -26,7 +27,6 @@ import {
   type NodeFact,
   type NodePhase,
   type NodeWish,
-  type Told,
 } from './events.js'
 import { followPlan } from './follow.js'
 import { FoundBlocks, isWorthKeeping } from './found.js'
@@ -34,6 +34,7 @@ import { isReport } from './group-reports.js'
 import { MissingDigests } from './missing-digests.js'
 import { Neighbourhood } from './neighbourhood.js'
 import { NodeOutbox } from './outbox.js'
+import { Presence } from './presence.js'
 import { NodeReports } from './reports.js'
 import { Seal } from './seal.js'
 import { Seeking } from './seeking.js'
@@ -62,9 +63,9 @@ export class NodeMachine {
   #coordinatorId: string
   readonly #waits: NodeWaits
   readonly reports = new NodeReports()
-  /** What came of the publication, until the coordinator is told of it. */
-  #told: Told | undefined
+  readonly #completion: Completion
   readonly edges: NodeEdges
+  readonly #presence: Presence
 
   constructor(config: NodeConfig, nowMs: number) {
     this.#config = config
@@ -77,6 +78,8 @@ export class NodeMachine {
     this.#waits = new NodeWaits(config.silenceMs, nowMs)
     this.#coordinatorId = config.originId
     this.edges = new NodeEdges(config, this.neighbours, this.#outbox)
+    this.#presence = new Presence(this.#outbox, this.#waits, this.takeover, this.edges)
+    this.#completion = new Completion(this.#ledger, this.seal)
     const fail = this.#fail.bind(this)
     this.#verifying = new Verifying(this.#ledger, this.#hashing, this.#outbox, fail)
   }
@@ -118,7 +121,7 @@ export class NodeMachine {
     if (this.#phase === 'ended') return null
     let at = Math.min(this.reports.dueAtMs, this.#lostAtMs, this.takeover.dueMs)
     at = Math.min(at, this.#seeking.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
-    at = Math.min(at, this.edges.dueMs)
+    at = Math.min(at, this.edges.dueMs, this.#presence.goneAtMs)
     if (hasPlan(this.#phase)) at = Math.min(at, this.#hashing.deadlineMs())
     return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
   }
@@ -147,6 +150,10 @@ export class NodeMachine {
         return this.#onSaid(fact, nowMs)
       case 'unlinked':
         return this.#onUnlinked(fact, nowMs)
+      case 'linkBroke':
+        return this.#presence.broke(fact.text, nowMs)
+      case 'linkBack':
+        return this.#onReturned()
       case 'succeeded':
         return this.#onSucceeded(fact, nowMs)
       case 'outbid':
@@ -270,7 +277,7 @@ export class NodeMachine {
 
   #onUnlinked(fact: MemberFact & { type: 'unlinked' }, nowMs: number): void {
     const { member, code, text } = fact
-    if (member === originNumber) return this.#onOrphaned(lostOrigin(code, text), nowMs)
+    if (member === originNumber) return this.#onOrphaned(lostOrigin(code, text), false, nowMs)
     if (this.#phase !== 'complete') this.#outbox.warn('pull-closed', { to: member, code, text })
     this.reports.group.unlinked(member)
     this.pulls.unlinked(fact, nowMs)
@@ -280,11 +287,8 @@ export class NodeMachine {
    * Who receives keeps what it has, and waits as long as for a silent one; so does who has all and
    * may be asked for it.
    */
-  #onOrphaned(failure: Failure, nowMs: number): void {
-    this.#outbox.isAlone = true
-    this.takeover.lost(nowMs)
-    this.edges.orphaned()
-    this.#waits.heard(nowMs)
+  #onOrphaned(failure: Failure, comesBack: boolean, nowMs: number): void {
+    this.#presence.lost(comesBack, nowMs)
     if (this.#phase === 'complete') return this.neighbours.hasMates ? undefined : this.#end(null)
     if (isDisk(this.#phase)) return
     if (this.#phase !== 'receiving' || failure.code !== 'ERR_FR_ORIGIN_LOST')
@@ -294,24 +298,22 @@ export class NodeMachine {
   }
 
   #onReturned(): void {
-    this.#outbox.isAlone = false
-    this.takeover.returned()
+    this.#presence.returned()
     if (this.#phase === 'orphaned') this.#phase = 'receiving'
   }
 
   #onSucceeded({ term, nodeId }: NodeFact & { type: 'succeeded' }, nowMs: number): void {
-    this.takeover.follow(term)
+    this.#presence.follows(term, nowMs)
     this.#coordinatorId = nodeId
-    this.edges.orphaned()
     this.#onReturned()
-    this.#waits.heard(nowMs)
     this.#outbox.note('follows', { term: term.counter, member: term.member })
     this.#outbox.say(this.takeover.holds(this.#ledger, this.seal.digest, nowMs))
-    if (this.#phase === 'complete') this.#outbox.say(this.#completeFrame({ warnings: [] }))
+    if (this.#phase === 'complete') this.#outbox.say(this.#completion.frame())
   }
 
   #onUnfed(fact: MemberFact & { type: 'unfed' }, nowMs: number): void {
     if (fact.direction === 'in') {
+      this.edges.left(fact.member, fact.code)
       this.#seeking.detours.unfed(fact.member)
       this.pulls.unfed(fact.member, fact.code, nowMs)
       if (this.#ledger.isVerified) return
@@ -354,7 +356,7 @@ export class NodeMachine {
     this.#phase = 'complete'
     // The origin may look no further than `complete`: its figures are whole by then.
     this.reports.hurry(nowMs)
-    this.#told = told
+    this.#completion.published(told)
     this.#outbox.wish({ type: 'sample' })
   }
 
@@ -364,7 +366,7 @@ export class NodeMachine {
       this.pulls.received(member, receivedBytes, nowMs)
     const { verifiedBytes, repairedBytes } = this.#ledger
     const known = { verifiedBytes, repairedBytes, pulled: this.pulls.pulled }
-    const isLast = this.#told !== undefined
+    const isLast = this.#completion.isDue
     for (const frame of this.reports.sampled(sample, known, isLast))
       for (const to of this.reports.group.route(frame, isLast, nowMs)) this.#outbox.tell(to, frame)
     this.#sayComplete()
@@ -379,13 +381,16 @@ export class NodeMachine {
 
   /** Whatever follows from the state alone. */
   #advance(nowMs: number): void {
-    if (nowMs >= this.#lostAtMs) {
+    if (nowMs >= this.#presence.goneAtMs)
+      this.#onOrphaned(lostOrigin('ERR_FR_NODE_LOST', this.#presence.text), true, nowMs)
+    else if (nowMs >= this.#lostAtMs) {
       const failure: Failure = { code: 'ERR_FR_ORIGIN_LOST', text: this.#waits.silence(nowMs) }
       const isOver = this.#outbox.isAlone || !this.neighbours.hasMates
       if (isOver && this.#phase === 'complete') return this.#end(null)
       if (isOver) return this.#fail(failure.code, failure.text)
-      this.#onOrphaned(failure, nowMs)
+      this.#onOrphaned(failure, false, nowMs)
     }
+    if ((this.#phase as NodePhase) === 'ended') return
     const term = this.takeover.take(nowMs)
     if (term !== undefined) this.#outbox.wish({ type: 'takeOver', term })
     const failure = this.edges.advance(this.#ledger.isVerified, nowMs)
@@ -424,17 +429,10 @@ export class NodeMachine {
 
   /** Once, after the last report. */
   #sayComplete(): void {
-    if (this.#told === undefined) return
-    this.#outbox.say(this.#completeFrame(this.#told))
-    this.#told = undefined
+    if (!this.#completion.isDue) return
+    this.#outbox.say(this.#completion.frame())
     // A node that is complete stays for mates that may ask.
     if (this.#outbox.isAlone && !this.neighbours.hasMates) this.#end(null)
-  }
-
-  #completeFrame(told: Told): Frame {
-    const { repairedBytes } = this.#ledger
-    const fileDigest = this.seal.digest as string
-    return { type: 'complete', bytes: this.#config.bytes, repairedBytes, fileDigest, ...told }
   }
 
   #fail(code: FrErrorCode, text: string): void {

@@ -6,6 +6,8 @@ import type { NodeWish } from './events.js'
 export class NodeOutbox extends Outbox<NodeWish> {
   /** The control link is gone: nobody hears this node. */
   isAlone = false
+  /** Its connection broke, and what is said waits for another one. */
+  isKept = false
 
   /** To the coordinator, or to a mate. */
   tell(member: number, frame: Frame): void {
@@ -14,7 +16,7 @@ export class NodeOutbox extends Outbox<NodeWish> {
   }
 
   say(...frames: readonly Frame[]): void {
-    if (this.isAlone) return
+    if (this.isAlone && !this.isKept) return
     for (const frame of frames) this.wish({ type: 'say', member: originNumber, frame })
   }
 

@@ -22,6 +22,8 @@ export class Takeover {
   readonly #neighbours: Neighbourhood
   /** Since when there is no coordinator; undefined: there is one. */
   #lostMs: number | undefined
+  /** The link to the coordinator has no connection: with a standby that says so it is gone. */
+  isDoubtful = false
   /** Of whoever took over and is followed here. */
   #followed: Term | undefined
   /** The counter of the term that this node took last. */
@@ -69,7 +71,7 @@ export class Takeover {
       return { code: 'ERR_FR_STALE', text: `member ${known.member} coordinates in ${named(known)}` }
     if (this.#neighbours.member(term.member)?.nodeId !== nodeId)
       return { code: 'ERR_FR_PROTOCOL', text: `the node is not member ${term.member}` }
-    if (this.#lostMs === undefined && known.counter === 1)
+    if (this.#lostMs === undefined && !this.isDoubtful && known.counter === 1)
       return { code: 'ERR_FR_BUSY', text: 'the origin is there, and coordinates' }
     return null
   }

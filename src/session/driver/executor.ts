@@ -6,11 +6,12 @@
  * After `hangUp` no fact about a member is posted any more.
  */
 import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
-import type { Fact, MemberWish, PaceWish } from '../../control/messages/facts.js'
+import type { Fact, MemberFact, MemberWish, PaceWish } from '../../control/messages/facts.js'
 import type { Frame, PlanFrame } from '../../control/messages/types.js'
 import type { FeedHandle } from '../../ports.js'
 import type { Neighbour, Neighbours, Way } from './neighbours.js'
 import type { Clock, LinkEvents, Net, Target } from './ports.js'
+import { Redials } from './redials.js'
 import type { Samples } from './samples.js'
 
 export interface ExecutorHooks {
@@ -42,6 +43,8 @@ export class Executor {
   /** Links that still say what was left to say. */
   #closing = 0
   #released: (() => void) | undefined
+  /** Of control links. */
+  readonly #redials = new Map<Neighbour, Redials>()
 
   /** `silenceMs`: how long a control link waits for a silent peer. */
   constructor(
@@ -128,8 +131,11 @@ export class Executor {
   release(released: () => void): void {
     for (const member of this.#neighbours.all) this.#hangUp(member)
     this.#neighbours.end()
-    this.#released = released
-    if (this.#closing === 0) released()
+    this.#released = () => {
+      this.#net.end()
+      released()
+    }
+    if (this.#closing === 0) this.#released()
   }
 
   #post(
@@ -153,9 +159,9 @@ export class Executor {
       lookUpEnded: () => post({ type: 'lookUpEnded', member: number }),
       opened: (connection, rttMs, peer) => {
         if (this.#neighbours.isEnded || member.isRefused) return connection.close()
-        const events = this.#linkEvents(number, target.channel, failed)
-        member.link = this.#neighbours.link(connection, events, failed)
+        member.link = this.#neighbours.link(connection, this.#events(member, target), failed)
         if (member.link === undefined) return
+        this.#redials.get(member)?.begin(member.link)
         if (target.channel === 'control') member.link.waitFor(this.#silenceMs)
         post({ type: 'linked', member: number, rttMs, nodeId: '', ...peer })
       },
@@ -164,16 +170,26 @@ export class Executor {
   }
 
   /** On a pull link that this side dialled only answers come. */
-  #linkEvents(
-    member: number,
-    channel: Target['channel'],
-    failed: (failure: Failure) => void,
-  ): LinkEvents {
-    const onClose = (code: FrErrorCode, text: string): void => failed({ code, text })
-    const said = (frame: Frame): void => this.#hooks.post({ type: 'said', member, frame })
-    if (channel === 'control') {
+  #events(one: Neighbour, target: Target): LinkEvents {
+    const { number: member } = one
+    const post = (fact: MemberFact): void => {
+      if (!one.isRefused) this.#hooks.post(fact)
+    }
+    const onClose = (code: FrErrorCode, text: string): void => {
+      this.#redials.get(one)?.end()
+      post({ type: 'unlinked', member, code, text })
+    }
+    const said = (frame: Frame): void => post({ type: 'said', member, frame })
+    if (target.channel === 'control') {
+      const ports = { clock: this.#clock, net: this.#net }
+      const redials = new Redials(ports, target, () => post({ type: 'linkBack', member }))
+      this.#redials.set(one, redials)
+      const onBroken = (code: FrErrorCode, text: string): void => {
+        post({ type: 'linkBroke', member, text })
+        redials.broke({ code, text })
+      }
       const lastWord = (code: FrErrorCode, text: string): Frame => ({ type: 'abort', code, text })
-      return { onFrame: said, onClose, lastWord }
+      return { onFrame: said, onClose, onBroken, lastWord }
     }
     const onFrame = (frame: Frame): void => {
       if (frame.type !== 'holding' && frame.type !== 'pullRefused' && frame.type !== 'beat')
@@ -204,6 +220,7 @@ export class Executor {
     if (link === undefined) return
     this.#closing++
     link.close(() => {
+      this.#redials.get(member)?.end()
       this.#closing--
       if (this.#closing === 0) this.#released?.()
     })

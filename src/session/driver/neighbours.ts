@@ -306,10 +306,9 @@ export class Neighbours {
     return { member, out }
   }
 
-  /** The transfer is over. Feeds close with it. */
+  /** The transfer is over. Feeds close with it; whoever has links closes the network. */
   end(): void {
     this.#isEnded = true
-    this.#net.end()
     for (const member of this.#records.values()) {
       const { fedBy, link, asked } = member
       leave(member, 'refused')

@@ -37,12 +37,18 @@ export interface Link {
   /** Sends what is queued, then closes; `closed` once the connection is gone. */
   close(closed?: () => void): void
   destroy(): void
+  /** Goes on over a connection dialled for that. Throws FrError when it broke meanwhile. */
+  goOn(connection: Connection): void
+  /** It broke and comes back no more: `onClose` follows. */
+  giveUp(code: FrErrorCode, text: string): void
 }
 
 export interface LinkEvents {
   readonly onFrame: (frame: Frame) => void
   /** Not called when this side closed the link. */
   readonly onClose: (code: FrErrorCode, text: string) => void
+  /** Its connection broke; what is said waits for the next one. Absent: the link closes then. */
+  readonly onBroken?: (code: FrErrorCode, text: string) => void
   /** The frame that tells the peer why this side closes the link over something the peer sent. */
   readonly lastWord?: (code: FrErrorCode, text: string) => Frame
 }
@@ -61,6 +67,8 @@ export type Target = Place & { readonly to: number } & (
         readonly channel: 'control'
         /** A data connection will be wanted as soon as there is a link. */
         readonly isFedSoon?: boolean
+        /** The connection is for this link, which broke. */
+        readonly resumes?: Link
       }
     | { readonly channel: 'pull'; readonly nodeId: string }
     | { readonly channel: 'data'; readonly edge: Edge }
@@ -72,7 +80,12 @@ export interface DialEvents {
   readonly lookUpEnded?: () => void
   /** `rttMs`: of a message and its answer. `peer`: who answers; null on data channels. */
   readonly opened: (connection: Connection, rttMs: number, peer: Identity | null) => void
-  readonly failed: (failure: Failure) => void
+  readonly failed: (failure: DialFailure) => void
+}
+
+export interface DialFailure extends Failure {
+  /** Nobody listens there, or whoever does will not have it. */
+  readonly isFinal?: boolean
 }
 
 export interface Net {

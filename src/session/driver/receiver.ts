@@ -126,9 +126,8 @@ export class ReceiverSession {
       targetOf: (member: number) => this.#targetOf(member),
       wayTo: (member: number) => this.#wayTo(member),
     }
-    const { silenceMs } = spec
     const [neighbours, pulls] = [this.#neighbours, this.#pulls]
-    this.#executor = new Executor(ports, neighbours, this.samples, silenceMs, hooks, pulls)
+    this.#executor = new Executor(ports, neighbours, this.samples, spec.silenceMs, hooks, pulls)
     this.#loop = new Loop<NodeFact, NodeWish>(this.machine, clock, {
       execute: (wish) => this.#execute(wish),
       crashed: (error) => {
@@ -200,6 +199,13 @@ export class ReceiverSession {
 
   onLinkClosed(link: Pick<Link, 'send'>, code: FrErrorCode, text: string): void {
     if (link === this.#link) this.post({ type: 'unlinked', member: originNumber, code, text })
+  }
+
+  /** Its connection broke; undefined: it has another one. */
+  onLinkBroke(link: Pick<Link, 'send'>, text: string | undefined): void {
+    if (link !== this.#link) return
+    if (text === undefined) return this.post({ type: 'linkBack', member: originNumber })
+    this.post({ type: 'linkBroke', member: originNumber, text })
   }
 
   /**
@@ -277,10 +283,7 @@ export class ReceiverSession {
     this.#pulls.accept(this.#neighbours.of(member), connection)
   }
 
-  /**
-   * A data connection that `expects` said yes to, before or after the transfer is open. Throws
-   * FrError when it broke meanwhile.
-   */
+  /** A data connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
   addFeed(number: number, connection: Connection): void {
     const member = this.#neighbours.of(number)
     if (!this.isOpen) return this.#neighbours.hold(member, connection)
@@ -438,6 +441,7 @@ export class ReceiverSession {
     this.#isEnded = true
     this.#loop.stop()
     this.#neighbours.end()
+    this.#ports.net.end()
     this.samples.closed()
     this.#ports.ended(wish)
   }

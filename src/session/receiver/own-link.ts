@@ -38,6 +38,11 @@ class OwnLink implements Link {
 
   waitFor(): void {}
 
+  /** Within a process no link breaks. */
+  goOn(): void {}
+
+  giveUp(): void {}
+
   close(closed?: () => void): void {
     this.destroy()
     closed?.()

@@ -266,6 +266,7 @@ const bodies: Bodies = {
   succeed: fc.record({ transfer: hex(32), term }),
   holds: fc.record({ have: ranges, fileDigest: fc.option(fileDigest) }),
   beat: fc.constant({}),
+  heard: fc.record({ frames: fc.nat() }),
   finish: fc.constant({}),
   abort: reason,
   claimed: fc.constant({}),

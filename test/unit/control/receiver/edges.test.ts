@@ -49,7 +49,7 @@ describe('a data connection to a mate that breaks', () => {
     }
     expect(lost(wishes)).toMatchObject([{ member: 2, incoming: false, code: 'ERR_FR_NODE_LOST' }])
     expect(tries).toBeGreaterThanOrEqual(3)
-    expect(tries).toBeLessThanOrEqual(6)
+    expect(tries).toBeLessThanOrEqual(7)
   })
 
   it('is lost at once where it was refused, or never was', () => {

@@ -1,5 +1,6 @@
 /** A node whose origin is gone, or silent. */
 import { describe, expect, it } from 'vitest'
+import { limits } from '../../../../src/base/limits.js'
 import { originNumber } from '../../../../src/control/messages/types.js'
 import {
   alone,
@@ -20,7 +21,50 @@ it('a node without mates fails by name when the origin is silent', () => {
   expect(bench.machine.phase).toBe('ended')
 })
 
-describe('a node whose link to the origin breaks', () => {
+describe('a node whose link to the origin has no connection', () => {
+  const broke = { type: 'linkBroke', member: originNumber, text: 'reset' } as const
+  const back = { type: 'linkBack', member: originNumber } as const
+  const fedIn = { type: 'fedIn', member: originNumber } as const
+  const reset = { code: 'ERR_FR_NODE_LOST', text: 'it broke' } as const
+  const unfed = { type: 'unfed', member: originNumber, direction: 'in', ...reset } as const
+  const orphaned = { type: 'note', event: 'orphaned' }
+  const needs = { type: 'say', frame: { type: 'needDigests' } }
+
+  it('goes on as before while the origin feeds it', () => {
+    const bench = new Bench().receiving()
+    bench.feed(fedIn, broke)
+    bench.pass(10 * limits.resumeMs)
+    expect(bench.machine.phase).toBe('receiving')
+  })
+
+  it('goes on alone at once where the feed breaks as well, and is heard once it is back', () => {
+    const bench = new Bench().receiving()
+    expect(bench.feed(fedIn, broke, unfed)).toMatchObject([orphaned])
+    // What it says meanwhile waits in the link.
+    const wrong = { type: 'digests', offset: 0, length: bytes, digests: null } as const
+    expect(bench.feed(back, wrong)).toMatchObject([needs])
+    expect(bench.machine.phase).toBe('receiving')
+  })
+
+  it('goes on alone after a while where it has no feed, and as before once it is back', () => {
+    const bench = new Bench().receiving()
+    bench.feed(broke)
+    expect(bench.machine.phase).toBe('receiving')
+    bench.pass(limits.resumeMs)
+    expect(bench.machine.phase).toBe('orphaned')
+    bench.feed(landed(0, bytes), hashed(0, bytes, digests(1, 2, 3)), announced, back, frame(seal))
+    expect(bench.machine.phase).toBe('summing')
+  })
+
+  it('ends after that where no bytes flow yet', () => {
+    const bench = new Bench()
+    bench.feed({ type: 'prepared' }, broke)
+    const wishes = bench.pass(limits.resumeMs)
+    expect(wishes.at(-1)).toMatchObject({ failure: { code: 'ERR_FR_ORIGIN_LOST' } })
+  })
+})
+
+describe('a node whose link to the origin breaks for good', () => {
   const lost = {
     type: 'unlinked',
     member: originNumber,

@@ -1,5 +1,5 @@
 /** What both ends do alike for their machines: links and data connections to members. */
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { FrError } from '../../../../src/base/errors.js'
 import type { Fact, MemberWish } from '../../../../src/control/messages/facts.js'
 import { type Frame, lacksAll } from '../../../../src/control/messages/types.js'
@@ -139,6 +139,44 @@ describe('a data connection that is wished for', () => {
   })
 })
 
+describe('a control link whose connection breaks', () => {
+  const dials = (): number => net.dialled.length
+  const broken = async (): Promise<PretendLink> => {
+    channel = 'control'
+    const link = linked()
+    link.events.onBroken?.(lost.code, lost.text)
+    await vi.waitUntil(() => dials() > 1, 20_000)
+    return link
+  }
+
+  it('is dialled again for as long as it takes, and goes on', async () => {
+    const link = await broken()
+    net.refuse()
+    await vi.waitUntil(() => dials() > 2, 20_000)
+    expect(net.dialled.at(-1)?.target).toMatchObject({ channel: 'control', resumes: link })
+    const goOn = vi.spyOn(link, 'goOn')
+    const connection = net.answer()
+    expect(goOn).toHaveBeenCalledWith(connection)
+    expect(posted.slice(1)).toEqual([
+      { type: 'linkBroke', member: 1, text: lost.text },
+      { type: 'linkBack', member: 1 },
+    ])
+  })
+
+  it('is lost where the other side will not have it', async () => {
+    await broken()
+    net.refuse(true)
+    const text = 'gone; dialled again: refused'
+    expect(posted.at(-1)).toEqual({ type: 'unlinked', member: 1, code: lost.code, text })
+  })
+
+  it('is no more when the member is hung up, and nothing is told', async () => {
+    await broken()
+    wish('hangUp')
+    expect([net.answer().isClosed, posted.at(-1)?.type]).toEqual([true, 'linkBroke'])
+  })
+})
+
 describe('the end', () => {
   it('comes once what was said on all links is out', () => {
     const link = linked()
@@ -150,8 +188,9 @@ describe('the end', () => {
     executor.release(() => {
       isReleased = true
     })
-    expect([isReleased, net.isEnded]).toEqual([false, true])
+    // A link that broke may still be dialled again.
+    expect([isReleased, net.isEnded]).toEqual([false, false])
     closed()
-    expect(isReleased).toBe(true)
+    expect([isReleased, net.isEnded]).toEqual([true, true])
   })
 })

@@ -1,5 +1,5 @@
 /** A network and an engine that answer when a test says so, and note what was wanted of them. */
-import type { FrError } from '../../../../src/base/errors.js'
+import type { FrError, FrErrorCode } from '../../../../src/base/errors.js'
 import type { Frame, Mate } from '../../../../src/control/messages/types.js'
 import type { DigestSpec, FeedHandle, SendSpec, TransferHandle } from '../../../../src/ports.js'
 import type { Way } from '../../../../src/session/driver/neighbours.js'
@@ -56,6 +56,13 @@ export class PretendLink implements Link {
   destroy(): void {
     this.isOpen = false
   }
+
+  goOn(): void {}
+
+  giveUp(code: FrErrorCode, text: string): void {
+    this.isOpen = false
+    this.events.onClose(code, text)
+  }
 }
 
 export class PretendNet implements Net {
@@ -78,8 +85,8 @@ export class PretendNet implements Net {
   }
 
   /** The last dial fails. */
-  refuse(): void {
-    this.dialled.at(-1)?.events.failed({ code: 'ERR_FR_UNREACHABLE', text: 'refused' })
+  refuse(isFinal = false): void {
+    this.dialled.at(-1)?.events.failed({ code: 'ERR_FR_UNREACHABLE', text: 'refused', isFinal })
   }
 
   dial(target: Target, events: DialEvents): void {
