@@ -10,6 +10,9 @@
  * Nothing can be published that differs from what the origin sent: every block is verified by a
  * digest that the author has signed. So two that took over, in a partition, cannot disagree; where
  * they meet members follow the higher term, and whoever loses its own node to another gives way.
+ *
+ * Its own node is asked last: where a member answers that the origin is there, only this node has
+ * lost it, and nothing has happened.
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
@@ -88,6 +91,7 @@ export class SuccessorMachine {
   readonly #startMs: number
   #epoch = 0
   #hasBegun = false
+  #isOwnAsked = false
   #isEnded = false
   #areNew = false
   /** Somebody may hold what another was not told to ask for. */
@@ -108,7 +112,10 @@ export class SuccessorMachine {
 
   /** The first wishes; call once. */
   start(): SuccessorWish[] {
-    return [...this.#survivors.keys()].map((member) => ({ type: 'connect', member }))
+    for (const member of this.#survivors.keys())
+      if (member !== this.#config.term.member) this.#outbox.wish({ type: 'connect', member })
+    this.#advance(this.#startMs)
+    return this.#outbox.take()
   }
 
   get isEnded(): boolean {
@@ -130,7 +137,7 @@ export class SuccessorMachine {
 
   deadlineMs(): number | null {
     if (this.#isEnded) return null
-    const beginMs = this.#hasBegun ? Number.POSITIVE_INFINITY : this.#startMs + limits.readyMs
+    const beginMs = this.#isOwnAsked ? Number.POSITIVE_INFINITY : this.#startMs + limits.readyMs
     return Math.min(beginMs, this.#beatMs, this.#movedMs + limits.askMs)
   }
 
@@ -176,6 +183,7 @@ export class SuccessorMachine {
         return
       case 'refuse':
       case 'failed':
+        if (frame.code === 'ERR_FR_BUSY' && !this.#isOwnAsked) return this.#giveWay(survivor, frame)
         return this.#out(survivor, frame, nowMs)
       case 'stale': {
         const text = `it follows member ${frame.term.member} in term ${frame.term.counter}`
@@ -214,10 +222,7 @@ export class SuccessorMachine {
       this.#beatMs = nowMs + limits.beatMs
       for (const survivor of this.#following) this.#say(survivor, { type: 'beat' })
     }
-    const isOpen = [...this.#survivors.values()].some(
-      ({ state }) => state === 'dialled' || state === 'asked',
-    )
-    if (!this.#hasBegun && isOpen && nowMs < this.#startMs + limits.readyMs) return
+    if (!this.#hasBegun && !this.#mayBegin(nowMs)) return
     this.#begin()
     if (this.#areNew) this.#plan()
     this.#seal()
@@ -226,6 +231,24 @@ export class SuccessorMachine {
       return this.#end({ code: 'ERR_FR_ORIGIN_LOST', text: 'nobody follows who took over' })
     if (this.#following.every(({ state }) => state === 'complete')) return this.#finish()
     if (nowMs >= this.#movedMs + limits.askMs) this.#stuck(nowMs)
+  }
+
+  /** The last coordinator is there for somebody. */
+  #giveWay({ number: member }: Survivor, { code, text }: Failure): void {
+    this.#note('info', 'gave-way', { member, text })
+    this.#end({ code, text })
+  }
+
+  /** The others have answered, or had their time; then the own node has. */
+  #mayBegin(nowMs: number): boolean {
+    const { member } = this.#config.term
+    const own = this.#of(member)
+    const isOpen = ({ state }: Survivor): boolean => state === 'dialled' || state === 'asked'
+    const others = [...this.#survivors.values()].filter((one) => one !== own)
+    if (others.some(isOpen) && nowMs < this.#startMs + limits.readyMs) return false
+    if (!this.#isOwnAsked) this.#outbox.wish({ type: 'connect', member })
+    this.#isOwnAsked = true
+    return !isOpen(own)
   }
 
   #begin(): void {

@@ -7,7 +7,8 @@
  * nothing that is published.
  *
  * A node whose coordinator is there follows nobody who takes over from the origin: a standby that
- * alone has lost the origin must not take the others along.
+ * alone has lost the origin must not take the others along. It gives way then, and tries again
+ * after each standby has had its turn: the others may only not have noticed yet.
  */
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
@@ -26,8 +27,9 @@ export class Takeover {
   isDoubtful = false
   /** Of whoever took over and is followed here. */
   #followed: Term | undefined
-  /** The counter of the term that this node took last. */
+  /** The counter of the term that this node took last, and when. */
   #taken = 0
+  #takenMs = Number.NEGATIVE_INFINITY
   /** What the coordinator that took over was told last, and when it is told again. */
   #toldBytes = 0
   #tellMs = 0
@@ -100,6 +102,7 @@ export class Takeover {
     if (nowMs < this.dueMs) return undefined
     const term = this.#next as Term
     this.#taken = term.counter
+    this.#takenMs = nowMs
     return term
   }
 
@@ -108,13 +111,15 @@ export class Takeover {
     if (this.#lostMs === undefined || plan === undefined || replica.roster === undefined)
       return Number.POSITIVE_INFINITY
     const rank = plan.standbys.indexOf(plan.you)
-    if (rank < 0 || this.#next?.counter === this.#taken) return Number.POSITIVE_INFINITY
-    return this.#lostMs + limits.readyMs + rank * limits.suspectMs
+    if (rank < 0) return Number.POSITIVE_INFINITY
+    const againMs = this.#takenMs + limits.standbys * limits.suspectMs
+    return Math.max(this.#lostMs + limits.readyMs + rank * limits.suspectMs, againMs)
   }
 
   get #next(): Term | undefined {
     const [known, { you }] = [this.term, this.#neighbours]
-    return known && you !== undefined ? { counter: known.counter + 1, member: you } : undefined
+    if (known === undefined || you === undefined) return undefined
+    return { counter: Math.max(known.counter, this.#taken) + 1, member: you }
   }
 }
 

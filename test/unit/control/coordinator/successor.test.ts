@@ -1,0 +1,62 @@
+/** Whoever takes over asks its own node last. */
+import { expect, it } from 'vitest'
+import { limits } from '../../../../src/base/limits.js'
+import {
+  type SuccessorFact,
+  SuccessorMachine,
+} from '../../../../src/control/coordinator/successor.js'
+import type { Frame } from '../../../../src/control/messages/types.js'
+import { memberOf } from '../plans.js'
+
+const own = 0
+const holds: Frame = { type: 'holds', have: [[0, 100]], fileDigest: 'digest' }
+const busy: Frame = { type: 'refuse', code: 'ERR_FR_BUSY', text: 'the origin is there' }
+const linked = (member: number): SuccessorFact => {
+  return { type: 'linked', member, rttMs: 0, nodeId: `id${member}`, incarnation: 1 }
+}
+const said = (member: number, frame: Frame): SuccessorFact => ({ type: 'said', member, frame })
+const connectOf = (member: number) => ({ type: 'connect', member })
+const succeed = (member: number) => ({ type: 'say', member, frame: { type: 'succeed' } })
+
+function successor(mates: readonly number[]): SuccessorMachine {
+  return new SuccessorMachine(
+    {
+      ...{ transfer: 'a'.repeat(32), bytes: 100, blockBytes: 100, silenceMs: limits.silenceMs },
+      ...{ strategy: 'adaptive', shape: 'group', term: { counter: 2, member: own } },
+      roster: [own, ...mates].map((number) => ({ ...memberOf(number), state: 'running' })),
+      edgeOf: () => ({ id: 'b'.repeat(32), secret: 'c'.repeat(64) }),
+    },
+    0,
+  )
+}
+
+it('once the others follow', () => {
+  const machine = successor([1, 2])
+  expect(machine.start()).toEqual([connectOf(1), connectOf(2)])
+  expect(machine.handle(linked(1), 1)).toMatchObject([succeed(1)])
+  expect(machine.handle(said(1, holds), 2)).toEqual([])
+  expect(machine.handle(linked(2), 3)).toMatchObject([succeed(2)])
+  expect(machine.handle(said(2, holds), 4)).toEqual([connectOf(own)])
+  expect(machine.handle(linked(own), 5)).toMatchObject([succeed(own)])
+  const plans = machine.handle(said(own, holds), 6).filter(({ type }) => type === 'say')
+  expect(new Set(plans.map((wish) => 'member' in wish && wish.member))).toEqual(new Set([0, 1, 2]))
+})
+
+it('once the others have had their time, or where there are none', () => {
+  const machine = successor([1])
+  machine.start()
+  expect(machine.deadlineMs()).toBe(limits.readyMs)
+  expect(machine.handle({ type: 'due' }, limits.readyMs)).toEqual([connectOf(own)])
+  expect(machine.deadlineMs()).toBeGreaterThan(limits.readyMs)
+  expect(successor([]).start()).toEqual([connectOf(own)])
+})
+
+it('and not at all where the origin is there for another: nothing has happened then', () => {
+  const machine = successor([1, 2])
+  machine.start()
+  machine.handle(linked(1), 1)
+  const wishes = machine.handle(said(1, busy), 2)
+  expect(wishes.at(-1)).toMatchObject({ type: 'end', failure: { code: 'ERR_FR_BUSY' } })
+  expect(wishes).not.toContainEqual(connectOf(own))
+  expect(machine.isEnded).toBe(true)
+})
