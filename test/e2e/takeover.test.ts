@@ -11,6 +11,9 @@ import {
 } from './cli-world.js'
 
 let world: World
+/** On a loaded machine a process may take so long to start, and nodes to hear of each other. */
+const withinMs = 60_000
+const testMs = 4 * withinMs
 
 beforeEach(() => {
   world = new World()
@@ -22,7 +25,7 @@ const events = (node: ServingNode, event: string): string[] =>
   node.stderr.split('\n').filter((line) => line.includes(` event=${event} `))
 
 const logged = async (node: ServingNode, event: string): Promise<void> => {
-  await node.until(event, () => events(node, event).length > 0)
+  await node.until(event, () => events(node, event).length > 0, withinMs)
 }
 
 /** A push to these, killed as soon as what it has printed is so. */
@@ -32,12 +35,12 @@ async function killed(
   isSo: (lines: readonly Record<string, unknown>[]) => boolean,
 ): Promise<void> {
   const push: Running = world.fr(['push', 'a.bin', '--to', listOf(nodes), '--json', ...args])
-  await push.until('its moment', () => isSo(push.lines))
+  await push.until('its moment', () => isSo(push.lines), withinMs)
   push.kill('SIGKILL')
   await push.ended
 }
 
-it('at the end: four nodes finish by themselves', { timeout: 60_000 }, async () => {
+it('at the end: four nodes finish by themselves', { timeout: testMs }, async () => {
   const content = world.file('a.bin', 6 * MIB + 5)
   const slow = ['--limit-down', '1MB']
   const nodes = await Promise.all([1, 2, 3, 4].map((i) => world.node(`n${i}`, i > 3 ? slow : [])))
@@ -56,7 +59,8 @@ it('stopped and continued: it says who took over, and brings what is left', asyn
   const nodes = await Promise.all([1, 2, 3].map((i) => world.node(`n${i}`, i > 2 ? slow : [])))
   const args = ['push', 'a.bin', '--to', listOf(nodes), '--json', '--silence', '1s', '--no-clobber']
   const push: Running = world.fr(args)
-  await push.until('a node', () => push.lines.some(({ event }) => event === 'node'))
+  const isComplete = () => push.lines.some(({ event }) => event === 'node')
+  await push.until('a node', isComplete, withinMs)
   push.kill('SIGSTOP')
   const follows = nodes.map((node) => logged(node, 'follows'))
   await Promise.all(follows)
@@ -68,9 +72,9 @@ it('stopped and continued: it says who took over, and brings what is left', asyn
   expect(result['term']).toBeGreaterThan(1)
   expect(nodes.map(({ address }) => address)).toContain(result['coordinator'])
   for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
-}, 60_000)
+}, testMs)
 
-it('in the middle: all name the same missing ranges', { timeout: 60_000 }, async () => {
+it('in the middle: all name the same missing ranges', { timeout: testMs }, async () => {
   const content = world.file('a.bin', 12 * MIB + 5)
   const nodes = await world.nodes(4)
   const share = (lines: readonly Record<string, unknown>[]): number =>
