@@ -13,7 +13,7 @@ import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { Patience } from '../base/time/patience.js'
 import type { BridgedFrame } from '../control/messages/bridging.js'
-import { isSaidByPeer } from '../protocol/greeting.js'
+import { isSaidByPeer, saidBy } from '../protocol/greeting.js'
 import { requireAddress } from './address.js'
 import { type Dialler, linkOver } from './dial.js'
 import { crossBridge } from './greet-bridge.js'
@@ -155,7 +155,7 @@ export class Gateways {
           lost(gone(gateway.via, 'its link is closed'))
       })
       if (answer.code === null) return answer.ticket
-      throw new FrError(answer.code, `the gateway ${gateway.via}: ${answer.text}`)
+      throw saidBy(new FrError(answer.code, `the gateway ${gateway.via}: ${answer.text}`))
     } finally {
       patience?.end()
       gateway.asked.delete(request)

@@ -298,9 +298,13 @@ export function isSaidByPeer(error: Error): boolean {
 export function peerError(fields: Fields): FrError {
   const code = fields.string('code', 64)
   const text = `the peer says: ${fields.text('text')}`
-  const error = isFrErrorCode(code)
-    ? new FrError(code, text)
-    : protocolError(`${text} (${cleanText(code)})`)
+  return saidBy(
+    isFrErrorCode(code) ? new FrError(code, text) : protocolError(`${text} (${cleanText(code)})`),
+  )
+}
+
+/** The same error, which the other side has sent. */
+export function saidBy(error: FrError): FrError {
   saidByPeer.add(error)
   return error
 }
