@@ -53,26 +53,39 @@ it('at the end: four nodes finish by themselves', { timeout: testMs }, async () 
   for (const node of nodes) expect(events(node, 'follows')).not.toEqual([])
 })
 
-it('stopped and continued: it says who took over, and brings what is left', async () => {
-  const content = world.file('a.bin', 12 * MIB + 5)
-  const slow = ['--limit-down', '3MB']
-  const nodes = await Promise.all([1, 2, 3].map((i) => world.node(`n${i}`, i > 2 ? slow : [])))
-  const args = ['push', 'a.bin', '--to', listOf(nodes), '--json', '--silence', '1s', '--no-clobber']
-  const push: Running = world.fr(args)
-  const isComplete = () => push.lines.some(({ event }) => event === 'node')
-  await push.until('a node', isComplete, withinMs)
-  push.kill('SIGSTOP')
-  const follows = nodes.map((node) => logged(node, 'follows'))
-  await Promise.all(follows)
-  push.kill('SIGCONT')
-  expect(await push.ended, push.stderr).toBe(0)
-  const of = { status: 'complete', digest: push.lines.at(-1)?.['digest'] }
-  const result = push.lines.at(-1) ?? {}
-  expect(result).toMatchObject({ nodes: nodes.map(() => of) })
-  expect(result['term']).toBeGreaterThan(1)
-  expect(nodes.map(({ address }) => address)).toContain(result['coordinator'])
-  for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
-}, testMs)
+it(
+  'stopped and continued: it says who took over, and brings what is left',
+  async () => {
+    const content = world.file('a.bin', 12 * MIB + 5)
+    const slow = ['--limit-down', '3MB']
+    const nodes = await Promise.all([1, 2, 3].map((i) => world.node(`n${i}`, i > 2 ? slow : [])))
+    const args = [
+      'push',
+      'a.bin',
+      '--to',
+      listOf(nodes),
+      '--json',
+      '--silence',
+      '1s',
+      '--no-clobber',
+    ]
+    const push: Running = world.fr(args)
+    const isComplete = () => push.lines.some(({ event }) => event === 'node')
+    await push.until('a node', isComplete, withinMs)
+    push.kill('SIGSTOP')
+    const follows = nodes.map((node) => logged(node, 'follows'))
+    await Promise.all(follows)
+    push.kill('SIGCONT')
+    expect(await push.ended, push.stderr).toBe(0)
+    const of = { status: 'complete', digest: push.lines.at(-1)?.['digest'] }
+    const result = push.lines.at(-1) ?? {}
+    expect(result).toMatchObject({ nodes: nodes.map(() => of) })
+    expect(result['term']).toBeGreaterThan(1)
+    expect(nodes.map(({ address }) => address)).toContain(result['coordinator'])
+    for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
+  },
+  testMs,
+)
 
 it('in the middle: all name the same missing ranges', { timeout: testMs }, async () => {
   const content = world.file('a.bin', 12 * MIB + 5)
