@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "addon/engine_wrap.h"
+#include "addon/tree_wrap.h"
 #include "core/hash/blake3.h"
 #include "core/hash/hash.h"
 #include "core/io/datagram.h"
@@ -196,6 +197,8 @@ class FrAddon : public Napi::Addon<FrAddon> {
     exports.Set("hashBlocks", Napi::Function::New(env, hash_blocks_js, "hashBlocks"));
     exports.Set("sendDatagram", Napi::Function::New(env, send_datagram_js, "sendDatagram"));
     exports.Set("hashHoles", Napi::Function::New(env, hash_holes_js, "hashHoles"));
+    exports.Set("treeList", Napi::Function::New(env, tree_list_js, "treeList"));
+    exports.Set("treeRead", Napi::Function::New(env, tree_read_js, "treeRead"));
     exports.Set("tuneControl", Napi::Function::New(env, tune_control_js, "tuneControl"));
     exports.Set("xxh64", Napi::Function::New(env, xxh64_js, "xxh64"));
   }

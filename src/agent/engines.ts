@@ -5,6 +5,7 @@
  */
 import { FrError } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
+import type { TreeFiles } from '../ports/tree-files.js'
 import type { DataEngine } from '../ports.js'
 import { EngineRouter } from '../session/router.js'
 
@@ -34,4 +35,14 @@ export async function openEngine(
   }
   const { createPortableEngine } = await import('../engine/portable/engine.js')
   return { engine: await createPortableEngine(router.listener), router }
+}
+
+/** How an engine of this kind reads trees that are sent. */
+export async function openTreeFiles(kind: DataEngine['kind']): Promise<TreeFiles> {
+  if (kind === 'native') {
+    const { NativeTreeFiles } = await import('../engine/native/tree-files.js')
+    return new NativeTreeFiles()
+  }
+  const { PortableTreeFiles } = await import('../engine/portable/tree-files.js')
+  return new PortableTreeFiles()
 }

@@ -29,6 +29,10 @@ export const treeLimits = {
   treeReadFiles: 512,
   treeReadBytes: 8 * mib,
   treeReadsAtOnce: 2,
+  /** Trees of which a user's cache keeps the digests, and bytes of all; files alone of one. */
+  sentTrees: 64,
+  sentTreesBytes: 512 * mib,
+  sentTreeAlone: 65_536,
   /** Extended attributes of one entry, and bytes of the value of one: Linux takes no more. */
   treeXattrs: 256,
   treeXattrBytes: 64 * kib,

@@ -7,14 +7,14 @@
  * only a help: whatever goes wrong here is as if nothing had been kept.
  */
 import { createHash, hash } from 'node:crypto'
-import { mkdir, readdir, stat, unlink, utimes } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { dirname, isAbsolute, join } from 'node:path'
+import { unlink, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type DigestAlgorithm, digestBytesOf } from '../base/digests.js'
 import { limits } from '../base/limits.js'
 import type { FileIdentity, FileTime } from '../ports.js'
-import { isTemporary, readKept, replaceFile, writeAll } from './files/durable.js'
+import { readKept, replaceFile, writeAll } from './files/durable.js'
 import { isCount, isHex, isObject } from './files/plain.js'
+import { makeUserCache, pruneUserCache, userCache } from './files/user-cache.js'
 import { granuleMs } from './held/identity.js'
 
 /** A source file as it was before it was hashed, and how. */
@@ -39,14 +39,14 @@ export interface SentRecord {
 
 const format = 'fastreplica sent 1'
 const sumBytes = 32
-const temporaryMs = 3_600_000
+const bounds = { files: limits.sentFiles, bytes: limits.sentBytes }
 
 export class SentFiles {
   readonly #directory: string | null
 
   /** Those of the user of this process. */
   constructor(environment: NodeJS.ProcessEnv = process.env) {
-    this.#directory = directoryOf(environment)
+    this.#directory = userCache('sent', environment)
   }
 
   /** Never rejects. */
@@ -77,10 +77,10 @@ export class SentFiles {
     try {
       const bytes = encode(key, record)
       if (bytes.length > limits.sentFileBytes) return
-      await make(this.#directory)
+      await makeUserCache(this.#directory)
       const path = join(this.#directory, nameOf(key))
       await replaceFile(path, (file) => writeAll(file, bytes, 0), { isDurable: false })
-      await prune(this.#directory)
+      await pruneUserCache(this.#directory, bounds)
     } catch {
       // As if nothing had been kept.
     }
@@ -90,26 +90,6 @@ export class SentFiles {
   async forget(key: SentKey): Promise<void> {
     if (this.#directory !== null) await unlink(join(this.#directory, nameOf(key))).catch(() => {})
   }
-}
-
-/** Null: there is no place for it. */
-function directoryOf(environment: NodeJS.ProcessEnv): string | null {
-  try {
-    const named = environment['XDG_CACHE_HOME'] ?? ''
-    const home = isAbsolute(named) ? named : join(homedir(), '.cache')
-    return join(home, 'fastreplica', 'sent')
-  } catch {
-    return null
-  }
-}
-
-/** Makes the directory, `fastreplica` above it and the cache directory; those above are there. */
-async function make(directory: string): Promise<void> {
-  const product = dirname(directory)
-  for (const path of [dirname(product), product, directory])
-    await mkdir(path, 0o700).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error
-    })
 }
 
 /** So long ago that every change since shows in the time stamps. */
@@ -153,25 +133,4 @@ function decode(bytes: Buffer, key: SentKey): SentRecord | undefined {
 
 function sumOf(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest()
-}
-
-/** Removes what was not used for longest, until the rest is within bounds. */
-async function prune(directory: string): Promise<void> {
-  const found: { path: string; bytes: number; usedMs: number }[] = []
-  for (const name of await readdir(directory)) {
-    const path = join(directory, name)
-    // Another process may have removed it.
-    const stats = await stat(path).catch(() => null)
-    if (stats === null) continue
-    if (/^[0-9a-f]{32}$/.test(name)) found.push({ path, bytes: stats.size, usedMs: stats.mtimeMs })
-    else if (isTemporary(name) && Date.now() - stats.mtimeMs > temporaryMs)
-      await unlink(path).catch(() => {})
-  }
-  found.sort((a, b) => b.usedMs - a.usedMs)
-  let [files, bytes] = [0, 0]
-  for (const { path, bytes: own } of found) {
-    files++
-    bytes += own
-    if (files > limits.sentFiles || bytes > limits.sentBytes) await unlink(path).catch(() => {})
-  }
 }

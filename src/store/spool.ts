@@ -40,20 +40,31 @@ export function descriptorPath(fd: number): string {
   return process.platform === 'linux' ? `/proc/self/fd/${fd}` : `/dev/fd/${fd}`
 }
 
-/** Opens the file read-only: a descriptor that can write would make the source look doubtful. */
-async function spool(chunks: Chunks, signal: AbortSignal): Promise<FileHandle> {
+function spool(chunks: Chunks, signal: AbortSignal): Promise<FileHandle> {
+  return writeUnnamed(signal, (writer, directory) => fill(writer, directory, chunks, signal))
+}
+
+/**
+ * Makes a file without a name in the directory for temporary files, lets `write` fill it, and opens
+ * it read-only: a descriptor that can write would make a source look doubtful. Rejects as `spooled`
+ * does; errors of `write` that are none of the system pass.
+ */
+export async function writeUnnamed(
+  signal: AbortSignal,
+  write: (writer: FileHandle, directory: string) => Promise<void>,
+): Promise<FileHandle> {
   const directory = tmpdir()
   const path = join(directory, `fastreplica-${randomBytes(12).toString('hex')}`)
   let writer: FileHandle | undefined
   let reader: FileHandle | undefined
   try {
-    writer = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+    writer = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
     try {
       reader = await open(path, constants.O_RDONLY)
     } finally {
       await unlink(path)
     }
-    await fill(writer, directory, chunks, signal)
+    await write(writer, directory)
     return reader
   } catch (error) {
     await reader?.close()
@@ -87,9 +98,14 @@ async function fill(
   }
 }
 
-async function requireRoom(directory: string, bytes: number): Promise<void> {
+/** Throws ERR_FR_NO_SPACE where so many more bytes would leave too few. `bytes`: there so far. */
+export async function requireRoom(
+  directory: string,
+  bytes: number,
+  more = lookBytes + pieceBytes,
+): Promise<void> {
   const { bavail, bsize } = await statfs(directory)
-  if (bavail * bsize - lookBytes - pieceBytes >= limits.minFreeBytes) return
+  if (bavail * bsize - more >= limits.minFreeBytes) return
   const text = `no room to keep the source in ${directory} (TMPDIR), after ${bytes} bytes of it`
   throw new FrError('ERR_FR_NO_SPACE', text, { path: directory })
 }

@@ -92,6 +92,11 @@ const rooms: Record<string, Room> = {
     rooms: ['store/catalogue', 'control/holdings', 'base/*', 'ports'],
     node: 'all',
   },
+  'store/walk': {
+    rooms: ['store', 'store/held', 'store/files', 'protocol', 'base', 'ports'],
+    packages: ['ignore'],
+    node: 'all',
+  },
   'store/catalogue': { rooms: ['store/files', 'base', 'ports'], node: 'all' },
   'store/journal': {
     rooms: ['store/catalogue', 'store/files', 'control/holdings', 'base', 'ports'],

@@ -379,4 +379,33 @@ Status hash_blocks(const File& file, uint64_t offset, uint64_t length, uint64_t 
   });
 }
 
+Status file_digest(const uint8_t* data, size_t bytes, uint64_t block_bytes, Algorithm algorithm,
+                   uint8_t* out) noexcept {
+  // BLAKE3 of the file does not depend on blocks.
+  if (algorithm == Algorithm::kBlake3) algorithm = Algorithm::kBlake3File;
+  return with_hasher(algorithm, [&]<typename Hasher>(std::type_identity<Hasher>) {
+    Hasher whole;
+    whole.start(0);
+    if constexpr (std::is_same_v<Hasher, Blake3File>) {
+      whole.update(data, bytes);
+    } else {
+      uint8_t head[16];
+      for (int i = 0; i < 8; ++i) {
+        head[i] = static_cast<uint8_t>(bytes >> 8 * i);
+        head[8 + i] = static_cast<uint8_t>(block_bytes >> 8 * i);
+      }
+      whole.update(head, sizeof head);
+      Hasher block;
+      for (uint64_t at = 0; at < bytes; at += block_bytes) {
+        uint8_t digest[32];
+        block.start(at);
+        block.update(data + at, static_cast<size_t>(std::min<uint64_t>(block_bytes, bytes - at)));
+        if (Status status = block.finish(digest); !status.ok()) return status;
+        whole.update(digest, digest_bytes(algorithm));
+      }
+    }
+    return whole.finish(out);
+  });
+}
+
 }  // namespace fr

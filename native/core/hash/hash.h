@@ -68,4 +68,9 @@ Status hash_blocks(const File& file, uint64_t offset, uint64_t length, uint64_t 
 Status hash_holes(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                   Algorithm algorithm, uint8_t* out) noexcept;
 
+// The file digest of a whole file in memory, raw (docs/protocol.md, section 7), in the digests of
+// the blocks; `algorithm` is kBlake3, kSha256 or kXxh64. Errors as of hash_blocks.
+Status file_digest(const uint8_t* data, size_t bytes, uint64_t block_bytes, Algorithm algorithm,
+                   uint8_t* out) noexcept;
+
 }  // namespace fr

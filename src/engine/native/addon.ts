@@ -146,6 +146,19 @@ export interface Addon {
   ): Uint8Array | undefined
   blake3File(values: Uint8Array): Uint8Array
   xxh64(bytes: Uint8Array, seed?: bigint): bigint
+  treeList(
+    directory: Uint8Array,
+    identity: Uint8Array,
+    names: Uint8Array | undefined,
+    xattrs: boolean,
+    acls: boolean,
+  ): Promise<Buffer>
+  treeRead(
+    asked: Uint8Array,
+    algorithm: number,
+    blockBytes: number,
+    into: number | undefined,
+  ): Promise<Buffer>
   tuneControl(fd: number): void
   /** 0, or the errno. */
   sendDatagram(address: string, text: string): number

@@ -8,7 +8,10 @@ export const granuleMs = 2_000
  * Milliseconds until a further change of the file is sure to leave other time stamps; what is read
  * before that may change without a trace. 0: from now on.
  */
-export function youngMs({ mtime, ctime }: FileIdentity, nowMs: number): number {
+export function youngMs(
+  { mtime, ctime }: Pick<FileIdentity, 'mtime' | 'ctime'>,
+  nowMs: number,
+): number {
   let leftMs = 0
   for (const time of [mtime, ctime]) {
     const ageMs = nowMs - (time.seconds * 1000 + time.nanos / 1e6)

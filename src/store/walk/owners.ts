@@ -1,0 +1,34 @@
+/** Names of users and groups of this machine, as far as its files tell them. */
+import { readFile } from 'node:fs/promises'
+import { limits } from '../../base/limits.js'
+
+export class Owners {
+  readonly #users: ReadonlyMap<number, string>
+  readonly #groups: ReadonlyMap<number, string>
+
+  private constructor(users: ReadonlyMap<number, string>, groups: ReadonlyMap<number, string>) {
+    this.#users = users
+    this.#groups = groups
+  }
+
+  static async read(): Promise<Owners> {
+    return new Owners(await namesIn('/etc/passwd'), await namesIn('/etc/group'))
+  }
+
+  of(uid: number, gid: number): { uid: number; gid: number; user: string; group: string } {
+    return { uid, gid, user: this.#users.get(uid) ?? '', group: this.#groups.get(gid) ?? '' }
+  }
+}
+
+/** The first name of each id, in lines `name:password:id:...`. */
+async function namesIn(path: string): Promise<Map<number, string>> {
+  const names = new Map<number, string>()
+  const text = await readFile(path, 'utf8').catch(() => '')
+  for (const line of text.split('\n')) {
+    const [name = '', , id = ''] = line.split(':')
+    const isUsable = /^\d+$/.test(id) && name !== '' && Buffer.byteLength(name) <= 255
+    if (isUsable && !names.has(Number(id))) names.set(Number(id), name)
+    if (names.size === limits.treeOwners) break
+  }
+  return names
+}

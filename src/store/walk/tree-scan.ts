@@ -1,0 +1,353 @@
+/**
+ * A tree on its way out: the walk, cut into batches while it goes on (docs/protocol.md, *Bundles*).
+ *
+ * The idea: the walk runs ahead of whoever sends by one batch, so the first one leaves long before
+ * the walk has ended, and memory does not grow with the tree. What is known from an earlier push is
+ * not read; what is not known is read when its batch is packed.
+ */
+import { realpath } from 'node:fs/promises'
+import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
+import { FrError, type FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import type { Looked, TreeFiles } from '../../ports/tree-files.js'
+import {
+  compareNames,
+  entryBytes,
+  type ListingOptions,
+  listingHeadBytes,
+  type TreeAttributes,
+  type TreeEntry,
+} from '../../protocol/listing.js'
+import { type AloneFile, Batch, type Candidate, whole } from './batch.js'
+import { Closing } from './closing.js'
+import { Failures, type TreeFailure } from './failures.js'
+import { Filter } from './filter.js'
+import { Owners } from './owners.js'
+import { SentTree } from './sent-tree.js'
+import { type TreePath, type TreeRoot, type Walked, walk } from './walk.js'
+
+export interface TreeSpec {
+  /** One directory, or what is to be in the tree under these names. Symlinks are followed here. */
+  readonly paths: readonly TreePath[]
+  /** Rules of gitignore(5): see filter.ts. */
+  readonly include: readonly string[]
+  readonly exclude: readonly string[]
+  /** Id of this push, 32 hex digits. */
+  readonly tree: string
+  readonly algorithm: DigestAlgorithm
+  readonly options: ListingOptions
+  readonly files: TreeFiles
+  /** What is known from earlier pushes is not believed. */
+  readonly rereads: boolean
+  readonly signal: AbortSignal
+  warn(text: string): void
+}
+
+export interface TreeCounts {
+  readonly entries: number
+  readonly files: number
+  readonly bytes: number
+  /** False: they still grow. */
+  readonly isScanned: boolean
+}
+
+/** Something that both sides of a queue look at has changed. */
+class Change {
+  happened!: () => void
+  readonly promise = new Promise<void>((resolve) => {
+    this.happened = resolve
+  })
+}
+
+export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
+  readonly #spec: TreeSpec
+  readonly #owners: Owners | null
+  readonly #sent: SentTree
+  readonly #closing: Closing
+  readonly #failures = new Failures()
+  readonly #alone = new WeakMap<Candidate, AloneFile>()
+  readonly #stopped = new AbortController()
+  readonly #signal: AbortSignal
+  readonly #counts = { entries: 0, files: 0, bytes: 0, isScanned: false }
+  readonly #ready: Candidate[][] = []
+  /** Not released yet. */
+  readonly #open = new Set<Batch>()
+  #current: Candidate[] = []
+  #currentBytes = 0
+  #currentData = 0
+  #isAwaited = false
+  #batches = 0
+  /** Names in all listings. */
+  #names = 0
+  #error: { readonly reason: unknown } | undefined
+  #changed = new Change()
+  readonly #walking: Promise<void>
+
+  private constructor(
+    spec: TreeSpec,
+    roots: readonly TreeRoot[],
+    owners: Owners | null,
+    sent: SentTree,
+  ) {
+    this.#spec = spec
+    this.#owners = owners
+    this.#sent = sent
+    this.#closing = new Closing(spec.algorithm, spec.signal)
+    this.#signal = AbortSignal.any([spec.signal, this.#stopped.signal])
+    this.#signal.addEventListener('abort', () => this.#wake(), { once: true })
+    this.#walking = this.#walk(roots).then(
+      () => this.#end(),
+      (reason: unknown) => this.#end({ reason }),
+    )
+  }
+
+  /**
+   * Rejects with ERR_FR_SOURCE for a path that is not there, TypeError for names that contain one
+   * another.
+   */
+  static async open(spec: TreeSpec): Promise<TreeScan> {
+    const { xattrs, acls, owner } = spec.options
+    const roots: TreeRoot[] = []
+    for (const { path, name } of spec.paths) {
+      const real = await realpathOf(path)
+      const looked = await spec.files.look(real, { xattrs, acls })
+      roots.push({ path: real, name: Buffer.from(name), looked })
+    }
+    roots.sort((a, b) => compareNames(a.name, b.name))
+    checkNames(roots)
+    if ((xattrs || acls) && !spec.files.hasXattrs)
+      spec.warn('attributes and ACLs are not read: the portable engine cannot')
+    const parts = roots.flatMap(({ path, name }) => [path, name])
+    const digestBytes = digestBytesOf(spec.algorithm)
+    const known = { parts: [spec.algorithm, ...parts], digestBytes, rereads: spec.rereads }
+    const owners = owner ? await Owners.read() : null
+    return new TreeScan(spec, roots, owners, await SentTree.open(known))
+  }
+
+  get counts(): TreeCounts {
+    return this.#counts
+  }
+
+  /** What could not be read, so far. */
+  get failed(): { readonly count: number; readonly told: readonly TreeFailure[] } {
+    return this.#failures
+  }
+
+  /**
+   * Everything but what comes at the end. Once. The walk is at most two batches ahead; batches are
+   * to be released.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
+    for (;;) {
+      const candidates = this.#ready.shift()
+      if (candidates !== undefined) {
+        this.#wake()
+        yield this.#batch(candidates, false, null)
+      } else if (this.#error !== undefined) throw this.#error.reason
+      else if (this.#counts.isScanned) return
+      else {
+        this.#isAwaited = true
+        await this.#changed.promise
+      }
+    }
+  }
+
+  /**
+   * What the tree ends with: links, files that came alone, directories. To be called once the other
+   * batches are packed, and every file alone has been told of. The last batch is final.
+   */
+  async *closing(): AsyncGenerator<Batch> {
+    let last: readonly TreeEntry[] | undefined
+    for await (const list of this.#closing.lists()) {
+      if (last !== undefined) yield this.#batch(candidatesOf(last), true, null)
+      last = list
+    }
+    const { count } = this.#failures
+    if (this.#spec.options.deletes && count > 0)
+      this.#spec.warn(`nothing is deleted, because ${count} entries could not be read`)
+    const final = { bundles: this.#batches + 1, entries: this.#names }
+    yield this.#batch(candidatesOf(last ?? []), true, final)
+  }
+
+  /** What was found out is kept for the next push. Never rejects. */
+  keep(): Promise<void> {
+    return this.#sent.keep()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort()
+    await this.#walking
+    for (const batch of this.#open) await batch.release()
+    await this.#closing.close()
+    await this.#sent.close()
+  }
+
+  #batch(
+    candidates: Candidate[],
+    isClosing: boolean,
+    final: { readonly bundles: number; readonly entries: number } | null,
+  ): Batch {
+    const { tree, algorithm, files, signal } = this.#spec
+    const deletes = this.#spec.options.deletes && this.#failures.count === 0
+    const options = isClosing ? { ...this.#spec.options, deletes } : this.#spec.options
+    const bundle = this.#batches
+    this.#batches += 1
+    const batch: Batch = new Batch({
+      ...{ bundle, tree, options, algorithm, files, signal, isClosing, final, candidates },
+      alone: (candidate) => this.#aloneOf(candidate),
+      failed: (name, code, text) => {
+        this.#names -= 1
+        this.#failures.add(name, code, text)
+      },
+      released: (known) => {
+        this.#open.delete(batch)
+        this.#sent.add(bundle, known)
+      },
+    })
+    this.#open.add(batch)
+    return batch
+  }
+
+  #aloneOf(candidate: Candidate): AloneFile {
+    const known = this.#alone.get(candidate)
+    if (known !== undefined) return known
+    const { entry, source } = candidate
+    if (entry.kind !== 'file' || source === undefined) throw new FrError('ERR_FR_INTERNAL')
+    let isSent = false
+    const file: AloneFile = {
+      path: source.path,
+      name: entry.name,
+      size: entry.size,
+      digest: entry.digest,
+      sent: async (digest) => {
+        if (isSent) return
+        isSent = true
+        this.#sent.addAlone({ name: entry.name, identity: source.looked.identity, digest })
+        await this.#closing.addLink({ ...entry, digest })
+      },
+    }
+    this.#alone.set(candidate, file)
+    return file
+  }
+
+  async #walk(roots: readonly TreeRoot[]): Promise<void> {
+    const { files, options, include, exclude, warn } = this.#spec
+    const { xattrs, acls, strict } = options
+    const signal = this.#signal
+    const filter = new Filter(include, exclude)
+    const failed = (name: Buffer, code: FrErrorCode, text: string): void =>
+      this.#failures.add(name, code, text)
+    const spec = { roots, files, filter, xattrs, acls, strict, signal, warn, failed }
+    for await (const run of walk(spec)) {
+      for (const walked of run) {
+        await this.#take(walked)
+        if (this.#names > limits.treeEntries)
+          throw new FrError('ERR_FR_LIMIT', `a tree has more than ${limits.treeEntries} entries`)
+      }
+    }
+    if (this.#current.length > 0) this.#cut()
+  }
+
+  #end(error?: { readonly reason: unknown }): void {
+    this.#error = error
+    this.#counts.isScanned = true
+    this.#wake()
+  }
+
+  async #take(walked: Walked): Promise<void> {
+    const { name, looked } = walked
+    const attributes = this.#attributesOf(looked)
+    if (walked.type === 'left')
+      return this.#closing.addDirectory({ name, attributes, kind: 'directory' })
+    if ((attributes.xattrs?.length ?? 0) > limits.treeXattrs) {
+      const text = `it has more than ${limits.treeXattrs} extended attributes`
+      return this.#failures.add(name, 'ERR_FR_LIMIT', text)
+    }
+    this.#names += 1
+    this.#counts.entries += 1
+    const { path, to } = walked
+    if (looked.kind === 'directory') return this.#add({ name, attributes, kind: 'directory' })
+    if (to !== undefined) return this.#closing.addLink({ name, attributes, kind: 'hardlink', to })
+    if (looked.kind === 'symlink') {
+      const target = looked.target ?? Buffer.alloc(0)
+      return this.#closing.addLink({ name, attributes, kind: 'symlink', target })
+    }
+    this.#counts.files += 1
+    this.#counts.bytes += looked.size
+    const isAlone = looked.size > limits.bundledFileBytes
+    const digest = isAlone
+      ? this.#sent.digestAlone(name, looked.identity)
+      : await this.#sent.digestOf(name, looked.identity)
+    const { size, dataBytes } = looked
+    const about = { size, dataBytes, digest, at: null, isAlone }
+    return this.#add({ name, attributes, kind: 'file', ...about }, { path, looked })
+  }
+
+  /** Waits while the walk is far enough ahead. */
+  async #add(entry: TreeEntry, source?: { path: Buffer; looked: Looked }): Promise<void> {
+    const previous = this.#current.at(-1)?.entry.name ?? null
+    const bytes = entryBytes(whole(entry, this.#spec.algorithm), previous)
+    const data = entry.kind === 'file' && !entry.isAlone ? entry.size : 0
+    const isFull =
+      this.#current.length === limits.treeBatchEntries ||
+      this.#currentBytes + bytes > limits.listingBytes - listingHeadBytes - limits.nameBytes ||
+      this.#currentData + data > limits.treeBatchBytes
+    if (isFull && this.#current.length > 0) this.#cut()
+    this.#current.push({ entry, isYoung: false, ...(source && { source }) })
+    this.#currentBytes += bytes
+    this.#currentData += data
+    const isEnough =
+      this.#current.length >= limits.treeEagerEntries || this.#currentData >= limits.treeEagerBytes
+    if (this.#isAwaited && isEnough) this.#cut()
+    while (this.#ready.length > 1 && !this.#signal.aborted) await this.#changed.promise
+  }
+
+  #cut(): void {
+    this.#ready.push(this.#current)
+    this.#current = []
+    this.#currentBytes = 0
+    this.#currentData = 0
+    this.#isAwaited = false
+    this.#wake()
+  }
+
+  #wake(): void {
+    const { happened } = this.#changed
+    this.#changed = new Change()
+    happened()
+  }
+
+  #attributesOf({ mode, mtime, uid, gid, xattrs }: Looked): TreeAttributes {
+    return {
+      mode: mode & 0o7777,
+      mtimeSeconds: mtime.seconds,
+      mtimeNanos: mtime.nanos,
+      ...(this.#owners && { owner: this.#owners.of(uid, gid) }),
+      ...(xattrs && { xattrs }),
+    }
+  }
+}
+
+async function realpathOf(path: string | Uint8Array): Promise<Buffer> {
+  try {
+    return await realpath(typeof path === 'string' ? path : Buffer.from(path), 'buffer')
+  } catch (cause) {
+    const text = `${Buffer.from(path).toString()}: ${(cause as Error).message}`
+    throw new FrError('ERR_FR_SOURCE', text, { cause })
+  }
+}
+
+function checkNames(roots: readonly TreeRoot[]): void {
+  for (const [index, { name, looked }] of roots.entries()) {
+    if (name.length === 0 && (roots.length > 1 || looked.kind !== 'directory'))
+      throw new TypeError('paths: only a directory that is the whole tree has no name')
+    const before = roots[index - 1]?.name
+    const isIn = before !== undefined && name.subarray(0, before.length).equals(before)
+    if (isIn && (name.length === before.length || name[before.length] === 0x2f))
+      throw new TypeError(`paths: ${name.toString()} is named twice, or in another`)
+  }
+}
+
+function candidatesOf(entries: readonly TreeEntry[]): Candidate[] {
+  return entries.map((entry) => ({ entry, isYoung: false }))
+}
