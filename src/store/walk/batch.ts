@@ -13,9 +13,10 @@ import type { RangePair } from '../../base/ranges.js'
 import type { Looked, TreeFiles } from '../../ports/tree-files.js'
 import {
   encodeListing,
+  entryBytes,
   type Listing,
   type ListingOptions,
-  listingBytes,
+  listingHeadBytes,
   type TreeEntry,
 } from '../../protocol/listing.js'
 import { writeAll } from '../files/durable.js'
@@ -23,12 +24,13 @@ import { youngMs } from '../held/identity.js'
 import { descriptorPath, requireRoom, writeUnnamed } from '../spool.js'
 import { readAll } from './reads.js'
 import type { SentFile } from './sent-tree.js'
+import { joined } from './walk.js'
 
 /** An entry on its way. */
 export interface Candidate {
   entry: TreeEntry
   /** Of a file. */
-  readonly source?: { readonly path: Buffer; readonly looked: Looked }
+  readonly source?: { readonly directory: Buffer; readonly looked: Looked }
   /** What was found out about it is not to be kept: it may change without a trace. */
   isYoung: boolean
 }
@@ -114,11 +116,7 @@ export class Batch {
     }
     const bundled = this.#listed.filter(({ entry }) => isBundled(entry) && !this.isClosing)
     return this.#bundle(async (writer, directory) => {
-      const { algorithm } = this.#spec
-      const end = placeAll(
-        bundled,
-        listingBytes(this.#listed.map((c) => whole(c.entry, algorithm))),
-      )
+      const end = placeAll(bundled, this.#listingBytes())
       await requireRoom(directory, 0, end)
       await this.#read(bundled, writer.fd)
       this.#dropFailed(bundled)
@@ -139,6 +137,17 @@ export class Batch {
     this.#spec.released(this.isClosing ? [] : known)
     for (const file of this.#open) await file.close().catch(() => undefined)
     this.#open.clear()
+  }
+
+  /** Of the listing of a bundle with all bytes. */
+  #listingBytes(): number {
+    let bytes = listingHeadBytes
+    let previous: Uint8Array | null = null
+    for (const { entry } of this.#listed) {
+      bytes += packedBytes(entry, previous, this.#spec.algorithm)
+      previous = entry.name
+    }
+    return bytes
   }
 
   async #bundle(
@@ -183,9 +192,9 @@ export class Batch {
     const { files, algorithm, signal, failed } = this.#spec
     const nowMs = Date.now()
     const asked = candidates.map(({ entry, source }) => {
-      const { path, looked } = source as NonNullable<Candidate['source']>
+      const { directory, looked } = source as NonNullable<Candidate['source']>
       const at = entry.kind === 'file' ? (entry.at ?? 0) : 0
-      return { path, identity: looked.identity, at }
+      return { path: joined(directory, looked.name), identity: looked.identity, at }
     })
     const sizes = candidates.map(({ entry }) => (entry.kind === 'file' ? entry.size : 0))
     const spec = { files, algorithm, signal, ...(into !== undefined && { into }) }
@@ -214,10 +223,17 @@ function isBundled(entry: TreeEntry): entry is Extract<TreeEntry, { kind: 'file'
   return entry.kind === 'file' && !entry.isAlone
 }
 
-/** As it is in the listing of a bundle that has its bytes: of the same length. */
-export function whole(entry: TreeEntry, algorithm: DigestAlgorithm): TreeEntry {
-  if (!isBundled(entry)) return entry
-  return { ...entry, at: 0, digest: entry.digest ?? new Uint8Array(digestBytesOf(algorithm)) }
+/** Bytes of an entry in the listing of a bundle that has its bytes, at most. */
+export function packedBytes(
+  entry: TreeEntry,
+  previous: Uint8Array | null,
+  algorithm: DigestAlgorithm,
+): number {
+  const bytes = entryBytes(entry, previous)
+  if (!isBundled(entry)) return bytes
+  return (
+    bytes + (entry.at === null ? 4 : 0) + (entry.digest === null ? digestBytesOf(algorithm) : 0)
+  )
 }
 
 function place(candidate: Candidate, at: number | null): void {

@@ -86,10 +86,15 @@ export class SentTree {
     return new SentTree(spec, directory, keys, old, alone)
   }
 
-  /** The digest of a bundled file if it has not changed. Names ascend from call to call. */
-  async digestOf(name: Uint8Array, identity: Uint8Array): Promise<Uint8Array | null> {
-    const file = await this.#old?.find(name)
-    return file && isSame(file.identity, identity) ? file.digest : null
+  /**
+   * The digest of a bundled file if it has not changed. Names ascend from call to call. A promise
+   * only where the disk is waited for.
+   */
+  digestOf(name: Uint8Array, identity: Uint8Array): Promise<Uint8Array | null> | Uint8Array | null {
+    const digest = (file: SentFile | undefined): Uint8Array | null =>
+      file && isSame(file.identity, identity) ? file.digest : null
+    const file = this.#old?.find(name)
+    return file instanceof Promise ? file.then(digest) : digest(file)
   }
 
   /** The same of a file alone, in any order. */
@@ -186,6 +191,7 @@ class Records {
   #chunk: Buffer = Buffer.alloc(0)
   #inChunk = 0
   #last: SentFile | undefined
+  #isAtEnd = false
 
   private constructor(file: FileHandle, digestBytes: number) {
     this.#file = file
@@ -201,15 +207,23 @@ class Records {
     return new Records(file, digestBytes)
   }
 
-  async find(name: Uint8Array): Promise<SentFile | undefined> {
+  find(name: Uint8Array): Promise<SentFile | undefined> | SentFile | undefined {
     for (;;) {
-      this.#last ??= this.#inChunk < this.#chunk.length ? this.#take() : await this.next()
+      if (this.#last === undefined && this.#inChunk === this.#chunk.length)
+        return this.#isAtEnd ? undefined : this.#findNext(name)
+      this.#last ??= this.#take()
       if (this.#last === undefined) return undefined
       const order = compareNames(this.#last.name, name)
       if (order === 0) return this.#last
       if (order > 0) return undefined
       this.#last = undefined
     }
+  }
+
+  async #findNext(name: Uint8Array): Promise<SentFile | undefined> {
+    this.#last = await this.next()
+    this.#isAtEnd = this.#last === undefined
+    return this.find(name)
   }
 
   async next(): Promise<SentFile | undefined> {

@@ -12,19 +12,18 @@ import { limits } from '../../base/limits.js'
 import type { Looked, TreeFiles } from '../../ports/tree-files.js'
 import {
   compareNames,
-  entryBytes,
   type ListingOptions,
   listingHeadBytes,
   type TreeAttributes,
   type TreeEntry,
 } from '../../protocol/listing.js'
-import { type AloneFile, Batch, type Candidate, whole } from './batch.js'
+import { type AloneFile, Batch, type Candidate, packedBytes } from './batch.js'
 import { Closing } from './closing.js'
 import { Failures, type TreeFailure } from './failures.js'
 import { Filter } from './filter.js'
 import { Owners } from './owners.js'
 import { SentTree } from './sent-tree.js'
-import { type TreePath, type TreeRoot, type Walked, walk } from './walk.js'
+import { joined, type TreePath, type TreeRoot, type Walked, walk } from './walk.js'
 
 export interface TreeSpec {
   /** One directory, or what is to be in the tree under these names. Symlinks are followed here. */
@@ -215,7 +214,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     if (entry.kind !== 'file' || source === undefined) throw new FrError('ERR_FR_INTERNAL')
     let isSent = false
     const file: AloneFile = {
-      path: source.path,
+      path: joined(source.directory, source.looked.name),
       name: entry.name,
       size: entry.size,
       digest: entry.digest,
@@ -240,7 +239,8 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     const spec = { roots, files, filter, xattrs, acls, strict, signal, warn, failed }
     for await (const run of walk(spec)) {
       for (const walked of run) {
-        await this.#take(walked)
+        const waiting = this.#take(walked)
+        if (waiting !== undefined) await waiting
         if (this.#names > limits.treeEntries)
           throw new FrError('ERR_FR_LIMIT', `a tree has more than ${limits.treeEntries} entries`)
       }
@@ -254,18 +254,20 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     this.#wake()
   }
 
-  async #take(walked: Walked): Promise<void> {
+  /** Nothing to wait for is nothing: a promise for each entry would cost as much as the rest. */
+  #take(walked: Walked): Promise<void> | undefined {
     const { name, looked } = walked
     const attributes = this.#attributesOf(looked)
     if (walked.type === 'left')
       return this.#closing.addDirectory({ name, attributes, kind: 'directory' })
     if ((attributes.xattrs?.length ?? 0) > limits.treeXattrs) {
       const text = `it has more than ${limits.treeXattrs} extended attributes`
-      return this.#failures.add(name, 'ERR_FR_LIMIT', text)
+      this.#failures.add(name, 'ERR_FR_LIMIT', text)
+      return undefined
     }
     this.#names += 1
     this.#counts.entries += 1
-    const { path, to } = walked
+    const { directory, to } = walked
     if (looked.kind === 'directory') return this.#add({ name, attributes, kind: 'directory' })
     if (to !== undefined) return this.#closing.addLink({ name, attributes, kind: 'hardlink', to })
     if (looked.kind === 'symlink') {
@@ -275,18 +277,22 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     this.#counts.files += 1
     this.#counts.bytes += looked.size
     const isAlone = looked.size > limits.bundledFileBytes
-    const digest = isAlone
-      ? this.#sent.digestAlone(name, looked.identity)
-      : await this.#sent.digestOf(name, looked.identity)
-    const { size, dataBytes } = looked
-    const about = { size, dataBytes, digest, at: null, isAlone }
-    return this.#add({ name, attributes, kind: 'file', ...about }, { path, looked })
+    const { size, dataBytes, identity } = looked
+    const add = (digest: Uint8Array | null): Promise<void> | undefined => {
+      const entry: TreeEntry = {
+        ...{ name, attributes, kind: 'file', size, dataBytes, digest, at: null, isAlone },
+      }
+      return this.#add(entry, { directory, looked })
+    }
+    if (isAlone) return add(this.#sent.digestAlone(name, identity))
+    const known = this.#sent.digestOf(name, identity)
+    return known instanceof Promise ? known.then(add) : add(known)
   }
 
-  /** Waits while the walk is far enough ahead. */
-  async #add(entry: TreeEntry, source?: { path: Buffer; looked: Looked }): Promise<void> {
+  /** To be waited for while the walk is far enough ahead. */
+  #add(entry: TreeEntry, source?: Candidate['source']): Promise<void> | undefined {
     const previous = this.#current.at(-1)?.entry.name ?? null
-    const bytes = entryBytes(whole(entry, this.#spec.algorithm), previous)
+    const bytes = packedBytes(entry, previous, this.#spec.algorithm)
     const data = entry.kind === 'file' && !entry.isAlone ? entry.size : 0
     const isFull =
       this.#current.length === limits.treeBatchEntries ||
@@ -299,6 +305,10 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     const isEnough =
       this.#current.length >= limits.treeEagerEntries || this.#currentData >= limits.treeEagerBytes
     if (this.#isAwaited && isEnough) this.#cut()
+    return this.#ready.length > 1 ? this.#ahead() : undefined
+  }
+
+  async #ahead(): Promise<void> {
     while (this.#ready.length > 1 && !this.#signal.aborted) await this.#changed.promise
   }
 

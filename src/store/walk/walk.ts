@@ -31,7 +31,8 @@ export type Walked =
   | {
       readonly type: 'entry'
       readonly name: Buffer
-      readonly path: Buffer
+      /** Path of the directory that `looked.name` is in. */
+      readonly directory: Buffer
       readonly looked: Looked
       /** Of a hard link: the name of the same file that came first. */
       readonly to?: Buffer
@@ -56,6 +57,8 @@ export interface WalkSpec {
 interface Frame {
   readonly name: Buffer
   readonly path: Buffer
+  /** That it is in. */
+  readonly directory: Buffer
   readonly looked: Looked
   readonly lists: AsyncIterator<Looked[]>
   list: readonly Looked[]
@@ -88,7 +91,8 @@ class Walk {
 
   async *run(): AsyncGenerator<Walked[]> {
     for (const { path, name, looked } of this.#spec.roots) {
-      this.#take(path, name, looked)
+      const parent = path.subarray(0, Math.max(1, path.lastIndexOf(slash)))
+      this.#take(parent, name, looked, { path })
       while (this.#stack.length > 0) {
         this.#spec.signal.throwIfAborted()
         await this.#step(this.#stack.at(-1) as Frame)
@@ -115,7 +119,7 @@ class Walk {
       if (ahead !== undefined) this.#ahead -= 1
       frame.next += 1
       const name = frame.name.length === 0 ? looked.name : joined(frame.name, looked.name)
-      if (this.#take(joined(frame.path, looked.name), name, looked, ahead)) {
+      if (this.#take(frame.path, name, looked, ahead && { lists: ahead })) {
         this.#readAhead(frame)
         return
       }
@@ -161,19 +165,32 @@ class Walk {
   }
 
   /** True: a directory, which is open now. */
-  #take(path: Buffer, name: Buffer, looked: Looked, lists?: AsyncIterator<Looked[]>): boolean {
+  #take(
+    directory: Buffer,
+    name: Buffer,
+    looked: Looked,
+    known: { readonly path?: Buffer; readonly lists?: AsyncIterator<Looked[]> } = {},
+  ): boolean {
     const isDirectory = looked.kind === 'directory'
     const verdict = this.#spec.filter.verdict(name, isDirectory)
     if (verdict === 'out' || !this.#isSendable(name, looked)) return false
     if (isDirectory) {
-      const frame = { name, path, looked, lists: lists ?? this.#lists(path, looked) }
-      this.#stack.push({ ...frame, list: [], next: 0, ahead: new Map(), isListed: false })
+      const path = known.path ?? joined(directory, looked.name)
+      const frame = { name, path, looked, lists: known.lists ?? this.#lists(path, looked) }
+      this.#stack.push({
+        ...frame,
+        directory,
+        list: [],
+        next: 0,
+        ahead: new Map(),
+        isListed: false,
+      })
       if (verdict === 'in') this.#listDirectories()
       return true
     }
     this.#listDirectories()
     const to = looked.kind === 'file' ? this.#hardLinks.firstOf(name, looked) : undefined
-    this.#out.push({ type: 'entry', name, path, looked, ...(to && { to }) })
+    this.#out.push({ type: 'entry', name, directory, looked, ...(to && { to }) })
     return false
   }
 
@@ -182,8 +199,8 @@ class Walk {
     for (const frame of this.#stack) {
       if (frame.isListed) continue
       frame.isListed = true
-      const { name, path, looked } = frame
-      this.#out.push({ type: 'entry', name, path, looked })
+      const { name, directory, looked } = frame
+      this.#out.push({ type: 'entry', name, directory, looked })
     }
   }
 
@@ -206,7 +223,8 @@ class Walk {
   }
 }
 
-function joined(directory: Buffer, name: Buffer): Buffer {
+/** The path of what has this name in a directory. */
+export function joined(directory: Buffer, name: Buffer): Buffer {
   const isRoot = directory.length === 1 && directory[0] === slash[0]
   return Buffer.concat(isRoot ? [directory, name] : [directory, slash, name])
 }
