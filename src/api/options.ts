@@ -32,6 +32,7 @@ import { checkGrouping } from './grouping.js'
 import { requireOptions } from './option-names.js'
 import { type CheckedSource, checkSource } from './source.js'
 import { checkTargets, dialable } from './targets.js'
+import { checkTreeWishes, type TreeWishes } from './tree-options.js'
 import type { NodeOptions, PushOptions, PushSource } from './types.js'
 
 export interface CheckedPush {
@@ -65,6 +66,7 @@ export interface CheckedPush {
   readonly mirrors: readonly string[]
   readonly relays: readonly string[]
   readonly spareOrigin: boolean
+  readonly tree: TreeWishes
 }
 
 export const strategies = ['classic', 'adaptive'] as const
@@ -133,6 +135,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     mirrors,
     relays,
     spareOrigin: options.spareOrigin ?? false,
+    tree: checkTreeWishes(options),
   }
 }
 
@@ -289,7 +292,8 @@ function checkName(source: CheckedSource, as: string | Uint8Array | undefined): 
   }
   if (as === undefined && source.kind !== 'path')
     throw new TypeError('as must be given: the source has no name')
-  const path = source.kind === 'path' ? source.path : ''
+  // A directory may be written with a slash behind it.
+  const path = source.kind === 'path' ? source.path.replace(/(?<=[^/])\/+$/, '') : ''
   const name = as ?? path.slice(path.lastIndexOf('/') + 1)
   const bytes = typeof name === 'string' ? new TextEncoder().encode(name) : Uint8Array.from(name)
   if (as === undefined && /^(?:|\.|\.\.)$/.test(name as string))

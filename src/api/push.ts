@@ -11,21 +11,24 @@ import { refuseRelays } from '../control/plan/refusals.js'
 import { planView } from '../control/view/push-view.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { randomId, selfOf, signerOf } from '../net/crypto.js'
+import type { Self } from '../net/handshake.js'
 import { Resolver } from '../net/resolver.js'
 import type { DataEngine, SourceFile } from '../ports.js'
 import type { PushAudience, RunHooks } from '../session/coordinator/attempt.js'
 import { attempts } from '../session/coordinator/name-wait.js'
 import { PushRun } from '../session/coordinator/push-run.js'
-import type { PushSpec } from '../session/coordinator/push-spec.js'
+import type { PushHooks, PushSpec } from '../session/coordinator/push-spec.js'
 import { TraceFile } from '../session/coordinator/trace-file.js'
 import type { EngineRouter } from '../session/router.js'
 import { clientKey } from '../store/identity.js'
 import { KnownSource } from './known-source.js'
 import { pushMirrored } from './mirrored-push.js'
 import { type CheckedPush, checkPush } from './options.js'
-import { claimSource, openSource, pathOf } from './source.js'
+import { claimSource, openSource, pathOf, treePaths } from './source.js'
 import { tell } from './tell.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
+import { refuseFileWishes, refuseTreeWishes } from './tree-options.js'
+import { type OneContent, openTree, pushTree } from './tree-push.js'
 import type { PushOptions, PushResult, PushSource, Transfer, TransferEvents } from './types.js'
 
 /** Carries every event of every transfer in this process. */
@@ -61,15 +64,21 @@ async function run(
   let source: SourceFile | undefined
   let known: KnownSource | undefined
   try {
+    const paths = await treePaths(checked.source)
+    if (paths !== undefined) {
+      refuseFileWishes(checked.tree)
+      const result = await runTree(paths, { checked, control, engine, router, pool, log, signal })
+      announce(control, 'result', result)
+      return result
+    }
+    refuseTreeWishes(checked.tree)
     source = await openSource(engine, checked.source, signal)
     signal.throwIfAborted()
     if (checked.dryRun) return dryRun(checked, control, source)
     trace = await openTrace(checked, control.transfer.id, log)
-    const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
-    const { connectMs, silenceMs, retries, rejoinMs, timeoutMs, minRateBytesPerSecond } = checked
-    const { wait, share, detection, demoteBelow } = checked
     const self = selfOf(signerOf(await clientKey()))
     const { signer } = self
+    const { algorithm } = checked
     known = await KnownSource.of({
       storage: engine.storage,
       source: checked.source,
@@ -79,44 +88,16 @@ async function run(
       blockBytes: blockBytesFor(source.size),
       isToRead: checked.verify,
     })
-    const spec: PushSpec = {
-      transfer: control.transfer.id,
-      contentId: known.contentId,
-      signer,
-      strategy,
-      shape,
-      groups: checked.groups,
-      name,
-      nodes,
-      ...(checked.relays.length > 0 && {
-        relays: checked.relays.map((address) => ({ address })),
-      }),
-      originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
-      algorithm,
-      known: known.known,
-      noClobber,
-      strict,
-      allowAdd,
-      connectMs,
-      silenceMs,
-      detection,
-      demoteBelow,
-      retries,
-      rejoinMs,
-      timeoutMs,
-      minRateBytesPerSecond,
-      ...(Object.keys(share).length > 0 && { share }),
-      wait,
-      dialler: { keys: [checked.key], self, connectMs, resolver: new Resolver() },
-      log,
-    }
     const { id: transfer } = control.transfer
+    const content = { transfer, contentId: known.contentId, known: known.known }
+    const spec: PushSpec = { ...specFor(checked, self, log), ...content }
     const audience = audienceOf(control)
-    const helpers = { trace, known }
+    const traced = trace && { trace: trace.write.bind(trace) }
+    const heard = known.hooks
     const pushing = (spec: PushSpec, audience: PushAudience): Promise<PushResult> => {
       // The timeline is that of this push, not of what it sends a mirror.
-      const seen = spec.transfer === transfer ? helpers : { ...helpers, trace: undefined }
-      const make = makeRun.bind(null, engine, router, pool, source as SourceFile, seen)
+      const seen = { ...heard, ...(spec.transfer === transfer && traced) }
+      const make = makeRun.bind(null, { engine, router, pool }, source as SourceFile, seen)
       return attempts(make, spec, audience, signal)
     }
     const result =
@@ -137,22 +118,68 @@ async function run(
   }
 }
 
+/** All that a push of one content has in common with one of another. */
+function specFor(checked: CheckedPush, self: Self, log: Logger): Omit<PushSpec, keyof OneContent> {
+  const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
+  const { connectMs, silenceMs, retries, rejoinMs, timeoutMs, minRateBytesPerSecond } = checked
+  const { wait, share, detection, demoteBelow, groups, relays } = checked
+  return {
+    ...{ strategy, shape, groups, name, nodes, algorithm, noClobber, strict, allowAdd, wait, log },
+    ...{ connectMs, silenceMs, detection, demoteBelow, retries, rejoinMs },
+    ...{ timeoutMs, minRateBytesPerSecond },
+    signer: self.signer,
+    ...(relays.length > 0 && { relays: relays.map((address) => ({ address })) }),
+    originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
+    ...(Object.keys(share).length > 0 && { share }),
+    dialler: { keys: [checked.key], self, connectMs, resolver: new Resolver() },
+  }
+}
+
+interface Machinery {
+  readonly engine: DataEngine
+  readonly router: EngineRouter
+  readonly pool: WorkerHashPool
+}
+
+/** `heard`: who hears of the run beside the audience of the push. */
 function makeRun(
-  engine: DataEngine,
-  router: EngineRouter,
-  pool: WorkerHashPool,
+  { engine, router, pool }: Machinery,
   source: SourceFile,
-  { trace, known }: { trace: TraceFile | undefined; known: KnownSource },
+  heard: Omit<PushHooks, 'plan' | 'outcome'>,
   spec: PushSpec,
   hooks: RunHooks,
 ): PushRun {
-  const traced = trace === undefined ? {} : { trace: trace.write.bind(trace) }
   const summed = (...whole: [fileDigest: string, digests: Uint8Array]): void => {
     hooks.summed?.(...whole)
-    known.hooks.summed?.(...whole)
+    heard.summed?.(...whole)
   }
-  const all = { ...hooks, ...traced, ...known.hooks, summed }
-  return new PushRun(engine, router, pool, source, spec, all)
+  return new PushRun(engine, router, pool, source, spec, { ...hooks, ...heard, summed })
+}
+
+interface TreeRun extends Machinery {
+  readonly checked: CheckedPush
+  readonly control: TransferControl
+  readonly log: Logger
+  readonly signal: AbortSignal
+}
+
+/** Resolves to the result of all transfers together. */
+async function runTree(paths: readonly string[], run: TreeRun): Promise<PushResult> {
+  const { checked, control, engine, log, signal } = run
+  const self = selfOf(signerOf(await clientKey()))
+  const common = specFor(checked, self, log)
+  const { id: transfer } = control.transfer
+  return pushTree({
+    ...{ checked, transfer, engine, signal },
+    author: hexOf(self.signer.publicKey),
+    specOf: (content) => ({ ...common, ...content }),
+    open: (over, warn) => openTree(paths, { checked, transfer, engine, signal: over, warn }),
+    pushing: ({ source, known }, spec, audience, applied, over) => {
+      const make = makeRun.bind(null, run, source, { ...known?.hooks, applied })
+      return attempts(make, spec, audience, over)
+    },
+    audience: audienceOf(control),
+  })
 }
 
 /** Everybody who listens to the transfer. */

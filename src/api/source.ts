@@ -1,5 +1,5 @@
 /** Content that can be pushed, checked and opened: a path, a URL, an open file, bytes, a stream. */
-import type { FileHandle } from 'node:fs/promises'
+import { type FileHandle, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { DataEngine, SourceFile } from '../ports.js'
@@ -10,21 +10,21 @@ export type CheckedSource =
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'handle'; readonly handle: FileHandle }
   | { readonly kind: 'content'; readonly chunks: Chunks }
+  /** They go into one directory at the nodes. */
+  | { readonly kind: 'paths'; readonly paths: readonly string[] }
 
 /** Mode of copies of content that has none. */
 const contentMode = 0o644
 
 /** Throws TypeError for what cannot be pushed. */
 export function checkSource(source: PushSource): CheckedSource {
-  if (typeof source === 'string') {
-    if (source === '') throw new TypeError('path must be a non-empty string')
-    if (source.includes('\0')) throw new TypeError('path must not contain NUL')
-    return { kind: 'path', path: source }
-  }
-  if (source instanceof URL) {
-    if (source.protocol !== 'file:')
-      throw new TypeError(`only file: URLs can be pushed, not ${source.protocol}`)
-    return { kind: 'path', path: fileURLToPath(source) }
+  if (typeof source === 'string' || source instanceof URL)
+    return { kind: 'path', path: checkPath(source) }
+  if (isList(source)) {
+    const paths = source.map(checkPath)
+    const [path] = paths
+    if (path === undefined) throw new TypeError('path must not be an empty list')
+    return paths.length === 1 ? { kind: 'path', path } : { kind: 'paths', paths }
   }
   if (source instanceof Uint8Array) return { kind: 'content', chunks: [source] }
   if (isHandle(source)) {
@@ -37,6 +37,22 @@ export function checkSource(source: PushSource): CheckedSource {
   if (typeof source === 'object' && source !== null && Symbol.asyncIterator in source)
     return { kind: 'content', chunks: source }
   throw new TypeError('path must be a string, a URL, a Uint8Array, a FileHandle or a stream')
+}
+
+function checkPath(source: string | URL): string {
+  if (typeof source === 'string') {
+    if (source === '') throw new TypeError('path must be a non-empty string')
+    if (source.includes('\0')) throw new TypeError('path must not contain NUL')
+    return source
+  }
+  if (!(source instanceof URL)) throw new TypeError('path must be a list of strings and URLs')
+  if (source.protocol !== 'file:')
+    throw new TypeError(`only file: URLs can be pushed, not ${source.protocol}`)
+  return fileURLToPath(source)
+}
+
+function isList(source: PushSource): source is readonly (string | URL)[] {
+  return Array.isArray(source)
 }
 
 function isHandle(source: unknown): source is FileHandle {
@@ -69,9 +85,19 @@ export function openSource(
       return spooled(source.chunks, signal, async (path) => {
         return { ...(await storage.openSource(path)), mode: contentMode }
       })
+    case 'paths':
+      throw new TypeError('several paths are no file')
     default:
       return source satisfies never
   }
+}
+
+/** The paths of a tree: a directory, or several paths; undefined: it is one file. */
+export async function treePaths(source: CheckedSource): Promise<readonly string[] | undefined> {
+  if (source.kind === 'paths') return source.paths
+  if (source.kind !== 'path') return undefined
+  const found = await stat(source.path).catch(() => undefined)
+  return found?.isDirectory() ? [source.path] : undefined
 }
 
 /** Path of the content; undefined while it is in no file. */

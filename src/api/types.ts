@@ -24,7 +24,15 @@ import type {
 import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-status.js'
 import type { Kept, StorageError } from '../store/node-store.js'
 
-export type { HeldState, NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
+export type {
+  HeldState,
+  NamedFailure,
+  NodeOutcome,
+  NodeTree,
+  Shape,
+  Strategy,
+  TreeFigures,
+} from '../control/messages/types.js'
 
 export type * from './get-types.js'
 export type * from './held-types.js'
@@ -126,8 +134,17 @@ export interface PushTarget {
  * stays yours), bytes, or a stream of bytes. Bytes and streams are stored in a file without a name
  * in the directory for temporary files (TMPDIR) before any node is contacted; do not change bytes
  * before `plan`. Content without a name needs `as`.
+ *
+ * A directory goes with all that is in it, under its own name or `as`. Several paths go into the
+ * directory `as`, each under its own name.
  */
-export type PushSource = string | URL | FileHandle | Uint8Array | AsyncIterable<Uint8Array | string>
+export type PushSource =
+  | string
+  | URL
+  | FileHandle
+  | Uint8Array
+  | AsyncIterable<Uint8Array | string>
+  | readonly (string | URL)[]
 
 export interface PushOptions {
   to: readonly (string | PushTarget)[]
@@ -240,6 +257,21 @@ export interface PushOptions {
   allowAdd?: boolean
   /** Make and report the plan without sending anything. */
   dryRun?: boolean
+  /**
+   * Of a directory: rules of gitignore(5). What `exclude` matches stays out; with `include` only
+   * what that matches goes.
+   */
+  include?: readonly string[]
+  exclude?: readonly string[]
+  /** Remove from the directory at the nodes what is not in this one. */
+  delete?: boolean
+  /** Show the whole directory at once, when all of it is at the node, instead of file by file. */
+  atomic?: boolean
+  /** Keep owner and group, by name where both sides know it; nodes have to run as root. */
+  owner?: boolean
+  /** Keep extended attributes, and access control lists. */
+  xattrs?: boolean
+  acls?: boolean
   /**
    * HOST[:PORT] of nodes that copy the file, in this order of preference, to nodes that this
    * process cannot reach. One that does not hold the content is sent it first, under the same name.

@@ -273,8 +273,8 @@ describe('fr', () => {
     [['push', 'none', '--to', '127.0.0.1:1'], 'none: no such file or directory (ENOENT)'],
     [['push', '.', '--to', '127.0.0.1:1'], 'path names no file'],
     [
-      ['push', '/', '--to', '127.0.0.1:1', '--as', 'x'],
-      'ERR_FR_IS_DIRECTORY: a directory is where a file is needed: /',
+      ['push', '/', '--to', '127.0.0.1:1', '--as', 'x', '--no-clobber'],
+      'ERR_FR_UNSUPPORTED: this version pushes no directories with noClobber',
     ],
     [['push', 'f', '--as', '../x', '--to', '127.0.0.1:1'], 'ERR_FR_NAME: "../x" cannot be stored'],
   ])('usage errors exit 2 on stderr: %j', async (args, text) => {

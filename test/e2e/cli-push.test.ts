@@ -239,12 +239,16 @@ describe('fr push to three nodes', () => {
 
   it('refuses what is no file', async () => {
     mkdirSync(world.path('folder'), { recursive: true })
-    const directory = await world.run(['push', 'folder', '--json', '--to', listOf(nodes)])
+    const args = ['--json', '--to', listOf(nodes)]
+    const directory = await world.run(['push', 'folder', '--no-clobber', ...args])
     expect(directory.status).toBe(2)
-    expect(directory.stderr).toContain('ERR_FR_IS_DIRECTORY')
+    expect(directory.stderr).toContain('no directories with noClobber')
     expect(directory.lines).toEqual([
-      { event: 'error', code: 'ERR_FR_IS_DIRECTORY', text: expect.any(String) },
+      { event: 'error', code: 'ERR_FR_UNSUPPORTED', text: expect.any(String) },
     ])
+    const file = await world.run(['push', 'plain.bin', '--delete', ...args])
+    expect(file.stderr).toContain('delete is for directories')
+    expect(file.status).toBe(2)
     const missing = await world.run(['push', 'no such\n', '--to', listOf(nodes)])
     expect(missing.status).toBe(2)
     expect(missing.stderr).toMatch(/^fr push: ERR_FR_SOURCE: .*no such\\x0a/)

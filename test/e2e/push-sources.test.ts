@@ -93,7 +93,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       for (const source of [Buffer.from('x'), Readable.from([])])
         expect(() => push(source, { to })).toThrow(/as .*name/)
       expect(() => push(new URL('http://127.0.0.1/x'), { to, as: 'x' })).toThrow(/file: URLs/)
-      for (const odd of [7, null, {}, ['x'], undefined])
+      for (const odd of [7, null, {}, [], ['x', 7], undefined])
         expect(() => push(odd as unknown as string, { to, as: 'x' })).toThrow(TypeError)
       const objects = Readable.from([{ not: 'bytes' }])
       await expect(push(objects, { to, as: 'x', engine }).result).rejects.toThrow(TypeError)

@@ -1,5 +1,6 @@
 /** `fr push` on the command line: its options and what they ask for. */
 import { type Command as Commander, Option } from 'commander'
+import type { PushOptions } from '../../api/types.js'
 import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
@@ -19,7 +20,9 @@ import {
 
 export interface PushCommand extends TransferWishes {
   readonly command: 'push'
-  readonly path: string
+  /** One is a file, a directory or standard input; several go into one directory. */
+  readonly paths: readonly [string, ...string[]]
+  readonly tree: TreeWishes
   readonly digest?: DigestAlgorithm
   readonly engine?: 'native' | 'portable'
   readonly verify: boolean
@@ -34,12 +37,14 @@ export interface PushCommand extends TransferWishes {
 export function addPush(program: Commander, found: (command: PushCommand) => void): void {
   const command = program
     .command('push')
-    .description('Put a file on nodes.')
-    .argument('<path>', 'the file; - is standard input, and needs --as')
+    .description('Put a file, or directories with all that is in them, on nodes.')
+    .argument('<path...>', 'a file or directories; - is standard input, and needs --as')
     .optionsGroup('What goes where:')
-  whereOptions(command, 'push', 'the name of the file')
-    .option('--verify', 'read the source even if it is unchanged since an earlier push')
-    .optionsGroup('How it goes:')
+  whereOptions(command, 'push', 'the name of the file, or of the directory').option(
+    '--verify',
+    'read the source even if it is unchanged since an earlier push',
+  )
+  treeOptions(command).optionsGroup('How it goes:')
   dealOptions(command)
   siteOptions(command, 'this machine')
     .addOption(
@@ -72,18 +77,59 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
 Examples:
   $ fr push model.bin --to 10.0.0.2,10.0.0.3 --key-file fr.key
   $ fr push model.bin --nodes nodes.txt --as models/v2.bin --digest sha256
+  $ fr push site --nodes nodes.txt --delete --exclude .git --exclude '*.tmp'
   $ tar c models | fr push - --as models.tar --nodes nodes.txt
   $ fr push model.bin --nodes nodes.txt --uplink 10Gbit --dry-run
   $ fr push model.bin --nodes nodes.txt --json | jq 'select(.event == "result")'`,
   )
-  command.action((path: string, options) => found(pushCommand(path, options)))
+  command.action((paths: readonly string[], options) => found(pushCommand(paths, options)))
 }
 
-function pushCommand(path: string, options: Values): PushCommand {
+/** What is said of directories. */
+export type TreeWishes = Pick<PushOptions, (typeof treeNames)[number]>
+
+const treeNames = ['include', 'exclude', 'delete', 'atomic', 'owner', 'xattrs', 'acls'] as const
+
+function treeOptions(command: Commander): Commander {
+  return command
+    .optionsGroup('Of directories:')
+    .addOption(
+      new Option(
+        '--include <rule>',
+        'what goes, as in a .gitignore file; may be repeated (default: all)',
+      ).argParser(listed(parseRule)),
+    )
+    .addOption(
+      new Option(
+        '--exclude <rule>',
+        'what stays, as in a .gitignore file; may be repeated',
+      ).argParser(listed(parseRule)),
+    )
+    .option('--delete', 'remove at the nodes what is not here')
+    .option('--atomic', 'show all at once when it is there, not file by file')
+    .option('--owner', 'keep owner and group, where nodes may')
+    .option('--xattrs', 'keep extended attributes')
+    .option('--acls', 'keep access control lists')
+}
+
+function parseRule(text: string): string {
+  if (text === '' || text.includes('\n')) throw new UsageError('a rule is one line, not empty')
+  return text
+}
+
+function treeWishes(options: Values): TreeWishes {
+  return given(Object.fromEntries(treeNames.map((name) => [name, options[name]])))
+}
+
+function pushCommand([path = '', ...more]: readonly string[], options: Values): PushCommand {
   const { digest, engine } = options
   const wishes = transferWishes(options)
   const { as, keyFile, quiet } = wishes
-  if (path === '') throw new UsageError('PATH is empty')
+  if ([path, ...more].includes('')) throw new UsageError('PATH is empty')
+  if (more.length > 0 && [path, ...more].includes('-'))
+    throw new UsageError('standard input is pushed by itself')
+  if (more.length > 0 && as === undefined)
+    throw new UsageError('several paths need --as NAME: the directory that they go into')
   if (path === '-' && as === undefined) throw new UsageError('standard input needs --as NAME')
   if (path === '-' && keyFile === '-')
     throw new UsageError('standard input is either the file or the key')
@@ -94,7 +140,8 @@ function pushCommand(path: string, options: Values): PushCommand {
     throw new UsageError('--spare-origin needs --mirror HOST[:PORT]')
   return {
     command: 'push',
-    path,
+    paths: [path, ...more],
+    tree: treeWishes(options),
     ...wishes,
     ...given({ digest, engine, trace: options['trace'], mirrors: options['mirror'] }),
     verify: options['verify'] === true,

@@ -11,8 +11,9 @@ import { wishOptions } from './transfer-options.js'
 
 export async function runPush(command: PushCommand, context: Context): Promise<number> {
   const targets = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
-  if (command.path === '-') return pushSource(command, context, targets, { path: '-' })
-  return withSource(command.path, (source) => pushSource(command, context, targets, source))
+  const [path, ...more] = command.paths
+  if (path === '-' || more.length > 0) return pushSource(command, context, targets, { path })
+  return withSource(path, (source) => pushSource(command, context, targets, source))
 }
 
 async function pushSource(
@@ -23,7 +24,8 @@ async function pushSource(
 ): Promise<number> {
   const { push } = await import('../../api/push.js')
   const key = await keyOption(command.keyFile, context)
-  const shown = command.path === '-' ? (command.as ?? '-') : command.path
+  const [path, ...more] = command.paths
+  const shown = path === '-' || more.length > 0 ? (command.as ?? '-') : path.replace(/\/+$/, '')
   const name = shown.slice(shown.lastIndexOf('/') + 1)
   return showTransfer({ label: 'fr push', name }, command, context, (logger, signal) => {
     const options: PushOptions = {
@@ -33,15 +35,16 @@ async function pushSource(
       logger,
       signal,
     }
-    return push(command.path === '-' ? process.stdin : source.path, options)
+    if (more.length > 0) return push(command.paths, options)
+    return push(path === '-' ? process.stdin : source.path, options)
   })
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const { verify, dryRun, spareOrigin, mirrors, digest, engine, trace } = command
+  const { verify, dryRun, spareOrigin, mirrors, digest, engine, trace, tree } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
-    ...{ verify, dryRun, spareOrigin },
+    ...{ verify, dryRun, spareOrigin, ...tree },
     ...given({ as, digest, engine, trace, mirrors }),
     ...wishOptions(command),
   }

@@ -2,7 +2,7 @@
  * What `fr push` prints when it is over: a table with one row per node, the failures grouped by
  * reason, and a summary. Pure functions from the result to strings.
  */
-import type { NodeOutcome, PushResult } from '../../api/types.js'
+import type { NamedFailure, NodeOutcome, PushResult } from '../../api/types.js'
 import { reasonOf } from './push.js'
 import { type Paint, printable, type Tone, tableLines, wrapParts, wrapWords } from './text.js'
 import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
@@ -12,6 +12,8 @@ const rowsMax = 64
 const slowestShown = 8
 /** Nodes that are named for one reason. */
 const namesMax = 128
+/** Entries of a tree that are named for one node. */
+const failuresShown = 8
 
 const statusTones: Readonly<Record<NodeOutcome['status'], Tone>> = {
   complete: 'green',
@@ -167,7 +169,22 @@ function warningsOf(result: PushResult): string[] {
   const ofRelays = result.relays.flatMap(({ node, reason }) =>
     reason === null ? [] : [`the relay ${node}: ${reason}`],
   )
-  return [...result.warnings, ...ofRelays, ...ofNodes].map(printable)
+  return [...result.warnings, ...ofTree(result), ...ofRelays, ...ofNodes].map(printable)
+}
+
+/** What was left out, and what is not in place somewhere; the rest is counted. */
+function ofTree({ tree, nodes }: PushResult): string[] {
+  if (tree === undefined) return []
+  const lines = (who: string, failures: readonly NamedFailure[], all: number): string[] => [
+    ...failures
+      .slice(0, failuresShown)
+      .map(({ name, code, text }) => `${who}: ${name}: ${code}: ${text}`),
+    ...(all > failuresShown ? [`${who}: and ${all - failuresShown} more`] : []),
+  ]
+  return [
+    ...lines('not sent', tree.failures, tree.failedCount),
+    ...nodes.flatMap(({ node, tree: at }) => (at ? lines(node, at.failures, at.failedCount) : [])),
+  ]
 }
 
 export function warningLines(texts: readonly string[], columns: number, paint: Paint): string[] {
@@ -197,12 +214,14 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
       `already there at ${complete.length} of ${all}`,
       `checked in ${formatDuration(result.seconds)}`,
       `${formatBytes(result.bytes)} each`,
+      ...treeParts(result),
     ]
   return [
     ...(wasHeld ? [`${formatBytes(received)} moved`] : []),
     `${complete.length} of ${all} complete in ${formatDuration(result.seconds)}`,
     `${formatBytes(result.bytes)} each`,
     `${rateOf(delivered, result.seconds)} delivered`,
+    ...treeParts(result),
     ...boundParts(result),
     ...spreadParts(result, complete.length),
     ...(isMixed ? [`${formatBytes(result.directBytes)} sent to all directly`] : []),
@@ -212,6 +231,13 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
     ...(rejoined > 0 ? [`${count(rejoined, 'node')} came back in the middle`] : []),
     ...(repaired > 0 ? [`${formatBytes(repaired)} repaired`] : []),
   ]
+}
+
+function treeParts({ tree }: PushResult): string[] {
+  if (tree === undefined) return []
+  const { entries, movedBytes, transfers } = tree
+  const moved = `${formatBytes(movedBytes)} of files moved in ${count(transfers, 'transfer')}`
+  return [`${entries} entries`, moved]
 }
 
 /** How far apart nodes were, and what each byte cost: of the origin, and between sites. */
@@ -262,9 +288,10 @@ function boundParts(result: PushResult): string[] {
   ]
 }
 
-/** 0 every node complete, 3 some, 1 none. */
+/** 0 every node complete, 3 some, or without a part of the tree that could not be read, 1 none. */
 export function pushExitStatus(result: PushResult): number {
   const complete = result.nodes.filter((outcome) => outcome.status === 'complete').length
-  if (complete === result.nodes.length && complete > 0) return 0
+  const isWhole = complete === result.nodes.length && !result.tree?.failedCount
+  if (isWhole && complete > 0) return 0
   return complete === 0 ? 1 : 3
 }

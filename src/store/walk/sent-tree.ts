@@ -86,6 +86,11 @@ export class SentTree {
     return new SentTree(spec, directory, keys, old, alone)
   }
 
+  /** Something is known of an earlier push. */
+  get isKnown(): boolean {
+    return this.#old !== null
+  }
+
   /**
    * The digest of a bundled file if it has not changed. Names ascend from call to call. A promise
    * only where the disk is waited for.

@@ -123,6 +123,11 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     return new TreeScan(spec, roots, owners, await SentTree.open(known))
   }
 
+  /** The tree was sent before, as far as anything is kept of that. */
+  get wasSent(): boolean {
+    return this.#sent.isKnown
+  }
+
   get counts(): TreeCounts {
     return this.#counts
   }

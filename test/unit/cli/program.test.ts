@@ -26,7 +26,7 @@ describe('fr push', () => {
   it('has few defaults', () =>
     expect(command('push a.bin --to h:1,h:2')).toEqual({
       command: 'push',
-      path: 'a.bin',
+      ...{ paths: ['a.bin'], tree: {} },
       to: [{ address: 'h:1' }, { address: 'h:2' }],
       passed: {},
       noClobber: false,
@@ -52,7 +52,7 @@ describe('fr push', () => {
       ),
     ).toEqual({
       command: 'push',
-      path: 'a.bin',
+      ...{ paths: ['a.bin'], tree: {} },
       nodesFile: 'n.txt',
       as: 'b',
       keyFile: 'k',
@@ -113,7 +113,7 @@ describe('fr push', () => {
     ['push', "missing required argument 'path'"],
     ['push a', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
     ['push a --to h:1 --nodes f', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
-    ['push a b --to h:1', 'too many arguments'],
+    ['push a b --to h:1', 'several paths need --as NAME'],
     ['push a --to ::1', "--to: '::1' is not HOST[:PORT]; write IPv6 as [::1]:7400"],
     ['push a --to h:1,h:1', '--to: h:1 is named twice'],
     [

@@ -1,0 +1,132 @@
+/** A push of a directory, or of several paths: a tree, which goes in many transfers. */
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import { openTreeFiles } from '../agent/engines.js'
+import { FrError } from '../base/errors.js'
+import { blockBytesFor } from '../base/limits.js'
+import { randomId } from '../net/crypto.js'
+import type { DataEngine, SourceFile } from '../ports.js'
+import type { PushAudience } from '../session/coordinator/attempt.js'
+import type { PushSpec } from '../session/coordinator/push-spec.js'
+import {
+  type ContentAudience,
+  type OpenTree,
+  type TreeContent,
+  TreePush,
+} from '../session/trees/tree-push.js'
+import type { TreeSource } from '../session/trees/tree-source.js'
+import { descriptorPath } from '../store/spool.js'
+import { TreeScan } from '../store/walk/tree-scan.js'
+import { KnownSource } from './known-source.js'
+import type { CheckedPush } from './options.js'
+import type { PushResult } from './types.js'
+
+/** What of a push differs from content to content. */
+export type OneContent = Pick<PushSpec, 'transfer' | 'contentId' | 'known'>
+
+export interface TreePushParts {
+  readonly checked: CheckedPush
+  /** Of the push as a whole. */
+  readonly transfer: string
+  readonly specOf: (content: OneContent) => PushSpec
+  readonly engine: DataEngine
+  /** Public key of whoever signs, 64 hex digits. */
+  readonly author: string
+  readonly open: OpenTree
+  /** Pushes one file; `known` hears what reading it found out. */
+  readonly pushing: (
+    file: { readonly source: SourceFile; readonly known: KnownSource | undefined },
+    spec: PushSpec,
+    audience: PushAudience,
+    applied: ContentAudience['applied'],
+    signal: AbortSignal,
+  ) => Promise<PushResult>
+  readonly audience: PushAudience
+  readonly signal: AbortSignal
+}
+
+export function pushTree(parts: TreePushParts): Promise<PushResult> {
+  const { checked, transfer, audience, open, signal } = parts
+  const { name, nodes, strategy, timeoutMs } = checked
+  audience.running(() => {
+    const text = 'nodes cannot be added to a push of a tree'
+    return Promise.reject(new FrError('ERR_FR_UNSUPPORTED', text))
+  })
+  const { plan, progress, node } = audience
+  const push = pushContent.bind(null, parts)
+  const spec = { transfer, name, nodes, strategy, timeoutMs, signal }
+  return new TreePush(spec, { push, plan, progress, node }).run(open)
+}
+
+/** Bundles are new each time; a large file may be known from an earlier push. */
+async function pushContent(
+  { checked, specOf, engine, author, pushing }: TreePushParts,
+  { path, name, part, nodes, timeoutMs }: TreeContent,
+  { plan, progress, applied }: ContentAudience,
+  signal: AbortSignal,
+): Promise<PushResult> {
+  const { storage } = engine
+  // The name of a file of the tree may be bytes that no string can hold; it is no link.
+  const opened = part.isBundle ? undefined : await openPath(path)
+  const file = opened === undefined ? String(path) : descriptorPath(opened.fd)
+  let source: SourceFile | undefined
+  let known: KnownSource | undefined
+  try {
+    source = await storage.openSource(file)
+    if (!part.isBundle)
+      known = await KnownSource.of({
+        storage,
+        source: { kind: 'path', path: file },
+        file: source,
+        algorithm: checked.algorithm,
+        author,
+        blockBytes: blockBytesFor(source.size),
+        isToRead: checked.verify,
+      })
+    const transfer = randomId()
+    const contentId = known?.contentId ?? randomId()
+    const spec = specOf({ transfer, contentId, known: known?.known })
+    const audience: PushAudience = { plan, progress, node: () => {}, running: () => {} }
+    const own = { ...spec, name, nodes, tree: part, timeoutMs }
+    return await pushing({ source, known }, own, audience, applied, signal)
+  } finally {
+    await known?.close()
+    if (source !== undefined) storage.closeFile(source.file)
+    await opened?.close()
+  }
+}
+
+function openPath(path: string | Uint8Array): Promise<FileHandle> {
+  const bytes = typeof path === 'string' ? path : Buffer.from(path)
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  return open(bytes, flags).catch((cause: Error) => {
+    throw new FrError('ERR_FR_SOURCE', cause.message, { cause })
+  })
+}
+
+export interface TreeAbout {
+  readonly checked: CheckedPush
+  readonly transfer: string
+  readonly engine: DataEngine
+  readonly signal: AbortSignal
+  readonly warn: (text: string) => void
+}
+
+/** The tree at these paths, which is read while it is pushed. */
+export async function openTree(
+  paths: readonly string[],
+  { checked, transfer: tree, engine, signal, warn }: TreeAbout,
+): Promise<TreeSource> {
+  const { algorithm, strict, verify: rereads } = checked
+  const { include, exclude, given: _, foreign: __, ...options } = checked.tree
+  const isOne = paths.length === 1
+  const named = paths.map((path) => ({ path, name: isOne ? new Uint8Array() : lastOf(path) }))
+  const files = await openTreeFiles(engine.kind)
+  const how = { include, exclude, algorithm, rereads, options: { ...options, strict } }
+  return TreeScan.open({ ...how, paths: named, tree, files, signal, warn })
+}
+
+function lastOf(path: string): Uint8Array {
+  return new TextEncoder().encode(basename(resolve(path)))
+}

@@ -1,0 +1,29 @@
+/** `fr push` of directories: what its options ask for. */
+import { describe, expect, it } from 'vitest'
+import { parseCommandLine } from '../../../src/cli/program.js'
+
+const parse = (line: string) => parseCommandLine(line.split(' '), '1.2.3')
+
+describe('fr push of directories', () => {
+  it('takes several paths, rules in their order, and facts', () => {
+    const line = 'push a b/ --to h:1 --as c --exclude *.o --include src/ --exclude .git --delete'
+    expect(parse(`${line} --atomic --owner --xattrs --acls`)).toMatchObject({
+      kind: 'run',
+      command: {
+        paths: ['a', 'b/'],
+        tree: {
+          ...{ include: ['src/'], exclude: ['*.o', '.git'], delete: true, atomic: true },
+          ...{ owner: true, xattrs: true, acls: true },
+        },
+      },
+    })
+  })
+
+  it.each([
+    ['push a b --to h:1', 'several paths need --as NAME'],
+    ['push a - --to h:1 --as b', 'standard input is pushed by itself'],
+    ['push a --to h:1 --exclude=', 'a rule is one line, not empty'],
+  ])('refuses %s', (line, text) => {
+    expect(parse(line)).toMatchObject({ kind: 'usage', text: expect.stringContaining(text) })
+  })
+})
