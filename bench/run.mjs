@@ -18,6 +18,7 @@ import { reportText } from './report.mjs'
 import { writeResults } from './results.mjs'
 import { resume } from './resume.mjs'
 import { small } from './small.mjs'
+import { tree } from './tree.mjs'
 import { missedText } from './wanted.mjs'
 import { main, Obstacle, requireRepository } from './workspace.mjs'
 
@@ -38,6 +39,7 @@ export const suites = [
   small,
   memory,
   resume,
+  tree,
   limits,
   micro,
   ofLab(
