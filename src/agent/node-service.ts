@@ -233,7 +233,6 @@ export class NodeService implements NodeHost {
   }
 
   #serveControl(established: Established): void {
-    const reader = new OfferReader()
     let reception: Reception | undefined
     const taken = (by: Reception): void => {
       reception = by
@@ -243,7 +242,7 @@ export class NodeService implements NodeHost {
     const events: LinkEvents = {
       onFrame: (frame) => {
         if (reception !== undefined) return reception.onFrame(link, frame)
-        if (frame.type !== 'succeed') return this.#offered(reader, frame, caller)
+        if (frame.type !== 'succeed') return this.#offered(frame, caller)
         follow(this.#receptions.get(frame.transfer), frame, caller)
       },
       onClose: (code, text) => {
@@ -256,14 +255,14 @@ export class NodeService implements NodeHost {
         reception === undefined ? { type: 'refuse', code, text } : { type: 'failed', code, text },
     }
     const link = linkOver(established, events, this.engine)
-    const caller = { established, link, taken }
+    const caller = { established, link, reader: new OfferReader(), taken }
     this.#lasting.add(link, established, this.engine, broke)
     // Also drops a refused link: `onClose` is not called for a link that this side closes.
     this.#idleLinks.add(link, limits.acceptMs, () => link.destroy())
   }
 
-  #offered(reader: OfferReader, frame: Frame, caller: Caller): void {
-    const { link, established } = caller
+  #offered(frame: Frame, caller: Caller): void {
+    const { link, established, reader } = caller
     this.#orRefuse(link, () => {
       const complete = reader.take(frame)
       if (complete === undefined) return
@@ -289,7 +288,7 @@ export class NodeService implements NodeHost {
   }
 
   #take(complete: CompleteOffer, caller: Caller): void {
-    const { established, link } = caller
+    const { established, link, reader } = caller
     const { offer, entry } = complete
     if (this.#closing !== undefined) throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
     if (this.#spec.isRelayOnly && offer.role !== 'gateway') throw new FrError('ERR_FR_RELAY_ONLY')
@@ -308,6 +307,7 @@ export class NodeService implements NodeHost {
     this.#start(reception)
     caller.taken(reception)
     reception.start()
+    for (const frame of reader.takeRest()) reception.onFrame(link, frame)
   }
 
   #start(reception: Reception): void {

@@ -26,16 +26,21 @@ export interface CompleteOffer {
 export interface Caller {
   readonly established: Established
   readonly link: ControlLink
+  readonly reader: OfferReader
   readonly taken: (by: Reception) => void
 }
 
 export class OfferReader {
   #offer: Offer | undefined
   #assembler: ManifestAssembler | undefined
+  #isComplete = false
+  /** What came behind an offer that has to wait. */
+  readonly #rest: Frame[] = []
 
   /** Returns the offer once its manifest is complete; throws FrError for an unexpected frame. */
   take(frame: Frame): CompleteOffer | undefined {
     if (frame.type === 'beat') return undefined
+    if (this.#isComplete) return this.#keep(frame)
     if (this.#offer === undefined || this.#assembler === undefined) {
       if (frame.type !== 'offer')
         throw new FrError('ERR_FR_PROTOCOL', `'${frame.type}' came before an offer`)
@@ -61,7 +66,19 @@ export class OfferReader {
     if (blocks > limits.blocksPerFile) {
       throw new FrError('ERR_FR_LIMIT', `the file has ${blocks} blocks, more than a node accepts`)
     }
+    this.#isComplete = true
     return { offer: this.#offer, entry }
+  }
+
+  /** In order, and once. */
+  takeRest(): Frame[] {
+    return this.#rest.splice(0)
+  }
+
+  #keep(frame: Frame): undefined {
+    if (this.#rest.length >= limits.framesBehindOffer)
+      throw new FrError('ERR_FR_PROTOCOL', 'too much came behind an offer that waits')
+    this.#rest.push(frame)
   }
 }
 

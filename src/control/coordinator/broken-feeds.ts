@@ -36,8 +36,11 @@ export class BrokenFeeds {
 
   /** It broke, or could not be opened. The node needs it, unless it has all. */
   unfed(peer: Peer, failure: Failure, nowMs: number): void {
-    const { node, feed } = peer
+    const { node, feed, state } = peer
     const { code } = failure
+    // Another one is opened with the first thing that is sent, once the node has answered.
+    if (state.phase === 'offered' && state.answer === 'elsewhere')
+      return this.#reopening.forget(node)
     const opensAgain = isBreak(code) || (feed.is !== 'open' && errorTable[code].retryable)
     if (!opensAgain) {
       this.#reopening.forget(node)

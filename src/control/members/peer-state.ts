@@ -27,6 +27,7 @@ export type Dial =
  *     none -> opening             something is to be sent on it
  *     opening, cut -> open        the engine has it
  *     opening, open, cut -> cut   it could not be opened, or broke
+ *     opening, cut -> none        the node follows another coordinator, and takes none so far
  *
  * `cut`: the node says why on its link, or it is opened again; until `untilMs` that is waited for.
  */

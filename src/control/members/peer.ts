@@ -282,6 +282,7 @@ export class Peer {
   waits(answer: 'comparing' | 'elsewhere', nowMs: number): void {
     const state = this.#from('offered')
     Object.assign(state, { answer, sinceMs: nowMs })
+    if (answer === 'elsewhere') state.contact.feed = { is: 'none' }
     this.#listener.changed(this)
   }
 

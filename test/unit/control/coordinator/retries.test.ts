@@ -272,8 +272,18 @@ describe('an origin that was silent while a node took over', () => {
     ])
     const dialled = [...dials(bench.until('connect')), ...dials(bench.until('connect'))]
     expect(dialled).toEqual([2, 3])
+    // A data connection that was opened early is refused, before they say why or after that.
+    const refused = {
+      type: 'unfed',
+      direction: 'out',
+      code: 'ERR_FR_PROTOCOL',
+      text: 'no',
+    } as const
     for (const node of dialled)
       bench.feed({ type: 'linked', member: node, nodeId: `id${node - 2}` })
+    bench.feed({ ...refused, member: 3 })
+    for (const node of dialled) bench.from(node, stale)
+    bench.feed({ ...refused, member: 2 })
     for (const endMs = bench.nowMs + 3 * limits.acceptMs; bench.nowMs < endMs; ) {
       bench.nowMs += limits.beatMs
       for (const node of dialled) bench.from(node, stale)
@@ -282,7 +292,9 @@ describe('an origin that was silent while a node took over', () => {
     expect(bench.states).toEqual(dialled.map(() => ['accepted', 'whoever took over']))
     // One has published, the other lacks all.
     bench.from(2, { type: 'claimed' }, { type: 'accept', have: [[0, bytes]] })
-    bench.from(3, { type: 'claimed' }, { type: 'accept', have: [] })
+    const begun = bench.from(3, { type: 'claimed' }, { type: 'accept', have: [] })
+    // It is opened again with the first thing that is sent.
+    expect(begun).toContainEqual({ type: 'feed', member: 3 })
     for (const node of dialled) bench.feed({ type: 'fedOut', member: node })
     for (const node of dialled) bench.complete(node)
     expect(bench.outcomes.map(({ code, rejoined }) => [code, rejoined])).toEqual([
