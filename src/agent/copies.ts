@@ -26,6 +26,7 @@ import type { EngineRouter } from '../session/router.js'
 import type { DigestRun, HeldStream } from '../store/catalogue/record.js'
 import type { Holdings } from '../store/held/holdings.js'
 import { Copy, resultJson } from './copy.js'
+import type { EndedTransfers } from './ended.js'
 import { openHeldSource } from './held-source.js'
 
 export interface CopiesSpec {
@@ -40,6 +41,8 @@ export interface CopiesSpec {
   /** The data connections that the node sends on. */
   readonly places: FeedPlaces
   readonly log: Logger
+  /** Is told of those that are over. */
+  readonly ended: EndedTransfers
 }
 
 export class Copies {
@@ -151,6 +154,7 @@ export class Copies {
     asker.removeEventListener('abort', hungUp)
     this.#running.delete(wish.transfer)
     copy.overMs = nowMs()
+    this.#spec.ended.add(await copy.ending())
     this.#over.set(wish.transfer, copy)
     this.#forgetOld()
   }

@@ -2,6 +2,7 @@
  * One copy: a push whose origin is this node, on behalf of a client that may leave. Whoever follows
  * it is told what it has come to so far, and then every event as it comes.
  */
+import { asFrError } from '../base/failures.js'
 import { KIB, limits } from '../base/limits.js'
 import type { CopyWish } from '../control/messages/copying.js'
 import type { NodeOutcome } from '../control/messages/types.js'
@@ -9,6 +10,7 @@ import type { NodeLink } from '../control/plan/plan.js'
 import type { Plan, Progress, PushResult } from '../control/view/push-view.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import type { TransferStatus } from '../session/receiver/transfer-status.js'
+import type { Ending } from './ended.js'
 
 type Report = Plan | Progress | ({ readonly event: 'node' } & NodeOutcome)
 
@@ -98,6 +100,22 @@ export class Copy {
     return json
   }
 
+  /** What became of it; call once it is over. */
+  async ending(): Promise<Ending> {
+    const { transfer, name, bytes } = this.view()
+    const about = { transfer, name, bytes, role: 'origin' } as const
+    try {
+      const { nodes } = await this.result
+      const complete = nodes.filter(({ status }) => status === 'complete').length
+      const { code = null, reason = null } = nodes.find((node) => node.code !== null) ?? {}
+      const outcome = complete === nodes.length ? 'complete' : complete > 0 ? 'partial' : 'failed'
+      return { ...about, outcome, code, reason }
+    } catch (error) {
+      const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
+      return { ...about, outcome: 'failed', code, reason: `${code}: ${message}` }
+    }
+  }
+
   view(): TransferStatus {
     const { transfer, as } = this.wish
     const progress = this.#progress
@@ -123,6 +141,7 @@ export class Copy {
       rateOutBytesPerSecond: this.#rateBytesPerSecond,
       etaSeconds: null,
       relays: [],
+      faults: progress?.faults ?? [],
       waitsFor: this.#plan === undefined ? 'its nodes' : null,
       coordinator: null,
       term: 1,

@@ -39,7 +39,6 @@ import { Consents } from '../session/receiver/consents.js'
 import { PoolWork } from '../session/receiver/held-work.js'
 import type { Guest, NodeHost } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
-import type { TransferStatus } from '../session/receiver/transfer-status.js'
 import type { EngineRouter } from '../session/router.js'
 import type { HeldWork } from '../store/held/work.js'
 import { NodeStore } from '../store/node-store.js'
@@ -47,6 +46,7 @@ import { Adoption } from './adoption.js'
 import { Bridges } from './bridges.js'
 import { Copies } from './copies.js'
 import { hasSpareDescriptor } from './descriptors.js'
+import { EndedTransfers, endingOf } from './ended.js'
 import { HeldFiles } from './held-files.js'
 import { LastingLinks } from './lasting-links.js'
 import { NameClaims } from './name-claims.js'
@@ -81,6 +81,7 @@ export class NodeService implements NodeHost {
   readonly #receptions = new Map<string, Reception>()
   readonly #names = new NameClaims<Guest>()
   readonly published = new Published()
+  readonly #ended = new EndedTransfers()
   /** Links without a transfer. */
   readonly #idleLinks = new Waiting<ControlLink>()
   readonly #lasting = new LastingLinks()
@@ -131,6 +132,7 @@ export class NodeService implements NodeHost {
       ...{ engine, router, pool, holdings: this.store.holdings, dataDir, log, places },
       ownRates: () => this.limited.stated,
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
+      ended: this.#ended,
     })
     this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
     this.#serves = new Serves({ engine, router, store: this.store, log, most, places })
@@ -152,9 +154,9 @@ export class NodeService implements NodeHost {
     return boundAddress(this.#server.address() as AddressInfo)
   }
 
-  get views(): TransferStatus[] {
+  get views() {
     const receptions = [...this.#receptions.values()].map((reception) => reception.view())
-    return [...receptions, ...this.#copies.views]
+    return { transfers: [...receptions, ...this.#copies.views], ended: this.#ended.views }
   }
 
   /** Rejects with ERR_FR_LISTEN, or with ERR_FR_OPEN beyond loopback without a key. */
@@ -323,8 +325,8 @@ export class NodeService implements NodeHost {
           late.refuse('ERR_FR_CLOSED', 'the transfer is over')
       }
       this.published.over(reception)
-      if (failure === null) this.counters.transfersComplete++
-      else this.counters.transfersFailed++
+      this.#ended.add(endingOf(reception.spec, failure))
+      this.counters[failure === null ? 'transfersComplete' : 'transfersFailed']++
       void this.store.count()
       if (failure !== null) reception.log.over(failure)
     })

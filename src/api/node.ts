@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EngineHolder, openEngine } from '../agent/engines.js'
 import { NodeService } from '../agent/node-service.js'
-import { limits } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { selfOf, signerOf } from '../net/crypto.js'
@@ -176,7 +175,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       kept,
       held: { files: held.streams, bytes: held.bytes, damaged: held.damaged },
       ...this.#service.limited.status,
-      transfers: this.#service.views.slice(0, limits.transfersPerNode + limits.copiesPerNode),
+      ...this.#service.views,
       counters: { ...counters, ...engine.counters() },
     }
   }

@@ -246,6 +246,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
     shape,
     originBytesSent: 0,
     digest: null,
+    faults: [],
     warnings: [],
     nodes: [],
   }

@@ -13,6 +13,7 @@ import {
   text,
   wrongField,
 } from './shape.js'
+import { faults } from './status-shape.js'
 import type {
   NodeOutcome,
   NodeProgress,
@@ -87,6 +88,7 @@ const progress: Shape<Progress> = {
   share: amount,
   efficiency: orNull(amount),
   originBytesSent: amount,
+  faults,
   nodes: each(nodeProgress),
 }
 
@@ -153,6 +155,7 @@ const result: Shape<Omit<PushResult, 'tree'>> = {
   shape,
   originBytesSent: amount,
   digest: orNull(text),
+  faults,
   warnings: list(text, 2 * limits.warningsPerPush),
   nodes: each(outcome),
 }

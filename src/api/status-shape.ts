@@ -1,4 +1,5 @@
 /** The shape of a status, as a node reports it. */
+import { isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import {
   amount,
@@ -11,10 +12,11 @@ import {
   text,
   wrongField,
 } from './shape.js'
-import type { NodeStatus, StorageError, TransferStatus } from './types.js'
+import type { FaultView, NodeStatus, StorageError, TransferStatus } from './types.js'
 
 const countersMax = 256
 const problemsMax = 16
+const causesMax = 16
 
 const relay: Shape<TransferStatus['relays'][number]> = {
   node: text,
@@ -22,6 +24,29 @@ const relay: Shape<TransferStatus['relays'][number]> = {
   unackedBytes: amount,
   isLagging: fact,
 }
+
+const ended: Shape<NodeStatus['ended'][number]> = {
+  transfer: text,
+  name: text,
+  role: one('receiving', 'origin', 'passing'),
+  outcome: one('complete', 'partial', 'over', 'failed'),
+  bytes: amount,
+  code: (value) => value === null || isFrErrorCode(value as string),
+  reason: orNull(text),
+  secondsAgo: amount,
+}
+
+const fault: Shape<FaultView> = {
+  kind: one('node', 'link', 'disk', 'site'),
+  name: text,
+  to: orNull(text),
+  causes: list((value) => wrongField(value, { cause: text, count: amount }) === null, causesMax),
+  failures: amount,
+  isFailed: fact,
+  retrySeconds: orNull(amount),
+}
+
+export const faults = list((value) => wrongField(value, fault) === null, limits.faultsTold)
 
 const transfer: Shape<TransferStatus> = {
   transfer: text,
@@ -40,6 +65,7 @@ const transfer: Shape<TransferStatus> = {
   rateOutBytesPerSecond: amount,
   etaSeconds: orNull(amount),
   relays: list((value) => wrongField(value, relay) === null, limits.nodesPerPush),
+  faults,
   waitsFor: orNull(text),
   coordinator: orNull(text),
   term: amount,
@@ -87,6 +113,7 @@ const status: Shape<NodeStatus> = {
     (value) => wrongField(value, transfer) === null,
     limits.transfersPerNode + limits.copiesPerNode,
   ),
+  ended: list((value) => wrongField(value, ended) === null, limits.endedTransfers),
   counters: isCounters,
 }
 

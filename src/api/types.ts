@@ -5,7 +5,9 @@
  */
 import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
+import type { EndedTransfer } from '../agent/ended.js'
 import type { LimitsStatus, RatesStatus } from '../agent/node-limits.js'
+import type { FaultView } from '../control/members/faults.js'
 import type { NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
 import type {
   NodeProgress,
@@ -287,6 +289,8 @@ export interface PushOptions {
 
 export type {
   AcceptHook,
+  EndedTransfer,
+  FaultView,
   Kept,
   LimitsStatus,
   NodeFailure,
@@ -363,6 +367,8 @@ export interface NodeStatus {
   /** Payload of all its transfers now, smoothed over about a second. */
   readonly rates: RatesStatus
   readonly transfers: readonly TransferStatus[]
+  /** Transfers that have ended in the last hour, the newest first; a bounded number. */
+  readonly ended: readonly EndedTransfer[]
   readonly counters: Readonly<Record<string, number>>
 }
 

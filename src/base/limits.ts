@@ -133,10 +133,8 @@ export const limits = {
   // --- relays that are not what they say ---
   /** Bytes that a relay claims to have passed on and no mate has, before its claims are doubted. */
   relayClaimBytes: 8 * MIB,
-  /** Blocks that have to be wrong through one relay before it is given nothing more to relay. */
+  /** Blocks that have to be wrong through one relay before it relays nothing for a while. */
   spoiledBlocks: 16,
-  /** How many times the part of its bytes has to be wrong that is wrong of its mates'. */
-  spoiledTimes: 4,
   /** Milliseconds from a mate's first report that contradicts a relay until it is believed. */
   relayClaimMs: 1_000,
   /** Mates needed to contradict a relay; fewer would be one node's word against another's. */
@@ -150,6 +148,14 @@ export const limits = {
   /** Milliseconds until one is tried again: at first, and at most. */
   demotedMs: 4_000,
   demotedMsMax: 60_000,
+
+  // --- faults held against components ---
+  /** Components against which one push, or one node, holds anything; those that it tells of. */
+  faultAccounts: 256,
+  faultsTold: 32,
+  /** Milliseconds for which one that has failed is left out: at first, and at most. */
+  failedMs: 10_000,
+  failedMsMax: 300_000,
 
   // --- joining a push that runs ---
   /** Milliseconds that the plan waits for other nodes once the first is ready; later ones join. */
@@ -213,9 +219,6 @@ export const limits = {
   routesPerPlan: 128,
   /** Members that may take over from the coordinator. */
   standbys: 3,
-  /** Milliseconds between two versions of the deal sent to standbys, and ranges in one. */
-  dealMs: 1_000,
-  dealRanges: 2_048,
   /** Sentences in the `warnings` of a result; later ones are left out. */
   warningsPerPush: 32,
   /** Size times nodes up to which one copy per node is faster than feeds between nodes. */
@@ -235,6 +238,9 @@ export const limits = {
   nodesPerCopy: 512,
   /** Copies that are over whose results a node keeps, and for how many milliseconds. */
   copiesKept: 32,
+  /** Transfers that are over of which a node tells, and the milliseconds for which it does. */
+  endedTransfers: 32,
+  endedMs: 3_600_000,
   copyKeptMs: 3_600_000,
   feedsPerTransfer: 2 * 512 + 2,
   /** Waiting connections: 2 s for the offer of their transfer, 5 s for its plan. */

@@ -37,7 +37,6 @@ import {
 import { readName, readStreamEntry } from './manifest.js'
 import {
   numberMax,
-  readDeal,
   readNumber,
   readNumbers,
   readPlan,
@@ -89,7 +88,6 @@ const frameTable: FrameTable = {
   ],
   plan: [3, readPlan],
   roster: [14, readRoster],
-  deal: [15, readDeal],
   detour: [
     4,
     (body) => ({

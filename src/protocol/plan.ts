@@ -2,7 +2,6 @@
 import { parseAddress } from '../base/addresses.js'
 import { limits } from '../base/limits.js'
 import type {
-  DealFrame,
   EdgeWord,
   Member,
   PlanFrame,
@@ -27,6 +26,7 @@ export function readPlan(body: Fields): Omit<PlanFrame, 'type'> {
     members: body.list('members', limits.membersPerPlan, readMember),
     parents: body.integers('parents', limits.membersPerPlan, 0, numberMax),
     routes: body.list('routes', limits.routesPerPlan, readRoute),
+    avoid: readNumbers(body, 'avoid'),
     siteShares: body.list('siteShares', limits.membersPerPlan, (share) => ({
       site: share.string('site', limits.siteChars),
       bytesPerSecond: share.integer('bytesPerSecond', 1, limits.rateMax),
@@ -94,17 +94,6 @@ export function readRoster(body: Fields): Omit<RosterFrame, 'type'> {
     term: readTerm(body.object('term')),
     epoch: body.integer('epoch', 0, Number.MAX_SAFE_INTEGER),
     entries,
-  }
-}
-
-export function readDeal(body: Fields): Omit<DealFrame, 'type'> {
-  return {
-    term: readTerm(body.object('term')),
-    epoch: body.integer('epoch', 0, Number.MAX_SAFE_INTEGER),
-    shares: body.list('shares', limits.dealRanges, (share) => ({
-      member: readNumber(share, 'member'),
-      ranges: share.ranges('ranges', limits.dealRanges),
-    })),
   }
 }
 

@@ -25,7 +25,7 @@ import { SimHost } from './host.js'
 import { SimNet } from './net.js'
 import { Network, originIndex, rowOf } from './network.js'
 import { Random } from './random.js'
-import { linkOf, type ResetKind, type Scenario } from './scenario.js'
+import { linkOf, type Resets, type Scenario } from './scenario.js'
 import type { SimLink } from './sim-link.js'
 import { SimNode } from './sim-node.js'
 import { Timeline } from './timeline.js'
@@ -171,8 +171,8 @@ export class Cluster {
       },
       stop: (place, forMs) => this.#hostOf(place).stop(forMs),
       hangDisk: (node, forMs) => this.nodes[node]?.hangDisk(forMs),
-      reset: (kinds) => {
-        this.#reset(kinds)
+      reset: (resets) => {
+        this.#reset(resets)
         return this.#failure === undefined
       },
     })
@@ -224,8 +224,8 @@ export class Cluster {
   }
 
   /** What standbys were told. */
-  get standbys(): OriginMachine['standbys'] {
-    return this.#machine.standbys
+  get standbys(): OriginMachine['exchange']['plans']['standbys'] {
+    return this.#machine.exchange.plans.standbys
   }
 
   // --- the world, as those in it see it ---
@@ -409,9 +409,10 @@ export class Cluster {
 
   // --- troubles ---
 
-  #reset(kinds: readonly ResetKind[]): void {
+  #reset(resets: Resets): void {
+    const { kinds } = resets
     const isLink = kinds.includes('link') && this.#random.pick(kinds) === 'link'
-    if (!isLink) this.network.reset(kinds)
+    if (!isLink) this.network.reset(resets)
     else if (this.connections.cut(this.#random)) this.network.resets++
   }
 

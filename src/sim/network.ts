@@ -9,7 +9,7 @@ import { type SimChunk, SimFeed } from './feed.js'
 import { Downlink, Uplink } from './links.js'
 import { Outages } from './outages.js'
 import { Random } from './random.js'
-import type { EdgeScenario, ResetKind, Scenario } from './scenario.js'
+import type { EdgeScenario, Resets, Scenario } from './scenario.js'
 import { SiteLinks } from './site-links.js'
 import type { Timeline } from './timeline.js'
 
@@ -147,10 +147,13 @@ export class Network {
       if (feed.from === host || feed.to === host) this.#cut(feed)
   }
 
-  /** One of the open connections of these kinds breaks. */
-  reset(kinds: readonly ResetKind[]): void {
+  /** One of the open connections of these kinds, or the only one that is meant, breaks. */
+  reset({ kinds, edge }: Resets): void {
     const open = [...this.#feeds.values()].filter(
-      ({ from, isOpen }) => isOpen && kinds.includes(from === originIndex ? 'feed' : 'edge'),
+      ({ from, to, isOpen }) =>
+        isOpen &&
+        (edge === undefined || (from === edge[0] && to === edge[1])) &&
+        kinds.includes(from === originIndex ? 'feed' : 'edge'),
     )
     if (open.length === 0) return
     this.resets++

@@ -157,7 +157,6 @@ export const planted = {
       'take',
       (right) =>
         function (this: Replica, frame) {
-          if (frame.type !== 'roster') return right.call(this, frame)
           const entries = frame.entries.slice(0, Math.ceil(frame.entries.length / 2))
           return right.call(this, { ...frame, entries })
         },

@@ -83,7 +83,7 @@ function checkFigures(
  * verified; standbys know what the coordinator told them last.
  */
 function checkOrphans({ nodes }: Scenario, cluster: Cluster): void {
-  const { numbers, roster, deal } = cluster.standbys
+  const { numbers, roster } = cluster.standbys
   const isSucceeded = cluster.successions.length > 0
   for (const [i, node] of cluster.nodes.entries()) {
     const { trouble = null } = nodes[i] ?? {}
@@ -95,12 +95,8 @@ function checkOrphans({ nodes }: Scenario, cluster: Cluster): void {
     if (!node.keepsPartial) throw new Error(`node ${i} has lost what it had verified`)
     if (!numbers.includes(i) || isSucceeded) continue
     const { replica } = node
-    for (const [told, held] of [
-      [roster, replica.roster],
-      [deal, replica.deal],
-    ])
-      if (JSON.stringify(told) !== JSON.stringify(held))
-        throw new Error(`standby ${i} does not know what it was told last`)
+    if (JSON.stringify(roster) !== JSON.stringify(replica.roster))
+      throw new Error(`standby ${i} does not know what it was told last`)
   }
 }
 

@@ -132,6 +132,8 @@ export type ResetKind = 'feed' | 'edge' | 'link'
 /** One of these connections breaks every so often. */
 export interface Resets {
   readonly kinds: readonly ResetKind[]
+  /** Only the one from one node to another; any unless given. */
+  readonly edge?: readonly [from: number, to: number]
   readonly everyMs: number
   /** No more after this time; they do not end unless given. */
   readonly untilMs?: number

@@ -13,7 +13,6 @@ const regular: ReadonlySet<Frame['type']> = new Set([
   'beat',
   'manifest',
   'roster',
-  'deal',
 ])
 
 /** A line for each frame that is not of these types and differs from those before. */

@@ -1,5 +1,5 @@
 /** When the troubles of a scenario strike and nodes are added: all planned before the run. */
-import type { ResetKind, Scenario } from './scenario.js'
+import type { Resets, Scenario } from './scenario.js'
 import type { Timeline } from './timeline.js'
 
 export interface Troubles {
@@ -15,7 +15,7 @@ export interface Troubles {
   stop(host: number, forMs: number): void
   hangDisk(node: number, forMs: number): void
   /** False: it is over. */
-  reset(kinds: readonly ResetKind[]): boolean
+  reset(resets: Resets): boolean
 }
 
 export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: Troubles): void {
@@ -37,7 +37,7 @@ export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: T
   if (resets !== undefined) {
     const strike = (): void => {
       if (timeline.nowMs > (resets.untilMs ?? Number.POSITIVE_INFINITY)) return
-      if (troubles.reset(resets.kinds)) timeline.after(resets.everyMs, strike)
+      if (troubles.reset(resets)) timeline.after(resets.everyMs, strike)
     }
     timeline.after(resets.everyMs, strike)
   }

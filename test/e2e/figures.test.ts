@@ -13,6 +13,7 @@ import {
 import { MIB } from '../../src/base/limits.js'
 import { closingLines } from '../../src/cli/render/closing.js'
 import { painter } from '../../src/cli/render/text.js'
+import { faultView } from '../../src/control/members/faults.js'
 import { originNumber } from '../../src/control/messages/types.js'
 import { type CountingDoor, countingDoor } from './counting.js'
 import { engines } from './engines.js'
@@ -50,6 +51,7 @@ function documented(): Map<string, string[]> {
   )
 }
 
+const record = { causes: [], failures: 0, isFailed: false, retryMs: null }
 const sum = (parts: readonly number[]) => parts.reduce((total, part) => total + part, 0)
 
 it('docs/figures.md defines every field there is, and no other', async () => {
@@ -84,6 +86,9 @@ it('docs/figures.md defines every field there is, and no other', async () => {
     expect(keys(result.nodes[0], ['event'])).toEqual(defined.get('node'))
     expect(keys(result.shares[0])).toEqual(defined.get('result.shares'))
     expect(keys(result.relays[0])).toEqual(defined.get('result.relays'))
+    expect(keys(faultView(['node', ''], record))).toEqual(defined.get('faults'))
+    await until(() => one.status().ended.length > 0, 'the transfer is over')
+    expect(keys(one.status().ended[0])).toEqual(defined.get('status.ended'))
     expect(keys(status)).toEqual(defined.get('status'))
     expect(keys(status.transfers[0])).toEqual(defined.get('status.transfers'))
     expect(keys(status.transfers[0]?.relays[0])).toEqual(defined.get('status.transfers.relays'))

@@ -390,6 +390,7 @@ export class Hostile {
       members: [origin, { number: 0, nodeId: '0'.repeat(32) }, ...mates],
       parents: [originNumber],
       routes: [],
+      avoid: [],
       siteShares: [],
       coordinator: originNumber,
       standbys: [],

@@ -31,7 +31,7 @@ it.each<[string, Partial<Scenario>, number]>([
   expect(originBytes).toBeLessThan(copies * scenario.bytes)
 })
 
-it('that come from one relay: it is named, and relays nothing more', () => {
+it('that come from one relay: it is named, and relays nothing for a while', () => {
   const steady = steadyScenario(3, 8)
   const nodes = steady.nodes.map((node, at) => (at === 2 ? { ...node, spoils: 0.2 } : node))
   const cluster = new Cluster({ ...steady, bytes: 400 * steady.blockBytes, nodes })
@@ -39,7 +39,7 @@ it('that come from one relay: it is named, and relays nothing more', () => {
   expect(outcomes.map(({ reason }) => reason)).toEqual(Array(8).fill(null))
   expect(warnings).toEqual([
     expect.stringMatching(
-      / came through node2:1, .* between node2:1 and node\d:1: .* nothing more to relay$/,
+      / came through node2:1, .* between node2:1 and node\d:1: .* nothing to relay for a while$/,
     ),
   ])
 })

@@ -36,6 +36,7 @@ export function statusLines(
     ...flowFacts(status).flatMap(([title, text]) => words(title, text)),
     fact('transfers', String(status.transfers.length)),
     ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
+    ...endedLines(status, paint, columns),
   ]
   const counters = Object.entries(status.counters).filter(([, value]) => value !== 0)
   if (counters.length > 0) {
@@ -116,8 +117,44 @@ function transferLines(transfer: TransferStatus, paint: Paint, columns: number):
   return [
     `${paint('bold', id)}  ${truncate(printable(transfer.name), columns - displayWidth(id) - 2)}`,
     ...wrapParts(parts, columns - 2).map((line) => `  ${line}`),
+    ...faultLines(transfer, columns - 2).map((line) => `  ${line}`),
     ...relayLines(transfer, paint, columns - 2).map((line) => `  ${line}`),
   ]
+}
+
+/** Transfers that are over: what became of them, when, why. */
+function endedLines({ ended }: NodeStatus, paint: Paint, columns: number): string[] {
+  if (ended.length === 0) return []
+  const rows = ended.map(({ transfer, name, role, outcome, bytes, reason, secondsAgo }) => [
+    { text: printable(transfer) },
+    { text: printable(name) },
+    { text: role === 'origin' ? `sent: ${outcome}` : outcome },
+    { text: formatBytes(bytes) },
+    { text: `${formatDuration(secondsAgo)} ago` },
+    { text: reason === null ? '' : printable(reason) },
+  ])
+  const titles = [
+    { title: 'ended' },
+    { title: 'name', cut: 'middle' as const },
+    { title: 'outcome' },
+    { title: 'size', right: true },
+    { title: 'when', right: true },
+    { title: 'why', cut: 'end' as const },
+  ]
+  return tableLines(titles, rows, paint, columns)
+}
+
+/** What fails or has failed, and is left out or tried again. */
+function faultLines({ faults }: TransferStatus, columns: number): string[] {
+  return faults
+    .filter(({ failures }) => failures > 0)
+    .flatMap(({ kind, name, to, causes, isFailed, retrySeconds }) => {
+      const what = `${kind} ${printable(name)}${to === null ? '' : ` to ${printable(to)}`}`
+      const why = causes.map(({ cause, count }) => `${printable(cause)} ${count}x`).join(', ')
+      const again = formatDuration(retrySeconds ?? 0)
+      const state = isFailed ? `failed, tried again in ${again}` : 'has failed, used again'
+      return wrapWords(`${what} ${state} (${why})`, columns)
+    })
 }
 
 /** How far each feed to a mate is behind. */

@@ -23,6 +23,11 @@ export class Beyond {
     this.#of.clear()
   }
 
+  edgeBack(from: number, to: number): void {
+    this.#unreached.get(from)?.delete(to)
+    this.#of.clear()
+  }
+
   /** Some of them may have left. They are looked for once for a way, not for each unit. */
   of(column: number): readonly number[] {
     if (this.#route !== this.#chain.newestRoute) this.#of.clear()

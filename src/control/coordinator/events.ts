@@ -7,7 +7,7 @@ import type { Detection } from '../../base/detection.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import type { Send } from '../dealing/dealer.js'
 import type { EndWish, Fact, PaceWish, Wish } from '../messages/facts.js'
-import type { NodeSettled, RosterFrame } from '../messages/types.js'
+import type { NodeSettled } from '../messages/types.js'
 import type { NodeLink, PlanMade } from '../plan/plan.js'
 import type { DigestRun } from './digests.js'
 import type { SiteWish } from './site-shares.js'
@@ -55,18 +55,9 @@ export type OriginWish =
   /** A sentence about the whole push, for the log and the result. */
   | { readonly type: 'warn'; readonly event: string; readonly text: string }
 
-/** From whom a coordinator takes over. */
-export interface Succession {
-  /** The number of the member that takes over. */
-  readonly member: number
-  readonly roster: RosterFrame
-}
-
 export interface OriginConfig {
   /** Of the node that coordinates. */
   readonly nodeId: string
-  /** The coordinator takes over from another one; `nodes` says nothing then. */
-  readonly succeeds?: Succession
   /** What both ends of a data connection prove themselves by; nothing unless given. */
   readonly edgeOf?: (
     member: number,

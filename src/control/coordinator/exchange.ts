@@ -7,25 +7,26 @@
  * the machine's (machine.ts), which says who has `left`.
  */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import type { Dealer, DealerFact, Send } from '../dealing/dealer.js'
+import type { Dealer } from '../dealing/dealer.js'
 import { heldBySome } from '../holdings/have.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import { Reach } from '../members/reach.js'
 import type { Sample } from '../messages/facts.js'
-import type { DetourReason, Frame, Lacking, Role } from '../messages/types.js'
-import type { Gap } from '../plan/ways.js'
+import type { Frame, Lacking, Role } from '../messages/types.js'
+import { OriginAnswers } from './answers.js'
 import { Beyond } from './beyond.js'
+import { OriginDetours } from './detours.js'
 import { OriginDigestSends } from './digest-sends.js'
+import { OriginEdges } from './edges.js'
 import type { OriginConfig } from './events.js'
+import { OriginFaults } from './faults.js'
 import { type OriginFeeds, placeOf } from './feeds.js'
 import { OriginFlow } from './flow.js'
-import { describeRanges, detourFrames, heldFrames } from './frames.js'
+import { describeRanges, heldFrames } from './frames.js'
 import { Later } from './later.js'
-import { OriginNeeds } from './needs.js'
 import type { OriginOutbox } from './outbox.js'
 import { OriginPlans } from './plans.js'
-import { OriginRepairs } from './repairs.js'
 import { OriginSends } from './sends.js'
 import { anyone, hashOrder, sharesOf } from './shares.js'
 import type { OriginSource } from './source.js'
@@ -42,16 +43,14 @@ export class OriginExchange {
   readonly #group = new Map<number, Peer>()
   readonly #reach = new Reach()
   readonly #verdicts: Verdicts
-  readonly #repairs: OriginRepairs
   readonly #sends: OriginSends
   readonly #beyond: Beyond
   readonly #later: Later
-  readonly #needs: OriginNeeds
   readonly #digests: OriginDigestSends
-  /** Heads of columns on which digests to groups further down may have been lost since then. */
-  readonly #losing = new Set<number>()
-  /** Those who have left since all were told their plans. */
-  #departed: { readonly peer: Peer; readonly mates: readonly Peer[]; gaps: readonly Gap[] }[] = []
+  readonly #detours: OriginDetours
+  readonly #edges: OriginEdges
+  readonly answers: OriginAnswers
+  readonly faults: OriginFaults
 
   constructor(
     config: OriginConfig,
@@ -71,13 +70,16 @@ export class OriginExchange {
     this.#beyond = new Beyond(chain)
     this.#sends = new OriginSends(dealer, peers, outbox, this.flow, this.#beyond)
     this.#later = new Later(chain, peers)
-    this.#needs = new OriginNeeds(dealer, peers, outbox, ({ node }, ranges, nowMs) =>
-      this.#tell({ type: 'needed', node, scratch: false, ranges, nowMs }),
-    )
-    this.#verdicts = new Verdicts(dealer, outbox, peers, config.relayClaimBytes)
-    this.#repairs = new OriginRepairs(config, dealer, peers, outbox)
+    this.faults = new OriginFaults(outbox)
+    this.#verdicts = new Verdicts(dealer, outbox, peers, this.faults, config.relayClaimBytes)
     const reaches = { reach: this.#reach, beyond: this.#beyond }
     this.#digests = new OriginDigestSends(chain, source, peers, outbox, reaches, this.#verdicts)
+    this.#detours = new OriginDetours(dealer, peers, outbox, this.#digests)
+    const [sends, digests] = [this.#sends, this.#digests]
+    this.answers = new OriginAnswers(config, dealer, source, peers, outbox, sends, digests)
+    const { plans, faults } = this
+    const ways = { sends, digests, detours: this.#detours, plans, faults }
+    this.#edges = new OriginEdges({ chain, peers, outbox, ...reaches, ...ways })
   }
 
   /** Those who take part, or did; empty before the plan. */
@@ -116,12 +118,12 @@ export class OriginExchange {
     const sends = this.#dealer.handle({ type: 'started', nodes, have, mirrors, gateways, nowMs })
     const named = ofRole('receiver')
     const shares = sharesOf(this.#dealer, this.#peers.all, named, this.#config)
-    for (const peer of fed) this.#setRelay(peer)
+    for (const peer of fed) this.#setRelay(peer, nowMs)
     this.plans.tellNow()
     const whole: RangePair[] = [[0, this.#config.bytes]]
     for (const peer of shape === 'unicast' ? group : slow) this.#digests.owes(peer, whole)
     if (shape !== 'unicast') for (const peer of fed) this.#tellHeld(peer, held)
-    this.#list(sends)
+    this.#sends.list(sends)
     const { receivers: groups, parents, slow: later } = chain
     const plan = { strategy, shape, nodes: named, groups, parents, later, shares }
     this.#outbox.wish({ type: 'announcePlan', plan })
@@ -185,7 +187,7 @@ export class OriginExchange {
     const brought = sends.filter((send) => send.why === 'level')
     const ranges = brought.map(({ offset, length }): RangePair => [offset, length])
     this.#outbox.note('info', 'joined', peer, `the origin lists ${describeRanges(ranges)}`)
-    this.#setRelay(peer)
+    this.#setRelay(peer, nowMs)
     this.plans.tellNow()
     // It is behind at first, which is not logged.
     if (this.#dealer.excluded().includes(peer.node)) peer.trails('catchingUp')
@@ -193,10 +195,11 @@ export class OriginExchange {
     if (isReceiver) {
       this.#digests.direct(peer, [[0, this.#config.bytes]])
       // What a gateway has passed on it does not have any more: mates have it.
-      for (const mate of mates) if (mate.role === 'gateway') this.#detour(peer, mate, 'held')
+      for (const mate of mates)
+        if (mate.role === 'gateway') this.#detours.around(peer, mate, 'held')
     }
     this.#tellHeld(peer, held)
-    this.#list(sends)
+    this.#sends.list(sends)
   }
 
   /** It waits for the group that feeds it, and has the digests meanwhile. */
@@ -223,7 +226,7 @@ export class OriginExchange {
       const ranges: RangePair[] = [[0, this.#config.bytes]]
       const holder = this.#later.holderFor(peer)
       if (holder !== undefined) this.#tellHeld(peer, RangeSet.of(ranges), holder)
-      else this.#tell({ type: 'needed', node: peer.node, scratch: false, ranges, nowMs })
+      else this.#sends.tell({ type: 'needed', node: peer.node, scratch: false, ranges, nowMs })
     }
     return due
   }
@@ -233,7 +236,7 @@ export class OriginExchange {
     const { atMs, landedBytes, receivedBytes, backlogBytes } = frame
     const behind = frame.behind.filter((place) => this.member(place) !== undefined)
     const said = { node: peer.node, atMs, landedBytes, receivedBytes, backlogBytes, behind }
-    this.#tell({ type: 'reported', ...said, nowMs })
+    this.#sends.tell({ type: 'reported', ...said, nowMs })
   }
 
   counted({ outgoing, atMs }: Sample, nowMs: number): void {
@@ -242,63 +245,46 @@ export class OriginExchange {
       const peer = this.#peer(node)
       if (!peer.isServing) continue
       this.flow.counted(peer, count)
-      this.#needs.counted(count, nowMs)
+      this.answers.needs.counted(count, nowMs)
       const counted = { sentBytes, queuedBytes, unackedBytes, rttMs: rttMs || peer.rttMs }
-      this.#tell({ type: 'counted', node, ...counted, atMs, nowMs })
+      this.#sends.tell({ type: 'counted', node, ...counted, atMs, nowMs })
     }
     this.flow.countedAll(atMs)
-    this.#tell({ type: 'ticked', nowMs })
+    this.#sends.tell({ type: 'ticked', nowMs })
     this.#verdicts.tellExcluded()
     if (nowMs >= this.#verdicts.claimsDueMs) this.compareClaims(nowMs)
   }
 
-  /** A node asks for bytes of the file. */
-  needed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
-    const { scratch, ranges } = frame
-    this.#outbox.note('info', scratch ? 'repair' : 'need', peer, describeRanges(ranges))
-    if (!scratch) this.#digests.direct(peer, ranges)
-    if (!scratch) return this.#needs.asked(peer, ranges, nowMs)
-    this.#outbox.wish(...this.#source.suspect(ranges))
-    const own = this.#repairs.divide(peer, ranges)
-    this.#tell({ type: 'needed', node: peer.node, scratch, ranges: own, nowMs })
-  }
-
   /** Blocks were bad at this node. */
   wasBad(peer: Peer, frame: Frame & { type: 'bad' }, nowMs: number): void {
-    const spoiler = this.#verdicts.wasBad(peer, frame)
-    if (spoiler !== null) this.#distrust(spoiler, nowMs)
-  }
-
-  /** A node has bytes and nothing to compare them with. */
-  neededDigests(peer: Peer, ranges: readonly RangePair[]): void {
-    this.#outbox.note('info', 'need-digests', peer, describeRanges(ranges))
-    this.#digests.direct(peer, ranges)
+    const { relay, to = null } = this.#verdicts.wasBad(peer, frame, nowMs) ?? {}
+    if (to !== null && relay !== undefined) this.#edges.avoid(relay, to)
+    else if (relay !== undefined) this.#rest(relay, nowMs)
   }
 
   /** The feed between two nodes is dead although both live. */
-  edgeLost(peer: Peer, frame: Frame & { type: 'edgeLost' }): void {
-    const mate = this.member(frame.member)
+  edgeLost(
+    peer: Peer,
+    { member, incoming, code }: Frame & { type: 'edgeLost' },
+    nowMs: number,
+  ): void {
+    const mate = this.member(member)
     if (mate === undefined || mate === peer) return
-    const [from, to] = frame.incoming ? [mate, peer] : [peer, mate]
-    if (to.phase !== 'running' || !from.isServing || to.lostFrom.has(from.node)) return
-    this.#reach.lost(from, to, frame.code)
-    this.#outbox.note('warn', 'edge-lost', to, `feed from ${from.link.address} (${frame.code})`)
-    to.lostFrom.add(from.node)
-    this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
-    this.#beyond.edgeLost(from.node, to.node)
-    const gaps = this.#dealer.chain.cut(from.node, to.node)
-    if (gaps.every((gap) => gap.to === to.node)) this.#detour(to, from, 'broken')
-    this.#digests.edgeLost(from.node, to)
-    if (gaps.length === 0) return
-    this.plans.tellNow()
-    this.#fill(from, gaps, 'broken', to)
+    const [from, to] = incoming ? [mate, peer] : [peer, mate]
+    this.#edges.lost(from, to, code, nowMs)
   }
 
   /** It has all. Returns those whose turn has come. */
   completed(peer: Peer, nowMs: number): Peer[] {
     this.plans.flowChanged()
-    this.#needs.completed(peer)
+    this.answers.needs.completed(peer)
     return this.#feedLater(this.#dealer.chain.below(peer.node), nowMs)
+  }
+
+  /** Silent for so long that others do its work: one that is so too often rests as a relay. */
+  fellSilent(peer: Peer, nowMs: number): void {
+    if (this.faults.fellSilent(peer, nowMs)) this.#rest(peer, nowMs)
+    else this.away(peer, nowMs)
   }
 
   /**
@@ -308,15 +294,14 @@ export class OriginExchange {
   away(peer: Peer, nowMs: number): void {
     if (!peer.isServing) return
     this.#source.free(peer.node)
-    for (const mate of this.#mates(peer)) this.#detour(mate, peer, 'away')
-    this.#fill(peer, this.#dealer.chain.avoid(peer.node), 'away')
-    this.#needs.left(peer, nowMs)
+    this.#detours.away(peer)
+    this.answers.needs.left(peer, nowMs)
     this.plans.changed()
   }
 
   /** It speaks again, and passes on what it was planned to. */
   back(peer: Peer): void {
-    if (!peer.isServing || peer.relay === 'false') return
+    if (!peer.isServing || peer.relay === 'false' || peer.relay === 'rests') return
     this.#dealer.chain.back(peer.node)
     this.plans.changed()
   }
@@ -325,35 +310,27 @@ export class OriginExchange {
   left(peer: Peer, nowMs: number): Peer[] {
     this.#source.free(peer.node)
     this.flow.left(peer)
-    const mates = this.#mates(peer)
+    const departs = this.#detours.leaves(peer)
     const { chain } = this.#dealer
     const below = chain.below(peer.node)
     const gaps = chain.leave(peer.node)
-    this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
-    this.#needs.left(peer, nowMs)
-    this.#departed.push({ peer, mates, gaps })
+    this.#sends.tell({ type: 'nodeFailed', node: peer.node, nowMs })
+    this.answers.needs.left(peer, nowMs)
+    departs(gaps)
     this.plans.changed()
     // Where nobody else is left they are the tree.
     for (const node of below) {
       const other = this.#peer(node)
-      if (other.lag === 'waiting' && chain.isHead(node)) this.#setRelay(other)
+      if (other.lag === 'waiting' && chain.isHead(node)) this.#setRelay(other, nowMs)
     }
     return this.#feedLater(below, nowMs)
   }
 
-  /**
-   * Nothing more follows from an event: who is left learns who is gone, and makes good what those
-   * were dealt. Those who are complete miss nothing, but must not serve them any longer.
-   */
+  /** Nothing more follows from an event: who is left learns who is gone. */
   settled(nowMs: number): void {
+    this.#retry(nowMs)
     this.plans.advance(nowMs)
-    this.plans.standbys.advance(nowMs)
-    for (const { peer, mates, gaps } of this.#departed.splice(0)) {
-      for (const mate of mates) if (mate.phase === 'running') this.#detour(mate, peer, 'broken')
-      this.#fill(peer, gaps, 'broken')
-    }
-    this.#digests.again(this.#losing)
-    this.#losing.clear()
+    this.#detours.settled()
   }
 
   /** What is worth a sentence about the whole push, now that it is over. */
@@ -385,63 +362,53 @@ export class OriginExchange {
       this.#outbox.say(peer, frame)
   }
 
-  #setRelay(peer: Peer): void {
-    if (this.#dealer.mayRelay(peer.node)) peer.relays()
+  #setRelay(peer: Peer, nowMs: number): void {
+    if (!this.#dealer.mayRelay(peer.node)) return
+    peer.relays()
+    // What an earlier attempt of it did counts.
+    if (this.faults.isFailed('node', peer.link.address)) this.#rest(peer, nowMs)
+  }
+
+  /** It stays a receiver, and passes on nothing until it is tried again. */
+  #rest(relay: Peer, nowMs: number): void {
+    relay.relaysAs('rests')
+    this.#sends.tell({ type: 'rested', node: relay.node, isResting: true, nowMs })
+    this.away(relay, nowMs)
+  }
+
+  /** What has failed has its next chance. */
+  #retry(nowMs: number): void {
+    for (const [kind, name, to] of this.faults.retried(nowMs)) {
+      if (kind === 'link') this.#edges.retry(name, to)
+      if (kind !== 'node') continue
+      for (const peer of this.#peers.at(name)) {
+        if (peer.relay !== 'rests') continue
+        peer.relaysAs('relays')
+        this.#outbox.note('info', 'relay-retried', peer, 'it is given something to relay again')
+        this.#sends.tell({ type: 'rested', node: peer.node, isResting: false, nowMs })
+        if (peer.presence !== 'away') this.back(peer)
+      }
+    }
   }
 
   /** Also when a node is complete: its last report is in, and it takes no further part. */
   compareClaims(nowMs: number): void {
     const { cleared, untrue } = this.#verdicts.compareClaims(nowMs)
-    for (const { node } of cleared) this.#tell({ type: 'confirmed', node })
+    for (const { node } of cleared) this.#sends.tell({ type: 'confirmed', node })
     for (const one of untrue) this.#distrust(one, nowMs)
   }
 
   /** It stays a receiver. What it said it passed on is dealt again; mates ask for the rest. */
   #distrust({ relay, event, text }: Distrusted, nowMs: number): void {
-    relay.losesTrust()
+    relay.relaysAs('false')
     this.#outbox.wish({ type: 'warn', event, text })
-    this.#tell({ type: 'distrusted', node: relay.node, nowMs })
+    this.#sends.tell({ type: 'distrusted', node: relay.node, nowMs })
     this.away(relay, nowMs)
-  }
-
-  /** Those who are fed by it in its group. */
-  #mates(peer: Peer): Peer[] {
-    const mates = this.#dealer.chain.matesFedBy(peer.node).map((node) => this.#peer(node))
-    return mates.filter((mate) => mate.phase === 'running' && mate.isReceiver)
-  }
-
-  /** `gap`: only what flowed there. */
-  #detour(to: Peer, from: Peer, why: DetourReason, gap?: Gap): void {
-    const ranges = gap ? this.#dealer.along(gap.column) : this.#dealer.dealt(from.node)
-    const route = gap && this.#dealer.chain.routeFor(gap)
-    for (const one of detourFrames(from, why, ranges, route)) this.#outbox.say(to, one)
-    // Digests on their way through the lost relay are lost too: those of its share come directly.
-    this.#digests.direct(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
-  }
-
-  /** Those who were fed by a node of the group before find elsewhere what it no longer brings. */
-  #fill(from: Peer, gaps: readonly Gap[], why: DetourReason, unreached?: Peer): void {
-    for (const gap of gaps) {
-      const peer = this.#peer(gap.to)
-      // Who takes the place of one that is not reached keeps the feed it has, and asks at once.
-      const how = unreached === undefined || peer === unreached ? why : 'held'
-      if (peer.phase === 'running') this.#detour(peer, from, how, gap)
-    }
-    for (const { head } of gaps) this.#losing.add(head)
   }
 
   /** What some of these hold, who are all in one group: the others get it from them. */
   #heldBy(peers: readonly Peer[]): RangeSet {
     return this.#dealer.chain.isOne ? heldBySome(peers) : new RangeSet()
-  }
-
-  /** Tells the dealer, and lists what it deals. */
-  #tell(fact: DealerFact): void {
-    this.#list(this.#dealer.handle(fact))
-  }
-
-  #list(sends: readonly Send[]): void {
-    if (this.#sends.list(sends)) this.plans.standbys.dealt(sends)
   }
 
   #peer(node: number): Peer {

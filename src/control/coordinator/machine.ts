@@ -29,12 +29,11 @@ import { type Need, needFault } from './frames.js'
 import { OriginJoins } from './joins.js'
 import { OriginLimits } from './limits.js'
 import { OriginOutbox } from './outbox.js'
+import { addMirrors, dialsOf, peersOf } from './places.js'
 import { OriginRejoins } from './rejoins.js'
 import { OriginRetries } from './retries.js'
 import { OriginSource } from './source.js'
-import type { Standbys } from './standbys.js'
 import { OriginStart } from './start.js'
-import { addMirrors, dialsOf, peersOf, termOf } from './succession.js'
 import { Supersession } from './supersession.js'
 import { PeerWatch } from './watch.js'
 
@@ -43,7 +42,7 @@ export class OriginMachine {
   readonly #peers: Peers
   readonly #watch: PeerWatch
   readonly #source: OriginSource
-  readonly #exchange: OriginExchange
+  readonly exchange: OriginExchange
   readonly #outbox = new OriginOutbox()
   readonly #joins: OriginJoins
   readonly #retries: OriginRetries
@@ -75,12 +74,12 @@ export class OriginMachine {
     this.#limits = new OriginLimits(config, nowMs)
     this.#retries = new OriginRetries(config, this.#peers, this.#outbox, this.#joins)
     this.#rejoins = new OriginRejoins(config, this.#peers)
-    this.supersession = new Supersession(termOf(config), this.#peers, this.#outbox)
-    this.#exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
-    this.#start = new OriginStart(this.#peers, this.#exchange, this.#joins)
+    this.supersession = new Supersession(this.#peers, this.#outbox)
+    this.exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
+    this.#start = new OriginStart(this.#peers, this.exchange, this.#joins)
     this.#agenda = new Agenda(this.#peers, this.#watch, this.#limits)
     this.#beats = new Beats(this.#peers)
-    this.#broken = new BrokenFeeds(config, this.#peers, this.#exchange, this.#outbox)
+    this.#broken = new BrokenFeeds(config, this.#peers, this.exchange, this.#outbox)
   }
 
   /** The first wishes; call once. */
@@ -97,11 +96,7 @@ export class OriginMachine {
   }
 
   get flow(): OriginFlow {
-    return this.#exchange.flow
-  }
-
-  get standbys(): Standbys {
-    return this.#exchange.plans.standbys
+    return this.exchange.flow
   }
 
   get isEnded(): boolean {
@@ -112,17 +107,17 @@ export class OriginMachine {
     if (this.#isEnded) return []
     this.#on(fact, nowMs)
     const isDone = isReport(fact) && this.#isOrdinary(fact.member, nowMs)
-    if (!this.#isEnded && (!isDone || this.#exchange.plans.areDue)) this.#advance(nowMs)
+    if (!this.#isEnded && (!isDone || this.exchange.plans.areDue)) this.#advance(nowMs)
     return this.#outbox.take()
   }
 
   /** When `due` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#isEnded) return null
-    const leadMs = this.#exchange.plans.leaders.dueMs
+    const leadMs = this.exchange.plans.leaders.dueMs
     const startMs = Math.min(this.#start.deadlineMs, this.#rejoins.dueMs)
     const watchMs = Math.min(this.#agenda.deadlineMs(), startMs, leadMs)
-    const dealMs = this.#exchange.deadlineMs() ?? Number.POSITIVE_INFINITY
+    const dealMs = this.exchange.deadlineMs() ?? Number.POSITIVE_INFINITY
     const at = Math.min(watchMs, this.#countMs, this.#beats.dueMs, this.#broken.dueMs, dealMs)
     return Number.isFinite(at) ? at : null
   }
@@ -159,10 +154,10 @@ export class OriginMachine {
       case 'hashed':
         if (fact.part === 'again') return this.#onHashedAgain(fact.offset, fact.digests, nowMs)
         this.#source.hashed(fact.offset, fact.digests)
-        return this.#exchange.hashed(fact.offset, fact.length, nowMs)
+        return this.exchange.hashed(fact.offset, fact.length, nowMs)
       case 'summed':
         this.#source.fileDigest = fact.fileDigest
-        for (const peer of this.#exchange.group) this.#sealTo(peer)
+        for (const peer of this.exchange.group) this.#sealTo(peer)
         // The content can be named now: who holds it may help.
         if (this.#config.known === undefined)
           this.#outbox.wish(...addMirrors(this.#config, this.#peers, nowMs))
@@ -174,7 +169,7 @@ export class OriginMachine {
       case 'fileFailed':
         return this.#outbox.wish(...this.#source.doubt({ code: fact.code, text: fact.text }))
       case 'sampled':
-        return this.#exchange.counted(fact.sample, nowMs)
+        return this.exchange.counted(fact.sample, nowMs)
       case 'nodeAdded':
         return this.#joins.add({ by: null, ...fact }, fact.link, this.#peers, nowMs)
       case 'stopped':
@@ -197,7 +192,7 @@ export class OriginMachine {
       return this.#out(peer, 'refused', { code: 'ERR_FR_SAME_NODE', text }, nowMs)
     }
     this.#beats.linked(nowMs)
-    this.#exchange.offer(peer, this.feeds)
+    this.exchange.offer(peer, this.feeds)
   }
 
   #onUnfed(peer: Peer, fact: OriginFact & { type: 'unfed' }, nowMs: number): void {
@@ -218,7 +213,7 @@ export class OriginMachine {
       case 'compares':
         if (!peer.isDeciding || peer.isComparing)
           return this.#lose(peer, 'ERR_FR_PROTOCOL', 'nothing to compare', nowMs)
-        return this.#exchange.compares(peer, nowMs)
+        return this.exchange.compares(peer, nowMs)
       case 'accept':
         return this.#onAccept(peer, frame, nowMs)
       case 'refuse':
@@ -230,15 +225,15 @@ export class OriginMachine {
       case 'bad':
         return this.#onNeed(peer, frame, nowMs)
       case 'backlog':
-        return this.#exchange.reported(peer, frame, nowMs, isOwn)
+        return this.exchange.reported(peer, frame, nowMs, isOwn)
       case 'reports':
-        for (const [from, report] of this.#exchange.plans.leaders.heard(peer, frame, nowMs))
+        for (const [from, report] of this.exchange.plans.leaders.heard(peer, frame, nowMs))
           this.#onFrame(from, report, nowMs, false)
         return
       case 'edgeLost':
-        return this.#exchange.edgeLost(peer, frame)
+        return this.exchange.edgeLost(peer, frame, nowMs)
       case 'missed':
-        return this.#watch.missed(this.#exchange.member(frame.member), peer, this.#outbox)
+        return this.#watch.missed(this.exchange.member(frame.member), peer, this.#outbox)
       case 'stale':
         return this.#onStale(peer, frame.term, nowMs)
       case 'join': {
@@ -276,11 +271,11 @@ export class OriginMachine {
     if (!isPossible(frame, this.#config.bytes))
       return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a report that cannot be true', nowMs)
     if (!peer.counts.isNews(frame, isOwn)) return
-    this.#exchange.plans.leaders.spoke(peer, nowMs)
+    this.exchange.plans.leaders.spoke(peer, nowMs)
     this.flow.reported(peer, frame)
     if (peer.counts.report(frame, nowMs)) peer.moved(nowMs)
     for (const { member } of frame.received) {
-      const mate = this.#exchange.member(member)
+      const mate = this.exchange.member(member)
       if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs)
     }
   }
@@ -290,18 +285,18 @@ export class OriginMachine {
     if (peer.phase !== 'running') return
     const fault = needFault(frame, this.#config)
     if (fault !== null) return this.#lose(peer, 'ERR_FR_PROTOCOL', fault, nowMs)
-    if (frame.type === 'need') this.#exchange.needed(peer, frame, nowMs)
-    else if (frame.type === 'bad') this.#exchange.wasBad(peer, frame, nowMs)
-    else this.#exchange.neededDigests(peer, frame.ranges)
+    if (frame.type === 'need') this.exchange.answers.needed(peer, frame, nowMs)
+    else if (frame.type === 'bad') this.exchange.wasBad(peer, frame, nowMs)
+    else this.exchange.answers.neededDigests(peer, frame.ranges)
   }
 
   #onComplete(peer: Peer, frame: Frame & { type: 'complete' }, nowMs: number): void {
     if (peer.phase !== 'running') return
     if (frame.fileDigest !== this.#source.fileDigest || frame.bytes !== this.#config.bytes)
       return this.#lose(peer, 'ERR_FR_DIGEST', 'it is complete with another file digest', nowMs)
-    this.#exchange.compareClaims(nowMs)
+    this.exchange.compareClaims(nowMs)
     this.#outbox.announce(peer, peer.completes(frame, this.fileDigest))
-    for (const one of this.#exchange.completed(peer, nowMs)) this.#sealTo(one)
+    for (const one of this.exchange.completed(peer, nowMs)) this.#sealTo(one)
   }
 
   #onHashedAgain(offset: number, digests: Uint8Array, nowMs: number): void {
@@ -328,25 +323,25 @@ export class OriginMachine {
       const failure = this.#watch.overdue(peer, nowMs) ?? (peer.failure as Failure)
       this.#out(peer, 'failed', failure, nowMs, true)
     }
-    if (!this.#exchange.isPlanned) {
+    if (!this.exchange.isPlanned) {
       if (this.#start.advance(nowMs)) this.#begun(nowMs)
     } else for (const peer of inOrder(this.#peers.ready)) this.#join(peer, nowMs)
     this.#broken.advance(nowMs)
     if (this.#beats.dueMs <= nowMs)
       for (const peer of this.#beats.take(nowMs)) this.#outbox.say(peer, { type: 'beat' })
-    if (Math.min(this.#countMs, this.#exchange.deadlineMs() ?? this.#countMs) <= nowMs) {
+    if (Math.min(this.#countMs, this.exchange.deadlineMs() ?? this.#countMs) <= nowMs) {
       this.#countMs = nowMs + limits.countMs
       this.#outbox.wish({ type: 'sample' })
     }
-    this.#exchange.settled(nowMs)
-    this.#outbox.wish(...this.#source.more((owner) => this.#exchange.sentTo(owner)))
+    this.exchange.settled(nowMs)
+    this.#outbox.wish(...this.#source.more((owner) => this.exchange.sentTo(owner)))
     if (this.#peers.unsettled.size === 0) this.#finish()
   }
 
   /** The plan is made. All may have been read for nodes that had something to compare. */
   #begun(nowMs: number): void {
     this.#countMs = nowMs
-    for (const peer of this.#exchange.group) this.#sealTo(peer)
+    for (const peer of this.exchange.group) this.#sealTo(peer)
   }
 
   #judge(peer: Peer, nowMs: number): void {
@@ -355,8 +350,8 @@ export class OriginMachine {
     const limit = this.#limits.failure(peer, nowMs)
     if (limit !== null) return this.#out(peer, 'failed', limit, nowMs, true)
     const before = peer.presence
-    if (this.#watch.mark(peer, nowMs, this.#outbox)) this.#exchange.away(peer, nowMs)
-    else if (before === 'away' && peer.presence !== 'away') this.#exchange.back(peer)
+    if (this.#watch.mark(peer, nowMs, this.#outbox)) this.exchange.fellSilent(peer, nowMs)
+    else if (before === 'away' && peer.presence !== 'away') this.exchange.back(peer)
   }
 
   /** Another push writes the name: before a byte is sent this one has it everywhere or nowhere. */
@@ -365,13 +360,13 @@ export class OriginMachine {
     const isTaken = code === 'ERR_FR_BUSY' && peer.isClaiming
     const late = isTaken ? `${text}; this push was under way at other nodes already` : text
     const failure = { code, text: late }
-    if (!isTaken || this.#exchange.isPlanned) return this.#out(peer, 'refused', failure, nowMs)
+    if (!isTaken || this.exchange.isPlanned) return this.#out(peer, 'refused', failure, nowMs)
     if (this.#config.wait === true) return this.#abortAll(code, text)
     for (const open of this.#retries.end()) this.#out(open, 'refused', { code, text }, nowMs)
   }
 
   #join(peer: Peer, nowMs: number): void {
-    this.#exchange.join(peer, nowMs)
+    this.exchange.join(peer, nowMs)
     this.#sealTo(peer)
     this.#joins.settled(peer, null)
     if (peer.isReturned)
@@ -401,7 +396,8 @@ export class OriginMachine {
     isFinal = false,
   ): void {
     const { phase, hasLink } = peer
-    if (isFinal || !peer.isReceiver || !this.#retries.returns(peer, failure, nowMs)) {
+    const sinceMs = this.exchange.faults.ended(peer, failure.code, nowMs)
+    if (isFinal || !peer.isReceiver || !this.#retries.returns(peer, failure, nowMs, sinceMs)) {
       this.#outbox.announce(peer, peer.fails(status, failure, isFinal ? peer.failure : undefined))
       this.#joins.settled(peer, failure)
     }
@@ -412,7 +408,7 @@ export class OriginMachine {
 
   #leave(peer: Peer, nowMs: number): void {
     this.#drop(peer)
-    for (const later of this.#exchange.left(peer, nowMs)) this.#sealTo(later)
+    for (const later of this.exchange.left(peer, nowMs)) this.#sealTo(later)
   }
 
   #drop(peer: Peer): void {
@@ -429,7 +425,7 @@ export class OriginMachine {
       else this.#outbox.say(peer, { type: 'abort', code: 'ERR_FR_ABORTED', text: 'all is sent' })
       this.#drop(peer)
     }
-    this.#exchange.ended()
+    this.exchange.ended()
     this.#isEnded = true
     this.#outbox.wish({ type: 'end', failure: null })
   }

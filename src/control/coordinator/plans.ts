@@ -11,13 +11,27 @@ import type { Dealer } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
 import { inOrder, type Peers } from '../members/peers.js'
 import { type WayThere, wayBetween } from '../members/ways.js'
-import type { EdgeWord, Member, PlanFrame, Route, Term } from '../messages/types.js'
+import {
+  type EdgeWord,
+  type Member,
+  originNumber,
+  originTerm,
+  type PlanFrame,
+  type Route,
+} from '../messages/types.js'
 import type { OriginConfig } from './events.js'
 import { Leaders } from './leaders.js'
 import type { OriginOutbox } from './outbox.js'
 import { SiteShares } from './site-shares.js'
 import { Standbys } from './standbys.js'
-import { termOf } from './succession.js'
+
+/** What a node that takes part is told. */
+interface Part {
+  readonly routes: readonly Route[]
+  readonly avoid: readonly number[]
+  /** Null: to the coordinator. */
+  readonly reportTo: number | null
+}
 
 export class OriginPlans {
   readonly #config: OriginConfig
@@ -25,7 +39,6 @@ export class OriginPlans {
   readonly #outbox: OriginOutbox
   readonly #peers: Peers
   readonly #origin: Member
-  readonly #term: Term
   readonly standbys: Standbys
   readonly #shares: SiteShares
   /** What the origin itself keeps to. */
@@ -47,11 +60,10 @@ export class OriginPlans {
     this.#dealer = dealer
     this.#outbox = outbox
     this.#peers = peers
-    this.#term = termOf(config)
-    this.#shares = new SiteShares(config.sites ?? {}, this.#term.member, dealer.chain, peers)
+    this.#shares = new SiteShares(config.sites ?? {}, originNumber, dealer.chain, peers)
     this.leaders = new Leaders(dealer.chain, peers, config.bytes)
-    this.standbys = new Standbys(this.#term, dealer, peers, outbox)
-    this.#origin = { number: this.#term.member, nodeId: config.nodeId }
+    this.standbys = new Standbys(originTerm, peers, outbox)
+    this.#origin = { number: originNumber, nodeId: config.nodeId }
   }
 
   /** Who takes part has changed. */
@@ -72,7 +84,7 @@ export class OriginPlans {
 
   /** A node has the offer: who it is, and who coordinates. */
   offered(peer: Peer): void {
-    this.#send(peer, [this.#origin, memberOf(peer)], [])
+    this.#send(peer, [this.#origin, memberOf(peer)])
   }
 
   /** Unless it has it. */
@@ -88,12 +100,13 @@ export class OriginPlans {
       .filter((other) => other.isServing)
       .map((other) => memberOf(other, wayBetween(peer.link, other.link)))
     const routes = peer.relay === 'none' ? [] : this.#routesOf(peer)
+    const avoid = members.flatMap(({ number }) => (peer.lostFrom.has(number) ? [number] : []))
     const reportTo = this.leaders.of(peer)
     const shares = this.#shares.of(peer.node)
-    const said = JSON.stringify([members, routes, this.standbys.numbers, reportTo, shares])
+    const said = JSON.stringify([members, routes, avoid, this.standbys.numbers, reportTo, shares])
     if (this.#said.get(peer) === said) return
     this.#said.set(peer, said)
-    this.#send(peer, [this.#origin, ...members], routes, reportTo)
+    this.#send(peer, [this.#origin, ...members], { routes, avoid, reportTo })
   }
 
   /** All whom it concerns have what is new. */
@@ -148,14 +161,13 @@ export class OriginPlans {
   #send(
     peer: Peer,
     members: readonly Member[],
-    routes: readonly Route[],
-    reportTo: number | null = null,
+    { routes, avoid, reportTo }: Part = { routes: [], avoid: [], reportTo: null },
   ): void {
     const { strategy, shape, reportMs } = this.#dealer
     const self = this.#origin.number
     const frame: PlanFrame = {
       type: 'plan',
-      term: this.#term,
+      term: originTerm,
       epoch: ++this.#epoch,
       you: peer.node,
       phase: peer.isServing ? 'running' : 'forming',
@@ -164,6 +176,7 @@ export class OriginPlans {
       members,
       parents: [self],
       routes,
+      avoid,
       siteShares: this.#shares.of(peer.node),
       coordinator: self,
       standbys: peer.isServing ? this.standbys.numbers : [],

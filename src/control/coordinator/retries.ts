@@ -50,15 +50,19 @@ export class OriginRetries {
     return true
   }
 
-  /** The attempt failed: true when there will be another, at `peer.dueMs`; then it is out. */
-  returns(peer: Peer, failure: Failure, nowMs: number): boolean {
+  /**
+   * The attempt failed: true when there will be another, at `peer.dueMs` and not before `sinceMs`;
+   * then it is out.
+   */
+  returns(peer: Peer, failure: Failure, nowMs: number, sinceMs = 0): boolean {
     const wasReached = peer.phase !== 'connecting' && peer.phase !== 'out'
     const places = this.#peers.length + this.#peers.returning.size
     const { triesUsed } = peer.history
     // Whoever follows another coordinator has failed in nothing.
     const isWorth = isFree(failure) || (triesUsed < this.#retries && isRetryable(failure.code))
     if (!isWorth || !wasReached || places >= limits.placesPerPush) return false
-    peer.returns(failure, nowMs + backoffMs(attemptSpan, triesUsed + 1, this.#seedOf(peer)))
+    const dueMs = nowMs + backoffMs(attemptSpan, triesUsed + 1, this.#seedOf(peer))
+    peer.returns(failure, Math.max(dueMs, sinceMs))
     this.#outbox.note('warn', 'retried', peer, `${failure.code}: ${failure.text}`)
     return true
   }

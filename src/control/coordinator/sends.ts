@@ -1,6 +1,6 @@
 /** What the dealer sends becomes lists on feeds, each with the route that it has at its node. */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import type { Dealer, Send } from '../dealing/dealer.js'
+import type { Dealer, DealerFact, Send } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import type { Lacking } from '../messages/types.js'
@@ -31,8 +31,12 @@ export class OriginSends {
     this.#flow = flow
   }
 
-  /** Lists them. True: some of it is for a node to pass on. */
-  list(sends: readonly Send[]): boolean {
+  /** Tells the dealer, and lists what it deals. */
+  tell(fact: DealerFact): void {
+    this.list(this.#dealer.handle(fact))
+  }
+
+  list(sends: readonly Send[]): void {
     for (const send of sends) {
       this.#send(send, this.#routeOf(send))
       if (send.column === undefined) continue
@@ -45,7 +49,6 @@ export class OriginSends {
           this.#send(past, 0)
       }
     }
-    return sends.some(({ relay }) => relay)
   }
 
   #send(send: Send, route: number): void {

@@ -1,20 +1,15 @@
 /**
  * Who may take over from this coordinator, and what they are told so that they can: the roster, as
- * it changes, and the deal, at most every limits.dealMs. Who becomes a standby hears of all nodes,
- * then of those that have changed. A member that is a standby stays one for as long as it takes
- * part.
+ * it changes. Who becomes a standby hears of all nodes, then of those that have changed. A member
+ * that is a standby stays one for as long as it takes part.
  */
 import { limits } from '../../base/limits.js'
-import { RangeSet } from '../../base/ranges.js'
-import type { Dealer, Send } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
 import { inOrder, type Peers } from '../members/peers.js'
-import type { DealFrame, RosterEntry, RosterFrame, Term } from '../messages/types.js'
+import type { RosterEntry, RosterFrame, Term } from '../messages/types.js'
 import type { OriginOutbox } from './outbox.js'
 
 export class Standbys {
-  deal: DealFrame | undefined
-  readonly #dealer: Dealer
   readonly #outbox: OriginOutbox
   readonly #term: Term
   /** By number, as they were told last. */
@@ -25,14 +20,9 @@ export class Standbys {
   #informed: readonly Peer[] = []
   #epoch = 0
   #rosterEpoch = 0
-  /** Members that were given anything to pass on. */
-  readonly #dealtTo = new Set<number>()
-  #hasNewDeal = false
-  #dealMs = 0
 
-  constructor(term: Term, dealer: Dealer, peers: Peers, outbox: OriginOutbox) {
+  constructor(term: Term, peers: Peers, outbox: OriginOutbox) {
     this.#term = term
-    this.#dealer = dealer
     this.#outbox = outbox
     this.#changed = peers.follow()
   }
@@ -75,31 +65,6 @@ export class Standbys {
     for (const peer of this.#chosen)
       this.#say(peer, this.#informed.includes(peer) ? newPages : pages)
     this.#informed = this.#chosen
-    // Who is new among them has no deal, and what those who left had is dealt no longer.
-    if (!areInformed || news.length > 0) this.#hasNewDeal = true
-  }
-
-  /** Something was dealt. */
-  dealt(sends: readonly Send[]): void {
-    for (const { relay, node } of sends) if (relay) this.#dealtTo.add(node)
-    this.#hasNewDeal = true
-  }
-
-  advance(nowMs: number): void {
-    if (!this.#hasNewDeal || nowMs < this.#dealMs || this.#chosen.length === 0) return
-    this.#hasNewDeal = false
-    this.#dealMs = nowMs + limits.dealMs
-    const members = [...this.#dealtTo]
-      .filter((node) => this.#dealer.dealtBytes(node) > 0)
-      .slice(-limits.dealRanges)
-      .sort((a, b) => a - b)
-    const most = Math.floor(limits.dealRanges / Math.max(1, members.length))
-    const shares = members.map((member) => {
-      const ranges = RangeSet.of(this.#dealer.dealt(member)).compacted(most)
-      return { member, ranges }
-    })
-    this.deal = { type: 'deal', term: this.#term, epoch: ++this.#epoch, shares }
-    for (const peer of this.#chosen) this.#outbox.say(peer, this.deal)
   }
 
   /** The last page has the newest epoch. */

@@ -290,6 +290,7 @@ export class SuccessorMachine {
       ...{ type: 'plan', term, epoch: ++this.#epoch, you: survivor.number, phase: 'running' },
       ...{ strategy, shape, parents: [], routes: [], siteShares: [], coordinator: term.member },
       members: [...named.values()].sort((a, b) => a.number - b.number),
+      avoid: [],
       standbys: standbys.map(({ number }) => number),
       reportTo: term.member,
       edges: strange.map((other) => ({ member: other, ...edgeOf(survivor.number, other) })),

@@ -4,7 +4,7 @@
  * so again until whoever took over is done, and then answers the offer like any other.
  */
 import type { Peers } from '../members/peers.js'
-import type { Term } from '../messages/types.js'
+import { originTerm, type Term } from '../messages/types.js'
 import { compareTerms } from '../plan/check.js'
 import type { OriginOutbox } from './outbox.js'
 
@@ -17,14 +17,13 @@ export interface Coordination {
 }
 
 export class Supersession {
-  readonly #own: Term
+  readonly #own = originTerm
   readonly #peers: Peers
   readonly #outbox: OriginOutbox
   /** The highest of those that nodes follow. */
   #by: Term | undefined
 
-  constructor(own: Term, peers: Peers, outbox: OriginOutbox) {
-    this.#own = own
+  constructor(peers: Peers, outbox: OriginOutbox) {
     this.#peers = peers
     this.#outbox = outbox
   }

@@ -6,11 +6,19 @@ import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Dealer } from '../dealing/dealer.js'
 import { RelayClaims } from '../dealing/relay-claims.js'
-import { firstBadHop, Spoilers } from '../members/blame.js'
+import { firstBadHop } from '../members/blame.js'
 import type { Peer } from '../members/peer.js'
 import { inOrder, type Peers } from '../members/peers.js'
 import type { Frame } from '../messages/types.js'
+import type { OriginFaults } from './faults.js'
 import type { OriginOutbox } from './outbox.js'
+
+/** What spoils blocks. */
+export interface Spoiler {
+  readonly relay: Peer
+  /** Only on its way to this node; null: whatever it passes on. */
+  readonly to: Peer | null
+}
 
 /** A relay that is given nothing more to relay, and why. */
 export interface Distrusted {
@@ -24,7 +32,7 @@ export class Verdicts {
   readonly #outbox: OriginOutbox
   readonly #peers: Peers
   readonly #claims: RelayClaims
-  readonly #spoilers = new Spoilers()
+  readonly #faults: OriginFaults
   #claimsMs = 0
   #excluded: ReadonlySet<number> = new Set()
   #last: readonly number[] = []
@@ -33,7 +41,14 @@ export class Verdicts {
   /** Whom each was told to wait for no longer. */
   readonly #lagging = new Map<Peer, string>()
 
-  constructor(dealer: Dealer, outbox: OriginOutbox, peers: Peers, relayClaimBytes?: number) {
+  constructor(
+    dealer: Dealer,
+    outbox: OriginOutbox,
+    peers: Peers,
+    faults: OriginFaults,
+    relayClaimBytes?: number,
+  ) {
+    this.#faults = faults
     this.#dealer = dealer
     this.#outbox = outbox
     this.#peers = peers
@@ -50,30 +65,32 @@ export class Verdicts {
   }
 
   /**
-   * Blocks were bad at this node: the log names the hop. Returns whoever is to relay nothing more
-   * for that, and why.
+   * Blocks were bad at this node: the log names the hop. Returns what fails by that: the relay that
+   * they came through, or only its link to the node.
    */
-  wasBad(peer: Peer, { offset, length }: Frame & { type: 'bad' }): Distrusted | null {
+  wasBad(peer: Peer, { offset, length }: Frame & { type: 'bad' }, nowMs: number): Spoiler | null {
+    const { chain } = this.#dealer
+    const known = chain.neighbours(peer.node).map((node) => this.#peers.of(node))
+    const wasKnown = [peer, ...known].some(({ bad }) => bad.present(offset, length).length > 0)
     peer.bad.add(offset, length)
-    const known = this.#dealer.chain.neighbours(peer.node).map((node) => this.#peers.of(node))
     const dealt = (node: number): readonly RangePair[] => this.#dealer.dealt(node)
     const { from, to, relay } = firstBadHop(known, peer, [offset, length], dealt)
-    const hop = `offset ${offset}, length ${length}, first bad between ${from} and ${to}`
-    this.#outbox.note('warn', 'bad-block', peer, hop)
-    if (relay === null) return null
-    this.#spoilers.spoiled(relay.node, offset)
-    if (relay.relay !== 'relays' || !this.#isWorst(relay.node)) return null
-    const { address } = relay.link
-    const said = `many wrong blocks came through ${address}, the last one between ${from}`
-    const text = `${said} and ${to}: it is given nothing more to relay`
-    return { relay, event: 'bad-relay', text }
-  }
-
-  #isWorst(node: number): boolean {
-    const { chain } = this.#dealer
-    const dealtBytes = this.#dealer.dealt(node).reduce((sum, [, length]) => sum + length, 0)
+    const at = `between ${from} and ${to}`
+    this.#outbox.note(
+      'warn',
+      'bad-block',
+      peer,
+      `offset ${offset}, length ${length}, first bad ${at}`,
+    )
+    if (wasKnown || relay?.relay !== 'relays') return null
+    const mates = chain.mates(relay.node).map((node) => this.#peers.of(node))
+    const others = mates.filter((mate) => mate !== peer && mate.isServing)
+    if (from === relay.link.address && this.#faults.linkSpoils(relay, peer, others, nowMs))
+      return { relay, to: peer }
+    const dealtBytes = this.#dealer.dealt(relay.node).reduce((sum, [, bytes]) => sum + bytes, 0)
     const allBytes = chain.heads.reduce((sum, head) => sum + this.#dealer.dealtBytes(head), 0)
-    return this.#spoilers.isWorst(node, chain.mates(node), dealtBytes, allBytes)
+    const part = Math.min(1, dealtBytes / Math.max(1, allBytes))
+    return this.#faults.spoils(relay, at, mates, part, nowMs) ? { relay, to: null } : null
   }
 
   /** Relays must not wait for these receivers: they lag, or nobody hears from them. */

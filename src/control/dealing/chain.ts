@@ -178,6 +178,8 @@ export class ChainDealer implements Dealer {
       case 'needed':
       case 'bypassed':
       case 'edgeLost':
+      case 'edgeBack':
+      case 'rested':
       case 'confirmed':
       case 'distrusted':
         return this.#heads.handle(fact)

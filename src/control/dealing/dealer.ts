@@ -91,6 +91,8 @@ export type DealerFact =
   | { readonly type: 'nodeFailed'; readonly node: number; readonly nowMs: number }
   /** What `from` relays no longer reaches `to`, although both live. */
   | { readonly type: 'edgeLost'; readonly from: number; readonly to: number }
+  /** It does again. */
+  | { readonly type: 'edgeBack'; readonly from: number; readonly to: number }
   | {
       readonly type: 'needed'
       readonly node: number
@@ -109,6 +111,13 @@ export type DealerFact =
   | { readonly type: 'confirmed'; readonly node: number }
   /** It is not true: the node is dealt nothing more to relay, and others get what it had. */
   | { readonly type: 'distrusted'; readonly node: number; readonly nowMs: number }
+  /** It fails again and again, and is dealt nothing to relay until it is tried again. */
+  | {
+      readonly type: 'rested'
+      readonly node: number
+      readonly isResting: boolean
+      readonly nowMs: number
+    }
   | { readonly type: 'ticked'; readonly nowMs: number }
 
 export interface Dealer {

@@ -42,6 +42,8 @@ export class DirectAnswers {
         return []
       case 'reported':
       case 'edgeLost':
+      case 'edgeBack':
+      case 'rested':
       case 'confirmed':
       case 'distrusted':
       case 'ticked':

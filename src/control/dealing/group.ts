@@ -20,7 +20,7 @@ import { Chain } from '../plan/chain.js'
 import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
 import { LagVotes } from './lag-votes.js'
-import { OutRelays } from './out-relays.js'
+import { able, isIn, OutRelays } from './out-relays.js'
 import { OwnUplink } from './own-uplink.js'
 import { DealtRelay, wholePages } from './relay-queue.js'
 import { SlowRelays } from './slow-relays.js'
@@ -159,9 +159,7 @@ export class GroupDealer implements Dealer {
   bring(node: number, missing: readonly RangePair[], nowMs: number): Send[] {
     const wanted = RangeSet.of(missing)
     this.#stock.subtractFrom(wanted)
-    const sends = this.#answers.bring(node, wanted.toArray(), nowMs)
-    this.#listed(sends)
-    return sends
+    return this.#listed(this.#answers.bring(node, wanted.toArray(), nowMs))
   }
 
   handle(fact: DealerFact): Send[] {
@@ -185,25 +183,27 @@ export class GroupDealer implements Dealer {
         relay?.counted(fact, fact.nowMs)
         this.#countedMs = fact.atMs
         const { node, queuedBytes, nowMs } = fact
-        const sends = this.#answers.counted(node, queuedBytes, nowMs, relay?.window)
-        this.#listed(sends)
-        return sends
+        return this.#listed(this.#answers.counted(node, queuedBytes, nowMs, relay?.window))
       }
-      case 'needed': {
-        const sends = this.#answers.answer(fact.scratch ? fact : this.#asDealt(fact))
-        this.#listed(sends)
-        return sends
-      }
-      case 'bypassed': {
-        const sends = this.#answers.bypass(fact)
-        this.#listed(sends)
-        return sends
-      }
+      case 'needed':
+        return this.#listed(this.#answers.answer(fact.scratch ? fact : this.#asDealt(fact)))
+      case 'bypassed':
+        return this.#listed(this.#answers.bypass(fact))
       case 'nodeFailed':
         return this.#fail(fact.node, fact.nowMs)
       case 'edgeLost':
         this.#cut.set(fact.from, (this.#cut.get(fact.from) ?? new Set()).add(fact.to))
         return []
+      case 'edgeBack':
+        this.#cut.get(fact.from)?.delete(fact.to)
+        return []
+      case 'rested': {
+        const relay = this.#relays.get(fact.node)
+        if (relay === undefined) return []
+        relay.isResting = fact.isResting
+        this.#stock.takeBack(relay)
+        return this.#deal(fact.nowMs)
+      }
       case 'confirmed':
         this.#relays.get(fact.node)?.confirm()
         return []
@@ -273,7 +273,7 @@ export class GroupDealer implements Dealer {
     const relays = [...this.#relays.values()]
     for (const relay of this.#out.look(relays, nowMs)) this.#stock.takeBack(relay)
     if (this.#out.isOwnSide) return []
-    for (const relay of this.#slow.look(relays, nowMs)) this.#stock.takeBack(relay)
+    for (const relay of this.#slow.look(this.#worth(relays), nowMs)) this.#stock.takeBack(relay)
     const sends = this.#deal(nowMs)
     if (this.#stock.openBytes > 0) {
       if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends, nowMs)
@@ -337,7 +337,7 @@ export class GroupDealer implements Dealer {
     if (live.length === 0) return this.#dealWithoutRelays()
     const farthestMs = Math.max(...this.#receivers.map(({ rttMs }) => rttMs), 0)
     for (const relay of live) relay.look(nowMs, this.#own.lateMs, farthestMs)
-    const choose = this.#stock.chooser(live, (node) => this.#lag.lagging.has(node))
+    const choose = this.#stock.chooser(this.#worth(live), (node) => this.#lag.lagging.has(node))
     for (let relay = choose(); relay !== undefined; relay = choose())
       this.#dealUnit(relay, sends, nowMs)
     return sends
@@ -345,7 +345,14 @@ export class GroupDealer implements Dealer {
 
   readonly #canRelay = (node: number): boolean => {
     const relay = this.#relays.get(node)
-    return relay?.isTrusted === true && relay.out === 'no' && !relay.isSlow
+    return relay !== undefined && isIn(relay)
+  }
+
+  /** Where the origin is the limit: each node that a relay does not reach costs it a copy. */
+  #worth(live: readonly DealtRelay[]): readonly DealtRelay[] {
+    if (this.#own.isIdle || this.#stock.isSpareOwed) return live
+    const whole = live.filter(({ node }) => !this.#cut.get(node)?.size)
+    return whole.length > 0 ? whole : live
   }
 
   #dealUnit(relay: DealtRelay, sends: Send[], nowMs: number): void {
@@ -435,13 +442,8 @@ export class GroupDealer implements Dealer {
     return length
   }
 
-  #listed(sends: readonly Send[]): void {
+  #listed(sends: Send[]): Send[] {
     for (const send of sends) this.#relays.get(send.node)?.listed(send.length)
+    return sends
   }
-}
-
-/** Those for whom a queue says something: a node that is out holds up nobody who is not. */
-function able(relays: readonly DealtRelay[]): readonly DealtRelay[] {
-  const others = relays.filter((relay) => relay.out === 'no')
-  return others.length > 0 ? others : relays
 }

@@ -56,3 +56,14 @@ export class OutRelays {
 function quietMs(relay: DealtRelay, nowMs: number): number {
   return nowMs - relay.heardMs - relay.lateness.ms
 }
+
+/** It may be dealt something to pass on. */
+export function isIn({ isTrusted, out, isSlow, isResting }: DealtRelay): boolean {
+  return isTrusted && out === 'no' && !isSlow && !isResting
+}
+
+/** Those for whom a queue says something: a node that is out holds up nobody who is not. */
+export function able(relays: readonly DealtRelay[]): readonly DealtRelay[] {
+  const others = relays.filter((relay) => relay.out === 'no')
+  return others.length > 0 ? others : relays
+}

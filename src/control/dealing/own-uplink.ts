@@ -57,7 +57,8 @@ export class OwnUplink {
   #mostBytes = 0
   /** Share of the looks, lately, that found nothing to send. */
   #dry = 0
-  #isIdle = false
+  /** Relays leave it idle. */
+  isIdle = false
   /** What all nodes together landed in the period before, in bytes a second. */
   #before = 0
   /** The period: when it began, what all had landed by then, what has gone to everybody since. */
@@ -111,8 +112,8 @@ export class OwnUplink {
     this.lateMs = Math.max(0, lateMs, this.lateMs * 0.5 ** (elapsedMs / lateHalfMs))
     const isDry = this.waitingBytes * 1000 <= this.#rate.value * dryMs
     this.#dry += Math.min(1, elapsedMs / dryOverMs) * ((isDry ? 1 : 0) - this.#dry)
-    if (this.#dry < fullShare) this.#isIdle = false
-    if (this.#isAlone) this.#isIdle ||= this.#dry > dryShare
+    if (this.#dry < fullShare) this.isIdle = false
+    if (this.#isAlone) this.isIdle ||= this.#dry > dryShare
     else this.#compare(landed, nowMs)
   }
 
@@ -124,22 +125,22 @@ export class OwnUplink {
     const ms = nowMs - this.#sinceMs
     const bytes = landed - this.#sinceBytes
     const isSlow = bytes < this.#feeds * periodBytes
-    if (ms < (isSlow ? slowMs : this.#isIdle ? this.#tryMs : steadyMs)) return
+    if (ms < (isSlow ? slowMs : this.isIdle ? this.#tryMs : steadyMs)) return
     const rate = (bytes * 1000) / ms
     const direct = (this.#directBytes * this.#feeds * 1000) / ms
     this.#sinceMs = nowMs
     this.#sinceBytes = landed
     this.#directBytes = 0
-    if (!this.#isIdle) {
+    if (!this.isIdle) {
       // What a change brings is only seen where nodes have stopped getting faster by themselves.
       const isSteady = isSlow || rate <= steadyRatio * this.#before
       this.#before = rate
-      this.#isIdle = isSteady && this.#dry > dryShare && nowMs >= this.#pausedMs
+      this.isIdle = isSteady && this.#dry > dryShare && nowMs >= this.#pausedMs
     } else if (isSlow || rate >= this.#before + direct / 2) {
       this.#tryMs = Math.min(2 * this.#tryMs, tryMsMax)
       this.#pauseMs = pauseMs
     } else {
-      this.#isIdle = false
+      this.isIdle = false
       this.#dry = 0
       this.#tryMs = tryMs
       this.#pausedMs = nowMs + this.#pauseMs
@@ -149,7 +150,7 @@ export class OwnUplink {
 
   /** Whether it would run dry with so much on its feeds, by what relays take. */
   wants(queuedBytes: number): boolean {
-    if (!this.#isIdle || queuedBytes >= this.aheadBytes(this.#rate.value)) return false
+    if (!this.isIdle || queuedBytes >= this.aheadBytes(this.#rate.value)) return false
     return this.#mostBytes <= 2 * Math.max(2 * this.unitBytes, this.#fairBytes)
   }
 

@@ -106,6 +106,8 @@ export class DealtRelay {
   isTrusted = true
   /** It is dealt nothing to pass on for now, because it is far slower than the others. */
   isSlow = false
+  /** The same, because it fails again and again. */
+  isResting = false
   /** Its queue was taken back: it says nothing, or nothing moves at it. */
   out: 'no' | 'silent' | 'standing' = 'no'
   queuedBytes = 0

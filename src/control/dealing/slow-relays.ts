@@ -8,6 +8,8 @@
  * time that it proves slow again.
  */
 import { limits } from '../../base/limits.js'
+import { FaultAccounts, fatal } from '../members/faults.js'
+import { isIn } from './out-relays.js'
 import type { DealtRelay } from './relay-queue.js'
 
 /** How long a relay is slow before it is demoted, and how often that is looked at. */
@@ -15,16 +17,12 @@ const slowMs = 1_000
 const lookMs = 100
 /** Fewer are no measure for each other. */
 const leastRelays = 3
-
-interface Demotion {
-  readonly times: number
-  readonly untilMs: number
-}
+const span = { firstMs: limits.demotedMs, mostMs: limits.demotedMsMax }
 
 export class SlowRelays {
   readonly #below: number
   readonly #slowSinceMs = new Map<DealtRelay, number>()
-  readonly #demotions = new Map<DealtRelay, Demotion>()
+  readonly #demotions = new FaultAccounts<DealtRelay>(span)
   #lookedMs = Number.NEGATIVE_INFINITY
 
   /** `below`: the part of the median rate of all under which a relay is slow; 0: none is. */
@@ -36,14 +34,8 @@ export class SlowRelays {
   look(relays: readonly DealtRelay[], nowMs: number): DealtRelay[] {
     if (this.#below === 0 || nowMs < this.#lookedMs + lookMs) return []
     this.#lookedMs = nowMs
-    for (const relay of relays) {
-      const { untilMs = nowMs } = this.#demotions.get(relay) ?? {}
-      if (relay.isSlow && nowMs >= untilMs) relay.isSlow = false
-    }
-    const rated = relays.filter(
-      ({ out, isSilent, isTrusted, isSlow, isSettled }) =>
-        out === 'no' && !isSilent && isTrusted && !isSlow && isSettled,
-    )
+    for (const relay of this.#demotions.retried(nowMs)) relay.isSlow = false
+    const rated = relays.filter((relay) => isIn(relay) && !relay.isSilent && relay.isSettled)
     const rates = rated.map(({ rate }) => rate).sort((a, b) => a - b)
     const least = this.#below * (rates[Math.floor(rates.length / 2)] ?? 0)
     const slow = new Set(rated.filter(({ rate }) => rates.length >= leastRelays && rate < least))
@@ -56,10 +48,7 @@ export class SlowRelays {
     this.#slowSinceMs.set(relay, sinceMs)
     if (nowMs < sinceMs + slowMs) return false
     this.#slowSinceMs.delete(relay)
-    const times = this.#demotions.get(relay)?.times ?? 0
-    const forMs = Math.min(limits.demotedMsMax, limits.demotedMs * 2 ** times)
-    this.#demotions.set(relay, { times: times + 1, untilMs: nowMs + forMs })
-    relay.isSlow = true
-    return true
+    relay.isSlow = this.#demotions.charge(relay, nowMs, { cause: 'slow', weight: fatal })
+    return relay.isSlow
   }
 }

@@ -8,7 +8,6 @@
  * the block bad after all, its own report names the earlier hop, so the last word on a block is
  * right. A gateway judges nothing: what is bad at two of those it feeds was bad when it left it.
  */
-import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Peer } from './peer.js'
 
@@ -41,25 +40,4 @@ export function firstBadHop(
   return wasBadThere
     ? { from: origin, to: relay.link.address, relay }
     : { from: relay.link.address, to: peer.link.address, relay }
-}
-
-/** Blocks that were wrong somewhere, by whoever passed them on: a bad disk there, or a bad link. */
-export class Spoilers {
-  readonly #blocks = new Map<number, Set<number>>()
-
-  spoiled(relay: number, offset: number): void {
-    const blocks = this.#blocks.get(relay) ?? new Set<number>()
-    this.#blocks.set(relay, blocks.add(offset))
-  }
-
-  /**
-   * Whether it spoils several times as much of what it was dealt as its mates do of theirs. Where
-   * blocks arrive wrong everywhere nobody does. Bytes dealt to it, and to all of these.
-   */
-  isWorst(relay: number, mates: readonly number[], dealtBytes: number, allBytes: number): boolean {
-    const count = (node: number): number => this.#blocks.get(node)?.size ?? 0
-    if (count(relay) < limits.spoiledBlocks || dealtBytes >= allBytes) return false
-    const others = mates.reduce((sum, node) => sum + count(node), 0)
-    return count(relay) * (allBytes - dealtBytes) > limits.spoiledTimes * others * dealtBytes
-  }
 }

@@ -64,10 +64,13 @@ export type Answer = 'none' | 'elsewhere' | 'claimed' | 'comparing' | 'accepted'
 export type Lag = 'none' | 'lagging' | 'catchingUp' | 'waiting'
 
 /**
- * Whether a node passes bytes on to its mates: none -> relays -> false. `false`: it said that it
- * passes on what it is dealt, and did not; it is dealt nothing more.
+ * Whether a node passes bytes on to its mates:
+ *
+ *     none -> relays
+ *     relays -> rests -> relays   it fails again and again: it is dealt nothing for a while
+ *     relays, rests -> false      it said that it passes on what it is dealt, and did not
  */
-export type Relay = 'none' | 'relays' | 'false'
+export type Relay = 'none' | 'relays' | 'rests' | 'false'
 
 /** The part of a node in the exchange. */
 export interface Part {

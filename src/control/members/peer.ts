@@ -369,10 +369,10 @@ export class Peer {
     this.#from('running').part.relay = 'relays'
   }
 
-  /** It has not passed on what it said it had. */
-  losesTrust(): void {
+  /** It rests, is tried again, or is false, which it stays. */
+  relaysAs(relay: Exclude<Relay, 'none'>): void {
     const part = this.#part
-    if (part !== undefined) part.relay = 'false'
+    if (part?.relay === 'relays' || part?.relay === 'rests') part.relay = relay
   }
 
   /** It has published the whole file. */

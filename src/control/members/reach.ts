@@ -42,6 +42,11 @@ export class Reach {
     this.#unreached.set(to, callers.add(from))
   }
 
+  /** What goes from one to the other is tried again; in `summary` it counts as it was. */
+  retried(from: Peer, to: Peer): void {
+    this.#cutOff.get(from)?.delete(to)
+  }
+
   /** Null: every node that took part could be reached by those that dialled it. */
   summary(group: readonly Peer[]): string | null {
     const pairs = group.flatMap((to) =>

@@ -59,17 +59,6 @@ export interface RosterFrame {
   readonly entries: readonly RosterEntry[]
 }
 
-/** What each member was given to pass on, for standbys. May cover more than that. */
-export interface DealFrame {
-  readonly type: 'deal'
-  readonly term: Term
-  readonly epoch: number
-  readonly shares: readonly {
-    readonly member: number
-    readonly ranges: readonly RangePair[]
-  }[]
-}
-
 export interface StreamEntry extends NameText, Attributes {
   readonly stream: number
   /** 32 hex digits: the identity of the bytes, the same in every transfer of them. */
@@ -90,6 +79,9 @@ export interface Term {
   /** The member that holds the term. */
   readonly member: number
 }
+
+/** The term of whoever began the push. */
+export const originTerm: Term = { counter: 1, member: originNumber }
 
 /** A mirror holds all and only sends it; a gateway passes on what comes, and keeps nothing. */
 export type Role = 'receiver' | 'mirror' | 'gateway'
@@ -154,6 +146,8 @@ export interface PlanFrame {
   /** Members that feed this node by themselves, not by forwarding. */
   readonly parents: readonly number[]
   readonly routes: readonly Route[]
+  /** Members of whom this node asks nothing for now, since their way to it fails. */
+  readonly avoid: readonly number[]
   /** Of links between sites that are limited; each site once. */
   readonly siteShares: readonly SiteShare[]
   readonly coordinator: number
@@ -237,7 +231,6 @@ export type Frame =
     }
   | PlanFrame
   | RosterFrame
-  | DealFrame
   /** What became of a `join` of the same number; code null: the node has joined. */
   | {
       readonly type: 'joined'

@@ -16,9 +16,10 @@
 import { limits } from '../../base/limits.js'
 import type { Role, Route } from '../messages/types.js'
 import { placeIn } from './columns.js'
+import { type Gap, gapOf, gapsBelow } from './gaps.js'
 import { type Group, Groups } from './groups.js'
 import type { Placed, TreeWish } from './layout.js'
-import { type Column, type ColumnWish, Entries, type Gap, gapOf, type Way, wayOf } from './ways.js'
+import { type Column, type ColumnWish, Entries, Pairs, type Way, wayOf } from './ways.js'
 
 /** The one route of a push of one group. */
 const groupRoute = 1
@@ -34,7 +35,7 @@ export class Chain {
   readonly #heads = new Map<number, number[]>()
   readonly #avoided = new Set<number>()
   /** Whom a node does not reach. */
-  readonly #unreached = new Map<number, Set<number>>()
+  readonly #unreached = new Pairs()
   /** They keep nothing: each has a way of its own, and when somebody joins a new one. */
   readonly #gateways = new Set<number>()
   newestRoute = groupRoute
@@ -69,9 +70,7 @@ export class Chain {
 
   /** Of each group the index of the one that feeds it; null: the coordinator does. */
   get parents(): (number | null)[] {
-    const { all } = this.#groups
-    const index = new Map(all.map((group, i) => [group, i]))
-    return all.map(({ parent }) => (parent === null ? null : (index.get(parent) ?? null)))
+    return this.#groups.parents
   }
 
   /** The groups without those who only send. */
@@ -214,7 +213,8 @@ export class Chain {
       const children = next.get(node)?.filter((to) => this.#groups.has(to))
       if (children === undefined) continue
       const down = children.map((member) => ({ member, next: route }))
-      const to = [...down, ...this.#endsOf(way, node).map((member) => ({ member, next: 0 }))]
+      const ends = this.#endsOf(way, node).map((member) => ({ member, next: 0 }))
+      const to = [...down, ...ends].filter(({ member }) => !this.#unreached.has(node, member))
       if (to.length > 0) (this.#isInUse(way) ? now : before).push({ route, to })
     }
     const spare = now.length + before.length - limits.routesPerPlan
@@ -264,15 +264,14 @@ export class Chain {
 
   /** It speaks again: columns that were planned to enter at it do. */
   back(node: number): void {
-    if (!this.#avoided.delete(node)) return
-    for (const [column, { home, way }] of [...this.#columns])
-      if (home.has(node) && !way.next.has(node)) this.#reroute(column)
+    if (this.#avoided.delete(node)) this.#rehome(node)
   }
 
   /** One node does not reach another; who takes its place is fed by those who have the rest. */
   cut(from: number, to: number): Gap[] {
     const cut = this.#ways.filter(({ next }) => next.get(from)?.includes(to) === true)
-    this.#unreached.set(from, (this.#unreached.get(from) ?? new Set()).add(to))
+    this.#unreached.add(from, to)
+    this.#touch([from, to])
     for (const way of cut) if (this.#isInUse(way)) this.#reroute(way.column)
     return cut.flatMap((way) => {
       const now = this.#columns.get(way.column)?.way
@@ -281,6 +280,19 @@ export class Chain {
         ? [gapOf(to, way), ...this.#gapsBeside(to, way)]
         : [gapOf(entry, now)]
     })
+  }
+
+  /** It is tried whether one node reaches another again. */
+  mend(from: number, to: number): void {
+    this.#unreached.delete(from, to)
+    this.#touch([from, to])
+    this.#rehome(to)
+  }
+
+  /** Columns that were planned to enter at it do again, where they can. */
+  #rehome(node: number): void {
+    for (const [column, { home, way }] of [...this.#columns])
+      if (home.has(node) && !way.next.has(node)) this.#reroute(column)
   }
 
   /** Columns from the first group on: one for each of its nodes, and for each of the largest. */
@@ -363,7 +375,9 @@ export class Chain {
     const reached: [Group, number][] = this.#groups.all.slice(0, 1).map((group) => [group, head])
     for (const [group, from] of reached) {
       for (const child of group.children) {
-        const able = child.members.filter((node) => this.#passes(node) && this.#reaches(from, node))
+        const able = child.members.filter(
+          (node) => this.#passes(node) && !this.#unreached.has(from, node),
+        )
         const planned = able.find((one) => home.has(one)) ?? able.find((one) => now.has(one))
         const node = planned ?? this.#entries.idlest(able)
         if (node !== undefined) {
@@ -379,10 +393,6 @@ export class Chain {
   /** Bytes that it is fed go on from there. */
   #passes(node: number): boolean {
     return !this.#avoided.has(node) && !this.#groups.isSender(node)
-  }
-
-  #reaches(from: number, to: number): boolean {
-    return this.#unreached.get(from)?.has(to) !== true
   }
 
   /** Those with whom a way ends, sent by the node at which it enters a group. */
@@ -405,19 +415,8 @@ export class Chain {
   }
 
   #gapsBelow(node: number): Gap[] {
-    const gaps = new Map<string, Gap>()
-    // What is found goes along one way, the newest: whom it fed on an older one is told as well.
-    for (const way of [...this.#ways].reverse()) {
-      const key = (to: number): string => `${way.column} ${to}`
-      for (const to of way.next.get(node) ?? []) {
-        const isTold = gaps.has(key(to))
-        for (const one of isTold ? (way.next.get(to) ?? []) : [to])
-          if (this.#groups.has(one) && !gaps.has(key(one))) gaps.set(key(one), gapOf(one, way))
-        for (const gap of isTold ? [] : this.#gapsBeside(to, way))
-          if (!gaps.has(key(gap.to))) gaps.set(key(gap.to), gap)
-      }
-    }
-    return [...gaps.values()]
+    const has = (one: number): boolean => this.#groups.has(one)
+    return gapsBelow(node, this.#ways, has, (to, way) => this.#gapsBeside(to, way))
   }
 
   #add(column: number, head: number, isPast: boolean, next: Way['next']): Way {

@@ -40,6 +40,7 @@ export function planFault(plan: PlanFrame): string | null {
   if (targets.some((member) => !members.has(member))) return 'routes to who is no member'
   if (new Set(plan.routes.map(({ route }) => route)).size !== plan.routes.length)
     return 'has a route twice'
+  if (plan.avoid.some((member) => !members.has(member))) return 'avoids who is no member'
   const sites = new Set(plan.siteShares.map(({ site }) => site))
   if (sites.size !== plan.siteShares.length) return 'has two shares of the link to one site'
   return hasCycle(new Map([[you, plan.routes]])) ? 'has a route that leads back' : null

@@ -65,6 +65,12 @@ export class Groups {
     return this.#all
   }
 
+  /** Of each the index of the one that feeds it; null: the coordinator does. */
+  get parents(): (number | null)[] {
+    const index = new Map(this.#all.map((group, i) => [group, i]))
+    return this.#all.map(({ parent }) => (parent === null ? null : (index.get(parent) ?? null)))
+  }
+
   get first(): Group | undefined {
     return this.#all[0]
   }

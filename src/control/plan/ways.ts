@@ -1,4 +1,4 @@
-/** What one route number stands for, and what is missing where it leads no further. */
+/** What one route number stands for. */
 
 export interface Way {
   readonly route: number
@@ -26,23 +26,26 @@ export interface Column {
 /** A column as it is to be. */
 export type ColumnWish = Omit<Column, 'way'> & { readonly isPast: boolean }
 
-/** Somebody is fed no more by a node that has left, or does not reach it. */
-export interface Gap {
-  readonly to: number
-  /** What `to` finds elsewhere it passes on with this route. */
-  readonly route: number
-  readonly column: number
-  /** Where it begins, or did. */
-  readonly head: number
-}
-
 export function wayOf(way: Omit<Way, 'from'>): Way {
   const fed = [...way.next].flatMap(([one, to]) => to.map((node) => [node, one] as const))
   return { ...way, from: new Map(fed) }
 }
 
-export function gapOf(to: number, { route, column, head }: Omit<Gap, 'to'>): Gap {
-  return { to, route, column, head }
+/** Who does not reach whom. */
+export class Pairs {
+  readonly #of = new Map<number, Set<number>>()
+
+  add(from: number, to: number): void {
+    this.#of.set(from, (this.#of.get(from) ?? new Set()).add(to))
+  }
+
+  delete(from: number, to: number): void {
+    this.#of.get(from)?.delete(to)
+  }
+
+  has(from: number, to: number): boolean {
+    return this.#of.get(from)?.has(to) === true
+  }
 }
 
 /** At which nodes columns enter groups. */

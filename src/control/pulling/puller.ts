@@ -16,36 +16,17 @@
  */
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits, MIB } from '../../base/limits.js'
-import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { RangeSet } from '../../base/ranges.js'
 import type { MemberWish } from '../messages/facts.js'
 import type { Frame, Mate, PullReport } from '../messages/types.js'
+import { type Holder, holderOf, mayAsk, unitFor } from './asked.js'
 import { matesPace, type PullPace } from './pace.js'
-import { type Asked, PullWindow } from './window.js'
+import type { Asked } from './window.js'
 
 export type PullWish =
   | (MemberWish & { readonly type: 'connect' | 'say' | 'sample' })
   /** Ask the coordinator for these ranges: no mate is left to ask. */
   | { readonly type: 'need'; readonly ranges: RangeSet }
-
-interface Holder {
-  readonly mate: Mate
-  /** `late`: being dialled, and no longer waited for. */
-  link: 'none' | 'dialling' | 'late' | 'open'
-  sinceMs: number
-  /** Unknown before the link is open. */
-  rttMs: number
-  /** Not asked before. */
-  pausedMs: number
-  /** What it had listed for this node when it last said so. */
-  backlogBytes: number
-  receivedBytes: number
-  readonly window: PullWindow
-  /** When something came from it. */
-  movedMs: number
-  hasLostFeed: boolean
-  /** What it said it does not hold. */
-  readonly lacks: RangeSet
-}
 
 interface Request {
   readonly holder: Holder
@@ -110,19 +91,16 @@ export class Puller {
     this.#site = site
     for (const mate of mates) {
       if (this.#holders.has(mate.number)) continue
-      this.#holders.set(mate.number, {
-        mate,
-        link: 'none',
-        sinceMs: 0,
-        rttMs: Number.POSITIVE_INFINITY,
-        pausedMs: 0,
-        backlogBytes: 0,
-        receivedBytes: 0,
-        window: new PullWindow(this.#blockBytes),
-        movedMs: 0,
-        hasLostFeed: false,
-        lacks: new RangeSet(),
-      })
+      this.#holders.set(mate.number, holderOf(mate, this.#blockBytes))
+    }
+  }
+
+  /** These are asked for nothing for now, and nobody else is avoided. */
+  avoid(members: ReadonlySet<number>, nowMs: number): void {
+    for (const [member, holder] of this.#holders) {
+      if (members.has(member) === holder.isAvoided) continue
+      holder.isAvoided = !holder.isAvoided
+      if (holder.isAvoided) this.#return(holder, nowMs)
     }
   }
 
@@ -292,7 +270,7 @@ export class Puller {
   #ask(wishes: PullWish[], nowMs: number): void {
     if (this.#open.isEmpty) return
     const ready = [...this.#holders.values()].filter(
-      (holder) => holder.link === 'open' && nowMs >= holder.pausedMs,
+      (holder) => holder.link === 'open' && mayAsk(holder, nowMs),
     )
     const load = this.#load()
     for (;;) {
@@ -300,9 +278,9 @@ export class Puller {
       const able = (active.length < limits.pullHolders ? ready : active)
         .filter((holder) => holder.window.hasRoom(load.get(holder)))
         .sort((a, b) => this.#order(a, b, load))
-      const next = able.find((holder) => this.#unitFor(holder).length > 0)
+      const next = able.find((holder) => unitFor(holder, this.#open).length > 0)
       if (next === undefined) return
-      const ranges = this.#unitFor(next)
+      const ranges = unitFor(next, this.#open)
       for (const [offset, length] of ranges) this.#open.remove(offset, length)
       const request = this.#nextRequest++
       if (!load.has(next)) next.movedMs = nowMs
@@ -331,11 +309,11 @@ export class Puller {
       if (holder.link === 'dialling' && nowMs >= holder.sinceMs + this.#pace.answerMs)
         holder.link = 'late'
     const usable = holders.filter(
-      ({ link, pausedMs }) => link === 'dialling' || (link === 'open' && nowMs >= pausedMs),
+      (one) => one.link === 'dialling' || (one.link === 'open' && mayAsk(one, nowMs)),
     )
     const stuck = this.#stuck(usable)
     const idle = holders
-      .filter((holder) => holder.link === 'none' && nowMs >= holder.pausedMs)
+      .filter((holder) => holder.link === 'none' && mayAsk(holder, nowMs))
       .sort((a, b) => this.#order(a, b, new Map()))
       .slice(
         0,
@@ -386,21 +364,6 @@ export class Puller {
 
   #distance({ mate }: Holder): number {
     return this.#site !== undefined && mate.site === this.#site ? 0 : 1
-  }
-
-  /** What may be asked of it next, at most a unit. */
-  #unitFor(holder: Holder): RangePair[] {
-    const unit: RangePair[] = []
-    let room = holder.window.unitBytes
-    for (const range of this.#open) {
-      for (const [offset, length] of holder.lacks.missing(...range)) {
-        const bytes = Math.min(length, room)
-        unit.push([offset, bytes])
-        room -= bytes
-        if (room === 0 || unit.length === limits.needRanges) return unit
-      }
-    }
-    return unit
   }
 
   #deadlineOf({ holder, askedMs, isAnswered, servedByMs }: Request): number {

@@ -66,6 +66,11 @@ export class NodePulls {
     this.#puller.introduce(mates, you, members.find(({ number }) => number === you)?.site)
   }
 
+  /** These are asked for nothing for now, and nobody else is avoided. */
+  avoid(members: readonly number[], nowMs: number): void {
+    this.#puller.avoid(new Set(members), nowMs)
+  }
+
   /** Whole blocks that this node lacks. */
   want(ranges: RangeSet, nowMs: number): void {
     this.#puller.want(ranges, nowMs)

@@ -1,7 +1,8 @@
 /**
  * The data connections of a node that broke: those to mates it opens again, those from mates and
  * from the origin it waits for. Whoever opens one again hears what is lacking and sends that, so
- * nobody else has to bring anything. Where it takes too long the origin is told (`edgeLost`).
+ * nobody else has to bring anything. Where it takes too long, or one from a mate breaks again and
+ * again while those from others do not, the origin is told (`edgeLost`).
  *
  * It must never wait for a connection that cannot come back: one that was refused or never was, one
  * of a gateway, which keeps nothing that it could send again, and one of a member that is gone.
@@ -9,11 +10,15 @@
 import { errorTable, type Failure, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { refusedFeed } from '../members/causes.js'
+import { FaultAccounts, type FaultRecord } from '../members/faults.js'
 import { isBreak, Reopening } from '../members/reopening.js'
 import type { MemberFact } from '../messages/facts.js'
 import type { NodeConfig } from './events.js'
 import type { Neighbourhood } from './neighbourhood.js'
 import type { NodeOutbox } from './outbox.js'
+
+/** A connection that is opened again costs little: the fourth break within a few seconds counts. */
+const breakWeight = 0.7
 
 interface Awaited {
   readonly member: number
@@ -33,6 +38,9 @@ export class NodeEdges {
   readonly #outbox: NodeOutbox
   readonly #reopening: Reopening
   readonly #awaited = new Map<string, Awaited>()
+  /** What is held against mates whose connections to this node break. */
+  readonly #faults = new FaultAccounts<number>()
+  readonly #fedBy = new Set<number>()
   /** Mates from whom nothing is taken any more, because they broke the protocol. */
   readonly #refused = new Set<number>()
   /** The origin's feed broke: until when it may come back. */
@@ -54,6 +62,7 @@ export class NodeEdges {
   /** A data connection from the member is open. True: that of the origin is back. */
   fedIn(member: number): boolean {
     this.#awaited.delete(keyOf(member, true))
+    this.#fedBy.add(member)
     if (!this.#neighbours.isParent(member)) return false
     this.parentFeed = 'open'
     const wasBroken = this.#parent !== undefined
@@ -86,7 +95,7 @@ export class NodeEdges {
     if (!this.#neighbours.isParent(member)) {
       if (!isBreak(code)) this.#refused.add(member)
       const opensAgain = isBreak(code) && this.#neighbours.mate(member) !== undefined
-      const untilMs = opensAgain ? nowMs + limits.edgeMs : 0
+      const untilMs = opensAgain && !this.#isTooOften(member, nowMs) ? nowMs + limits.edgeMs : 0
       this.#waitFor({ member, incoming: true, code, untilMs })
       return null
     }
@@ -100,10 +109,28 @@ export class NodeEdges {
   #unfedOut(member: number, code: FrErrorCode, nowMs: number): void {
     const isAgain = this.#reopening.isBroken(member) && errorTable[code].retryable
     const isOurs = isBreak(code) || isAgain
-    const opensAgain = isOurs && !this.#config.isGateway && !this.#neighbours.isGone(member)
+    // Whom nothing is passed on to any more the coordinator has given up.
+    const isWanted = this.#neighbours.isRouted(member) && !this.#neighbours.isGone(member)
+    const opensAgain = isOurs && !this.#config.isGateway && isWanted
     const sinceMs = opensAgain ? this.#reopening.broke(member, nowMs) : 0
     const untilMs = opensAgain ? sinceMs + limits.edgeMs : 0
     this.#waitFor({ member, incoming: false, code, untilMs })
+  }
+
+  /** It breaks, others do not. The coordinator says when it is tried again. */
+  #isTooOften(member: number, nowMs: number): boolean {
+    this.#faults.retried(nowMs)
+    const others = [...this.#fedBy].filter((other) => this.#isFedBy(other) && other !== member)
+    return this.#faults.charge(member, nowMs, { cause: 'broken', weight: breakWeight, others })
+  }
+
+  #isFedBy(member: number): boolean {
+    return !this.#neighbours.isParent(member) && !this.#neighbours.isGone(member)
+  }
+
+  /** What is held against mates whose connections to this node break, by member. */
+  faults(nowMs: number): [number, FaultRecord][] {
+    return this.#faults.records(nowMs)
   }
 
   /** The origin is gone, and its feed with it. */
@@ -119,7 +146,9 @@ export class NodeEdges {
 
   /** Opens what is due, says what took too long. Why the transfer has failed, or null. */
   advance(hasAll: boolean, nowMs: number): Failure | null {
-    for (const member of this.#reopening.due(nowMs)) this.#outbox.feed(member)
+    for (const member of this.#reopening.due(nowMs))
+      if (this.#neighbours.isRouted(member)) this.#outbox.feed(member)
+      else this.#reopening.forget(member)
     for (const [key, { member, incoming, code, untilMs }] of this.#awaited) {
       if (nowMs < untilMs) continue
       this.#awaited.delete(key)

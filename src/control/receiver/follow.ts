@@ -25,6 +25,7 @@ export function followPlan(
   const news = neighbours.take(plan, from)
   if ('code' in news) return news
   pulls.met(news.met, plan)
+  pulls.avoid(plan.avoid, nowMs)
   reports.planned(plan, nowMs)
   if (news.paces !== null) outbox.wish({ type: 'pace', sets: news.paces })
   if (news.areRoutesNew) outbox.wish({ type: 'route' })

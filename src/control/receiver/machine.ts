@@ -217,7 +217,6 @@ export class NodeMachine {
       case 'plan':
         return this.#onPlan(frame, nowMs)
       case 'roster':
-      case 'deal':
         return this.#refused(this.neighbours.hold(frame))
       case 'detour':
         if (this.#phase === 'passing') return

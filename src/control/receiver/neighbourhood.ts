@@ -9,15 +9,7 @@
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Pace } from '../messages/facts.js'
-import type {
-  DealFrame,
-  EdgeWord,
-  Mate,
-  Member,
-  PlanFrame,
-  RosterFrame,
-  Route,
-} from '../messages/types.js'
+import type { EdgeWord, Mate, Member, PlanFrame, RosterFrame, Route } from '../messages/types.js'
 import { isNewer, planFault } from '../plan/check.js'
 import { Replica } from './replica.js'
 
@@ -110,14 +102,22 @@ export class Neighbourhood {
     const gone = before?.phase === 'running' ? missingFrom(plan, before) : []
     for (const number of gone) this.#gone.add(number)
     const mates = plan.members.filter((member): member is Mate => this.#isMate(member))
+    const routed = isRunning ? this.#routed : []
+    // Who was left out for a while is dialled anew.
+    for (const number of this.#dialled) if (!this.isRouted(number)) this.#dialled.delete(number)
     return {
       begins: isRunning && before?.phase !== 'running',
       paces: same(pacesOf(plan), pacesOf(before)) ? null : pacesOf(plan),
       areRoutesNew: before?.phase === 'running' && !same(plan.routes, before.routes),
-      dial: isRunning ? this.#routed.filter(({ number }) => isNew(this.#dialled, number)) : [],
+      dial: routed.filter(({ number }) => isNew(this.#dialled, number)),
       met: isRunning ? mates.filter(({ number }) => isNew(this.#met, number)) : [],
       gone,
     }
+  }
+
+  /** Something is passed on to the member. */
+  isRouted(number: number): boolean {
+    return this.#plan?.routes.some(({ to }) => to.some(({ member }) => member === number)) === true
   }
 
   /** Mates to whom a route leads. */
@@ -127,10 +127,10 @@ export class Neighbourhood {
   }
 
   /** Keeps what standbys are told; as `take`. */
-  hold(frame: RosterFrame | DealFrame): Failure | null {
+  hold(frame: RosterFrame): Failure | null {
     const isStandby = this.#plan?.standbys.includes(this.#plan.you) === true
     if (isStandby) return this.replica.take(frame)
-    return { code: 'ERR_FR_PROTOCOL', text: `a ${frame.type} for a node that is no standby` }
+    return { code: 'ERR_FR_PROTOCOL', text: 'a roster for a node that is no standby' }
   }
 
   /** What it says against plans before it; null: nothing. */

@@ -1,25 +1,20 @@
 /**
- * What a standby holds of the coordinator's knowledge, so that it can take over: who takes part and
- * what each was dealt, as it last heard. Both are absolute values in the term of their coordinator.
+ * What a standby holds of the coordinator's knowledge, so that it can take over: who takes part, as
+ * it last heard.
  */
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import type { DealFrame, RosterEntry, RosterFrame } from '../messages/types.js'
+import type { RosterEntry, RosterFrame } from '../messages/types.js'
 import { isNewer } from '../plan/check.js'
 
 export class Replica {
   /** All nodes, as the frames so far have told. */
   roster: RosterFrame | undefined
-  deal: DealFrame | undefined
 
   /** Null: it is held. */
-  take(frame: RosterFrame | DealFrame): Failure | null {
-    const last = frame.type === 'roster' ? this.roster : this.deal
-    if (last !== undefined && !isNewer(frame, last))
-      return { code: 'ERR_FR_STALE', text: `a ${frame.type} that is not newer than the last` }
-    if (frame.type === 'deal') this.deal = frame
-    else return this.#merge(frame)
-    return null
+  take(frame: RosterFrame): Failure | null {
+    if (this.roster === undefined || isNewer(frame, this.roster)) return this.#merge(frame)
+    return { code: 'ERR_FR_STALE', text: 'a roster that is not newer than the last' }
   }
 
   /** Each entry takes the place of what was known of its number. */

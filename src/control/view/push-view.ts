@@ -3,6 +3,7 @@ import type { FrErrorCode } from '../../base/errors.js'
 import type { OriginMachine } from '../coordinator/machine.js'
 import type { Coordination } from '../coordinator/supersession.js'
 import type { ShapeForecast } from '../dealing/planning.js'
+import type { FaultView } from '../members/faults.js'
 import type { Peer } from '../members/peer.js'
 import type { NodeOutcome, TreeFigures } from '../messages/types.js'
 import type { Forecast, NodeLink, PlanMade } from '../plan/plan.js'
@@ -34,7 +35,7 @@ export interface NodeProgress {
   readonly queueBytes: number | null
   /** Its mates do not wait for it: it is slower than the others. */
   readonly isLagging: boolean
-  /** It is given nothing to relay for now: it is far slower than the others, and still served. */
+  /** It is given nothing to relay for now, and still served: far slower, or fails too often. */
   readonly isDemoted: boolean
   /** Joined later and still receives what the others had before: the others do not wait for it. */
   readonly isCatchingUp: boolean
@@ -67,6 +68,8 @@ export interface Progress {
    */
   readonly efficiency: number | null
   readonly originBytesSent: number
+  /** What is held against nodes, links, disks and sites: most first, a bounded number. */
+  readonly faults: readonly FaultView[]
   readonly nodes: readonly NodeProgress[]
 }
 
@@ -115,6 +118,7 @@ export function pushView(machine: OriginMachine, facts: PushFacts): Progress {
     share,
     efficiency: efficiencyOf(facts.boundSeconds && facts.boundSeconds * part, seconds),
     originBytesSent,
+    faults: machine.exchange.faults.view(),
     nodes: peers.map((peer) => nodeView(machine, peer, bytes)),
   }
 }
@@ -147,7 +151,7 @@ function nodeView(machine: OriginMachine, peer: Peer, bytes: number): NodeProgre
     relayedShare: relayedBytes === 0 ? 0 : relayedBytes / flow.receivedBytes,
     queueBytes: peer.isServing ? flow.queueBytes(peer) : null,
     isLagging: lag === 'lagging',
-    isDemoted: counts.isDemoted,
+    isDemoted: counts.isDemoted || peer.relay === 'rests',
     isCatchingUp: lag === 'catchingUp' && peer.phase === 'running',
     etaSeconds: eta,
     waitsFor: waitsFor(peer, bytes, machine.fileDigest !== null),
@@ -253,7 +257,7 @@ export interface PushRelay extends PushShare {
   readonly reason: string | null
 }
 
-export interface PushResult extends Coordination {
+export interface PushResult extends Coordination, Pick<Progress, 'faults'> {
   readonly event: 'result'
   readonly transfer: string
   readonly bytes: number
@@ -346,12 +350,10 @@ export function resultView(
   const facts = factsAt(Math.max(0, ...timed.map((outcome) => outcome.seconds)))
   const { transfer, bytes, dataBytes, seconds, originBytesSent } = facts
   const { flow, strategy, shape, fileDigest: digest } = machine
+  const hasSent = ({ node }: Peer): boolean =>
+    flow.dealtBytes(node) > 0 || flow.relayedBytes(node) > 0
   const mirrors = machine.peers
-    .filter(
-      (peer) =>
-        peer.role === 'mirror' &&
-        (flow.dealtBytes(peer.node) > 0 || flow.relayedBytes(peer.node) > 0),
-    )
+    .filter((peer) => peer.role === 'mirror' && hasSent(peer))
     .map(({ link }) => link.address)
   const bounds = boundsOf(machine, facts, complete.length > 0)
   const relayedBytes = machine.peers.reduce((sum, { node }) => sum + flow.relayedBytes(node), 0)
@@ -374,6 +376,7 @@ export function resultView(
     shape,
     originBytesSent,
     digest,
+    faults: machine.exchange.faults.view(),
     warnings: [...facts.warnings, ...bounds.warnings],
     nodes,
   }

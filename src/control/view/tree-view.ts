@@ -5,6 +5,7 @@
 import { errorTable } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Coordination } from '../coordinator/supersession.js'
+import { mergedFaults } from '../members/faults.js'
 import type { NamedFailure, NodeOutcome, NodeTree, TreeFigures } from '../messages/types.js'
 import type { Crossing } from './crossings.js'
 import type { NodeProgress, Progress, PushResult, PushShare } from './push-view.js'
@@ -44,6 +45,7 @@ export function treeProgress(transfers: readonly TreeTransfer[], facts: TreeFact
     share: totalBytes === 0 ? 0 : landedBytes / totalBytes,
     efficiency: null,
     originBytesSent: sumOf(transfers, ({ progress }) => progress?.originBytesSent ?? 0),
+    faults: mergedFaults(transfers.flatMap(({ progress }) => progress?.faults ?? [])),
     nodes,
   }
 }
@@ -106,6 +108,7 @@ export interface TreeSums {
   readonly originBytesSent: number
   /** Of the first transfer that somebody took over. */
   readonly taken: Coordination | null
+  readonly faults: PushResult['faults']
   readonly warnings: readonly string[]
 }
 
@@ -131,6 +134,7 @@ export const noSums: TreeSums = {
   resentBytes: 0,
   originBytesSent: 0,
   taken: null,
+  faults: [],
   warnings: [],
 }
 
@@ -149,6 +153,7 @@ export function addResult(sums: TreeSums, result: PushResult): TreeSums {
     directBytes: sums.directBytes + result.directBytes,
     resentBytes: sums.resentBytes + result.resentBytes,
     originBytesSent: sums.originBytesSent + result.originBytesSent,
+    faults: mergedFaults([...sums.faults, ...result.faults]),
     taken: sums.taken ?? (coordinator === null ? null : { term, coordinator }),
     warnings: warnings.slice(0, limits.warningsPerPush),
   }

@@ -1,4 +1,7 @@
 /** What a node says of one transfer that it receives, and of its feeds to mates. */
+import { limits } from '../../base/limits.js'
+import { awakeMs } from '../../base/time/awake.js'
+import { type FaultView, faultView } from '../../control/members/faults.js'
 import type { ReceiverSession } from '../driver/receiver.js'
 import type { ReceptionSpec } from './spec.js'
 
@@ -46,6 +49,8 @@ export interface TransferStatus {
   readonly etaSeconds: number | null
   /** Its open feeds to mates. */
   readonly relays: readonly RelayStatus[]
+  /** What is held against links from mates; of an origin against anything. Most first. */
+  readonly faults: readonly FaultView[]
   readonly waitsFor: string | null
   /** Who coordinates: HOST:PORT of the node, or that the origin's link comes from; null: itself. */
   readonly coordinator: string | null
@@ -92,6 +97,7 @@ export function statusOf(
       const isLagging = machine.reports.laggards.has(member)
       return { node, queuedBytes, unackedBytes, isLagging }
     }),
+    faults: faultsOf(session),
     waitsFor: isPassing ? null : (waitsFor ?? machine.waitsFor),
     coordinator:
       coordinator === undefined ? originAddress : (session.addressOf(coordinator) ?? null),
@@ -99,4 +105,14 @@ export function statusOf(
     source:
       machine.phase !== 'complete' ? null : machine.seal.isUnchecked ? 'unchecked' : 'checked',
   }
+}
+
+/** What the node holds against links from its mates to itself. */
+function faultsOf(session: ReceiverSession): FaultView[] {
+  const { edges, neighbours } = session.machine
+  const nameOf = (member = -1): string => session.addressOf(member) ?? String(member)
+  const records = edges.faults(awakeMs()).slice(0, limits.faultsTold)
+  return records.map(([from, record]) =>
+    faultView(['link', nameOf(from), nameOf(neighbours.you)], record),
+  )
 }

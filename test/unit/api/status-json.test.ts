@@ -22,6 +22,7 @@ const transfer = (name: string, relays: number): TransferStatus => ({
   rateOutBytesPerSecond: 1,
   etaSeconds: null,
   relays: Array.from({ length: relays }, () => relay),
+  faults: [],
   waitsFor: 'data',
   coordinator: '10.0.0.1:5000',
   term: 1,
@@ -47,6 +48,7 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   limits: { upBytesPerSecond: null, downBytesPerSecond: null, maxFeeds: null },
   rates: { inBytesPerSecond: 25e6, outBytesPerSecond: 0 },
   transfers,
+  ended: [],
   counters: {},
 })
 const sent = (transfers: readonly TransferStatus[]): NodeStatus => {

@@ -25,6 +25,17 @@ const transfer = {
   rateOutBytesPerSecond: 0,
   etaSeconds: null,
   relays: [{ node: 'h:1', queuedBytes: 1, unackedBytes: 2, isLagging: false }],
+  faults: [
+    {
+      kind: 'link',
+      name: 'h:1',
+      to: 'h:2',
+      causes: [{ cause: 'broken', count: 4 }],
+      failures: 1,
+      isFailed: true,
+      retrySeconds: 8.5,
+    },
+  ],
   waitsFor: 'data',
   coordinator: '10.0.0.1:5000',
   term: 1,
@@ -50,6 +61,18 @@ const status: NodeStatus = {
   limits: { upBytesPerSecond: null, downBytesPerSecond: null, maxFeeds: null },
   rates: { inBytesPerSecond: 25e6, outBytesPerSecond: 0 },
   transfers: [transfer],
+  ended: [
+    {
+      transfer: 'ef'.repeat(16),
+      name: 'b.bin',
+      role: 'receiving',
+      outcome: 'failed',
+      bytes: 3,
+      code: 'ERR_FR_IO',
+      reason: 'ERR_FR_IO: fsync',
+      secondsAgo: 61,
+    },
+  ],
   counters: { connections: 1 },
 }
 

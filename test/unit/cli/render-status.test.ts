@@ -46,12 +46,14 @@ describe('statusLines', () => {
           { node: '10.0.0.3:7400', queuedBytes: MIB, unackedBytes: 65_536, isLagging: false },
           { node: '10.0.0.4:7400', queuedBytes: 9 * MIB, unackedBytes: 0, isLagging: true },
         ],
+        faults: [],
         waitsFor: 'origin',
         coordinator: '10.0.0.3:7400',
         term: 2,
         source: null,
       },
     ],
+    ended: [],
     counters: { openFeeds: 3, landingFallbacks: 0 },
   }
   it('shows a node and its transfers', () =>
@@ -90,6 +92,42 @@ describe('statusLines', () => {
     expect(kept).toBe(
       'kept       3.00 MiB in 9 partial files of transfers that failed: model.bin, a.bin, ...',
     )
+  })
+  it('shows what fails and has failed', () => {
+    const [transfer] = status.transfers
+    const causes = [{ cause: 'broken', count: 4 }]
+    const link = { kind: 'link', name: '10.0.0.3:7400', to: '10.0.0.2:7400', causes } as const
+    const node = { ...link, kind: 'node', name: '10.0.0.4:7400', to: null } as const
+    const faults = [
+      { ...link, failures: 1, isFailed: true, retrySeconds: 8.5 },
+      { ...node, failures: 2, isFailed: false, retrySeconds: null },
+      { ...node, name: '10.0.0.5:7400', failures: 0, isFailed: false, retrySeconds: null },
+    ]
+    const transfers = [{ ...transfer, faults }] as NodeStatus['transfers']
+    expect(statusLines({ ...status, transfers }, plain).slice(10, 12)).toEqual([
+      '  link 10.0.0.3:7400 to 10.0.0.2:7400 failed, tried again in 8.5s (broken 4x)',
+      '  node 10.0.0.4:7400 has failed, used again (broken 4x)',
+    ])
+  })
+  it('shows what has ended, when and why', () => {
+    const one = { transfer: 'ee00', name: 'a.bin', bytes: MIB, code: null, reason: null } as const
+    const ended: NodeStatus['ended'] = [
+      { ...one, role: 'receiving', outcome: 'complete', secondsAgo: 65 },
+      {
+        ...one,
+        role: 'origin',
+        outcome: 'partial',
+        code: 'ERR_FR_IO',
+        reason: 'ERR_FR_IO: a\u001b[31mb',
+        secondsAgo: 3_600,
+      },
+    ]
+    const lines = statusLines({ ...status, transfers: [], ended, counters: {} }, plain)
+    expect(lines.slice(8)).toEqual([
+      'ended  name   outcome            size       when  why',
+      'ee00   a.bin  complete       1.00 MiB  1m05s ago',
+      `ee00   a.bin  sent: partial  1.00 MiB  1h00m ago  ${printable('ERR_FR_IO: a\u001b[31mb')}`,
+    ])
   })
   it('shows how much it holds', () => {
     const holds = (files: number, damaged: number): string | undefined =>

@@ -40,6 +40,7 @@ export function planOf(
     members: membersOf(...nodes),
     parents: [originNumber],
     routes: to.length === 0 ? [] : [{ route: 1, to }],
+    avoid: [],
     siteShares: [],
     coordinator: originNumber,
     standbys: [],

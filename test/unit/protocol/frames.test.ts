@@ -177,8 +177,6 @@ describe('a violation', () => {
     ['roster', 'entries', { entries: [1, 1].map((number) => ({ ...nodeOut, number })) }],
     ['roster', 'state', { entries: [{ number: 0, nodeId: '', address: 'a:1', state: 'away' }] }],
     ['roster', 'entries', { entries: new Array(limits.rosterEntries + 1).fill({}) }],
-    ['deal', 'shares', { shares: new Array(limits.dealRanges + 1).fill({}) }],
-    ['deal', 'ranges', { shares: [{ member: 0, ranges: overlapping }] }],
     ['detour', 'member', { member: -2 }],
     ['detour', 'why', { why: 'gone' }],
     ['stale', 'term', { term: null }],

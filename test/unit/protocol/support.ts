@@ -212,6 +212,7 @@ const bodies: Bodies = {
     members: fc.array(anyMember, { maxLength: 8 }),
     parents: fc.array(mate, { maxLength: 3 }),
     routes: fc.array(route, { maxLength: 3 }),
+    avoid: fc.uniqueArray(mate, { maxLength: 5 }).map((all) => all.sort((a, b) => a - b)),
     siteShares: fc.array(
       fc.record({
         site: fc.string({ maxLength: limits.siteChars }),
@@ -257,11 +258,6 @@ const bodies: Bodies = {
     .map(({ entries, ...dated }) => {
       return { ...dated, entries: entries.map((entry, number) => ({ number, ...entry })) }
     }),
-  deal: fc.record({
-    term,
-    epoch: bytes,
-    shares: fc.array(fc.record({ member: mate, ranges }), { maxLength: 5 }),
-  }),
   seal: fc.record({ stream: u32, fileDigest: fc.option(fileDigest) }),
   succeed: fc.record({ transfer: hex(32), term }),
   holds: fc.record({ have: ranges, fileDigest: fc.option(fileDigest) }),

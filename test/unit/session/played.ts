@@ -19,7 +19,7 @@ export function resultOf(nodes: readonly NodeOutcome[]): PushResult {
     ...{ boundSeconds: null, efficiency: null, boundFrom: null },
     ...{ observedBoundSeconds: null, observedEfficiency: null, shares: [], relays: [] },
     ...{ originShare: 1, directBytes: 0, term: 1, coordinator: null, crossings: [] },
-    ...{ medianSeconds: 1, resentBytes: 0, strategy: 'adaptive', shape: 'unicast' },
+    ...{ medianSeconds: 1, resentBytes: 0, faults: [], strategy: 'adaptive', shape: 'unicast' },
     ...{ originBytesSent: 9, digest: 'xxh64-blocks/65536:0011223344556677', warnings: [], nodes },
   }
 }

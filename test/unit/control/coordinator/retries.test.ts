@@ -237,7 +237,7 @@ describe('a node whose attempt failed', () => {
     for (let place = 0; place < limits.placesPerPush; place++) {
       if (bench.machine.isEnded) throw new Error(`ended at ${place}`)
       bench.feed({ type: 'linked', member: place, nodeId: 'id' })
-      bench.from(place, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' })
+      bench.from(place, { type: 'refuse', code: 'ERR_FR_TIMEOUT', text: 'late' })
       if (place === limits.retriesMax) break
       bench.until('connect')
     }

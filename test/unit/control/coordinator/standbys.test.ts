@@ -1,16 +1,8 @@
 /** Who may take over, and what they are told. */
 import { describe, expect, it } from 'vitest'
-import { limits } from '../../../../src/base/limits.js'
-import { type RangePair, RangeSet } from '../../../../src/base/ranges.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
-import {
-  type Frame,
-  originNumber,
-  type PlanFrame,
-  type RosterFrame,
-} from '../../../../src/control/messages/types.js'
+import { type Frame, originNumber } from '../../../../src/control/messages/types.js'
 import { NodeMachine } from '../../../../src/control/receiver/machine.js'
-import { Neighbourhood } from '../../../../src/control/receiver/neighbourhood.js'
 import { originId, planOf, runningPlans } from '../plans.js'
 import { Bench, block } from './origin-support.js'
 
@@ -28,7 +20,7 @@ describe('standbys', () => {
     for (const node of [0, 4])
       expect(runningPlans(commands, node)).toMatchObject([{ standbys: [0, 1, 2] }])
     expect(told(commands, 'roster')).toEqual([0, 1, 2])
-    const { roster } = bench.machine.standbys
+    const { roster } = bench.machine.exchange.plans.standbys
     expect(roster?.entries.map(({ number, state }) => [number, state])).toEqual(
       [0, 1, 2, 3, 4].map((number) => [number, 'running']),
     )
@@ -39,20 +31,7 @@ describe('standbys', () => {
     const lost = bench.lost(1)
     expect(runningPlans(lost, 0)).toMatchObject([{ standbys: [0, 2, 3] }])
     expect(told(lost, 'roster')).toEqual([0, 2, 3])
-    expect(bench.machine.standbys.roster?.entries[1]).toMatchObject({ state: 'out' })
-  })
-
-  it('hear of the deal at most every so often, in few ranges', () => {
-    const { bench, commands } = running(2)
-    expect(told(commands, 'deal')).toEqual([0, 1])
-    const first = bench.machine.standbys.deal
-    expect(first?.shares.flatMap(({ ranges }) => ranges)[0]?.[0]).toBe(0)
-    bench.lost(1)
-    // What it had is dealt again, and somebody new hears nothing of it too soon.
-    expect(told(bench.until('sample'), 'deal')).toEqual([])
-    expect(bench.machine.standbys.deal).toBe(first)
-    for (bench.nowMs = limits.dealMs; bench.machine.standbys.deal === first; ) bench.until('sample')
-    expect(bench.machine.standbys.deal?.epoch).toBeGreaterThan(first?.epoch ?? 0)
+    expect(bench.machine.exchange.plans.standbys.roster?.entries[1]).toMatchObject({ state: 'out' })
   })
 })
 
@@ -78,42 +57,8 @@ describe('a node', () => {
     expect(told(commands as OriginWish[], 'stale')).toHaveLength(1)
   })
 
-  it.each<Frame>([roster(1), { type: 'deal', term, epoch: 1, shares: [] }])(
-    'that is none refuses a %o',
-    (frame) => {
-      expect(hearing([0], frame).commands.at(-1)).toMatchObject({
-        type: 'end',
-        failure: { code: 'ERR_FR_PROTOCOL' },
-      })
-    },
-  )
-})
-
-it('a coordinator that is built from a roster has the next term and the same numbers', () => {
-  const { bench } = running(4)
-  bench.lost(3, 'ERR_FR_AUTH')
-  const roster = bench.machine.standbys.roster as RosterFrame
-  const next = new Bench(0, { nodeId: 'id1', succeeds: { member: 1, roster } })
-  expect(next.dialled).toEqual([
-    { type: 'connect', member: 0 },
-    { type: 'connect', member: 2 },
-  ])
-  const have: RangePair[] = [[block, 3 * block]]
-  const commands = [0, 2].flatMap((node) =>
-    next.feed(
-      { type: 'linked', member: node, nodeId: `id${node}` },
-      { type: 'said', member: node, frame: { type: 'accept', have } },
-      { type: 'fedOut', member: node },
-    ),
-  )
-  const [plan] = runningPlans(commands, 2)
-  expect(plan).toMatchObject({ term: { counter: 2, member: 1 }, coordinator: 1, parents: [1] })
-  // The members of the old term follow it, and miss the coordinator that is gone.
-  const neighbours = new Neighbourhood()
-  neighbours.take(planOf(2, [0, 1, 2], { epoch: 99 }), originId)
-  expect(neighbours.take(plan as PlanFrame, 'id1')).toMatchObject({ gone: [originNumber] })
-  const listed = commands.flatMap((c): RangePair[] =>
-    c.type === 'list' ? [[c.offset, c.length]] : [],
-  )
-  expect(RangeSet.of(listed)).toEqual(RangeSet.of([[0, block]]))
+  it('that is none refuses a roster', () => {
+    const failure = { code: 'ERR_FR_PROTOCOL' }
+    expect(hearing([0], roster(1)).commands.at(-1)).toMatchObject({ type: 'end', failure })
+  })
 })

@@ -4,34 +4,11 @@ import { limits } from '../../../../src/base/limits.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import type { OriginFact } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
-import { firstBadHop, Spoilers } from '../../../../src/control/members/blame.js'
+import { firstBadHop } from '../../../../src/control/members/blame.js'
 import { Peer } from '../../../../src/control/members/peer.js'
 import { classicDealer } from '../dealing/dealers.js'
 
 const block = 65_536
-
-describe('Spoilers', () => {
-  const enough = limits.spoiledBlocks
-  const mib = 2 ** 20
-
-  /** Two relays with so many wrong blocks, each told twice, of so many bytes dealt to each. */
-  function isWorst(one: number, other: number, dealtBytes: number, allBytes: number): boolean {
-    const spoilers = new Spoilers()
-    for (const [node, count] of [one, other].entries())
-      for (let index = 0; index < 2 * count; index++)
-        spoilers.spoiled(node, (index % count) * block)
-    return spoilers.isWorst(0, [1], dealtBytes, allBytes)
-  }
-
-  it.each<[string, Parameters<typeof isWorst>, boolean]>([
-    ['it alone', [enough, 0, mib, 2 * mib], true],
-    ['it alone, and few', [enough - 1, 0, mib, 2 * mib], false],
-    ['both alike', [enough, enough, mib, 2 * mib], false],
-    ['it most of all', [5 * enough, enough, mib, 2 * mib], true],
-    ['it as much more as it was dealt more', [5 * enough, enough, 5 * mib, 6 * mib], false],
-    ['it, in whose place nobody could be', [enough, 0, mib, mib], false],
-  ])('%s', (_, given, expected) => expect(isWorst(...given)).toBe(expected))
-})
 
 describe('firstBadHop', () => {
   // Node 0 relays blocks 0 and 1, node 1 blocks 2 and 3 (the first half of 3), node 2 nothing;

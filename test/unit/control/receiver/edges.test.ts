@@ -104,3 +104,41 @@ describe('what a node lacks', () => {
     ])
   })
 })
+
+describe('a connection from a mate that breaks and comes back all the time', () => {
+  const back = (member: number): NodeFact => ({ type: 'fedIn', member })
+
+  it('is said to be lost where those of others hold, and not otherwise', () => {
+    for (const breaking of [[0], [0, 2]]) {
+      const bench = new Bench().receiving()
+      for (const member of [0, 2]) bench.feed(back(member))
+      const said: NodeWish[] = []
+      for (let times = 0; times < 4; times++) {
+        for (const member of breaking) {
+          said.push(...bench.feed(broke(member, 'in', 'ERR_FR_NODE_LOST')))
+          bench.feed(back(member))
+        }
+        said.push(...pass(bench, 300))
+      }
+      const code = 'ERR_FR_NODE_LOST'
+      const lostOne = [{ type: 'edgeLost', member: 0, incoming: true, code }]
+      expect(lost(said)).toEqual(breaking.length === 1 ? lostOne : [])
+    }
+  })
+})
+
+describe('a mate that the plan leaves out', () => {
+  const to = (...members: number[]) => [
+    { route: 1, to: members.map((member) => ({ member, next: 0 })) },
+  ]
+
+  it('is not dialled again before the plan names it again', () => {
+    const bench = new Bench().receiving()
+    bench.feed({ type: 'fedOut', member: 2 })
+    bench.feed(frame(planOf(1, [0, 1, 2], { epoch: 2, routes: to(0) })))
+    bench.feed(broke(2, 'out', 'ERR_FR_NODE_LOST'))
+    expect(feeds(pass(bench, limits.edgeMs))).toEqual([])
+    const again = bench.feed(frame(planOf(1, [0, 1, 2], { epoch: 3, routes: to(0, 2) })))
+    expect(feeds(again)).toEqual([2])
+  })
+})

@@ -1,0 +1,207 @@
+/**
+ * What is held against components: nodes, links from one node to another, disks, sites.
+ *
+ * The idea: one fault is chance, several within a short time are the component's own. Each counts
+ * and is forgotten by half in some seconds. Over a threshold the component is declared failed, and
+ * whoever asks leaves it out; where others of its kind fare no better it is not. After a while it
+ * is tried again, and after twice as long each time that it fails again. Nothing is held against
+ * more components than the bound: the one with least against it is forgotten first.
+ */
+import { limits } from '../../base/limits.js'
+
+export interface Charge<C> {
+  /** What went wrong: a word of few. */
+  readonly cause: string
+  /** In faults; 1 unless given. */
+  readonly weight?: number
+  /** Components that would have the same faults if it were not its own; none unless given. */
+  readonly others?: readonly C[]
+  /** Its part in what it and they do, 0 to 1; the same as of each unless given. */
+  readonly part?: number
+}
+
+/** What is told of one component. */
+export interface FaultRecord {
+  /** Everything that was held against it, by cause. */
+  readonly causes: readonly { readonly cause: string; readonly count: number }[]
+  /** How often it was declared failed. */
+  readonly failures: number
+  /** It is left out now. */
+  readonly isFailed: boolean
+  /** Milliseconds until it is tried again; null: it is not left out. */
+  readonly retryMs: number | null
+}
+
+/** What people are told of a component. */
+export interface FaultView extends Omit<FaultRecord, 'retryMs'> {
+  readonly kind: 'node' | 'link' | 'disk' | 'site'
+  /** HOST:PORT of the node; of a link, of its sender; the name of a site. */
+  readonly name: string
+  /** Where a link leads; null: it is no link. */
+  readonly to: string | null
+  /** Seconds until it is tried again; null: it is not left out. */
+  readonly retrySeconds: number | null
+}
+
+interface Account {
+  /** Faults that are not forgotten, at `atMs`. */
+  faults: number
+  atMs: number
+  readonly causes: Map<string, number>
+  /** How often it was declared failed. */
+  times: number
+  /** Until when it is left out; null: it is not. */
+  untilMs: number | null
+}
+
+/** For how long what has failed is left out: at first, and at most. */
+export interface FailedSpan {
+  readonly firstMs: number
+  readonly mostMs: number
+}
+
+const usual: FailedSpan = { firstMs: limits.failedMs, mostMs: limits.failedMsMax }
+const halfLifeMs = 20_000
+/** Three faults at once, or one every few seconds for a while. */
+const threshold = 2.5
+/** A fault of this weight is enough. */
+export const fatal = threshold
+/** How many times the faults of others, by what each does, make them a component's own. */
+const timesOthers = 4
+const causesMax = 8
+
+export class FaultAccounts<C> {
+  readonly #accounts = new Map<C, Account>()
+  readonly #span: FailedSpan
+
+  constructor(span = usual) {
+    this.#span = span
+  }
+
+  /** Something went wrong at the component; true: it is declared failed by that. */
+  charge(component: C, nowMs: number, { cause, weight = 1, ...beside }: Charge<C>): boolean {
+    const account = this.#of(component, nowMs)
+    account.faults = left(account, nowMs) + weight
+    account.atMs = nowMs
+    if (account.causes.has(cause) || account.causes.size < causesMax)
+      account.causes.set(cause, (account.causes.get(cause) ?? 0) + 1)
+    if (account.untilMs !== null || account.faults < threshold) return false
+    if (beside.others !== undefined && !this.#isWorst(account, beside, nowMs)) return false
+    const forMs = Math.min(this.#span.mostMs, this.#span.firstMs * 2 ** account.times)
+    Object.assign(account, { times: account.times + 1, untilMs: nowMs + forMs })
+    return true
+  }
+
+  isFailed(component: C): boolean {
+    return this.untilMs(component) !== null
+  }
+
+  /** When it is tried again; null: it is not left out. */
+  untilMs(component: C): number | null {
+    return this.#accounts.get(component)?.untilMs ?? null
+  }
+
+  /** What was held against it was another's. */
+  forgive(component: C): void {
+    const account = this.#accounts.get(component)
+    if (account !== undefined) account.faults = 0
+  }
+
+  /** Those that are tried again from now on, with nothing held against them but their past. */
+  retried(nowMs: number): C[] {
+    const retried: C[] = []
+    for (const [component, account] of this.#accounts) {
+      if (account.untilMs === null || nowMs < account.untilMs) continue
+      Object.assign(account, { faults: 0, untilMs: null })
+      retried.push(component)
+    }
+    return retried
+  }
+
+  /** Those with most against them first. */
+  records(nowMs: number): [C, FaultRecord][] {
+    const all = [...this.#accounts].sort(([, a], [, b]) => weightOf(b, nowMs) - weightOf(a, nowMs))
+    return all.map(([component, { causes, times, untilMs }]) => [
+      component,
+      {
+        causes: [...causes].map(([cause, count]) => ({ cause, count })),
+        failures: times,
+        isFailed: untilMs !== null,
+        retryMs: untilMs === null ? null : Math.max(0, untilMs - nowMs),
+      },
+    ])
+  }
+
+  #isWorst({ faults }: Account, { others = [], part }: Partial<Charge<C>>, nowMs: number): boolean {
+    const own = part ?? 1 / (others.length + 1)
+    let theirs = 0
+    for (const other of others) {
+      const account = this.#accounts.get(other)
+      if (account !== undefined) theirs += left(account, nowMs)
+    }
+    return own < 1 && faults * (1 - own) > timesOthers * theirs * own
+  }
+
+  #of(component: C, nowMs: number): Account {
+    const known = this.#accounts.get(component)
+    if (known !== undefined) return known
+    if (this.#accounts.size >= limits.faultAccounts) this.#forgetOne(nowMs)
+    const account = { faults: 0, atMs: nowMs, causes: new Map(), times: 0, untilMs: null }
+    this.#accounts.set(component, account)
+    return account
+  }
+
+  #forgetOne(nowMs: number): void {
+    const [[component] = []] = this.records(nowMs).slice(-1)
+    if (component !== undefined) this.#accounts.delete(component)
+  }
+}
+
+function left({ faults, atMs }: Account, nowMs: number): number {
+  return faults * 0.5 ** ((nowMs - atMs) / halfLifeMs)
+}
+
+/** What has failed counts above all that has not. */
+function weightOf(account: Account, nowMs: number): number {
+  return left(account, nowMs) + (account.untilMs === null ? 0 : 1_000)
+}
+
+export function faultView(
+  [kind, name, to]: readonly [FaultView['kind'], string, string?],
+  { retryMs, ...record }: FaultRecord,
+): FaultView {
+  return {
+    kind,
+    name,
+    to: to ?? null,
+    ...record,
+    retrySeconds: retryMs === null ? null : retryMs / 1_000,
+  }
+}
+
+/** What several transfers hold against the same components. */
+export function mergedFaults(all: readonly FaultView[]): FaultView[] {
+  const merged = new Map<string, FaultView>()
+  for (const one of all) {
+    const key = JSON.stringify([one.kind, one.name, one.to])
+    const known = merged.get(key)
+    merged.set(key, known === undefined ? one : sumOf(known, one))
+  }
+  const worst = [...merged.values()].sort((a, b) => b.failures - a.failures)
+  return worst.slice(0, limits.faultsTold)
+}
+
+function sumOf(a: FaultView, b: FaultView): FaultView {
+  const causes = new Map(a.causes.map(({ cause, count }) => [cause, count]))
+  for (const { cause, count } of b.causes)
+    if (causes.has(cause) || causes.size < causesMax)
+      causes.set(cause, (causes.get(cause) ?? 0) + count)
+  const isFailed = a.isFailed || b.isFailed
+  return {
+    ...a,
+    causes: [...causes].map(([cause, count]) => ({ cause, count })),
+    failures: a.failures + b.failures,
+    isFailed,
+    retrySeconds: isFailed ? Math.max(a.retrySeconds ?? 0, b.retrySeconds ?? 0) : null,
+  }
+}
