@@ -52,6 +52,7 @@ import type { FrErrorCode } from './base/errors.js'
 import type { RateLimits, TransferShare } from './base/rate-limits.js'
 import type { ByteRange, FileHandle, Storage } from './ports/storage.js'
 
+export type * from './ports/entries.js'
 export type * from './ports/storage.js'
 export type { RateLimits, TransferShare }
 

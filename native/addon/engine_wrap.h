@@ -69,6 +69,9 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void trim(const Napi::CallbackInfo& info);
   void refresh_data_dir(const Napi::CallbackInfo& info);
   void list_partials(const Napi::CallbackInfo& info);
+  void look_at(const Napi::CallbackInfo& info);
+  void list_entries(const Napi::CallbackInfo& info);
+  void place_entries(const Napi::CallbackInfo& info);
   void discard(const Napi::CallbackInfo& info);
   void expire_partials(const Napi::CallbackInfo& info);
   void free_bytes(const Napi::CallbackInfo& info);

@@ -235,6 +235,33 @@ void EngineWrap::list_partials(const Napi::CallbackInfo& info) {
   });
 }
 
+// lookAt(operation, dir, names) -> rows
+void EngineWrap::look_at(const Napi::CallbackInfo& info) {
+  run_in(info, [names = bytes_at(info, 2, "names")](DataDir& dir) {
+    Done done;
+    done.status = dir.look_at(names, &done.text);
+    return done;
+  });
+}
+
+// listEntries(operation, dir, name) -> rows and names
+void EngineWrap::list_entries(const Napi::CallbackInfo& info) {
+  run_in(info, [name = bytes_at(info, 2, "name")](DataDir& dir) {
+    Done done;
+    done.status = dir.list_entries(name, &done.text);
+    return done;
+  });
+}
+
+// placeEntries(operation, dir, steps) -> answers
+void EngineWrap::place_entries(const Napi::CallbackInfo& info) {
+  run_in(info, [steps = bytes_at(info, 2, "steps")](DataDir& dir) {
+    Done done;
+    done.status = dir.place_entries(steps, &done.text);
+    return done;
+  });
+}
+
 void EngineWrap::discard(const Napi::CallbackInfo& info) {
   run_in(info, [id = text_at(info, 2, "id")](DataDir& dir) { return Done{dir.discard(id)}; });
 }

@@ -2,6 +2,8 @@
  * The files of an engine: sources, the data directory, what lands in it and what is published. One
  * half of the ports (../ports.ts says what holds for both).
  */
+import type { EntryLook, EntryOutcome, EntryStep, ListedEntry } from './entries.js'
+
 export type FileHandle = number
 export type DataDirHandle = number
 
@@ -136,6 +138,25 @@ export interface Storage {
    * removed. Files that are open stay readable.
    */
   remove(dir: DataDirHandle, name: Uint8Array): Promise<void>
+  /**
+   * What is at each of these names, no link followed; null where nothing is, and where a name, or
+   * what is on the way to it, is refused: that shows when the name is used.
+   */
+  lookAt(dir: DataDirHandle, names: readonly Uint8Array[]): Promise<(EntryLook | null)[]>
+  /**
+   * What is in a directory, in no order; the reserved directory is in it like any other.
+   * ERR_FR_NOT_HELD when no directory has this name, ERR_FR_NAME when it is a mount, ERR_FR_LIMIT
+   * when it holds more than 1,048,576 entries.
+   */
+  listEntries(dir: DataDirHandle, name: Uint8Array): Promise<ListedEntry[]>
+  /**
+   * Puts up to 65,536 entries in their places, in order, and tells what became of each. What is new
+   * is made out of sight and durable before it gets its name in one rename, so that nothing is ever
+   * seen half; the directories are synced at the end. A step that fails keeps no other from its
+   * place. Missing directories on the way are made. Rejects when the call itself fails: nothing is
+   * in its place then, or not all of it is durable. ERR_FR_DATA_DIR_GONE as of `publish`.
+   */
+  placeEntries(dir: DataDirHandle, steps: readonly EntryStep[]): Promise<EntryOutcome[]>
   /** Of any file, as it is now. */
   identityOf(file: FileHandle): Promise<FileIdentity>
   /** Copies verified bytes from scratch into the partial. */

@@ -67,6 +67,10 @@ const calls = {
   'storage.trim': ({ storage }, h) => storage.trim(h.file),
   'storage.refreshDataDir': ({ storage }, h) => storage.refreshDataDir(h.dir),
   'storage.listPartials': ({ storage }, h) => storage.listPartials(h.dir),
+  'storage.lookAt': ({ storage }, h) => storage.lookAt(h.dir, [Buffer.from('a')]),
+  'storage.listEntries': ({ storage }, h) => storage.listEntries(h.dir, Buffer.from('listed')),
+  'storage.placeEntries': ({ storage }, h) =>
+    storage.placeEntries(h.dir, [{ kind: 'directory', name: Buffer.from('made'), mode: 0o700 }]),
   'storage.publish': ({ storage }, h) => storage.publish(h.dir, { ...publication, file: h.spare }),
   'storage.discard': ({ storage }, h) => storage.discard(h.dir, 'nothing'),
   'storage.expirePartials': ({ storage }, h) => storage.expirePartials(h.dir, 3600),
@@ -126,6 +130,7 @@ export async function outcomesIn(situation, create, root) {
     const life = await startStream(create, join(root, 'life'))
     const { receiver, transfer, file, dataDir } = life
     const data = join(root, 'life', 'data')
+    mkdirSync(join(data, 'listed'))
     for (const name of ['held', 'removed', '.fastreplica/partials/left'])
       writeFileSync(join(data, name), 'bytes')
     const spare = await receiver.storage.createPartial(dataDir, publication.id, size)

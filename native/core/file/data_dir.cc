@@ -162,6 +162,7 @@ Status DataDir::refresh(bool* was_replaced) noexcept {
   std::swap(control_, fresh->control_);
   std::swap(partials_, fresh->partials_);
   std::swap(lock_, fresh->lock_);
+  is_staging_clean_ = false;
   *was_replaced = true;
   return kOkStatus;
 }

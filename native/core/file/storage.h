@@ -78,6 +78,8 @@ struct NamePlace;
 // Attributes that a file system did not keep.
 inline constexpr uint32_t kLostMode = 1;
 inline constexpr uint32_t kLostTime = 2;
+inline constexpr uint32_t kLostOwner = 4;
+inline constexpr uint32_t kLostXattrs = 8;
 
 struct PublishRequest {
   uint32_t file = 0;      // handle of the partial
@@ -146,6 +148,21 @@ class DataDir {
   // the final sync failed.
   Status publish(const PublishRequest& request, uint32_t* lost = nullptr) noexcept;
 
+  // What is at many names now, no link followed (entries.h has the buffers). `names`: each with its
+  // length before it (u16). A row each; nothing is there where a name or its way is refused.
+  Status look_at(std::string_view names, std::string* out) noexcept;
+
+  // What is in a directory: a row each, the length of its name (u16), and the name. ERR_FR_NOT_HELD
+  // when no directory is there, ERR_FR_NAME when it is a mount.
+  Status list_entries(std::string_view name, std::string* out) noexcept;
+
+  // Puts many entries in their places, in order. Each that is new or changed is whole and durable
+  // before it gets its name in one rename, the directories are synced at the end; a step that fails
+  // keeps no other from its place. Answers for each: code (u16), errno (u16), lost bits (u32), the
+  // row of what is there now, length (u16) and text of Status::what. An error of the call itself:
+  // nothing is in its place, or not all of it is durable.
+  Status place_entries(std::string_view steps, std::string* out) noexcept;
+
   // Removes a partial; a missing one is no error.
   Status discard(std::string_view id) noexcept;
 
@@ -175,6 +192,7 @@ class DataDir {
   Status use_partial(const std::string& id, int fd, uint64_t size, uint32_t* file);
   Status find_place(std::string_view name, bool create, NamePlace* place) const;
   Status find_partial(const PublishRequest& request, FileRef* out) const;
+  Status open_staging(int* out);
 
   bool is_read_only_ = false;
   std::string path_;  // of DATA, as it was given
@@ -183,6 +201,9 @@ class DataDir {
   int control_ = -1;   // DATA/.fastreplica
   int partials_ = -1;  // DATA/.fastreplica/partials
   int lock_ = -1;      // DATA/.fastreplica/lock, flock held
+  // Whether DATA/.fastreplica/staging holds nothing that an earlier call left.
+  bool is_staging_clean_ = false;
+  uint64_t stagings_ = 0;
   // Partials made here; an expired pointer means that nobody lands in it any more.
   std::map<std::string, std::weak_ptr<File>, std::less<>> in_use_;
 };

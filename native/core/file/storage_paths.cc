@@ -64,27 +64,6 @@ int open_below(int from, const char* path, Confine confine, int flags = kDirFlag
                                      : open_step(from, path, flags);
 }
 
-Status of_lookup(int error, const char* call) {
-  switch (error) {
-    case ELOOP:
-      return bad_name("a symlink is in its way", error);
-    case ENOTDIR:  // with O_NOFOLLOW|O_DIRECTORY also a symlink
-      return bad_name("what should be a directory is none", error);
-    case EXDEV:
-      return bad_name("another file system is mounted in its way", error);
-    case ENAMETOOLONG:
-      return bad_name("it is too long for the file system", error);
-    case EINVAL:
-    case EILSEQ:
-      return bad_name("it has characters that the file system does not take", error);
-    case EACCES:
-    case EPERM:
-      return bad_name("the system does not allow it there", error);
-    default:
-      return status_of_errno(error, call);
-  }
-}
-
 Status make_child(int parent, const char* component) {
   if (mkdirat(parent, component, 0755) != 0) {
     // Somebody else made it meanwhile; what it is shows when it is opened.
@@ -201,6 +180,27 @@ Status open_parent(int root, std::string_view name, bool create, Confine confine
   return walk(root, path, create, confine, place);
 }
 
+Status of_lookup(int error, const char* call) {
+  switch (error) {
+    case ELOOP:
+      return bad_name("a symlink is in its way", error);
+    case ENOTDIR:  // with O_NOFOLLOW|O_DIRECTORY also a symlink
+      return bad_name("what should be a directory is none", error);
+    case EXDEV:
+      return bad_name("another file system is mounted in its way", error);
+    case ENAMETOOLONG:
+      return bad_name("it is too long for the file system", error);
+    case EINVAL:
+    case EILSEQ:
+      return bad_name("it has characters that the file system does not take", error);
+    case EACCES:
+    case EPERM:
+      return bad_name("the system does not allow it there", error);
+    default:
+      return status_of_errno(error, call);
+  }
+}
+
 Status check_file(const NamePlace& place) {
   if (!place.missing.empty()) return kNotHeld;
   struct stat found;
@@ -223,6 +223,13 @@ Status open_file(const NamePlace& place, Confine confine, Fd* out) {
   struct stat found;
   if (fstat(out->get(), &found) != 0) return status_of_errno(errno, "fstat");
   return S_ISREG(found.st_mode) ? kOkStatus : kNotHeld;
+}
+
+Status open_directory(const NamePlace& place, Confine confine, Fd* out) {
+  if (!place.missing.empty()) return kNotHeld;
+  out->reset(open_below(place.parent.get(), place.last.c_str(), confine));
+  if (out->get() >= 0) return kOkStatus;
+  return errno == ENOENT || errno == ENOTDIR ? kNotHeld : of_lookup(errno, "open");
 }
 
 Status check_place(const NamePlace& place, bool no_clobber) {

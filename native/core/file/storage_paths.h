@@ -75,6 +75,13 @@ Status check_file(const NamePlace& place);
 // Opens the regular file that is there for reading. ERR_FR_NAME when it is a mount.
 Status open_file(const NamePlace& place, Confine confine, Fd* out);
 
+// Opens the directory that is there. ERR_FR_NOT_HELD when there is none, ERR_FR_NAME when it is a
+// mount.
+Status open_directory(const NamePlace& place, Confine confine, Fd* out);
+
+// What a look-up, a rename or the making of an entry met, as it is said of a name.
+Status of_lookup(int error, const char* call);
+
 // Whether the name could be published at this place now: the directory is writable, the file
 // system takes the components, and what is there (check_target) may be replaced.
 Status check_place(const NamePlace& place, bool no_clobber);

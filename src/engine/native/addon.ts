@@ -85,6 +85,9 @@ export interface NativeEngine {
   openPartial(operation: Operation, dir: number, id: string): void
   openHeld(operation: Operation, dir: number, name: Uint8Array): void
   remove(operation: Operation, dir: number, name: Uint8Array): void
+  lookAt(operation: Operation, dir: number, names: Uint8Array): void
+  listEntries(operation: Operation, dir: number, name: Uint8Array): void
+  placeEntries(operation: Operation, dir: number, steps: Uint8Array): void
   identityOf(operation: Operation, file: number): void
   copyIn(operation: Operation, from: number, to: number, offset: number, length: number): void
   publish(

@@ -100,7 +100,7 @@ class AddonEngine implements DataEngine {
       const side = bytes.subarray(sideAt, sideAt + (record[eventNumbers - 1] ?? 0))
       const event = decodeEvent(record, side)
       if (event !== undefined) events.push(event)
-      else this.storage.settle(record, new TextDecoder('latin1').decode(side))
+      else this.storage.settle(record, side)
     }
     if (events.length > 0 && !this.#isClosed) this.#listener(events)
   }

@@ -8,10 +8,14 @@ import { hiddenDir } from '../../base/names.js'
 import type {
   ByteRange,
   DataDirHandle,
+  EntryLook,
+  EntryOutcome,
+  EntryStep,
   FileHandle,
   FileIdentity,
   FlushedFile,
   Leftover,
+  ListedEntry,
   LostAttribute,
   PublishSpec,
   SourceFile,
@@ -22,6 +26,7 @@ import { asFrError } from '../checks.js'
 import { lockNames, refuseLocked } from '../lock.js'
 import { sourceRefusal } from '../source-refusal.js'
 import { fromNative, type NativeEngine, nativeError } from './addon.js'
+import { bytesOfNames, bytesOfSteps, listedOf, looksOf, outcomesOf } from './entries.js'
 
 interface Pending {
   resolve(done: Done): void
@@ -30,9 +35,18 @@ interface Pending {
   readonly path: string
 }
 
-interface Done {
+class Done {
   readonly numbers: Float64Array
-  readonly text: string
+  readonly bytes: Uint8Array
+
+  constructor(numbers: Float64Array, bytes: Uint8Array) {
+    this.numbers = numbers
+    this.bytes = bytes
+  }
+
+  get text(): string {
+    return textOf(this.bytes)
+  }
 }
 
 /** The numbers of native/core/file/file_table.h. */
@@ -60,17 +74,17 @@ export class NativeStorage implements Storage {
     this.#engine = engine
   }
 
-  /** A kDone event: operation, code, errno, five numbers; `text`: the result, or what failed. */
-  settle(numbers: Float64Array, text: string): void {
+  /** A kDone event: operation, code, errno, five numbers; `bytes`: the result, or what failed. */
+  settle(numbers: Float64Array, bytes: Uint8Array): void {
     const [, operation = 0, code = 0, errno = 0] = numbers
     const pending = this.#pending.get(operation)
     this.#pending.delete(operation)
-    if (code === 0) pending?.resolve({ numbers: numbers.subarray(4, 9), text })
+    if (code === 0) pending?.resolve(new Done(numbers.subarray(4, 9), bytes))
     else if (pending !== undefined) {
       const named = codeFromNative(code)
       // A name is known to whoever chose it; what is wrong with it says the text.
       const path = named === 'ERR_FR_NAME' ? undefined : pending.path
-      pending.reject(nativeError(named, errno, text, path))
+      pending.reject(nativeError(named, errno, textOf(bytes), path))
     }
   }
 
@@ -222,6 +236,26 @@ export class NativeStorage implements Storage {
     )
   }
 
+  async lookAt(dir: DataDirHandle, names: readonly Uint8Array[]): Promise<(EntryLook | null)[]> {
+    const asked = bytesOfNames(names)
+    const done = await this.#runIn(dir, (op) => this.#engine.lookAt(op, this.#dir(dir), asked))
+    return looksOf(done.bytes)
+  }
+
+  async listEntries(dir: DataDirHandle, name: Uint8Array): Promise<ListedEntry[]> {
+    const path = this.#namePath(dir, name)
+    const done = await this.#run(path, (op) => this.#engine.listEntries(op, this.#dir(dir), name))
+    return listedOf(done.bytes)
+  }
+
+  async placeEntries(dir: DataDirHandle, steps: readonly EntryStep[]): Promise<EntryOutcome[]> {
+    const asked = bytesOfSteps(steps, (file) => this.file(file))
+    const done = await this.#runIn(dir, (op) =>
+      this.#engine.placeEntries(op, this.#dir(dir), asked),
+    )
+    return outcomesOf(done.bytes)
+  }
+
   async identityOf(file: FileHandle): Promise<FileIdentity> {
     const { numbers, text } = await this.#runOn(file, (op) =>
       this.#engine.identityOf(op, this.file(file)),
@@ -321,6 +355,10 @@ export class NativeStorage implements Storage {
 function known(kind: string, open: ReadonlyMap<number, string>, handle: number): number {
   if (!open.has(handle)) throw new TypeError(`unknown or closed ${kind} handle: ${String(handle)}`)
   return handle
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder('latin1').decode(bytes)
 }
 
 function first(done: Done): number {

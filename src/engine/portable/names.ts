@@ -31,7 +31,7 @@ export interface ConfinedName {
   readonly path: Buffer
 }
 
-function refuse(why: string): FrError {
+export function refuse(why: string): FrError {
   return systemFailure('ERR_FR_NAME', { what: why, errno: 0 })
 }
 

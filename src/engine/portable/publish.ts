@@ -32,8 +32,8 @@ const fstatAsync = promisify(fstat) as (
 
 const permissionBits = 0o777n
 /** Coarser clocks than this lose the time; vfat keeps every second second. */
-const timeGrainSeconds = 2n
-const attributeRefusals = ['EPERM', 'EACCES', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EINVAL']
+export const timeGrainSeconds = 2n
+export const attributeRefusals = ['EPERM', 'EACCES', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EINVAL']
 
 export async function flushFile(file: OpenFile, path: string): Promise<FlushedFile> {
   return file.using(async (fd) => {
@@ -140,13 +140,13 @@ async function setAttributes(
 }
 
 /** That an attribute is refused is no failure. */
-function ifNoAttribute(path: string): (error: unknown) => void {
+export function ifNoAttribute(path: string): (error: unknown) => void {
   return (error) => {
     if (!attributeRefusals.includes(systemCode(error))) throw asFrError(error, undefined, path)
   }
 }
 
-function settableTime({ seconds, nanos }: FileTime): number | Date {
+export function settableTime({ seconds, nanos }: FileTime): number | Date {
   const time = seconds + nanos / 1e9
   // Node takes a negative number for "now", but not a Date, which keeps milliseconds.
   return time < 0 ? new Date(time * 1000) : time

@@ -15,11 +15,14 @@ import { errorTable, FrError } from '../../base/errors.js'
 import type {
   ByteRange,
   DataDirHandle,
+  EntryLook,
+  EntryOutcome,
+  EntryStep,
   FileHandle,
   FileIdentity,
-  FileTime,
   FlushedFile,
   Leftover,
+  ListedEntry,
   LostAttribute,
   PublishSpec,
   SourceFile,
@@ -29,6 +32,8 @@ import type {
 import { asFrError, checkInteger, known, systemCode } from '../checks.js'
 import { sourceRefusal } from '../source-refusal.js'
 import { type DataDir, openDir, refreshDir } from './data-dir.js'
+import { placeSteps } from './entries.js'
+import { listNames, lookAtNames, timeOf } from './entry-looks.js'
 import type { FileTable, HandleSource, OpenFile } from './files.js'
 import { openHeld, openLeftover, removeHeld } from './held.js'
 import { inspectName, parseName } from './names.js'
@@ -167,6 +172,21 @@ export class PortableStorage implements Storage {
     return this.#run(() => {
       const { root, turns } = this.#dir(dir)
       return turns.take(() => removeHeld(root, name))
+    })
+  }
+
+  lookAt(dir: DataDirHandle, names: readonly Uint8Array[]): Promise<(EntryLook | null)[]> {
+    return this.#run(async () => lookAtNames(this.#dir(dir), names))
+  }
+
+  listEntries(dir: DataDirHandle, name: Uint8Array): Promise<ListedEntry[]> {
+    return this.#run(async () => listNames(this.#dir(dir), name))
+  }
+
+  placeEntries(dir: DataDirHandle, steps: readonly EntryStep[]): Promise<EntryOutcome[]> {
+    return this.#run(() => {
+      const within = this.#dir(dir)
+      return within.turns.take(() => placeSteps(within, this.#files, steps))
     })
   }
 
@@ -374,12 +394,6 @@ async function holdsItsSize(file: OpenFile, size: number): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-function timeOf(nanoseconds: bigint): FileTime {
-  // Floored, so that nanos is never negative, before 1970 too.
-  const nanos = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
-  return { seconds: Number((nanoseconds - nanos) / 1_000_000_000n), nanos: Number(nanos) }
 }
 
 async function copyPart(

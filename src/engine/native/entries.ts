@@ -1,0 +1,181 @@
+/** Entries as the addon takes and gives them; native/core/file/entries.h says how they lie. */
+import { codeFromNative, FrError } from '../../base/errors.js'
+import type {
+  EntryAttributes,
+  EntryLook,
+  EntryOutcome,
+  EntryStep,
+  ExtendedAttribute,
+  FileHandle,
+  ListedEntry,
+  LostEntryAttribute,
+} from '../../ports.js'
+import { systemFailure } from '../system-error.js'
+
+const lookBytes = 56
+const stepBytes = 56
+const placedBytes = 8 + lookBytes + 2
+const kinds = [undefined, 'file', 'directory', 'symlink', 'other'] as const
+const stepKinds: Readonly<Record<EntryStep['kind'], number>> = {
+  directory: 1,
+  file: 2,
+  partial: 3,
+  symlink: 4,
+  hardlink: 5,
+  attributes: 6,
+  remove: 7,
+}
+const flag = { attributes: 1, owner: 2, sparse: 4, replaces: 8 } as const
+/** In the order of the bits of native/core/file/storage.h. */
+const lostAttributes: readonly LostEntryAttribute[] = ['mode', 'mtime', 'owner', 'xattrs']
+const longestText = 0xffff
+const nothing = new Uint8Array()
+
+export function bytesOfNames(names: readonly Uint8Array[]): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (const name of names) parts.push(lengthOf(name), name)
+  return Buffer.concat(parts)
+}
+
+/** `known` refuses a handle that is not open. */
+export function bytesOfSteps(
+  steps: readonly EntryStep[],
+  known: (file: FileHandle) => FileHandle,
+): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (const step of steps) {
+    const extra = extraOf(step)
+    const xattrs = 'attributes' in step ? bytesOfXattrs(step.attributes.xattrs ?? []) : nothing
+    const row = Buffer.alloc(stepBytes)
+    row.writeUInt8(stepKinds[step.kind], 0)
+    if ('attributes' in step) writeAttributes(row, step.attributes)
+    if (step.kind === 'directory') row.writeUInt16LE(step.mode & 0o777, 2)
+    if ('replacesDirectories' in step && step.replacesDirectories) raise(row, flag.replaces)
+    if ('size' in step) row.writeBigUInt64LE(BigInt(step.size), 24)
+    if (step.kind === 'file') {
+      if (step.isSparse) raise(row, flag.sparse)
+      row.writeBigUInt64LE(BigInt(step.offset), 16)
+      row.writeUInt32LE(known(step.file), 40)
+    }
+    row.writeUInt32LE(xattrs.length, 44)
+    row.writeUInt16LE(checkLength('name', step.name), 48)
+    row.writeUInt16LE(checkLength('target', extra), 50)
+    parts.push(row, step.name, extra, xattrs)
+  }
+  return Buffer.concat(parts)
+}
+
+function raise(row: Buffer, bit: number): void {
+  row.writeUInt8(row.readUInt8(1) | bit, 1)
+}
+
+function writeAttributes(row: Buffer, { mode, mtime, owner }: EntryAttributes): void {
+  raise(row, flag.attributes)
+  row.writeUInt16LE(mode & 0o777, 2)
+  row.writeUInt32LE(mtime.nanos, 4)
+  row.writeBigInt64LE(BigInt(mtime.seconds), 8)
+  if (owner === undefined) return
+  raise(row, flag.owner)
+  row.writeUInt32LE(owner.uid, 32)
+  row.writeUInt32LE(owner.gid, 36)
+}
+
+function extraOf(step: EntryStep): Uint8Array {
+  if (step.kind === 'symlink') return step.target
+  if (step.kind === 'hardlink') return step.to
+  return step.kind === 'partial' ? Buffer.from(step.id) : nothing
+}
+
+function bytesOfXattrs(xattrs: readonly ExtendedAttribute[]): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (const { name, value } of xattrs) {
+    const bytes = Buffer.from(name)
+    const head = Buffer.alloc(6)
+    head.writeUInt16LE(checkLength('name of an attribute', bytes), 0)
+    head.writeUInt32LE(value.length, 2)
+    parts.push(head, bytes, value)
+  }
+  return Buffer.concat(parts)
+}
+
+function lengthOf(name: Uint8Array): Uint8Array {
+  const length = Buffer.alloc(2)
+  length.writeUInt16LE(checkLength('name', name))
+  return length
+}
+
+function checkLength(what: string, { length }: Uint8Array): number {
+  if (length > longestText) throw new FrError('ERR_FR_NAME', `the ${what} is longer than 64 KiB`)
+  return length
+}
+
+export function looksOf(bytes: Uint8Array): (EntryLook | null)[] {
+  const rows = viewOf(bytes)
+  const looks: (EntryLook | null)[] = []
+  for (let at = 0; at < rows.length; at += lookBytes) looks.push(lookOf(rows, at))
+  return looks
+}
+
+export function listedOf(bytes: Uint8Array): ListedEntry[] {
+  const rows = viewOf(bytes)
+  const found: ListedEntry[] = []
+  for (let at = 0; at < rows.length; ) {
+    const look = lookOf(rows, at) as EntryLook
+    const from = at + lookBytes + 2
+    at = from + rows.readUInt16LE(from - 2)
+    found.push({ name: Uint8Array.prototype.slice.call(rows, from, at), look })
+  }
+  return found
+}
+
+export function outcomesOf(bytes: Uint8Array): EntryOutcome[] {
+  const rows = viewOf(bytes)
+  const outcomes: EntryOutcome[] = []
+  for (let at = 0; at < rows.length; ) {
+    const [code, errno, bits] = [
+      rows.readUInt16LE(at),
+      rows.readUInt16LE(at + 2),
+      rows.readUInt32LE(at + 4),
+    ]
+    const textAt = at + placedBytes
+    const end = textAt + rows.readUInt16LE(textAt - 2)
+    outcomes.push({
+      failure: code === 0 ? null : failureOf(code, errno, rows.toString('latin1', textAt, end)),
+      lost: bits === 0 ? [] : lostAttributes.filter((_name, bit) => (bits & (1 << bit)) !== 0),
+      look: lookOf(rows, at + 8),
+    })
+    at = end
+  }
+  return outcomes
+}
+
+function failureOf(number: number, errno: number, what: string): EntryOutcome['failure'] {
+  const { code, message: text } = systemFailure(codeFromNative(number), { what, errno })
+  return { code, text }
+}
+
+function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
+function lookOf(rows: Buffer, at: number): EntryLook | null {
+  const kind = kinds[rows.readUInt8(at)]
+  if (kind === undefined) return null
+  const isSmall = rows.readUInt32LE(at + 20) < 0x20_0000
+  return {
+    kind,
+    isMount: rows.readUInt8(at + 1) === 1,
+    mode: rows.readUInt16LE(at + 2),
+    links: rows.readUInt32LE(at + 4),
+    uid: rows.readUInt32LE(at + 48),
+    gid: rows.readUInt32LE(at + 52),
+    identity: {
+      size: Number(rows.readBigUInt64LE(at + 8)),
+      inode: isSmall
+        ? String(rows.readUInt32LE(at + 20) * 2 ** 32 + rows.readUInt32LE(at + 16))
+        : String(rows.readBigUInt64LE(at + 16)),
+      mtime: { seconds: Number(rows.readBigInt64LE(at + 24)), nanos: rows.readUInt32LE(at + 40) },
+      ctime: { seconds: Number(rows.readBigInt64LE(at + 32)), nanos: rows.readUInt32LE(at + 44) },
+    },
+  }
+}

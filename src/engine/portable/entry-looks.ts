@@ -1,0 +1,162 @@
+/** What is at names, and in directories, of a data directory: the looks of the portable engine. */
+import type { BigIntStats } from 'node:fs'
+import { lstat, mkdir, readdir } from 'node:fs/promises'
+import { FrError } from '../../base/errors.js'
+import type { EntryLook, ListedEntry } from '../../ports.js'
+import { systemCode } from '../checks.js'
+import { systemFailure } from '../system-error.js'
+import type { DataDir } from './data-dir.js'
+import { type ConfinedName, join, parseName, refuse, refuseLookup } from './names.js'
+
+const listedMax = 1_048_576
+const looksAtOnce = 64
+const permissionBits = 0o7777n
+
+/** Undefined: nothing is there. */
+export async function lookAtPath(path: Buffer): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(path, { bigint: true })
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error))) return undefined
+    throw refuseLookup(error)
+  }
+}
+
+/** `parentDevice`: of the directory it is in. */
+export function lookOf(stats: BigIntStats, parentDevice: bigint): EntryLook {
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : otherKind(stats)
+  return {
+    kind,
+    // A mount of the same file system cannot be told from here.
+    isMount: stats.dev !== parentDevice,
+    mode: Number(stats.mode & permissionBits),
+    links: Number(stats.nlink),
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    identity: {
+      size: Number(stats.size),
+      mtime: timeOf(stats.mtimeNs),
+      ctime: timeOf(stats.ctimeNs),
+      inode: String(BigInt.asUintN(64, stats.ino)),
+    },
+  }
+}
+
+function otherKind(stats: BigIntStats): EntryLook['kind'] {
+  return stats.isSymbolicLink() ? 'symlink' : 'other'
+}
+
+/** Floored, so that nanos is never negative, before 1970 too. */
+export function timeOf(nanoseconds: bigint): EntryLook['identity']['mtime'] {
+  const nanos = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
+  return { seconds: Number((nanoseconds - nanos) / 1_000_000_000n), nanos: Number(nanos) }
+}
+
+/** The directories on the way to names, each looked at once. */
+export class Ways {
+  readonly #dir: DataDir
+  /** By path: what is wrong with it, or its device. */
+  readonly #seen = new Map<string, FrError | bigint>()
+
+  constructor(dir: DataDir) {
+    this.#dir = dir
+  }
+
+  parse(name: Uint8Array): ConfinedName {
+    return parseName(this.#dir.root, name)
+  }
+
+  /** Directories came or went: they are looked at anew. */
+  forget(): void {
+    this.#seen.clear()
+  }
+
+  /**
+   * Device of the directory of a name; undefined when one on the way is missing and is not to be
+   * made. Rejects with what is wrong with the way.
+   */
+  async to({ components }: ConfinedName, isMaking: boolean): Promise<bigint | undefined> {
+    let path = this.#dir.root
+    let device = (await lstat(path, { bigint: true })).dev
+    for (const component of components.slice(0, -1)) {
+      path = join(path, component)
+      const step = await this.#step(path, device, isMaking)
+      if (step === undefined) return undefined
+      device = step
+    }
+    return device
+  }
+
+  async #step(path: Buffer, above: bigint, isMaking: boolean): Promise<bigint | undefined> {
+    const key = path.toString('latin1')
+    const known = this.#seen.get(key)
+    if (known instanceof FrError) throw known
+    if (known !== undefined) return known
+    let stats = await lookAtPath(path)
+    if (stats === undefined && isMaking) {
+      await mkdir(path).catch((error: unknown) => {
+        if (systemCode(error) !== 'EEXIST') throw refuseLookup(error)
+      })
+      stats = await lookAtPath(path)
+    }
+    if (stats === undefined) return undefined
+    const found = judged(stats, above)
+    this.#seen.set(key, found)
+    if (found instanceof FrError) throw found
+    return found
+  }
+}
+
+function judged(stats: BigIntStats, above: bigint): FrError | bigint {
+  if (stats.isSymbolicLink()) return refuse('a symlink is in its way')
+  if (!stats.isDirectory()) return refuse('what should be a directory is none')
+  return stats.dev === above ? above : mounted()
+}
+
+export function mounted(): FrError {
+  const what = 'another file system is mounted in its way'
+  return systemFailure('ERR_FR_NAME', { what, errno: 0 })
+}
+
+export async function lookAtNames(
+  dir: DataDir,
+  names: readonly Uint8Array[],
+): Promise<(EntryLook | null)[]> {
+  const ways = new Ways(dir)
+  const looks: (EntryLook | null)[] = []
+  for (let at = 0; at < names.length; at += looksAtOnce) {
+    const some = names.slice(at, at + looksAtOnce)
+    looks.push(...(await Promise.all(some.map((name) => lookAtName(ways, name)))))
+  }
+  return looks
+}
+
+async function lookAtName(ways: Ways, bytes: Uint8Array): Promise<EntryLook | null> {
+  try {
+    const name = ways.parse(bytes)
+    const device = await ways.to(name, false)
+    const stats = device === undefined ? undefined : await lookAtPath(name.path)
+    return device === undefined || stats === undefined ? null : lookOf(stats, device)
+  } catch (error) {
+    if (error instanceof FrError && error.code === 'ERR_FR_NAME') return null
+    throw error
+  }
+}
+
+export async function listNames(dir: DataDir, bytes: Uint8Array): Promise<ListedEntry[]> {
+  const ways = new Ways(dir)
+  const name = ways.parse(bytes)
+  const above = await ways.to(name, false)
+  const stats = above === undefined ? undefined : await lookAtPath(name.path)
+  if (stats?.isDirectory() !== true) throw new FrError('ERR_FR_NOT_HELD')
+  if (stats.dev !== above) throw mounted()
+  const names = await readdir(name.path, { encoding: 'buffer' })
+  if (names.length > listedMax)
+    throw new FrError('ERR_FR_LIMIT', 'the directory has too many entries')
+  const found: ListedEntry[] = []
+  for (const last of names) {
+    const look = await lookAtPath(join(name.path, last))
+    if (look !== undefined) found.push({ name: last, look: lookOf(look, stats.dev) })
+  }
+  return found
+}

@@ -1,0 +1,92 @@
+/**
+ * Many entries of a data directory at once: directories, files, links. A part of the storage that a
+ * tree needs, because a call for each of its files would cost more than their bytes.
+ */
+import type { FrErrorCode } from '../base/errors.js'
+import type { FileHandle, FileIdentity, FileTime } from './storage.js'
+
+/** What is at a name. */
+export interface EntryLook {
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other'
+  /** The root of a mount. */
+  readonly isMount: boolean
+  readonly mode: number
+  readonly links: number
+  readonly uid: number
+  readonly gid: number
+  readonly identity: FileIdentity
+}
+
+export interface ListedEntry {
+  /** The last component. */
+  readonly name: Uint8Array
+  readonly look: EntryLook
+}
+
+export interface ExtendedAttribute {
+  readonly name: string
+  readonly value: Uint8Array
+}
+
+export interface EntryAttributes {
+  /** Setuid, setgid and sticky bits are not set. */
+  readonly mode: number
+  readonly mtime: FileTime
+  readonly owner?: { readonly uid: number; readonly gid: number }
+  readonly xattrs?: readonly ExtendedAttribute[]
+}
+
+/** One entry to be put in its place; `name` is relative to the data directory. */
+export type EntryStep = { readonly name: Uint8Array } & (
+  | {
+      /** Is there, and open to its owner. What is no directory is replaced by it. */
+      readonly kind: 'directory'
+      readonly mode: number
+    }
+  | {
+      /** A new file of `size` bytes from `offset` of an open file. */
+      readonly kind: 'file'
+      readonly file: FileHandle
+      readonly offset: number
+      readonly size: number
+      /** What is zero becomes holes, as far as the file system has them. */
+      readonly isSparse: boolean
+      readonly attributes: EntryAttributes
+      readonly replacesDirectories: boolean
+    }
+  | {
+      /** A partial of this id and size, which is open nowhere. */
+      readonly kind: 'partial'
+      readonly id: string
+      readonly size: number
+      readonly attributes: EntryAttributes
+      readonly replacesDirectories: boolean
+    }
+  | {
+      readonly kind: 'symlink'
+      readonly target: Uint8Array
+      readonly attributes: EntryAttributes
+      readonly replacesDirectories: boolean
+    }
+  | {
+      /** A further name of a file, whose name is `to`; ERR_FR_NOT_HELD when no file is there. */
+      readonly kind: 'hardlink'
+      readonly to: Uint8Array
+      readonly replacesDirectories: boolean
+    }
+  /** Of what is there; ERR_FR_NOT_HELD when nothing is. */
+  | { readonly kind: 'attributes'; readonly attributes: EntryAttributes }
+  /** A directory only when it is empty (else ERR_FR_IS_DIRECTORY); nothing there is no error. */
+  | { readonly kind: 'remove' }
+)
+
+export type LostEntryAttribute = 'mode' | 'mtime' | 'owner' | 'xattrs'
+
+export interface EntryOutcome {
+  /** Null: it is in its place. */
+  readonly failure: { readonly code: FrErrorCode; readonly text: string } | null
+  /** What the file system did not keep. */
+  readonly lost: readonly LostEntryAttribute[]
+  /** What is there now; null when nothing is, or after a failure. */
+  readonly look: EntryLook | null
+}
