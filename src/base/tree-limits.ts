@@ -41,4 +41,12 @@ export const treeLimits = {
   treeFilesAtOnce: 4,
   /** Trees that a node knows of at the same time. */
   treesPerNode: 256,
+
+  // --- trees at a node ---
+  /** Pushes of trees of which a node knows what was listed, and milliseconds without a bundle. */
+  treePushes: 64,
+  treePushMs: 3_600_000,
+  /** Trees of which a node keeps records, and files of one record before they are merged. */
+  treesKept: 1_024,
+  treeSegments: 64,
 } as const

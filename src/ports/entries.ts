@@ -3,7 +3,7 @@
  * tree needs, because a call for each of its files would cost more than their bytes.
  */
 import type { FrErrorCode } from '../base/errors.js'
-import type { FileHandle, FileIdentity, FileTime } from './storage.js'
+import type { FileHandle, FileIdentity, FileTime } from './file.js'
 
 /** What is at a name. */
 export interface EntryLook {

@@ -3,19 +3,15 @@
  * half of the ports (../ports.ts says what holds for both).
  */
 import type { EntryLook, EntryOutcome, EntryStep, ListedEntry } from './entries.js'
+import type { FileHandle, FileIdentity, FileTime } from './file.js'
 
-export type FileHandle = number
+export type * from './file.js'
+
 export type DataDirHandle = number
 
 export interface ByteRange {
   readonly offset: number
   readonly length: number
-}
-
-/** POSIX time, split because nanoseconds since 1970 pass 2^53. */
-export interface FileTime {
-  readonly seconds: number
-  readonly nanos: number
 }
 
 export interface SourceFile {
@@ -27,18 +23,6 @@ export interface SourceFile {
   readonly dataBytes: number
   /** Large holes, in order: a hint for plans, because the file may be written. */
   readonly holes: readonly ByteRange[]
-}
-
-/**
- * A file as the file system tells it: whatever changes its content through the file system changes
- * one of these.
- */
-export interface FileIdentity {
-  readonly size: number
-  readonly mtime: FileTime
-  readonly ctime: FileTime
-  /** Decimal, of 64 bits. */
-  readonly inode: string
 }
 
 /** What a second look at a source tells; none of it is a change of content by itself. */

@@ -97,6 +97,13 @@ const rooms: Record<string, Room> = {
     packages: ['ignore'],
     node: 'all',
   },
+  'store/trees': {
+    rooms: [
+      ...['store/held', 'store/catalogue', 'store/files'],
+      ...['protocol', 'control/messages', 'base/*', 'ports'],
+    ],
+    node: 'all',
+  },
   'store/catalogue': { rooms: ['store/files', 'base', 'ports'], node: 'all' },
   'store/journal': {
     rooms: ['store/catalogue', 'store/files', 'control/holdings', 'base', 'ports'],

@@ -13,10 +13,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/base/status.h"
+#include "core/file/file_table.h"
 #include "core/file/storage_paths.h"
 
 struct statx;
@@ -69,6 +71,23 @@ struct Step {
 
 // Takes the first step off a buffer; false when it holds no whole one.
 bool next_step(std::string_view* buffer, Step* out);
+
+// Reads an open file in large pieces, of which many small files are then made.
+class BundleBytes {
+ public:
+  // Writes the bytes of a kFile step to the beginning of an empty file.
+  Status copy(const Step& step, int to);
+
+ private:
+  // Bytes of [offset, offset + wanted) that are there in one piece; empty at the end of the file.
+  Status at(uint32_t handle, uint64_t offset, uint64_t wanted, std::string_view* out);
+
+  uint32_t handle_ = 0;
+  FileRef file_;
+  std::unique_ptr<char[]> buffer_;
+  uint64_t from_ = 0;
+  uint64_t bytes_ = 0;
+};
 
 // Mode, time, owner and extended attributes of an open file, or of what a name of an open directory
 // stands for. `*lost`: kLost bits of storage.h of what the file system did not take.

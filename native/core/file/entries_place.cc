@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <memory>
 #include <set>
 #include <vector>
 
@@ -25,8 +24,6 @@ constexpr const char* kStaging = "staging";
 constexpr size_t kStepsMax = 65'536;
 // Up to this many an fsync each costs less than one of the whole file system.
 constexpr size_t kFewSyncs = 16;
-constexpr uint64_t kWindowBytes = 1 << 20;
-constexpr uint64_t kPageBytes = 4096;
 
 template <typename Number>
 void append(Number number, std::string* out) {
@@ -38,63 +35,6 @@ void append(Number number, std::string* out) {
 Status sync_system(int fd) {
   while (syncfs(fd) != 0) {
     if (errno != EINTR) return status_of_errno(errno, "syncfs");
-  }
-  return kOkStatus;
-}
-
-Status write_at(int fd, const char* data, size_t bytes, off_t at) {
-  while (bytes > 0) {
-    const ssize_t written = pwrite(fd, data, bytes, at);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return status_of_errno(errno, "write");
-    data += written, at += written, bytes -= static_cast<size_t>(written);
-  }
-  return kOkStatus;
-}
-
-// Reads a file in large pieces, of which many small ones are then served.
-class Window {
- public:
-  // Bytes of [offset, offset + wanted) that are there in one piece; empty at the end of the file.
-  Status at(uint32_t handle, uint64_t offset, uint64_t wanted, std::string_view* out) {
-    if (handle != handle_) {
-      file_ = file_table_get(handle);
-      handle_ = handle, bytes_ = 0;
-      if (file_ == nullptr) return {Code::ERR_FR_CLOSED, 0};
-    }
-    if (file_ == nullptr) return {Code::ERR_FR_CLOSED, 0};
-    if (offset < from_ || offset + std::min(wanted, kWindowBytes) > from_ + bytes_) {
-      if (buffer_ == nullptr) buffer_ = std::make_unique_for_overwrite<char[]>(kWindowBytes);
-      ssize_t got;
-      do {
-        got = pread(file_->fd, buffer_.get(), kWindowBytes, static_cast<off_t>(offset));
-      } while (got < 0 && errno == EINTR);
-      if (got < 0) return status_of_errno(errno, "read");
-      from_ = offset, bytes_ = static_cast<uint64_t>(got);
-    }
-    const uint64_t here = from_ + bytes_ > offset ? from_ + bytes_ - offset : 0;
-    *out = {buffer_.get() + (offset - from_), std::min(wanted, here)};
-    return kOkStatus;
-  }
-
- private:
-  uint32_t handle_ = 0;
-  FileRef file_;
-  std::unique_ptr<char[]> buffer_;
-  uint64_t from_ = 0;
-  uint64_t bytes_ = 0;
-};
-
-// Writes what is not zero, page by page of the new file.
-Status write_sparse(int fd, std::string_view piece, uint64_t at) {
-  static const char zeros[kPageBytes] = {};
-  while (!piece.empty()) {
-    const size_t bytes = std::min<size_t>(piece.size(), kPageBytes - at % kPageBytes);
-    if (memcmp(piece.data(), zeros, bytes) != 0) {
-      Status status = write_at(fd, piece.data(), bytes, static_cast<off_t>(at));
-      if (!status.ok()) return status;
-    }
-    at += bytes, piece.remove_prefix(bytes);
   }
   return kOkStatus;
 }
@@ -149,7 +89,7 @@ class Placing {
   Parents* parents_;
   // A directory has gone: what is open of it must not be used after the present step.
   bool is_stale_ = false;
-  Window window_;
+  entries::BundleBytes bytes_;
   std::vector<Placed> all_;
   size_t files_ = 0;
   // Paths of the directories that have other entries now.
@@ -192,20 +132,7 @@ Status Placing::stage_file(Placed* placed, size_t index) {
   const Fd fd(openat(staging_, name.c_str(), kFlags, 0600));
   if (fd.get() < 0) return status_of_errno(errno, "open");
   placed->is_staged = true;
-  const bool is_sparse = (step.flags & entries::kIsSparse) != 0;
-  for (uint64_t done = 0; done < step.size;) {
-    std::string_view piece;
-    Status status = window_.at(step.file, step.offset + done, step.size - done, &piece);
-    if (!status.ok()) return status;
-    if (piece.empty()) return {Code::ERR_FR_IO, 0, "the file to copy from is too short"};
-    status = is_sparse ? write_sparse(fd.get(), piece, done)
-                       : write_at(fd.get(), piece.data(), piece.size(), static_cast<off_t>(done));
-    if (!status.ok()) return status;
-    done += piece.size();
-  }
-  if (is_sparse && ftruncate(fd.get(), static_cast<off_t>(step.size)) != 0) {
-    return status_of_errno(errno, "ftruncate");
-  }
+  if (Status status = bytes_.copy(step, fd.get()); !status.ok()) return status;
   Status status = entries::set_attributes(fd.get(), step, &placed->lost);
   return status.ok() && files_ <= kFewSyncs ? sync_fd(fd.get()) : status;
 }

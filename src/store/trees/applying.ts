@@ -1,0 +1,399 @@
+/**
+ * A bundle becomes entries: what is there already stays, what is elsewhere at the node is copied,
+ * what came with the bundle is put in its place, and what is left is told to be lacking.
+ *
+ * The idea: one look at all entries and one read of the record decide; the steps go to the storage
+ * together. What was placed is recorded with its identity, so that the next push finds it
+ * unchanged without a read.
+ */
+import type { DigestAlgorithm } from '../../base/digests.js'
+import { limits } from '../../base/limits.js'
+import type { RangePair } from '../../base/ranges.js'
+import type { Applied, EntryFailure } from '../../control/messages/applied.js'
+import type {
+  EntryAttributes,
+  EntryLook,
+  EntryOutcome,
+  EntryStep,
+  FileHandle,
+  LostEntryAttribute,
+} from '../../ports.js'
+import { compareNames, type Listing, type TreeEntry } from '../../protocol/listing.js'
+import { isSameFile } from '../catalogue/same-file.js'
+import { fullName, shown } from './full-name.js'
+import { type CopySpec, copyHere, digestText, identityWith } from './local-copies.js'
+import type { Owners } from './owners.js'
+import type { TreeRow } from './segment.js'
+
+export interface ApplySpec extends CopySpec {
+  readonly listing: Listing
+  readonly algorithm: DigestAlgorithm
+  /** The bundle. */
+  readonly file: FileHandle
+  readonly owners: Owners | undefined
+  /** Why a name cannot be kept beside those before; null if it can. */
+  readonly clash: (name: Uint8Array) => string | null
+}
+
+const copiesAtOnce = 8
+/** Time stamps of engines that keep only microseconds. */
+const timeGrainNanos = 2_000
+const ownerBits = 0o700
+const slash = 0x2f
+
+interface Item {
+  readonly index: number
+  readonly entry: TreeEntry
+  readonly full: Uint8Array
+}
+
+export class Applying {
+  readonly #spec: ApplySpec
+  readonly #items: readonly Item[]
+  readonly #failed: EntryFailure[] = []
+  readonly #lacks: number[] = []
+  readonly #rows: TreeRow[] = []
+  readonly #warnings: string[] = []
+  readonly #lost = new Map<LostEntryAttribute, number>()
+  /** Copied here, and not placed yet. */
+  readonly #copies = new Map<number, string>()
+  #failedCount = 0
+  #held = 0
+  #done = 0
+
+  constructor(spec: ApplySpec) {
+    this.#spec = spec
+    this.#items = spec.listing.entries.map((entry, index) => ({
+      ...{ index, entry, full: fullName(spec.name, entry.name) },
+    }))
+  }
+
+  async run(): Promise<void> {
+    const isDirectory = ({ entry }: Item): boolean => entry.kind === 'directory'
+    const good = this.#items.filter((item) => this.#isGood(item))
+    if (!this.#spec.listing.isClosing) await this.#apply(good)
+    else {
+      await this.#apply(good.filter((item) => !isDirectory(item)))
+      // What is in a directory changes its time, and its mode may shut its owner out.
+      await this.#close(good.filter(isDirectory).reverse())
+    }
+    await this.#spec.record.add(sortedRows(this.#rows))
+  }
+
+  fail(index: number, code: EntryFailure['code'], text: string): void {
+    this.#failedCount++
+    if (this.#failed.length < limits.treeFailuresTold) this.#failed.push({ index, code, text })
+  }
+
+  warn(text: string): void {
+    if (this.#warnings.length < limits.warningsPerNode) this.#warnings.push(text)
+  }
+
+  result(): Applied {
+    for (const [what, count] of this.#lost)
+      this.warn(`the file system did not keep the ${what} of ${count} entries`)
+    return {
+      lacks: rangesOf(this.#lacks),
+      held: this.#held,
+      done: this.#done,
+      failed: this.#failed,
+      failedCount: this.#failedCount,
+      warnings: this.#warnings,
+    }
+  }
+
+  #isGood({ index, entry }: Item): boolean {
+    const why = this.#spec.clash(entry.name)
+    if (why !== null) this.fail(index, 'ERR_FR_NAME', why)
+    return why === null
+  }
+
+  async #apply(items: readonly Item[]): Promise<void> {
+    const { storage, dir, record } = this.#spec
+    const looks = await storage.lookAt(
+      dir,
+      items.map(({ full }) => full),
+    )
+    const rows = await record.lookUp(items.map(({ entry }) => entry.name))
+    const targets = await this.#targets(items)
+    const steps: EntryStep[] = []
+    const of: Item[] = []
+    const take = (item: Item, step: EntryStep | 'held'): void => {
+      if (step === 'held') this.#held++
+      else {
+        steps.push(step)
+        of.push(item)
+      }
+    }
+    const missing: Item[] = []
+    for (const [at, item] of items.entries()) {
+      const look = looks[at] ?? null
+      const row = rows[at]
+      let step = this.#decide(item, look, row, targets)
+      if (
+        step === 'lacks' &&
+        row !== undefined &&
+        look !== null &&
+        (await this.#isSound(item, row))
+      )
+        step = this.#keep(item, look)
+      if (step === 'lacks') missing.push(item)
+      else take(item, step)
+    }
+    for (let at = 0; at < missing.length; at += copiesAtOnce)
+      await Promise.all(missing.slice(at, at + copiesAtOnce).map((item) => this.#copy(item)))
+    for (const item of missing) {
+      const id = this.#copies.get(item.index)
+      if (id === undefined) this.#lacks.push(item.index)
+      else take(item, this.#fileStep(item, id))
+    }
+    await this.#open(steps)
+    await this.#place(of, steps).catch(async (error: unknown) => {
+      for (const id of this.#copies.values()) await storage.discard(dir, id)
+      throw error
+    })
+    await this.#refresh(of)
+  }
+
+  /** Directories in which something changes and that shut their owner out; closing shuts them. */
+  async #open(steps: readonly EntryStep[]): Promise<void> {
+    const { storage, dir } = this.#spec
+    const above = new Map<string, Uint8Array>()
+    for (const { name } of steps) {
+      const parent = name.subarray(0, Math.max(0, name.lastIndexOf(slash)))
+      if (parent.length > 0) above.set(keyOf(parent), parent)
+    }
+    const names = [...above.values()]
+    const looks = await storage.lookAt(dir, names)
+    const shut = names.flatMap((name, at): EntryStep[] => {
+      const look = looks[at]
+      const isShut = look?.kind === 'directory' && (look.mode & ownerBits) !== ownerBits
+      return isShut ? [{ kind: 'directory', name, mode: look.mode }] : []
+    })
+    if (shut.length > 0) await storage.placeEntries(dir, shut)
+  }
+
+  async #targets(items: readonly Item[]): Promise<Map<string, EntryLook>> {
+    const { storage, dir, name } = this.#spec
+    const names = items.flatMap(({ entry }) => (entry.kind === 'hardlink' ? [entry.to] : []))
+    const looks = await storage.lookAt(
+      dir,
+      names.map((to) => fullName(name, to)),
+    )
+    const found = new Map<string, EntryLook>()
+    for (const [at, look] of looks.entries())
+      if (look !== null) found.set(keyOf(names[at] as Uint8Array), look)
+    return found
+  }
+
+  #decide(
+    item: Item,
+    look: EntryLook | null,
+    row: TreeRow | undefined,
+    targets: ReadonlyMap<string, EntryLook>,
+  ): EntryStep | 'held' | 'lacks' {
+    const { entry, full: name } = item
+    const replacesDirectories = this.#spec.listing.options.deletes
+    switch (entry.kind) {
+      case 'directory': {
+        if (look?.kind === 'directory' && !look.isMount) return 'held'
+        return { kind: 'directory', name, mode: entry.attributes.mode }
+      }
+      case 'symlink': {
+        const isThere = look?.kind === 'symlink' && row?.kind === 'symlink'
+        if (isThere && isSameFile(look.identity, row.identity) && isEqual(row.value, entry.target))
+          return 'held'
+        const attributes = this.#attributesOf(entry)
+        return { kind: 'symlink', name, target: entry.target, attributes, replacesDirectories }
+      }
+      case 'hardlink': {
+        const target = targets.get(keyOf(entry.to))
+        const isOne = look?.kind === 'file' && target?.identity.inode === look.identity.inode
+        if (isOne) return 'held'
+        const to = fullName(this.#spec.name, entry.to)
+        return { kind: 'hardlink', name, to, replacesDirectories }
+      }
+      case 'file': {
+        if (look?.kind === 'file' && this.#isUnchanged(item, look, row))
+          return this.#keep(item, look)
+        return entry.at !== null || entry.size === 0 ? this.#fileStep(item) : 'lacks'
+      }
+      default:
+        return entry satisfies never
+    }
+  }
+
+  /** Of a file whose content is right. */
+  #keep({ entry, full: name }: Item, look: EntryLook): EntryStep | 'held' {
+    if (this.#hasAttributes(entry, look)) return 'held'
+    return { kind: 'attributes', name, attributes: this.#attributesOf(entry) }
+  }
+
+  /**
+   * Whether a file that was recorded and not written since has its content still. Its mode, or one
+   * of its other names, has changed, or somebody has set its time back: the bytes tell.
+   */
+  async #isSound({ entry, full }: Item, row: TreeRow): Promise<boolean> {
+    if (entry.kind !== 'file' || entry.digest === null || row.kind !== 'file') return false
+    if (!isEqual(row.value, entry.digest)) return false
+    const found = await identityWith(this.#spec, full, row, entry.digest)
+    if (found !== undefined) this.#rows.push({ ...row, identity: found })
+    return found !== undefined
+  }
+
+  #isUnchanged({ entry, full }: Item, look: EntryLook, row: TreeRow | undefined): boolean {
+    if (entry.kind !== 'file' || entry.digest === null) return false
+    if (look.identity.size !== entry.size) return false
+    if (entry.size === 0) return true
+    if (row?.kind === 'file' && isSameFile(row.identity, look.identity))
+      return isEqual(row.value, entry.digest)
+    const known = this.#spec.holdings.catalogue?.get(full)
+    if (known === undefined || !isSameFile(known.identity, look.identity)) return false
+    const hex = Buffer.from(entry.digest).toString('hex')
+    return known.fileDigest === digestText(this.#spec.algorithm, entry.size, hex)
+  }
+
+  #hasAttributes({ attributes }: TreeEntry, { mode, uid, gid, identity }: EntryLook): boolean {
+    const { mtimeSeconds, mtimeNanos } = attributes
+    const { owner, xattrs } = this.#attributesOf({ attributes })
+    const isTime =
+      identity.mtime.seconds === mtimeSeconds &&
+      Math.abs(identity.mtime.nanos - mtimeNanos) < timeGrainNanos
+    const isOwner = owner === undefined || (owner.uid === uid && owner.gid === gid)
+    return isTime && isOwner && xattrs === undefined && (mode & 0o777) === (attributes.mode & 0o777)
+  }
+
+  #attributesOf({ attributes }: Pick<TreeEntry, 'attributes'>): EntryAttributes {
+    const { mode, mtimeSeconds: seconds, mtimeNanos: nanos, owner, xattrs } = attributes
+    const { owners } = this.#spec
+    return {
+      mode,
+      mtime: { seconds, nanos },
+      ...(owner !== undefined && owners !== undefined && { owner: owners.of(owner) }),
+      ...(xattrs !== undefined && xattrs.length > 0 && { xattrs }),
+    }
+  }
+
+  /** From the bundle, or from a partial of this id. */
+  #fileStep({ entry, full: name }: Item, id?: string): EntryStep {
+    if (entry.kind !== 'file') throw new TypeError('no file')
+    const { size, at, dataBytes } = entry
+    const attributes = this.#attributesOf(entry)
+    const replacesDirectories = this.#spec.listing.options.deletes
+    if (id !== undefined)
+      return { kind: 'partial', name, id, size, attributes, replacesDirectories }
+    const { file } = this.#spec
+    const from = { file, offset: at ?? 0, size, isSparse: dataBytes < size }
+    return { kind: 'file', name, ...from, attributes, replacesDirectories }
+  }
+
+  async #copy({ index, entry }: Item): Promise<void> {
+    if (entry.kind !== 'file' || entry.digest === null) return
+    const { digest, size } = entry
+    const { tree, bundle } = this.#spec.listing
+    const id = await copyHere(this.#spec, { digest, size }, `${tree}.copy-${bundle}-${index}`)
+    if (id !== undefined) this.#copies.set(index, id)
+  }
+
+  async #close(items: readonly Item[]): Promise<void> {
+    const { storage, dir } = this.#spec
+    const looks = await storage.lookAt(
+      dir,
+      items.map(({ full }) => full),
+    )
+    const steps: EntryStep[] = []
+    const of: Item[] = []
+    for (const [at, item] of items.entries()) {
+      const look = looks[at] ?? null
+      const { full: name, entry } = item
+      if (look?.kind !== 'directory') {
+        this.fail(item.index, 'ERR_FR_NAME', `${shown(name)} is no directory at the node`)
+      } else if (this.#hasAttributes(entry, look)) {
+        this.#held++
+      } else {
+        steps.push({ kind: 'attributes', name, attributes: this.#attributesOf(entry) })
+        of.push(item)
+      }
+    }
+    await this.#place(of, steps)
+  }
+
+  async #place(items: readonly Item[], steps: readonly EntryStep[]): Promise<void> {
+    if (steps.length === 0) return
+    const outcomes = await this.#spec.storage.placeEntries(this.#spec.dir, steps)
+    for (const [at, outcome] of outcomes.entries()) {
+      const item = items[at] as Item
+      this.#settle(item, outcome)
+      const id = this.#copies.get(item.index)
+      if (outcome.failure !== null && id !== undefined)
+        await this.#spec.storage.discard(this.#spec.dir, id)
+    }
+  }
+
+  #settle({ index, entry }: Item, { failure, lost, look }: EntryOutcome): void {
+    if (failure !== null) {
+      this.fail(index, failure.code, failure.text)
+      return
+    }
+    this.#done++
+    for (const what of lost) this.#lost.set(what, 1 + (this.#lost.get(what) ?? 0))
+    if (lost.length > 0 && this.#spec.listing.options.strict) {
+      const text = `the file system did not keep: ${lost.join(', ')}`
+      this.fail(index, 'ERR_FR_ATTRIBUTES', text)
+    }
+    if (look !== null) this.#record(entry, look)
+  }
+
+  #record(entry: TreeEntry, { identity }: EntryLook): void {
+    const { name } = entry
+    if (entry.kind === 'symlink')
+      this.#rows.push({ kind: 'symlink', name, identity, value: entry.target })
+    if (entry.kind === 'file' && entry.digest !== null)
+      this.#rows.push({ kind: 'file', name, identity, value: entry.digest })
+  }
+
+  /** A further name has changed what the file system tells of the file. */
+  async #refresh(items: readonly Item[]): Promise<void> {
+    const { storage, dir, name, record } = this.#spec
+    const names = items.flatMap(({ entry }) => (entry.kind === 'hardlink' ? [entry.to] : []))
+    if (names.length === 0) return
+    const targets = names.sort(compareNames).filter((to, at) => !isEqual(to, names[at - 1]))
+    const looks = await storage.lookAt(
+      dir,
+      targets.map((to) => fullName(name, to)),
+    )
+    const rows = await record.lookUp(targets)
+    for (const [at, row] of rows.entries()) {
+      const look = looks[at]
+      if (row?.kind !== 'file' || look?.kind !== 'file') continue
+      const { identity } = look
+      const isSame = identity.inode === row.identity.inode && identity.size === row.identity.size
+      const isWritten = identity.mtime.seconds !== row.identity.mtime.seconds
+      if (isSame && !isWritten) this.#rows.push({ ...row, identity })
+    }
+  }
+}
+
+function sortedRows(rows: TreeRow[]): TreeRow[] {
+  const sorted = rows.sort((a, b) => compareNames(a.name, b.name))
+  return sorted.filter((row, at) => !isEqual(row.name, sorted[at + 1]?.name))
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return b !== undefined && Buffer.compare(a, b) === 0
+}
+
+function keyOf(name: Uint8Array): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1')
+}
+
+/** Neighbouring indices as ranges. */
+function rangesOf(indices: readonly number[]): RangePair[] {
+  const ranges: [number, number][] = []
+  for (const index of [...indices].sort((a, b) => a - b)) {
+    const last = ranges.at(-1)
+    if (last !== undefined && last[0] + last[1] === index) last[1]++
+    else ranges.push([index, 1])
+  }
+  return ranges
+}

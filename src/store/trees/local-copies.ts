@@ -1,0 +1,123 @@
+/**
+ * Files of a tree whose bytes are at the node already, under another name: a rename, or a copy.
+ *
+ * The idea: a digest leads to a file, by the record of the tree or the catalogue; its bytes are
+ * copied into a partial, shared where the file system can, and the copy is hashed. Only one that
+ * has the digest is used, whatever the records say.
+ */
+
+import type { DigestAlgorithm } from '../../base/digests.js'
+import { blockBytesFor } from '../../base/limits.js'
+import type { DataDirHandle, FileHandle, FileIdentity, Storage } from '../../ports.js'
+import { isSameFile } from '../catalogue/same-file.js'
+import { type Holdings, openNow } from '../held/holdings.js'
+import type { HeldWork } from '../held/work.js'
+import { fullName } from './full-name.js'
+import type { TreeRow } from './segment.js'
+import type { TreeRecord } from './tree-record.js'
+
+export interface CopySpec {
+  readonly storage: Storage
+  readonly dir: DataDirHandle
+  readonly holdings: Holdings
+  readonly work: HeldWork
+  readonly record: TreeRecord
+  /** Of the tree. */
+  readonly name: Uint8Array
+  readonly algorithm: DigestAlgorithm
+}
+
+export interface WantedFile {
+  readonly digest: Uint8Array
+  readonly size: number
+}
+
+/** The id of a closed partial that holds the file; undefined: it is nowhere here. */
+export async function copyHere(
+  spec: CopySpec,
+  file: WantedFile,
+  id: string,
+): Promise<string | undefined> {
+  const { storage, dir } = spec
+  const from = (await ofTree(spec, file)) ?? (await ofCatalogue(spec, file))
+  if (from === undefined) return undefined
+  try {
+    await storage.discard(dir, id)
+    const to = await storage.createPartial(dir, id, file.size)
+    let isRight = false
+    try {
+      await storage.copyIn(from, to, { offset: 0, length: file.size })
+      isRight = Buffer.from(file.digest).equals(await digestOf(spec, to, file.size))
+    } finally {
+      storage.closeFile(to)
+      if (!isRight) await storage.discard(dir, id)
+    }
+    return isRight ? id : undefined
+  } catch {
+    // What cannot be copied here is asked for.
+    return undefined
+  } finally {
+    storage.closeFile(from)
+  }
+}
+
+/**
+ * The identity of a file now, if it is as old and as large as its row says, and has this digest;
+ * it is read. Never rejects.
+ */
+export async function identityWith(
+  spec: CopySpec,
+  full: Uint8Array,
+  { identity }: TreeRow,
+  digest: Uint8Array,
+): Promise<FileIdentity | undefined> {
+  const { storage, dir } = spec
+  const opened = await openNow(storage, dir, full).catch(() => undefined)
+  if (opened === undefined) return undefined
+  try {
+    const now = await storage.identityOf(opened)
+    if (!isSameFile({ ...now, ctime: identity.ctime }, identity)) return undefined
+    const found = await digestOf(spec, opened, now.size)
+    const isStill = isSameFile(now, await storage.identityOf(opened))
+    return isStill && Buffer.from(digest).equals(found) ? now : undefined
+  } catch {
+    return undefined
+  } finally {
+    storage.closeFile(opened)
+  }
+}
+
+async function ofTree(spec: CopySpec, file: WantedFile): Promise<FileHandle | undefined> {
+  const { storage, dir, name, record } = spec
+  const row = await record.withDigest(file.digest)
+  if (row === undefined || row.identity.size !== file.size) return undefined
+  const opened = await openNow(storage, dir, fullName(name, row.name))
+  if (opened === undefined) return undefined
+  if (isSameFile(await storage.identityOf(opened), row.identity)) return opened
+  storage.closeFile(opened)
+  return undefined
+}
+
+async function ofCatalogue(spec: CopySpec, file: WantedFile): Promise<FileHandle | undefined> {
+  const { holdings, algorithm } = spec
+  const digest = Buffer.from(file.digest).toString('hex')
+  const text = digestText(algorithm, file.size, digest)
+  const record = holdings.catalogue?.withDigest(text, file.size)
+  return record === undefined ? undefined : holdings.openUnchanged(record)
+}
+
+/** A file digest as catalogues and results have it. */
+export function digestText(algorithm: DigestAlgorithm, size: number, hex: string): string {
+  return algorithm === 'blake3'
+    ? `blake3:${hex}`
+    : `${algorithm}-blocks/${blockBytesFor(size)}:${hex}`
+}
+
+async function digestOf(spec: CopySpec, file: FileHandle, size: number): Promise<Uint8Array> {
+  const geometry = { size, blockBytes: blockBytesFor(size), algorithm: spec.algorithm }
+  const parts: Uint8Array[] = []
+  const { signal } = new AbortController()
+  for await (const { digests } of spec.work.hash(file, geometry, signal)) parts.push(digests)
+  const text = spec.work.sum(geometry, Buffer.concat(parts))
+  return Buffer.from(text.slice(text.lastIndexOf(':') + 1), 'hex')
+}

@@ -1,0 +1,221 @@
+/**
+ * Trees at a node: bundles that have landed become entries.
+ *
+ * The idea: a bundle says all that is to be done with it, so that what is kept between bundles is
+ * little: what is known of each file that was placed (tree-record.ts, on the disk), and which names
+ * a push has listed (push-state.ts, in memory). A node that loses the latter deletes nothing. One
+ * bundle of a tree is applied at a time.
+ */
+import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DigestAlgorithm } from '../../base/digests.js'
+import { FrError } from '../../base/errors.js'
+import { asFrError } from '../../base/failures.js'
+import { limits } from '../../base/limits.js'
+import type { Logger } from '../../base/log.js'
+import { hiddenDir } from '../../base/names.js'
+import type { Applied } from '../../control/messages/applied.js'
+import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
+import { type Listing, listingHeadBytes } from '../../protocol/listing.js'
+import { readListing, readListingHead } from '../../protocol/listing-reader.js'
+import { openKept } from '../files/durable.js'
+import type { Holdings } from '../held/holdings.js'
+import type { HeldWork } from '../held/work.js'
+import { Applying } from './applying.js'
+import { PushState } from './push-state.js'
+import { sweep } from './sweep.js'
+import { keyOfTree, TreeRecord } from './tree-record.js'
+
+export interface TreesSpec {
+  readonly storage: Storage
+  readonly dir: DataDirHandle
+  /** Path of `dir`. */
+  readonly dataDir: string
+  readonly holdings: Holdings
+  readonly work: HeldWork
+  readonly log: Logger
+}
+
+export interface BundleToApply {
+  /** Of the partial, which is whole and verified. */
+  readonly id: string
+  readonly file: FileHandle
+  readonly bytes: number
+  /** Of the tree. */
+  readonly name: Uint8Array
+  readonly originId: string
+  readonly algorithm: DigestAlgorithm
+}
+
+export class Trees {
+  readonly #spec: TreesSpec
+  readonly #pushes = new Map<string, PushState>()
+  /** Last work on each tree, by its key. */
+  readonly #turns = new Map<string, Promise<unknown>>()
+  #isClosed = false
+
+  constructor(spec: TreesSpec) {
+    this.#spec = spec
+  }
+
+  /** Removes what a process that was killed left aside, and records of trees that are gone. */
+  async start(): Promise<void> {
+    const { storage, dir, log } = this.#spec
+    try {
+      await storage.placeEntries(dir, [])
+      await this.#expire()
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_IO')
+      log({ level: 'warn', event: 'trees-not-settled', fields: { code, text } })
+    }
+  }
+
+  /** Rejects where nothing of the bundle was applied, or not all of it is durable. */
+  apply(bundle: BundleToApply): Promise<Applied> {
+    return this.#inTurn(bundle.name, () => this.#apply(bundle))
+  }
+
+  /** Where a file of a tree that came by itself is published. */
+  aloneName({ name }: { originId: string; tree: string; name: Uint8Array }): Uint8Array {
+    return name
+  }
+
+  /** The push is over, or its origin is gone. */
+  end(originId: string, tree: string): void {
+    this.#pushes.delete(`${originId}:${tree}`)
+  }
+
+  /** Waits for what is being applied. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled(this.#turns.values())
+    this.#pushes.clear()
+  }
+
+  #inTurn<T>(name: Uint8Array, work: () => Promise<T>): Promise<T> {
+    const key = keyOfTree(name)
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(() => {
+      if (this.#isClosed) throw new FrError('ERR_FR_CLOSED', 'the node is closing')
+      return work()
+    })
+    const settled = turn
+      .catch(() => {})
+      .then(() => {
+        if (this.#turns.get(key) === settled) this.#turns.delete(key)
+      })
+    this.#turns.set(key, settled)
+    return turn
+  }
+
+  async #apply(bundle: BundleToApply): Promise<Applied> {
+    const { name, algorithm, file } = bundle
+    const listing = await this.#read(bundle)
+    if (listing.options.isAtomic)
+      throw new FrError('ERR_FR_UNSUPPORTED', 'this node cannot change a tree all at once')
+    const push = await this.#pushOf(bundle.originId, listing.tree)
+    await push.prepare(listing)
+    push.take(listing)
+    const record = await TreeRecord.open(this.#treesDir, name)
+    try {
+      const { owners } = push
+      const clash = (of: Uint8Array): string | null => push.clash(of)
+      const given = { ...this.#spec, name, algorithm, file, record, listing, owners, clash }
+      const applying = new Applying(given)
+      await applying.run()
+      if (listing.final !== null) await this.#finish(bundle, listing, push, record, applying)
+      return applying.result()
+    } finally {
+      await record.close()
+    }
+  }
+
+  async #finish(
+    { name }: BundleToApply,
+    listing: Listing,
+    push: PushState,
+    record: TreeRecord,
+    applying: Applying,
+  ): Promise<void> {
+    const { deletes } = listing.options
+    const isWhole = push.isWhole(listing)
+    if (deletes && !isWhole) {
+      const text = 'the node was restarted during the push, and has deleted nothing'
+      applying.fail(0, 'ERR_FR_NODE_CLOSED', text)
+    }
+    if (deletes && isWhole) {
+      const warn = (text: string): void => applying.warn(text)
+      const { listed } = push
+      const removed = await sweep({ ...this.#spec, name, listed, warn })
+      if (removed > 0) {
+        const fields = { name: Buffer.from(name).toString(), removed }
+        this.#spec.log({ level: 'info', event: 'tree-swept', fields })
+      }
+    }
+    await record.merge()
+  }
+
+  get #treesDir(): string {
+    return join(this.#spec.dataDir, hiddenDir, 'trees')
+  }
+
+  async #read({ id, bytes, algorithm }: BundleToApply): Promise<Listing> {
+    const file = await openKept(join(this.#spec.dataDir, hiddenDir, 'partials', id))
+    if (file === null) throw new FrError('ERR_FR_IO', 'the bundle is gone')
+    try {
+      const head = Buffer.alloc(listingHeadBytes)
+      const { bytesRead } = await file.read(head, 0, head.length, 0)
+      const { bytes: listingBytes } = readListingHead(head.subarray(0, bytesRead))
+      const listing = Buffer.alloc(Math.min(listingBytes, bytes))
+      for (let at = 0; at < listing.length; ) {
+        const read = await file.read(listing, at, listing.length - at, at)
+        if (read.bytesRead === 0) break
+        at += read.bytesRead
+      }
+      return readListing(listing, bytes, algorithm)
+    } finally {
+      await file.close()
+    }
+  }
+
+  async #pushOf(originId: string, tree: string): Promise<PushState> {
+    const key = `${originId}:${tree}`
+    const nowMs = Date.now()
+    const found = this.#pushes.get(key) ?? new PushState(await this.#isFolding(), nowMs)
+    found.usedMs = nowMs
+    this.#pushes.delete(key)
+    this.#pushes.set(key, found)
+    // The one that was used longest ago is the first.
+    for (const [other, { usedMs }] of this.#pushes) {
+      const isOld = nowMs - usedMs > limits.treePushMs
+      if (this.#pushes.size <= limits.treePushes && !isOld) break
+      this.#pushes.delete(other)
+    }
+    return found
+  }
+
+  /** Whether the file system takes names in another letter case for the same. */
+  async #isFolding(): Promise<boolean> {
+    const other = join(this.#spec.dataDir, hiddenDir, 'PARTIALS')
+    return lstat(other).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** Records of trees that are not there any more, or of more than are kept. */
+  async #expire(): Promise<void> {
+    const { dataDir } = this.#spec
+    const found: { readonly path: string; readonly usedMs: number }[] = []
+    for (const key of await readdir(this.#treesDir).catch(() => [])) {
+      const path = join(this.#treesDir, key)
+      const name = await readFile(join(path, 'name')).catch(() => null)
+      const tree = name && Buffer.concat([Buffer.from(`${dataDir}/`), name])
+      const isThere = tree !== null && (await lstat(tree).catch(() => null)) !== null
+      if (isThere) found.push({ path, usedMs: (await stat(path)).mtimeMs })
+      else await rm(path, { recursive: true, force: true })
+    }
+    found.sort((a, b) => b.usedMs - a.usedMs)
+    for (const { path } of found.slice(limits.treesKept))
+      await rm(path, { recursive: true, force: true })
+  }
+}

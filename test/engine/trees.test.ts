@@ -1,0 +1,250 @@
+/**
+ * Trees at a node, on both engines: random trees and edits come as bundles and are compared with
+ * their source entry by entry; pushes that end in the middle leave nothing half, and the next one
+ * makes up for them.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { Applied } from '../../src/control/messages/applied.js'
+import type { Storage } from '../../src/ports.js'
+import type { Listing, TreeEntry } from '../../src/protocol/listing.js'
+import { fileDigestOf } from '../../src/session/file-digest.js'
+import { Holdings } from '../../src/store/held/holdings.js'
+import { Trees } from '../../src/store/trees/trees.js'
+import { engines } from './engines.js'
+import { failsWith, type Store, storeOf } from './store.js'
+import { edit, options, pack, pathsIn, randomOf, scan, stateOf } from './tree-source.js'
+import { useWorld } from './world.js'
+
+const treeName = Buffer.from('t')
+const batchEntries = 12
+
+describe.each(engines)('$kind engine: a tree', (under) => {
+  const world = useWorld(under)
+
+  class Node {
+    readonly store: Store
+    trees: Trees
+    readonly source: string
+    pushed = 0
+
+    constructor(store: Store) {
+      this.store = store
+      this.trees = this.treesOn(store.party.engine.storage)
+      this.source = join(world.root, world.name())
+      mkdirSync(this.source)
+    }
+
+    /** As after a restart of the process. */
+    treesOn(storage: Storage): Trees {
+      const { dir, data: dataDir, party } = this.store
+      const { engine } = party
+      const log = () => {}
+      const holdings = new Holdings({ storage, dir, catalogue: () => undefined, log })
+      return new Trees({
+        ...{ storage, dir, dataDir, holdings, log },
+        work: {
+          author: '',
+          freshId: () => '',
+          sign: () => [],
+          sum: ({ algorithm, size, blockBytes }, digests) =>
+            fileDigestOf(engine, algorithm, size, blockBytes, digests),
+          hash: async function* (file, { size, blockBytes, algorithm }) {
+            const range = { offset: 0, length: size }
+            const digests = engine.hashNow(file, range, blockBytes, algorithm)
+            if (digests !== undefined) yield { ...range, digests }
+          },
+        },
+      })
+    }
+
+    get root(): string {
+      return join(this.store.data, 't')
+    }
+
+    async apply(bytes: Buffer): Promise<Applied> {
+      const { storage } = this.store.party.engine
+      const id = `bundle-${this.pushed++}`
+      const file = await this.store.create(id, bytes)
+      const bundle = { id, file, bytes: bytes.length, name: treeName, originId: 'o' }
+      try {
+        return await this.trees.apply({ ...bundle, algorithm: 'xxh64' })
+      } finally {
+        storage.closeFile(file)
+        await storage.discard(this.store.dir, id)
+      }
+    }
+
+    /**
+     * As an origin sends it: listings first where the node held something, then what is lacking.
+     * Resolves to what the node said of each bundle.
+     */
+    async push(given = options): Promise<{ said: Applied[]; sentFiles: number }> {
+      const { first, closing, bytes } = await scan(this.source, this.store.party.engine)
+      const tree = randomBytes(16).toString('hex')
+      const said: Applied[] = []
+      let [bundle, sentFiles] = [0, 0]
+      const head = { tree, options: given, final: null }
+      for (let at = 0; at < first.length; at += batchEntries) {
+        const entries = first.slice(at, at + batchEntries)
+        const listing: Listing = { ...head, bundle: bundle++, isClosing: false, entries }
+        const looked = await this.apply(pack(listing, bytes, () => false))
+        said.push(looked)
+        const lacked = looked.lacks.flatMap(([from, count]) => entries.slice(from, from + count))
+        if (lacked.length === 0) continue
+        sentFiles += lacked.length
+        said.push(await this.apply(pack({ ...listing, entries: lacked }, bytes, () => true)))
+      }
+      const names = new Set([...first, ...closing].map(({ name }) => Buffer.from(name).toString()))
+      const final = { bundles: bundle + 1, entries: names.size }
+      const last: Listing = { ...head, bundle, final, isClosing: true, entries: closing }
+      said.push(await this.apply(pack(last, bytes, () => false)))
+      return { said, sentFiles }
+    }
+
+    expectEqual(): void {
+      expect(stateOf(this.root)).toEqual(stateOf(this.source))
+      expect(readdirSync(join(this.store.data, '.fastreplica/staging'))).toEqual([])
+      expect(readdirSync(join(this.store.data, '.fastreplica/partials'))).toEqual([])
+    }
+  }
+
+  const failures = (said: readonly Applied[]) => said.flatMap(({ failed }) => failed)
+  const sumOf = (said: readonly Applied[], of: 'held' | 'done') =>
+    said.reduce((sum, applied) => sum + applied[of], 0)
+
+  it.each([1, 2])('follows its source through random edits (seed %i)', async (seed) => {
+    const node = new Node(await storeOf(world))
+    const random = randomOf(seed)
+    for (let round = 0; round < 4; round++) {
+      for (let count = 0; count < 25; count++) edit(node.source, random)
+      const { said } = await node.push()
+      expect(failures(said)).toEqual([])
+      node.expectEqual()
+      const again = await node.push()
+      expect([again.sentFiles, sumOf(again.said, 'done')]).toEqual([0, 0])
+      node.expectEqual()
+    }
+  })
+
+  it.each([4])('is never half after a push that broke off (seed %i)', async (seed) => {
+    const node = new Node(await storeOf(world))
+    const random = randomOf(seed)
+    const { storage } = node.store.party.engine
+    const contents = new Set<string>()
+    for (let round = 0; round < 4; round++) {
+      for (let count = 0; count < 20; count++) edit(node.source, random)
+      const { bytes } = await scan(node.source, node.store.party.engine)
+      for (const content of bytes.values()) contents.add(content.toString('latin1'))
+      // The storage fails at some call, before it or after it has done its work.
+      let [calls, isAfter] = [random(8), random(2) === 0]
+      const broken = new Proxy(storage, {
+        get: (target, key) => {
+          const value = Reflect.get(target, key)
+          if (key !== 'placeEntries')
+            return typeof value === 'function' ? value.bind(target) : value
+          return async (...given: Parameters<Storage['placeEntries']>) => {
+            if (calls-- > 0) return target.placeEntries(...given)
+            if (isAfter) await target.placeEntries(...given)
+            throw new Error('killed')
+          }
+        },
+      })
+      node.trees = node.treesOn(broken)
+      await node.push().catch((error: unknown) => expect(String(error)).toMatch(/killed/))
+      for (const path of existsSync(node.root) ? pathsIn(node.root) : []) {
+        const full = join(node.root, path)
+        if (!lstatSync(full).isFile()) continue
+        expect(contents.has(readFileSync(full).toString('latin1'))).toBe(true)
+      }
+      node.trees = node.treesOn(storage)
+      await node.trees.start()
+      expect(failures((await node.push()).said)).toEqual([])
+      node.expectEqual()
+    }
+  })
+
+  it('moves nothing for a rename, and asks again for a file that was changed here', async () => {
+    const node = new Node(await storeOf(world))
+    writeFileSync(join(node.source, 'a'), 'one')
+    writeFileSync(join(node.source, 'b'), 'two')
+    expect((await node.push()).sentFiles).toBe(2)
+    writeFileSync(join(node.source, 'c'), 'one')
+    const renamed = await node.push()
+    expect([renamed.sentFiles, failures(renamed.said)]).toEqual([0, []])
+    node.expectEqual()
+    writeFileSync(join(node.root, 'b'), 'xxx')
+    // Its record leads nowhere now, and what is there is not what it says.
+    writeFileSync(join(node.source, 'd'), 'two')
+    expect((await node.push()).sentFiles).toBe(2)
+    node.expectEqual()
+  })
+
+  it('keeps what was not listed unless it is whole and told to delete', async () => {
+    const node = new Node(await storeOf(world))
+    writeFileSync(join(node.source, 'a'), 'one')
+    await node.push()
+    mkdirSync(join(node.root, 'theirs/x'), { recursive: true })
+    writeFileSync(join(node.root, 'theirs/x/y'), '')
+    await node.push({ ...options, deletes: false })
+    expect(existsSync(join(node.root, 'theirs/x/y'))).toBe(true)
+    const { first, closing, bytes } = await scan(node.source, node.store.party.engine)
+    const head = { tree: 'ab'.repeat(16), options }
+    const listing = { ...head, bundle: 0, final: null, isClosing: false, entries: first }
+    await node.apply(pack(listing, bytes, () => false))
+    node.trees = node.treesOn(node.store.party.engine.storage)
+    const final = { bundles: 2, entries: 2 }
+    const last = { ...head, bundle: 1, final, isClosing: true, entries: closing }
+    const { failed } = await node.apply(pack(last, bytes, () => false))
+    expect(failed).toEqual([expect.objectContaining({ code: 'ERR_FR_NODE_CLOSED' })])
+    expect(existsSync(join(node.root, 'theirs/x/y'))).toBe(true)
+    await node.push()
+    node.expectEqual()
+  })
+
+  it('has only one of two names that the file system takes for the same', async () => {
+    const node = new Node(await storeOf(world))
+    // What a file system looks like that ignores the case.
+    mkdirSync(join(node.store.data, '.fastreplica/PARTIALS'))
+    for (const name of ['a', 'A', 'b/c', 'B/c', '\u00e9', 'e\u0301']) {
+      mkdirSync(join(node.source, name, '..'), { recursive: true })
+      writeFileSync(join(node.source, name), name)
+    }
+    const { said } = await node.push({ ...options, deletes: false })
+    const codes = failures(said).map(({ code, text }) => `${code} ${text.slice(0, 12)}`)
+    expect(new Set(codes).size).toBeGreaterThan(0)
+    const there = readdirSync(node.root).map((name) => name.normalize().toLowerCase())
+    expect(there.toSorted()).toEqual(['a', 'b', '\u00e9'])
+  })
+
+  it('says which entries failed, and has the others', async () => {
+    const node = new Node(await storeOf(world))
+    mkdirSync(node.root)
+    mkdirSync(join(node.root, 'full/x'), { recursive: true })
+    for (const name of ['a', 'full', 'z']) writeFileSync(join(node.source, name), name)
+    const { said } = await node.push({ ...options, deletes: false })
+    expect(failures(said)).toEqual([expect.objectContaining({ code: 'ERR_FR_IS_DIRECTORY' })])
+    expect(readFileSync(join(node.root, 'z'), 'utf8')).toBe('z')
+    expect(failures((await node.push()).said)).toEqual([])
+    node.expectEqual()
+  })
+
+  it('is refused where the listing contradicts itself', async () => {
+    const node = new Node(await storeOf(world))
+    const entry: TreeEntry = {
+      ...{ kind: 'file', name: Buffer.from('a'), size: 5, dataBytes: 5, isAlone: false },
+      ...{ attributes: { mode: 0o644, mtimeSeconds: 0, mtimeNanos: 0 }, digest: Buffer.alloc(8) },
+      at: null,
+    }
+    const head = { tree: 'ab'.repeat(16), bundle: 0, final: null, isClosing: false, options }
+    const bytes = pack(
+      { ...head, entries: [entry] },
+      new Map([['a', Buffer.from('abcd')]]),
+      () => true,
+    )
+    await expect(node.apply(bytes)).rejects.toEqual(failsWith('ERR_FR_PROTOCOL'))
+    expect(existsSync(node.root)).toBe(false)
+  })
+})
