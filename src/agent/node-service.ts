@@ -42,6 +42,7 @@ import { Reception } from '../session/receiver/reception.js'
 import type { EngineRouter } from '../session/router.js'
 import type { HeldWork } from '../store/held/work.js'
 import { NodeStore } from '../store/node-store.js'
+import { Trees } from '../store/trees/trees.js'
 import { Adoption } from './adoption.js'
 import { Bridges } from './bridges.js'
 import { Copies } from './copies.js'
@@ -73,6 +74,8 @@ export class NodeService implements NodeHost {
   readonly audience: Audience
   readonly work: HeldWork
   readonly consents = new Consents()
+  /** Undefined where nothing is written. */
+  readonly trees: Trees | undefined
   readonly #spec: NodeServiceSpec
   readonly #server: Server
   readonly #guard = new PreAuthGuard()
@@ -120,6 +123,8 @@ export class NodeService implements NodeHost {
       },
     })
     const held = { storage: this.storage, dir, store: this.store, work: this.work, log }
+    const { holdings } = this.store
+    if (!isReadOnly) this.trees = new Trees({ ...held, dataDir, holdings })
     const { engine, router, pool, maxServes: most } = spec
     this.places = new FeedPlaces(spec.limits.maxFeeds)
     const { places } = this
@@ -164,6 +169,7 @@ export class NodeService implements NodeHost {
     const { listen, keys } = this.#spec
     requireServable(listen, keys[0] as Key)
     await this.store.start()
+    await this.trees?.start()
     this.limited.start()
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: NodeJS.ErrnoException): void => {
@@ -198,7 +204,7 @@ export class NodeService implements NodeHost {
     this.#bridges.destroyAll()
     await this.#serves.close()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
-    await Promise.all([closed, this.#adoption.stop(), this.#copies.stop()])
+    await Promise.all([closed, this.#adoption.stop(), this.#copies.stop(), this.trees?.close()])
     await this.store.close()
   }
 

@@ -80,7 +80,6 @@ export const optionNames = {
     include: true,
     exclude: true,
     delete: true,
-    atomic: true,
     owner: true,
     xattrs: true,
     acls: true,

@@ -8,7 +8,6 @@ export interface TreeWishes {
   readonly include: readonly string[]
   readonly exclude: readonly string[]
   readonly deletes: boolean
-  readonly isAtomic: boolean
   readonly owner: boolean
   readonly xattrs: boolean
   readonly acls: boolean
@@ -18,7 +17,7 @@ export interface TreeWishes {
   readonly foreign: readonly string[]
 }
 
-const facts = ['delete', 'atomic', 'owner', 'xattrs', 'acls'] as const
+const facts = ['delete', 'owner', 'xattrs', 'acls'] as const
 const rules = ['include', 'exclude'] as const
 const foreign = ['noClobber', 'allowAdd', 'trace', 'dryRun', 'mirrors', 'spareOrigin'] as const
 
@@ -32,7 +31,6 @@ export function checkTreeWishes(options: PushOptions): TreeWishes {
     include: checkRules('include', options.include),
     exclude: checkRules('exclude', options.exclude),
     deletes: options.delete ?? false,
-    isAtomic: options.atomic ?? false,
     owner: options.owner ?? false,
     xattrs: options.xattrs ?? false,
     acls: options.acls ?? false,

@@ -123,7 +123,13 @@ export async function openTree(
   const isOne = paths.length === 1
   const named = paths.map((path) => ({ path, name: isOne ? new Uint8Array() : lastOf(path) }))
   const files = await openTreeFiles(engine.kind)
-  const how = { include, exclude, algorithm, rereads, options: { ...options, strict } }
+  const how = {
+    include,
+    exclude,
+    algorithm,
+    rereads,
+    options: { ...options, strict, isAtomic: false },
+  }
   return TreeScan.open({ ...how, paths: named, tree, files, signal, warn })
 }
 

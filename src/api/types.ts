@@ -267,8 +267,6 @@ export interface PushOptions {
   exclude?: readonly string[]
   /** Remove from the directory at the nodes what is not in this one. */
   delete?: boolean
-  /** Show the whole directory at once, when all of it is at the node, instead of file by file. */
-  atomic?: boolean
   /** Keep owner and group, by name where both sides know it; nodes have to run as root. */
   owner?: boolean
   /** Keep extended attributes, and access control lists. */

@@ -40,8 +40,11 @@ export class TreeNode {
 
   /** `isBrought`: the bytes of these entries came with them. */
   applied(applied: Applied, listed: Listed, isBrought: boolean): void {
-    this.#unchanged += Math.max(0, applied.held - listed.again)
-    this.#changed += Math.max(0, applied.done - listed.again)
+    // What was listed before is counted once, then.
+    const fresh = listed.entries - listed.again
+    const changed = Math.min(applied.done, fresh)
+    this.#changed += changed
+    this.#unchanged += Math.min(applied.done + applied.held, fresh) - changed
     const bytes = listed.bytes(0, listed.entries) - missingBytes(applied, listed)
     if (isBrought) this.#broughtBytes += bytes
     else this.#heldBytes += bytes

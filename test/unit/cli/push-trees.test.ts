@@ -7,12 +7,12 @@ const parse = (line: string) => parseCommandLine(line.split(' '), '1.2.3')
 describe('fr push of directories', () => {
   it('takes several paths, rules in their order, and facts', () => {
     const line = 'push a b/ --to h:1 --as c --exclude *.o --include src/ --exclude .git --delete'
-    expect(parse(`${line} --atomic --owner --xattrs --acls`)).toMatchObject({
+    expect(parse(`${line} --owner --xattrs --acls`)).toMatchObject({
       kind: 'run',
       command: {
         paths: ['a', 'b/'],
         tree: {
-          ...{ include: ['src/'], exclude: ['*.o', '.git'], delete: true, atomic: true },
+          ...{ include: ['src/'], exclude: ['*.o', '.git'], delete: true },
           ...{ owner: true, xattrs: true, acls: true },
         },
       },
