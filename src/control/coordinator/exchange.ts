@@ -281,10 +281,17 @@ export class OriginExchange {
     return this.#feedLater(this.#dealer.chain.below(peer.node), nowMs)
   }
 
-  /** Silent for so long that others do its work: one that is so too often rests as a relay. */
-  fellSilent(peer: Peer, nowMs: number): void {
+  /**
+   * Silent for so long that others do its work: one that is so too often rests as a relay. Returns
+   * the others of its group that are suspected: of several in one place that say nothing there is
+   * one cause, and nobody of them takes its place.
+   */
+  fellSilent(peer: Peer, nowMs: number): Peer[] {
     if (this.faults.fellSilent(peer, nowMs)) this.#rest(peer, nowMs)
     else this.away(peer, nowMs)
+    if (!peer.isServing || this.#dealer.chain.isOne) return []
+    const mates = this.#dealer.chain.mates(peer.node).map((node) => this.#peer(node))
+    return mates.filter(({ presence }) => presence === 'suspected')
   }
 
   /**

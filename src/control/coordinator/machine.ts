@@ -350,7 +350,8 @@ export class OriginMachine {
     const limit = this.#limits.failure(peer, nowMs)
     if (limit !== null) return this.#out(peer, 'failed', limit, nowMs, true)
     const before = peer.presence
-    if (this.#watch.mark(peer, nowMs, this.#outbox)) this.exchange.fellSilent(peer, nowMs)
+    if (this.#watch.mark(peer, nowMs, this.#outbox))
+      this.#watch.awayWith(this.exchange.fellSilent(peer, nowMs))
     else if (before === 'away' && peer.presence !== 'away') this.exchange.back(peer)
   }
 

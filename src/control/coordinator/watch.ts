@@ -50,6 +50,11 @@ export class PeerWatch {
     this.#detector.missed(peer.node)
   }
 
+  /** One of their group is away, and they are suspected: they are away with it. */
+  awayWith(others: readonly Peer[]): void {
+    for (const { node } of others) this.#detector.missed(node)
+  }
+
   isWatched(peer: Peer): boolean {
     return this.#detector.isWatched(peer.node)
   }

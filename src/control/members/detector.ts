@@ -103,8 +103,8 @@ export class Detector {
   }
 
   /**
-   * A mate of the peer has waited for its word in vain: with this side there are two who miss it.
-   * It is away once it is suspected here, also where most are silent: the mate is there.
+   * A mate of the peer has waited for its word in vain, or one of its group is away: there are two
+   * signs of it. It is away once it is suspected here, also where most are silent.
    */
   missed(peer: number): void {
     const watched = this.#watched.get(peer)
