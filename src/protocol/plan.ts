@@ -86,7 +86,7 @@ export function readRoster(body: Fields): Omit<RosterFrame, 'type'> {
     ...(entry.has('advertise') ? { advertise: readAddress(entry, 'advertise') } : {}),
     ...(entry.has('via') ? { via: readAddress(entry, 'via') } : {}),
     ...(entry.has('site') ? { site: entry.string('site', limits.siteChars) } : {}),
-    state: entry.oneOf('state', ['coming', 'running', 'complete', 'out']),
+    state: entry.oneOf('state', ['coming', 'running', 'complete', 'sending', 'out']),
   }))
   const ascends = entries.every(({ number }, i) => number > (entries[i - 1]?.number ?? -1))
   if (!ascends) body.refuse('entries', 'is not in the order of numbers')

@@ -9,12 +9,16 @@
 import { bytesOfHex, concat, hexOf } from '../base/bytes.js'
 import type { Detection } from '../base/detection.js'
 import { blockBytesFor, limits } from '../base/limits.js'
+import type { HeldRun } from '../control/holdings/have.js'
 import type { Frame, Role, StreamEntry } from '../control/messages/types.js'
 import { spanBytes } from '../control/space/space.js'
+import type { DigestSpec } from '../ports.js'
+import { signDigests } from '../protocol/digest-record.js'
 import { encodeBody, encodeFrame, FrameReader } from '../protocol/frames.js'
 import { encodeName, ManifestAssembler, paginate } from '../protocol/manifest.js'
 import type { Primitives, Signer } from '../protocol/primitives.js'
-import { Contents } from '../session/driver/contents.js'
+import { type Content, Contents } from '../session/driver/contents.js'
+import { digestBytes, type SimFile } from './content.js'
 
 /** FNV-1a, 32 bits, over parts laid end to end. */
 function mix(start: number, parts: readonly Uint8Array[]): number {
@@ -100,6 +104,23 @@ const author = hexOf(pretendedAuthor.publicKey)
 export function contentsOf(size: number, blockBytes: number): Contents {
   const about = { contentId, author, algorithm: 'xxh64', blockBytes } as const
   return new Contents([{ stream: 0, base: 0, size, ...about }])
+}
+
+/** The digests of a run of the file, as records of its author. */
+export function signedRecords(
+  { bytes, blockBytes }: Pick<SimFile, 'bytes' | 'blockBytes'>,
+  { offset, length, digests }: HeldRun,
+): DigestSpec[] {
+  const content = contentsOf(bytes, blockBytes).of(0) as Content
+  const most = limits.hashTaskBytes
+  return Array.from({ length: Math.ceil(length / most) }, (_, i) => {
+    const place = { offset: offset + i * most, length: Math.min(most, length - i * most) }
+    const [from, until] = [i * most, i * most + place.length].map(
+      (at) => Math.ceil(at / blockBytes) * digestBytes,
+    )
+    const own = digests.subarray(from, until)
+    return { stream: 0, ...place, payload: signDigests(pretendedAuthor, content, place, own) }
+  })
 }
 
 /** The offer of one file to a node, and the pages of its manifest. */

@@ -92,9 +92,10 @@ export const planted = {
       'away',
       (right) =>
         function (this: OriginExchange, peer, nowMs) {
-          right.call(this, peer, nowMs)
+          const others = right.call(this, peer, nowMs)
           Object.defineProperty(peer, 'isServing', { value: false })
           this.left(peer, 0)
+          return others
         },
     ),
   /** What is taken back of a relay is dealt to nobody else. */

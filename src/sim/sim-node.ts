@@ -15,7 +15,7 @@ import { edgeOf } from '../protocol/ticket.js'
 import type { Link, LinkEvents, Target } from '../session/driver/ports.js'
 import { type ReceiverFiles, ReceiverSession } from '../session/driver/receiver.js'
 import { SuccessorSession } from '../session/driver/successor.js'
-import { contentsOf, pretended, pretendedAuthor } from './codec.js'
+import { contentsOf, pretended, pretendedAuthor, signedRecords } from './codec.js'
 import type { Connections, SimConnection } from './connections.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import { SimEngine } from './engine.js'
@@ -391,6 +391,8 @@ export class SimNode {
     const runs = holds.map(([offset, length]) => {
       return { offset, length, digests: read.digests(offset, length) }
     })
+    // A mirror has them as their author has signed them.
+    if (this.isMirror) this.#signed.push(...runs.flatMap((run) => signedRecords(this.file, run)))
     return { [found]: runs }
   }
 

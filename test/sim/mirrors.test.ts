@@ -1,6 +1,7 @@
 /** Mirrors: they hold the content, and bring it where the uplink of the origin is the limit. */
 import { describe, expect, it } from 'vitest'
 import { MIB } from '../../src/base/limits.js'
+import { Cluster } from '../../src/sim/cluster.js'
 import { Random } from '../../src/sim/random.js'
 import { runScenario } from '../../src/sim/run-seed.js'
 import {
@@ -60,6 +61,20 @@ describe('adaptive dealing', () => {
     expect(originBytes).toBeGreaterThan(slow.bytes / 2)
     expect(originBytes).toBeLessThan(0.9 * slow.bytes)
   })
+})
+
+it('brings what is missing everywhere when the origin is gone', () => {
+  for (const seed of [3, 4, 5]) {
+    const scenario = { ...steadyScenario(seed), bytes: 8 * MIB + 5, originDiesAtMs: 150 }
+    const alone = new Cluster(scenario)
+    alone.run()
+    expect(alone.successions.map(({ event }) => event)).toContain('incomplete')
+    const cluster = new Cluster(withMirrors(scenario, [{}]))
+    cluster.run()
+    expect(cluster.successions.map(({ event }) => event)).toContain('finished')
+    for (const node of cluster.nodes.slice(0, scenario.nodes.length))
+      expect([node?.failure, node?.publications]).toEqual([null, 1])
+  }
 })
 
 it('under classic dealing a mirror has a share like the others', () => {

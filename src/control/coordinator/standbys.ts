@@ -89,7 +89,7 @@ function pagesOf(entries: readonly RosterEntry[]): RosterEntry[][] {
 }
 
 function entryOf(peer: Peer): RosterEntry {
-  const { node: number, nodeId, link, isServing, phase } = peer
+  const { node: number, nodeId, link } = peer
   const advertise = link.advertise ?? peer.advertise
   return {
     number,
@@ -98,17 +98,12 @@ function entryOf(peer: Peer): RosterEntry {
     ...(advertise === undefined ? {} : { advertise }),
     ...(link.via === undefined ? {} : { via: link.via }),
     ...(link.site === undefined ? {} : { site: link.site }),
-    // Who only sends is nobody's receiver.
-    state: !peer.isReceiver
-      ? 'out'
-      : isServing
-        ? phase === 'complete'
-          ? 'complete'
-          : 'running'
-        : stateOf(peer),
+    state: stateOf(peer),
   }
 }
 
-function stateOf({ phase }: Peer): 'coming' | 'out' {
+function stateOf({ role, isServing, phase }: Peer): RosterEntry['state'] {
+  if (role !== 'receiver') return role === 'mirror' && isServing ? 'sending' : 'out'
+  if (isServing) return phase === 'complete' ? 'complete' : 'running'
   return phase === 'out' || phase === 'complete' ? 'out' : 'coming'
 }

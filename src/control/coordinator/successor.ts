@@ -2,10 +2,10 @@
  * A member that has taken over: the origin is gone, and those that are left bring each other what
  * they have.
  *
- * The idea: it needs no content of its own, and its own node is a member like others. Members
- * say what they hold; who lacks what another holds is told to ask for it. Once nothing moves any
- * more, either everybody has all of it, or what nobody has is named to all in the same words, and
- * everybody keeps what it verified for the next push.
+ * The idea: it needs no content of its own, and its own node is a member like others, as are the
+ * mirrors of the push. Members say what they hold; who lacks what another holds is told to ask for
+ * it. Once nothing moves any more, either everybody has all of it, or what nobody has is named to
+ * all in the same words, and everybody keeps what it verified for the next push.
  *
  * Nothing can be published that differs from what the origin sent: every block is verified by a
  * digest that the author has signed. So two that took over, in a partition, cannot disagree; where
@@ -79,6 +79,11 @@ class Survivor {
     return this.entry.number
   }
 
+  /** A mirror: it lacks nothing, and takes over from nobody. */
+  get isSender(): boolean {
+    return this.entry.state === 'sending'
+  }
+
   get follows(): boolean {
     return this.state === 'joined' || this.state === 'complete'
   }
@@ -104,7 +109,7 @@ export class SuccessorMachine {
 
   constructor(config: SuccessorConfig, nowMs: number) {
     this.#config = config
-    const left = config.roster.filter(({ state }) => state === 'running' || state === 'complete')
+    const left = config.roster.filter(({ state }) => state !== 'coming' && state !== 'out')
     this.#survivors = new Map(left.map((entry) => [entry.number, new Survivor(entry)]))
     this.#startMs = this.#movedMs = nowMs
     this.#beatMs = nowMs + limits.beatMs
@@ -227,7 +232,7 @@ export class SuccessorMachine {
     if (this.#areNew) this.#plan()
     this.#seal()
     this.#spread()
-    if (this.#following.length === 0)
+    if (this.#following.every(({ isSender }) => isSender))
       return this.#end({ code: 'ERR_FR_ORIGIN_LOST', text: 'nobody follows who took over' })
     if (this.#following.every(({ state }) => state === 'complete')) return this.#finish()
     if (nowMs >= this.#movedMs + limits.askMs) this.#stuck(nowMs)
@@ -266,13 +271,14 @@ export class SuccessorMachine {
     const known = [...this.#survivors.values()].slice(0, limits.nodesPerGroup)
     const members = known.filter(({ state }) => state !== 'out')
     const standbys = following
-      .filter(({ number }) => number !== this.#config.term.member)
+      .filter(({ number, isSender }) => number !== this.#config.term.member && !isSender)
       .slice(0, limits.standbys)
     for (const survivor of following) this.#planFor(survivor, members, standbys)
     const entries = this.#config.roster.map((entry): RosterEntry => {
       const survivor = this.#survivors.get(entry.number)
-      const state = survivor?.state === 'complete' ? 'complete' : 'running'
-      return { ...entry, state: survivor?.follows ? state : 'out' }
+      if (!survivor?.follows) return { ...entry, state: 'out' }
+      if (survivor.isSender) return entry
+      return { ...entry, state: survivor.state === 'complete' ? 'complete' : 'running' }
     })
     for (const standby of standbys)
       for (const frame of this.#rosterFrames(entries)) this.#say(standby, frame)

@@ -45,9 +45,10 @@ export interface RosterEntry {
   /**
    * - coming: not in the exchange yet.
    * - running, complete: takes part.
+   * - sending: a mirror.
    * - out: it does not any more.
    */
-  readonly state: 'coming' | 'running' | 'complete' | 'out'
+  readonly state: 'coming' | 'running' | 'complete' | 'sending' | 'out'
 }
 
 /** For standbys: each entry replaces the last of its number; the first frames name all nodes. */

@@ -95,15 +95,15 @@ async function reopened(
  * The file of the node that has this content, whatever it is called: for others. Rejects with
  * ERR_FR_NOT_HELD.
  */
-export async function lend(host: NodeHost, partial: Partial, spec: ArrivalSpec): Promise<Found> {
+export async function lend(host: NodeHost, partial: Partial, spec: ArrivalSpec): Promise<Arrival> {
   const record = recordOf(host, spec)
   const signed = record && (await signedOf(host, record))
   const runs = signed?.map(heldRun)
   const file = record && runs && (await host.store.holdings.openUnchanged(record))
-  if (record === undefined || runs === undefined || file === undefined)
+  if (record === undefined || signed === undefined || runs === undefined || file === undefined)
     throw new FrError('ERR_FR_NOT_HELD', 'the node holds no file of this content')
   partial.borrow(file, record.identity)
-  return { held: runs }
+  return { held: runs, journal: 'none', ...(isOf(record, spec.wanted) && { signed }) }
 }
 
 function leave(leftovers: Leftovers, partial: Partial): void {
@@ -135,21 +135,26 @@ async function publishedAs(
   const file = runs && (await host.store.holdings.openUnchanged(record))
   if (signed === undefined || runs === undefined || file === undefined) return undefined
   try {
+    const isSigned = isOf(record, spec.wanted)
     if (await isAsWanted(host, record, spec)) {
       partial.borrow(file, record.identity)
-      return { held: runs, journal: 'none' }
+      return { held: runs, journal: 'none', ...(isSigned && { signed }) }
     }
     await spec.requireSpace(0)
     await createNew(host, partial, spec.wanted.size)
     partial.copyFrom(file, spec.wanted.size)
     const { contentId, author } = record
-    const isSigned = contentId === spec.wanted.contentId && author === spec.wanted.author
     const found = { unread: runs, journal: 'none' } as const
     return isSigned ? { ...found, signed } : { ...found, copied: { contentId, author, signed } }
   } catch (error) {
     host.storage.closeFile(file)
     throw error
   }
+}
+
+/** What is signed of the record is signed of what is wanted. */
+function isOf(record: HeldStream, { contentId, author }: WantedContent): boolean {
+  return record.contentId === contentId && record.author === author
 }
 
 function heldRun(run: DigestRun): HeldRun {

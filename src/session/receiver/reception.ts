@@ -239,7 +239,7 @@ export class Reception {
     await this.spec.after
     if (this.#isGateway) return this.#opened({})
     if (this.spec.role === 'mirror')
-      return this.#opened(await lend(this.#host, this.#partial, this.#arrival))
+      return this.#opened(this.#arrived(await lend(this.#host, this.#partial, this.#arrival)))
     await this.#host.consents.ask(this.spec, () =>
       this.#approval.ask(this.log.offer, (text) =>
         this.log.line('error', 'accept-failed', { text }),
@@ -251,17 +251,18 @@ export class Reception {
     this.session.post({ type: 'claimed' })
     await this.#host.store.requireDirectory()
     await this.#publication.checkName()
-    const { journal, signed, copied, ...found } = await arrive(
-      this.#host,
-      this.#partial,
-      this.#arrival,
-    )
+    const arrival = await arrive(this.#host, this.#partial, this.#arrival)
+    const found = this.#arrived(arrival)
+    await this.#publication.probe()
+    if (!this.#partial.isBorrowed) await this.#startLog(arrival.journal)
+    return this.#opened(found)
+  }
+
+  #arrived({ journal, signed, copied, ...found }: Arrival): Found {
     this.#signedRuns.restore(journal === 'ours' ? (signed ?? []) : [])
     if (journal === 'none') for (const run of signed ?? []) this.#signedRuns.keep(run)
     this.#copied = copied
-    await this.#publication.probe()
-    if (!this.#partial.isBorrowed) await this.#startLog(journal)
-    return this.#opened(found)
+    return found
   }
 
   /** Changes what the transfer may use of this node. */
