@@ -40,6 +40,9 @@ async function killed(
   await push.ended
 }
 
+const share = (lines: readonly Record<string, unknown>[]): number =>
+  Number(lines.findLast(({ event }) => event === 'progress')?.['share'] ?? 0)
+
 it('at the end: four nodes finish by themselves', { timeout: testMs }, async () => {
   const content = world.file('a.bin', 6 * MIB + 5)
   const slow = ['--limit-down', '1MB']
@@ -90,8 +93,6 @@ it(
 it('in the middle: all name the same missing ranges', { timeout: testMs }, async () => {
   const content = world.file('a.bin', 12 * MIB + 5)
   const nodes = await world.nodes(4)
-  const share = (lines: readonly Record<string, unknown>[]): number =>
-    Number(lines.findLast(({ event }) => event === 'progress')?.['share'] ?? 0)
   await killed(nodes, ['--limit-up', '3MB'], (lines) => share(lines) >= 0.4)
   await Promise.all(nodes.map((node) => logged(node, 'failed')))
   const said = /text="the origin is gone: nobody holds (\d+) bytes of the file: (.*)"/
@@ -103,5 +104,16 @@ it('in the middle: all name the same missing ranges', { timeout: testMs }, async
   expect(status).toBe(0)
   const there = { heldBytes: content.length - missing }
   expect(lines.at(-1)).toMatchObject({ nodes: nodes.map(() => there) })
+  for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
+})
+
+it('in the middle, with a mirror: it brings the rest', { timeout: testMs }, async () => {
+  const content = world.file('a.bin', 8 * MIB + 5)
+  const mirror = await world.node('mirror', ['--mirror'])
+  expect((await world.run(['push', 'a.bin', '--to', mirror.address])).status).toBe(0)
+  const nodes = await world.nodes(3)
+  const args = ['--limit-up', '3MB', '--mirror', mirror.address]
+  await killed(nodes, args, (lines) => share(lines) >= 0.2)
+  await Promise.all(nodes.map((node) => logged(node, 'published')))
   for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
 })
