@@ -219,8 +219,8 @@ export class SuccessorMachine {
 
   /** Whatever follows from the state and the time alone. */
   #advance(nowMs: number): void {
-    for (const survivor of this.#following)
-      if (nowMs - survivor.heardMs > this.#config.silenceMs)
+    for (const survivor of this.#survivors.values())
+      if (hasLink(survivor) && nowMs - survivor.heardMs > this.#config.silenceMs)
         this.#out(survivor, { code: 'ERR_FR_NODE_SILENT', text: 'it is silent' }, nowMs)
     if (this.#isEnded) return
     if (this.#beatMs <= nowMs) {
@@ -234,7 +234,10 @@ export class SuccessorMachine {
     this.#spread()
     if (this.#following.every(({ isSender }) => isSender))
       return this.#end({ code: 'ERR_FR_ORIGIN_LOST', text: 'nobody follows who took over' })
-    if (this.#following.every(({ state }) => state === 'complete')) return this.#finish()
+    // Who has not answered yet may lack something, and those that are complete have it.
+    const isWaiting = [...this.#survivors.values()].some(isOpen)
+    if (!isWaiting && this.#following.every(({ state }) => state === 'complete'))
+      return this.#finish()
     if (nowMs >= this.#movedMs + limits.askMs) this.#stuck(nowMs)
   }
 
@@ -248,7 +251,6 @@ export class SuccessorMachine {
   #mayBegin(nowMs: number): boolean {
     const { member } = this.#config.term
     const own = this.#of(member)
-    const isOpen = ({ state }: Survivor): boolean => state === 'dialled' || state === 'asked'
     const others = [...this.#survivors.values()].filter((one) => one !== own)
     if (others.some(isOpen) && nowMs < this.#startMs + limits.readyMs) return false
     if (!this.#isOwnAsked) this.#outbox.wish({ type: 'connect', member })
@@ -354,7 +356,9 @@ export class SuccessorMachine {
     const { bytes } = this.#config
     this.#movedMs = nowMs
     const lacking = this.#following.filter(({ have }) => have.bytes < bytes)
-    if (lacking.length === 0) return
+    // Who is there and has not said yet what it holds may hold what others lack.
+    const isAsked = [...this.#survivors.values()].some(({ state }) => state === 'asked')
+    if (lacking.length === 0 || isAsked) return
     const held = heldBySome(this.#following)
     const behind = lacking.filter(({ have }) => have.bytes < held.bytes)
     if (behind.length > 0 && this.#rounds < limits.repairTries) {
@@ -427,6 +431,15 @@ export class SuccessorMachine {
   #of(member: number): Survivor {
     return this.#survivors.get(member) as Survivor
   }
+}
+
+/** It has not said yet whether it follows. */
+function isOpen({ state }: Survivor): boolean {
+  return state === 'dialled' || state === 'asked'
+}
+
+function hasLink({ state }: Survivor): boolean {
+  return state !== 'dialled' && state !== 'out'
 }
 
 function memberOf({ entry }: Survivor, viewer: Survivor): Member {

@@ -51,6 +51,32 @@ it('once the others have had their time, or where there are none', () => {
   expect(successor([]).start()).toEqual([connectOf(own)])
 })
 
+it('and is not done before those that answer late are complete, too', () => {
+  const machine = successor([1, 2])
+  const complete: Frame = {
+    ...{ type: 'complete', bytes: 100, repairedBytes: 0, fileDigest: 'digest', warnings: [] },
+  }
+  machine.start()
+  machine.handle(linked(1), 1)
+  machine.handle(said(1, holds), 2)
+  machine.handle({ type: 'due' }, limits.readyMs)
+  machine.handle(linked(own), limits.readyMs + 1)
+  for (const member of [own, 1]) {
+    machine.handle(said(member, holds), limits.readyMs + 2)
+    machine.handle(said(member, complete), limits.readyMs + 3)
+  }
+  machine.handle(linked(2), limits.readyMs + 4)
+  machine.handle({ type: 'due' }, limits.readyMs + 2 * limits.askMs)
+  expect(machine.isEnded).toBe(false)
+  const none: Frame = { type: 'holds', have: [], fileDigest: null }
+  const wishes = machine.handle(said(2, none), limits.readyMs + 2 * limits.askMs + 1)
+  expect(wishes).toContainEqual(
+    expect.objectContaining({ member: 2, frame: expect.objectContaining({ type: 'detour' }) }),
+  )
+  machine.handle(said(2, complete), limits.readyMs + 2 * limits.askMs + 2)
+  expect(machine.isEnded).toBe(true)
+})
+
 it('and not at all where the origin is there for another: nothing has happened then', () => {
   const machine = successor([1, 2])
   machine.start()
