@@ -44,6 +44,12 @@
  *   dropped, and the feeds go on where they can (a feed cut in mid-record closes with the same
  *   code).
  * - `adopt` of a connection that is already gone is a feed that closes with ERR_FR_NODE_LOST.
+ * - A feed may have several connections (`beside`), limits.flowsPerFeed at most (ERR_FR_LIMIT):
+ *   `adopt` returns its handle again, and throws ERR_FR_NODE_LOST for a connection that is gone
+ *   already. What is listed goes on whichever has room, record by record, in no order between them;
+ *   what arrives on any of them is the feed's. Limits and counters are of all of them, and so is
+ *   the end: one that breaks, or breaks a rule, closes the feed; a clean end is that of the last.
+ *   What a stream without a file passes on takes the first connection only.
  * - From `shutdown` on calls throw (storage: reject with) FrError ERR_FR_CLOSED, but closing calls
  *   do nothing, `tuneControl` stays a hint and `counters` still answers.
  */
@@ -147,6 +153,8 @@ export interface FeedSpec {
   readonly seed: bigint
   /** in: only bytes that this feed was asked for (`ask`) land. Default: whatever it brings. */
   readonly isAsked?: boolean
+  /** A feed of this transfer and direction: the connection is one more flow of it. */
+  readonly beside?: FeedHandle
 }
 
 /** Bytes that an `isAsked` feed is to bring. */
@@ -228,6 +236,23 @@ export interface FeedStats {
   /** in: payload bytes dropped: they had landed before, or another feed is asked for them. */
   readonly duplicateBytes: number
   readonly records: number
+  /** Connections that it has had, the first and those `beside` it. */
+  readonly flows: number
+  /** out: what holds it back on its way, where the system tells. */
+  readonly path?: PathStats
+}
+
+/** Of all flows of an outgoing feed, since it was adopted. */
+export interface PathStats {
+  /**
+   * What queues on the way add to the shortest round trip now; of several flows, of the one that
+   * waits least.
+   */
+  readonly queueMs: number
+  /** Segments that were sent again. */
+  readonly retransmits: number
+  /** How long receive windows have held flows back, in sum. */
+  readonly windowLimitedMs: number
 }
 
 export interface TransferStats {
@@ -261,6 +286,7 @@ export interface EngineCounters {
   /** Payload of all transfers, also of those that are closed. */
   readonly sentBytes: number
   readonly receivedBytes: number
+  /** Connections of all feeds. */
   readonly openFeeds: number
   readonly openFiles: number
   readonly openPipes: number

@@ -172,7 +172,7 @@ void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
   throw_answer(info.Env(), engine_->add_stream(request));
 }
 
-// adopt(fd, transfer, out, seed: bigint, congestion, asked) -> handle
+// adopt(fd, transfer, out, seed: bigint, congestion, asked, beside) -> handle; 0: beside none
 Napi::Value EngineWrap::adopt(const Napi::CallbackInfo& info) {
   FeedRequest request;
   if (!info[0].IsNumber()) throw Napi::TypeError::New(info.Env(), "socket: no descriptor");
@@ -184,6 +184,7 @@ Napi::Value EngineWrap::adopt(const Napi::CallbackInfo& info) {
   request.seed = info[3].As<Napi::BigInt>().Uint64Value(&lossless);
   request.congestion = text_at(info, 4, "congestion");
   request.is_asked = flag_at(info, 5);
+  request.beside = static_cast<uint32_t>(number_at(info, 6, "beside", UINT32_MAX));
   uint32_t handle = 0;
   throw_answer(info.Env(), engine_->adopt(request, &handle));
   return Napi::Number::New(info.Env(), handle);

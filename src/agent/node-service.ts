@@ -390,10 +390,11 @@ export class NodeService implements NodeHost {
   ): Promise<void> {
     let established: Established | undefined
     try {
-      established = await ticketed.go(edge, () => reception.door.greets(member))
+      const { isBeside } = ticketed
+      established = await ticketed.go(edge, () => reception.door.greets(member, isBeside))
       if (reception.isEnded || !reception.door.expects(member, edge.id, ticketed.to))
         return established.close()
-      reception.door.addFeed(member, established)
+      reception.door.addFeed(member, established, isBeside)
     } catch (error) {
       established?.close()
       const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')

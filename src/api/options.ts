@@ -261,10 +261,14 @@ function checkRates(options: RateOptions): RateLimits {
 }
 
 /** Undefined where nothing is said of it. */
-export function checkShare(options: RateOptions & { priority?: number }): TransferShare {
+export function checkShare(
+  options: RateOptions & Pick<PushOptions, 'priority' | 'flows'>,
+): TransferShare {
   const { priorityMin, priorityMax } = limits
   const priority = optionalInteger('priority', options.priority, priorityMin, priorityMax)
-  const share = { ...checkRates(options), priority }
+  const said = options.flows === 'auto' ? undefined : options.flows
+  const flows = optionalInteger('flows', said, 1, limits.flowsPerFeed)
+  const share = { ...checkRates(options), priority, flows }
   return Object.fromEntries(Object.entries(share).filter(([, value]) => value !== undefined))
 }
 

@@ -246,6 +246,11 @@ export interface PushOptions {
    */
   priority?: number
   /**
+   * Connections that carry the bytes from one machine to another, 1 to 16. `auto` (default): one,
+   * and more on a way that one alone does not fill, which the native engine sees.
+   */
+  flows?: number | 'auto'
+  /**
    * Wait while another push writes the name, and begin once it is free at every node. By default
    * the push is then refused at every node: ERR_FR_BUSY.
    */
@@ -400,6 +405,7 @@ export interface CopyOptions
     | 'limitUpBytesPerSecond'
     | 'limitDownBytesPerSecond'
     | 'priority'
+    | 'flows'
     | 'noClobber'
     | 'strict'
     | 'connectMs'

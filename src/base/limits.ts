@@ -243,6 +243,16 @@ export const limits = {
   endedMs: 3_600_000,
   copyKeptMs: 3_600_000,
   feedsPerTransfer: 2 * 512 + 2,
+  /** Connections of one feed, where one does not fill a long way. */
+  flowsPerFeed: 16,
+  /** Connections beside the first ones that one process opens for all its transfers. */
+  flowsPerProcess: 256,
+  /** Round trips shorter than this are filled by one connection: no more is opened by itself. */
+  flowsFarMs: 10,
+  /** A feed is looked at for this long, or some round trips, before it is said to be held back. */
+  flowsLookMs: 250,
+  /** Where more flows brought nothing, that is tried again after this, then ever later. */
+  flowsAgainMs: 2_000,
   /** Waiting connections: 2 s for the offer of their transfer, 5 s for its plan. */
   earlyDataConnections: 256,
   earlyDataMs: 2_000,

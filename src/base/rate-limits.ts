@@ -15,6 +15,11 @@ export interface TransferShare extends RateLimits {
    * limits.priority.
    */
   readonly priority?: number | undefined
+  /**
+   * Connections that carry what it sends to one member; absent: one, and more where one does not
+   * fill the way.
+   */
+  readonly flows?: number | undefined
 }
 
 /** What a node says of itself when it is dialled. */

@@ -39,10 +39,13 @@ export interface Ticketed extends Introduction {
   readonly to: number
   /** Id of the edge: 32 hex digits. */
   readonly edgeId: string
+  /** It is to be one more connection, beside one of this edge, and takes nobody's place. */
+  readonly isBeside: boolean
   /**
    * Sends `go` once the dialler has proved the edge's secret, with what `lacking` then says: from
-   * there on this connection takes the place of any earlier one. Rejects with ERR_FR_AUTH when it
-   * does not have the secret, ERR_FR_NODE_LOST, ERR_FR_TIMEOUT.
+   * there on this connection takes the place of any earlier one, unless it is beside it. Rejects
+   * with ERR_FR_AUTH when it does not have the secret, ERR_FR_NODE_LOST, ERR_FR_TIMEOUT, and with
+   * what `lacking` throws, which the dialler is told.
    */
   go(edge: Edge, lacking?: () => Lacking): Promise<Established>
   refuse(code: FrErrorCode, text: string): void

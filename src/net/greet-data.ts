@@ -26,18 +26,20 @@ import type { Key } from './keys.js'
 
 export interface DataHello extends wire.TicketPlace {
   readonly edge: wire.Edge
+  /** One more connection, beside one of this edge. */
+  readonly isBeside?: boolean | undefined
 }
 
 /** Rejects with FrError, after telling the peer the reason where that makes sense. */
 export async function greetData(
   socket: Socket,
-  { edge, ...place }: DataHello,
+  { edge, isBeside = false, ...place }: DataHello,
   key: Key,
 ): Promise<Established> {
   const stream = new HelloStream(socket, wire.answerBytes)
   try {
     const nonce = randomNonce()
-    const ticket = { ...place, edgeId: edge.id, nonce }
+    const ticket = { ...place, edgeId: edge.id, nonce, isBeside }
     await stream.write(wire.encodeTicket(nodePrimitives, key.bytes, ticket))
     const challenge = await stream.read()
     const nonces = { dialler: nonce, acceptor: wire.nonceOf(challenge) }
@@ -68,7 +70,7 @@ export async function takeData(
   const stream = new HelloStream(socket, wire.ticketBytesOf)
   try {
     const message = await stream.read()
-    const { edgeId, nonce, ...place } = wire.decodeTicket(message)
+    const { edgeId, nonce, isBeside = false, ...place } = wire.decodeTicket(message)
     const key = keys.find((own) => wire.isTicketOf(nodePrimitives, own.bytes, message))
     if (key === undefined)
       throw new FrError('ERR_FR_AUTH', 'the dialling side does not hold the same key')
@@ -77,7 +79,7 @@ export async function takeData(
       throw new FrError('ERR_FR_PROTOCOL', 'the dialler of a data connection did not wait for go')
     socket.on('error', ignore)
     const introduction = introductionOf(socket, place, key)
-    return ticketed(socket, introduction, { edgeId, nonce, place }, helloMs)
+    return ticketed(socket, introduction, { edgeId, isBeside, nonce, place }, helloMs)
   } catch (error) {
     stream.release()
     closeAfter(socket, error, wire.encodeRefusal)
@@ -87,6 +89,7 @@ export async function takeData(
 
 interface Shown {
   readonly edgeId: string
+  readonly isBeside: boolean
   /** Nonce of the dialler. */
   readonly nonce: Uint8Array
   readonly place: wire.TicketPlace
@@ -95,13 +98,14 @@ interface Shown {
 function ticketed(
   socket: Socket,
   introduction: FeedIntroduction,
-  { edgeId, nonce, place }: Shown,
+  { edgeId, isBeside, nonce, place }: Shown,
   helloMs: number | undefined,
 ): Ticketed {
   const decide = onlyOnce()
   return {
     ...introduction,
     edgeId,
+    isBeside,
     async go(edge, lacking = () => lacksAll) {
       decide()
       const own = randomNonce()

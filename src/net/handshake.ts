@@ -59,6 +59,8 @@ export interface DialOptions extends SideOptions {
   readonly to?: number
   /** Data channels: the edge from the plan. */
   readonly edge?: Edge
+  /** Data channels: one more connection, beside one of this edge. */
+  readonly isBeside?: boolean | undefined
   /** Links: refuses another node at the address, with ERR_FR_UNREACHABLE. */
   readonly expectedNodeId?: string
   /** Control channels: the link outlives its connections, if the owners of its ends let it. */
@@ -151,7 +153,8 @@ function greet(
     return greetLink(socket, hello, key, others)
   }
   const place = { transfer: transfer as string, from: from as number, to: to as number }
-  return greetData(socket, { ...place, edge: options.edge as Edge }, key)
+  const { edge, isBeside } = options
+  return greetData(socket, { ...place, edge: edge as Edge, isBeside }, key)
 }
 
 /**

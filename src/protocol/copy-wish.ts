@@ -62,6 +62,7 @@ export function readShare(share: Fields): TransferShare {
     ...share.optional('upBytesPerSecond', rateMin, rateMax),
     ...share.optional('downBytesPerSecond', rateMin, rateMax),
     ...share.optional('priority', priorityMin, priorityMax),
+    ...share.optional('flows', 1, limits.flowsPerFeed),
   }
 }
 

@@ -2,7 +2,7 @@
  * The opening of a data connection: messages of fixed length, with a ticket for an edge that the
  * coordinator gave to both ends.
  *
- *     dialler  -> ticket     u8 0xF7 | u8 version | u16 0 | u32 from | u32 to | transfer (16)
+ *     dialler  -> ticket     u8 0xF7 | u8 version | u16 beside | u32 from | u32 to | transfer (16)
  *                            | edge id (16) | nonce (32) | MAC (16)                92 bytes
  *     acceptor -> challenge  u8 0xF8 | u8 version | u16 0 | nonce (32) | MAC (16)  52 bytes
  *     dialler  -> confirm    MAC (16)
@@ -15,6 +15,9 @@
  * unknown edge. The MACs of challenge and confirm are under keys from the edge's secret and both
  * nonces, so they are new on every connection: a ticket that is replayed, stolen or led back opens
  * nothing. These keys include the numbers of both ends, because an edge has a direction.
+ *
+ * `beside` is 0, or 1 for one more connection of an edge that has one: it carries records beside
+ * that, and takes nobody's place.
  *
  * `go` says what the acceptor lacks, and how much payload connections of this dialler have brought
  * it so far: where an earlier one broke, what was under way on it is sent again and nothing else.
@@ -47,6 +50,8 @@ export interface TicketPlace {
 
 export interface Ticket extends TicketPlace {
   readonly edgeId: string
+  /** One more connection, beside one of this edge. */
+  readonly isBeside?: boolean
   /** 32 bytes. */
   readonly nonce: Uint8Array
 }
@@ -93,7 +98,7 @@ export function encodeTicket(
   ticket: Ticket,
 ): Uint8Array<ArrayBuffer> {
   const body = concat(
-    Uint8Array.of(ticketFirstByte, version, 0, 0),
+    Uint8Array.of(ticketFirstByte, version, ticket.isBeside ? 1 : 0, 0),
     placeBytes(ticket),
     hexBytes(ticket.edgeId),
     ticket.nonce,
@@ -107,11 +112,12 @@ export function decodeTicket(bytes: Uint8Array): Ticket {
   if (bytes.length !== ticketBytes) throw protocolError('a ticket is cut short')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const [from, to] = [view.getUint32(4, true), view.getUint32(8, true)]
-  if (view.getUint16(2, true) !== 0 || from === to)
-    throw protocolError('a ticket is not well formed')
+  const beside = view.getUint16(2, true)
+  if (beside > 1 || from === to) throw protocolError('a ticket is not well formed')
   return {
     from,
     to,
+    ...(beside === 1 && { isBeside: true }),
     transfer: hexOf(bytes.subarray(12, 28)),
     edgeId: hexOf(bytes.subarray(28, 44)),
     nonce: bytes.slice(44, 76),

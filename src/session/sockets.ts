@@ -129,11 +129,12 @@ export class SocketNet implements Net {
     }
     const { transfer, from } = this.#part
     const part = channel === 'control' ? {} : { transfer, from: from(), to: target.to }
-    const opened = channel === 'data' ? await this.#early.take(placeText(target)) : undefined
+    const isFirst = channel === 'data' && target.isBeside !== true
+    const opened = isFirst ? await this.#early.take(placeText(target)) : undefined
     const established = await dial({
       ...this.#dialler,
       ...part,
-      ...(channel === 'data' && { edge: target.edge }),
+      ...(channel === 'data' && { edge: target.edge, isBeside: target.isBeside }),
       ...(channel === 'pull' && { expectedNodeId: target.nodeId }),
       ...(channel === 'control' && { link: this.#lasting(target.resumes) }),
       ...{ address, channel, signal, opened, connected, connect: () => this.#connect(target) },
@@ -198,10 +199,12 @@ export class SocketNet implements Net {
     return { ...events, onClose: (code, text) => void onClose(code, text) }
   }
 
-  adopt(connection: Connection, direction: 'in' | 'out'): FeedHandle {
+  adopt(connection: Connection, direction: 'in' | 'out', beside?: FeedHandle): FeedHandle {
     const established = connection as Established
     const { recordSeed: seed } = established.feed
-    return adopt(this.#engine, established, { transfer: this.#transfer(), direction, seed })
+    const transfer = this.#transfer()
+    const spec = { transfer, direction, seed, ...(beside !== undefined && { beside }) }
+    return adopt(this.#engine, established, spec)
   }
 
   end(): void {

@@ -213,6 +213,7 @@ export class SimEngine implements FeedEngine {
         rttMs: isOut ? open.feed.rttMs : 0,
         duplicateBytes,
         records: 0,
+        flows: 1,
       }
     })
     const closed = { ...this.#closed }

@@ -57,6 +57,7 @@ export class SimNet implements Net {
     return link
   }
 
+  /** Nothing here is held back on its way, so nobody wants more flows. */
   adopt(connection: Connection, direction: 'in' | 'out'): FeedHandle {
     const { feed } = connection as SimConnection
     if (feed === undefined) throw new TypeError('a link is no data connection')

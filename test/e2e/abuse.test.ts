@@ -299,7 +299,26 @@ describe.each(usualEngines)('abuse of a node on the %s engine', (engine) => {
       await link.next('progress')
     })
 
+    it('that is one more flow needs one that is there, and so many are taken', async () => {
+      const link = await hostile.accepted(small)
+      await expect(hostile.flow()).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
+      const first = await hostile.data()
+      for (let i = 1; i < limits.flowsPerFeed; i++) await hostile.flow()
+      await expect(hostile.flow()).rejects.toMatchObject({ code: 'ERR_FR_LIMIT' })
+      expect(first.socket.destroyed).toBe(false)
+      link.say(hostile.plan([]))
+      await link.next('progress')
+    })
+
     const crimes: [string, (peer: Hostile, from: number) => Promise<void>][] = [
+      [
+        'brings on one more flow what is no record',
+        async (peer, from) => {
+          await peer.data(from)
+          const flow = await peer.flow(from)
+          flow.socket.write(Buffer.alloc(64))
+        },
+      ],
       [
         'shows a ticket again',
         async (peer, from) => {

@@ -33,7 +33,16 @@ describe('fr copy', () => {
   it('prints what fr push prints', async () => {
     const args = ['a.bin', ...from(), '--to', `${at(1).address},${at(2).address}`]
     const groups = ['--shape', 'chain', '--group-size', '1', '--handover', 'every']
-    const share = ['--limit-up', '400Mbit', '--limit-down', '1Gbit', '--priority', '20']
+    const share = [
+      '--limit-up',
+      '400Mbit',
+      '--limit-down',
+      '1Gbit',
+      '--priority',
+      '20',
+      '--flows',
+      '2',
+    ]
     const wishes = ['--as', 'b.bin', ...groups, ...share, '--json']
     const { status, lines, stderr } = await world.run(['copy', ...args, ...wishes])
     expect(status, stderr).toBe(0)

@@ -290,11 +290,17 @@ export class Hostile {
     transfer: string = this.transfer,
     to = 0,
     edge: Edge = hostileEdge(transfer, [from, to]),
+    isBeside = false,
   ): Promise<HostileFeed> {
-    const established = await this.#dial({ channel: 'data', from, to, transfer, edge })
+    const established = await this.#dial({ channel: 'data', from, to, transfer, edge, isBeside })
     const feed = new HostileFeed(established)
     this.#sockets.push(feed.socket)
     return feed
+  }
+
+  /** One more flow of a data connection. Rejects as `data` does. */
+  flow(from: number = originNumber): Promise<HostileFeed> {
+    return this.data(from, this.transfer, 0, undefined, true)
   }
 
   /** The link on which a mate asks for bytes. Rejects with the node's answer when it refuses. */
@@ -416,6 +422,7 @@ export class Hostile {
     to?: number
     transfer?: string
     edge?: Edge
+    isBeside?: boolean
   }): Promise<Established> {
     return dial({ address: this.#address, keys: [key], self: this.#self, ...fields })
   }

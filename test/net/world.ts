@@ -2,6 +2,7 @@
 
 import { Lab } from '../../bench/lab/lab.mjs'
 import { startNodes } from '../../bench/lab/runs.mjs'
+import type { Line } from '../../bench/lab/scenarios.mjs'
 import { type NodeProcess, Workspace } from '../../bench/workspace.mjs'
 
 export interface World {
@@ -18,10 +19,12 @@ export async function startWorld(
   mbit: number,
   bytes: number,
   originMbit = mbit,
+  line?: Line,
 ): Promise<World> {
   const speeds = { upMbit: mbit, downMbit: mbit }
   const nodes = Array.from({ length: count }, () => speeds)
-  const lab = Lab.create({ hosts: [{ ...speeds, upMbit: originMbit }, ...nodes] })
+  const hosts = [{ ...speeds, upMbit: originMbit }, ...nodes]
+  const lab = Lab.create({ hosts, ...(line && { line }) })
   const workspace = new Workspace(bytes)
   const keyFile = workspace.keyFile()
   const close = async () => {

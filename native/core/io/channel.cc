@@ -186,13 +186,25 @@ void Channel::look_at_window() {
 }
 
 bool Channel::round_trip(uint64_t* micros) const {
+  PathInfo info;
+  if (!path(&info)) return false;
+  *micros = info.shortest_us;
+  return true;
+}
+
+bool Channel::path(PathInfo* out) const {
   tcp_info info = {};
   socklen_t length = sizeof info;
   if (fd_ < 0 || getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return false;
   if (length < offsetof(tcp_info, tcpi_min_rtt) + sizeof info.tcpi_min_rtt) return false;
   // All bits are set while nothing was ever acknowledged.
   if (info.tcpi_min_rtt == UINT32_MAX) return false;
-  *micros = info.tcpi_min_rtt;
+  out->shortest_us = info.tcpi_min_rtt;
+  out->smoothed_us = info.tcpi_rtt;
+  out->retransmits = info.tcpi_total_retrans;
+  // Since Linux 4.10; nothing is told before.
+  if (length >= offsetof(tcp_info, tcpi_rwnd_limited) + sizeof info.tcpi_rwnd_limited)
+    out->window_limited_us = info.tcpi_rwnd_limited;
   return true;
 }
 

@@ -69,6 +69,14 @@ struct ChannelOptions {
   std::string congestion;   // empty: cubic or reno on loopback, the system's choice elsewhere
 };
 
+// What the kernel has seen of the way that a connection takes.
+struct PathInfo {
+  uint64_t shortest_us = 0;        // round trip, of late
+  uint64_t smoothed_us = 0;        // round trip, with what waits in queues
+  uint64_t retransmits = 0;        // segments that were sent again
+  uint64_t window_limited_us = 0;  // how long the peer's window has held it back
+};
+
 class Channel {
  public:
   // Owns the descriptor; -1 stands for a connection that is gone.
@@ -120,6 +128,7 @@ class Channel {
   bool unacked(uint64_t* out) const;
   // The shortest round trip that the kernel has seen of late.
   bool round_trip(uint64_t* micros) const;
+  bool path(PathInfo* out) const;
   // A peer that takes nothing (its window is closed: a limit, a slow disk) answers the kernel's
   // questions, and yet TCP_USER_TIMEOUT counts. So it holds only while something is on its way;
   // what a closed window waits for ends by the peer's silence elsewhere. To be called now and then.

@@ -145,7 +145,8 @@ bool Lane::pump_feed(OutFeed& feed) {
 }
 
 bool Lane::has_work(const OutFeed& feed) {
-  return !feed.items.empty() || feed.passed || has_digests(feed) || feed.is_finishing;
+  const OutFeed& of = lists(feed);
+  return !of.items.empty() || feed.passed || has_digests(of) || of.is_finishing;
 }
 
 bool Lane::begin_record(OutFeed& feed) {
@@ -172,13 +173,14 @@ bool Lane::has_digests(const OutFeed& feed) {
 // The caller's own first, then what is passed on. False: there is none.
 bool Lane::begin_digests(OutFeed& feed, Header* out) {
   uint16_t route = 0;
-  if (!feed.digest_items.empty()) {
-    route = feed.digest_items.front().route;
-    feed.digests = std::move(feed.digest_items.front().record);
-    feed.digest_items.pop_front();
-    feed.counters->digest_bytes.fetch_sub(feed.digests->payload.size(), std::memory_order_relaxed);
+  OutFeed& from = lists(feed);
+  if (!from.digest_items.empty()) {
+    route = from.digest_items.front().route;
+    feed.digests = std::move(from.digest_items.front().record);
+    from.digest_items.pop_front();
+    from.counters->digest_bytes.fetch_sub(feed.digests->payload.size(), std::memory_order_relaxed);
   }
-  for (auto& [of, cursor] : feed.cursors) {
+  for (auto& [of, cursor] : from.cursors) {
     if (feed.digests != nullptr) break;
     if (!cursor.is_due()) continue;
     route = cursor.next;
@@ -196,9 +198,11 @@ bool Lane::begin_digests(OutFeed& feed, Header* out) {
   return true;
 }
 
+// Each flow has its own, behind all that is sent on it.
 bool Lane::begin_end(OutFeed& feed, Header* out) {
-  if (!feed.is_finishing || !feed.items.empty()) return false;
-  for (const auto& want : feed.wanted) {
+  const OutFeed& of = lists(feed);
+  if (!of.is_finishing || !of.items.empty()) return false;
+  for (const auto& want : of.wanted) {
     if (!want.bytes.empty()) return false;
   }
   out->kind = Kind::kEnd;
@@ -206,11 +210,12 @@ bool Lane::begin_end(OutFeed& feed, Header* out) {
 }
 
 bool Lane::begin_payload(OutFeed& feed, Header* out) {
-  if (feed.items.empty()) return false;
-  OutItem& item = feed.items.front();
+  OutFeed& from = lists(feed);
+  if (from.items.empty()) return false;
+  OutItem& item = from.items.front();
   const uint64_t listed = item.end - item.begin;
-  if (item.grows && listed < kGrowBytes && feed.items.size() == 1 && !feed.is_finishing &&
-      now_ns_ - feed.listed_at_ns < kGrowWaitNs) {
+  if (item.grows && listed < kGrowBytes && from.items.size() == 1 && !from.is_finishing &&
+      now_ns_ - from.listed_at_ns < kGrowWaitNs) {
     poke_ns_ = now_ns_ + kGrowWaitNs;
     return false;
   }
@@ -236,12 +241,12 @@ bool Lane::begin_payload(OutFeed& feed, Header* out) {
   if (header.kind == Kind::kPayload) {
     feed.left = length;
   } else {
-    feed.counters->queued.fetch_sub(length, std::memory_order_relaxed);
+    from.counters->queued.fetch_sub(length, std::memory_order_relaxed);
   }
   item.begin += length;
   if (item.begin == item.end) {
-    if (!item.grows) feed.counters->listed.fetch_sub(1, std::memory_order_relaxed);
-    feed.items.pop_front();
+    if (!item.grows) from.counters->listed.fetch_sub(1, std::memory_order_relaxed);
+    from.items.pop_front();
   }
   *out = header;
   return true;
@@ -309,7 +314,7 @@ bool Lane::push_payload(OutFeed& feed) {
     feed.accepted += sent.bytes;
     feed.counters->payload.fetch_add(sent.bytes, std::memory_order_relaxed);
     feed.transfer->counters->sent.fetch_add(sent.bytes, std::memory_order_relaxed);
-    feed.counters->queued.fetch_sub(sent.bytes, std::memory_order_relaxed);
+    lists(feed).counters->queued.fetch_sub(sent.bytes, std::memory_order_relaxed);
   }
   return true;
 }
@@ -322,15 +327,19 @@ void Lane::refresh_unacked(OutFeed& feed) {
 }
 
 void Lane::measure(OutFeed& feed, double seconds) {
-  uint64_t micros = 0;
-  if (feed.channel.round_trip(&micros)) {
-    feed.counters->round_trip.store(std::max<uint64_t>(micros, 1), std::memory_order_relaxed);
+  PathInfo path;
+  if (feed.channel.path(&path)) {
+    FeedCounters& counters = *feed.counters;
+    counters.round_trip.store(std::max<uint64_t>(path.shortest_us, 1), std::memory_order_relaxed);
+    counters.smoothed.store(path.smoothed_us, std::memory_order_relaxed);
+    counters.retransmits.store(path.retransmits, std::memory_order_relaxed);
+    counters.window_limited.store(path.window_limited_us, std::memory_order_relaxed);
   }
   if (feed.unacked > 0) feed.channel.look_at_window();
   const uint64_t acked = feed.accepted - std::min(feed.accepted, feed.unacked);
   const uint64_t gained = acked > feed.rate_mark ? acked - feed.rate_mark : 0;
   feed.rate_mark = std::max(acked, feed.rate_mark);
-  if (gained == 0 && feed.items.empty()) return;  // idle says nothing about the link
+  if (gained == 0 && lists(feed).items.empty()) return;  // idle says nothing about the link
   const double now = static_cast<double>(gained) / seconds;
   feed.rate = feed.rate == 0 ? now : 0.7 * feed.rate + 0.3 * now;
   const auto slow = std::min(static_cast<size_t>(feed.rate * kSlowSeconds), kSlowBytes);

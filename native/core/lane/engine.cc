@@ -8,8 +8,6 @@
 namespace fr {
 namespace {
 
-constexpr size_t kTotals = 6;
-
 constexpr Answer kClosed{nullptr, {Code::ERR_FR_CLOSED, 0}};
 constexpr Answer kFull{nullptr, {Code::ERR_FR_INBOX_FULL, 0}};
 constexpr size_t kFeedsMax = 65'536;
@@ -109,7 +107,18 @@ Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
   if (!running_) return kClosed;
   const auto transfer = transfers_.find(r.transfer);
   if (transfer == transfers_.end()) return {"transfer: unknown handle", {}};
-  if (feeds_.size() >= kFeedsMax) return {nullptr, {Code::ERR_FR_LIMIT, 0}};
+  FeedEntry* beside = nullptr;
+  if (r.beside != 0) {
+    const auto it = feeds_.find(r.beside);
+    if (it == feeds_.end() || it->second.transfer != r.transfer)
+      return {"beside: unknown handle", {}};
+    beside = &it->second;
+    if (beside->is_out != r.is_out) return {"beside: of the other direction", {}};
+    if (r.fd < 0) return {nullptr, {Code::ERR_FR_NODE_LOST, 0}};
+    if (beside->flows.size() + 1 >= bounds::flowsPerFeed) return {nullptr, {Code::ERR_FR_LIMIT, 0}};
+  } else if (feeds_.size() >= kFeedsMax) {
+    return {nullptr, {Code::ERR_FR_LIMIT, 0}};
+  }
   int fd = -1;
   if (r.fd >= 0) {
     fd = Channel::prepare(r.fd, {r.is_out, transfer->second.user_timeout_ms, r.congestion});
@@ -131,12 +140,20 @@ Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
   feed.is_out = r.is_out;
   feed.seed = r.seed;
   feed.counters = counters;
-  const Answer done = task(r.transfer, [holder, transfer = r.transfer](Lane& lane) {
-    lane.add_feed(transfer, std::move(*holder));
+  const Answer done = task(r.transfer, [holder, of = r.transfer, lead = r.beside](Lane& lane) {
+    if (lead == 0) {
+      lane.add_feed(of, std::move(*holder));
+    } else {
+      lane.add_flow(lead, std::move(*holder));
+    }
   });
   if (!done.ok()) return done;
-  feeds_[id] = {r.transfer, r.is_out, counters, false, !r.is_out && r.is_asked};
-  *out = id;
+  if (beside == nullptr) {
+    feeds_[id] = {r.transfer, r.is_out, counters, false, !r.is_out && r.is_asked, {}};
+  } else {
+    beside->flows.push_back(counters);
+  }
+  *out = beside == nullptr ? id : r.beside;
   return done;
 }
 
@@ -356,52 +373,6 @@ Answer Engine::limit_feeds(std::vector<uint32_t> feeds, uint64_t rate) {
   }
   return task(first->second.transfer,
               [=, feeds = std::move(feeds)](Lane& lane) { lane.limit_feeds(feeds, rate); });
-}
-
-Answer Engine::stats(uint32_t transfer, std::vector<double>* out) const {
-  auto it = transfers_.find(transfer);
-  if (it == transfers_.end()) return {"transfer: unknown handle", {}};
-  // Parts before the whole they belong to, which grows first.
-  auto get = [](const std::atomic<uint64_t>& value) {
-    return static_cast<double>(value.load(std::memory_order_acquire));
-  };
-  const TransferCounters& all = *it->second.counters;
-  out->resize(kTotals);
-  for (const auto& [id, feed] : feeds_) {
-    if (feed.transfer != transfer) continue;
-    const FeedCounters& c = *feed.counters;
-    for (const double value :
-         {static_cast<double>(id), feed.is_out ? 1.0 : 0.0, get(c.payload), get(c.queued),
-          get(c.unacked), get(c.round_trip), get(c.duplicate), get(c.records)}) {
-      out->push_back(value);
-    }
-  }
-  double* const totals = out->data();
-  totals[4] = get(all.duplicate);
-  totals[1] = get(all.hole);
-  totals[2] = get(all.scratch);
-  totals[0] = get(all.landed);
-  totals[3] = get(all.received);
-  totals[5] = get(all.sent);
-  return {};
-}
-
-std::vector<double> Engine::counters() const {
-  uint64_t sent = sent_before_;
-  uint64_t received = received_before_;
-  for (const auto& [id, transfer] : transfers_) {
-    sent += transfer.counters->sent.load(std::memory_order_relaxed);
-    received += transfer.counters->received.load(std::memory_order_relaxed);
-  }
-  return {static_cast<double>(counts_.landing_fallbacks.load()),
-          static_cast<double>(counts_.sending_fallbacks.load()),
-          static_cast<double>(counts_.open_feeds.load()),
-          static_cast<double>(counts_.open_pipes.load()),
-          static_cast<double>(lanes_.size()),
-          static_cast<double>(sent),
-          static_cast<double>(received),
-          static_cast<double>(counts_.open_bridges.load()),
-          static_cast<double>(counts_.bridged_bytes.load())};
 }
 
 bool Engine::on_disk(bool names, std::function<void()> work) {

@@ -37,6 +37,7 @@ struct FeedRequest {
   bool is_asked = false;
   uint64_t seed = 0;
   std::string congestion;  // empty: cubic or reno on loopback, the system's choice elsewhere
+  uint32_t beside = 0;     // a feed of which this is one more connection; 0: a new feed
 };
 
 // What a call answers: nothing, or why not. Misuse is the caller's mistake; a code is operational.
@@ -57,6 +58,7 @@ class Engine {
   // user_timeout_ms: how long its connections live while nothing is acknowledged on them.
   Answer open_transfer(int user_timeout_ms, uint32_t* out);
   Answer add_stream(const StreamRequest& request);
+  // The handle of the feed, also where this is one more connection of it.
   Answer adopt(const FeedRequest& request, uint32_t* out);
   // Replaces what is done with bytes of this route; no targets: nothing. Names each feed once.
   Answer set_route(uint32_t transfer, uint16_t route, std::vector<RouteRequest> targets);
@@ -89,7 +91,8 @@ class Engine {
   Answer limit_feeds(std::vector<uint32_t> feeds, uint64_t rate);
 
   // Bytes landed, hole, scratch, received, duplicate, sent; then per feed:
-  // handle, is_out, payload, queued, unacked, round trip (us), duplicate, records
+  // handle, is_out, payload, queued, unacked, round trip (us), duplicate, records, flows, queueing
+  // (us), retransmits, window limited (us): sums, but for the shortest round trip and queue of all
   Answer stats(uint32_t transfer, std::vector<double>* out) const;
   // landing fallbacks, sending fallbacks, feeds, pipes, lanes, payload sent, payload received,
   // bridges, bytes over bridges
@@ -113,6 +116,7 @@ class Engine {
     std::shared_ptr<FeedCounters> counters;
     bool is_finishing = false;
     bool is_asked = false;
+    std::vector<std::shared_ptr<FeedCounters>> flows;  // of its further connections, ended or not
   };
   struct StreamEntry {
     uint64_t size;
@@ -128,6 +132,7 @@ class Engine {
     std::unordered_map<uint32_t, StreamEntry> streams;  // by number
   };
 
+  static void add_feed_stats(uint32_t id, const FeedEntry& feed, std::vector<double>* out);
   Answer task(uint32_t transfer, std::function<void(Lane&)> work);
   Answer checked_feed(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length) const;
   Answer checked_range(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) const;

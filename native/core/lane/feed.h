@@ -1,5 +1,11 @@
 // The state of one data connection, as its lane sees it. Plain data: the lane is the only thread
 // that touches it, except the counters, which JavaScript reads at any time.
+//
+// A feed is one connection, or several where one alone would not fill a long way: its *flows*. The
+// first one is the feed that the host knows, with what is listed, asked for and limited; each other
+// one has a record of its own under way and names the first as its `lead`. A record says where its
+// bytes belong, so it goes on whichever flow has room, and no flow waits for another. All end
+// together.
 #pragma once
 
 #include <atomic>
@@ -22,12 +28,16 @@ namespace fr {
 struct Transfer;
 struct Stream;
 
+// Of one flow; what is listed counts at the first one.
 struct FeedCounters {
-  std::atomic<uint64_t> payload{0};     // out: accepted by the socket; in: taken from it
-  std::atomic<uint64_t> queued{0};      // out: listed, not yet accepted
-  std::atomic<uint64_t> unacked{0};     // out: accepted, not yet acknowledged
-  std::atomic<uint64_t> round_trip{0};  // out: the shortest of late, in microseconds; 0: not known
-  std::atomic<uint64_t> duplicate{0};   // in: dropped, the range had landed before
+  std::atomic<uint64_t> payload{0};      // out: accepted by the socket; in: taken from it
+  std::atomic<uint64_t> queued{0};       // out: listed, not yet accepted
+  std::atomic<uint64_t> unacked{0};      // out: accepted, not yet acknowledged
+  std::atomic<uint64_t> round_trip{0};   // out: the shortest of late, in microseconds; 0: not known
+  std::atomic<uint64_t> smoothed{0};     // out: the usual one, in microseconds
+  std::atomic<uint64_t> retransmits{0};  // out: segments that were sent again
+  std::atomic<uint64_t> window_limited{0};  // out: microseconds for which its window held it back
+  std::atomic<uint64_t> duplicate{0};       // in: dropped, the range had landed before
   std::atomic<uint64_t> records{0};
   std::atomic<uint64_t> listed{0};        // out: ranges of its caller's that wait, landed or not
   std::atomic<uint64_t> digest_bytes{0};  // out: digest payload listed, not sent
@@ -44,6 +54,14 @@ struct Feed {
   Transfer* transfer = nullptr;
   uint64_t seed = 0;
   std::shared_ptr<FeedCounters> counters;
+
+  Feed* lead = nullptr;      // none: this is the first flow
+  std::vector<Feed*> flows;  // of the first one: the others
+  // The peer has ended this flow as it should, and another one is still open. The first one only.
+  bool is_over = false;
+
+  Feed& first() { return lead == nullptr ? *this : *lead; }
+  const Feed& first() const { return lead == nullptr ? *this : *lead; }
 };
 
 // What a feed was asked for in one file of a stream.

@@ -34,10 +34,10 @@ uint64_t tick_ns(const InFeed& feed) { return feed.relays ? kRelayedNs : kLanded
 }  // namespace
 
 void Lane::ingest(InFeed& feed) {
-  if (feed.is_held_back || feed.is_parked) return;
+  if (feed.is_held_back || feed.is_parked || feed.is_over) return;
   const uint64_t before = feed.counters->payload.load(std::memory_order_relaxed);
   bool more = true;
-  while (more && feed.channel.is_open() &&
+  while (more && feed.channel.is_open() && !feed.is_over &&
          feed.counters->payload.load(std::memory_order_relaxed) - before < kTurnBytes) {
     if (feed.transfer->down->is_paced() && !may_receive(feed)) break;
     switch (feed.state) {
@@ -56,7 +56,7 @@ void Lane::ingest(InFeed& feed) {
         break;
     }
   }
-  if (!feed.channel.is_open()) return;
+  if (!feed.channel.is_open() || feed.is_over) return;
   const uint64_t now = feed.counters->payload.load(std::memory_order_relaxed);
   if (now == before) return;
   feed.came_at_ns = now_ns_;
@@ -112,6 +112,7 @@ void Lane::look_after_batched() {
     }
   }
   for (InFeed* const feed : feeds) {
+    if (!feed->channel.is_open() || !feed->is_batched) continue;  // gone with another flow
     // Ticks come a little early, too.
     if (now_ns_ - feed->came_at_ns + kBatchMarginNs / 2 >= patience_ns(*feed)) {
       ingest(*feed);
@@ -134,7 +135,11 @@ bool Lane::stop_on(InFeed& feed, const Moved& moved) {
       return true;
     case Moved::How::kEof: {
       const bool is_clean = feed.state == InFeed::State::kEnded && feed.header_have == 0;
-      end_feed(&feed, is_clean ? Code::kOk : Code::ERR_FR_NODE_LOST, 0);
+      if (is_clean) {
+        end_flow(&feed);
+      } else {
+        end_feed(&feed, Code::ERR_FR_NODE_LOST, 0);
+      }
       return true;
     }
     case Moved::How::kFailed:
@@ -211,7 +216,7 @@ bool Lane::is_welcome(InFeed& feed, uint64_t* step, bool* welcome) {
   *welcome = true;
   if (!feed.is_asked) return true;
   const bool scratch = (feed.header.flags & kFlagScratch) != 0;
-  const Asked& asked = feed.asked[{feed.stream->id, scratch}];
+  const Asked& asked = asked_of(feed, feed.stream->id, scratch);
   const uint64_t open_to = asked.open.covered_to(feed.at);
   if (open_to > feed.at) {
     *step = std::min(*step, open_to - feed.at);
@@ -232,13 +237,19 @@ bool Lane::is_welcome(InFeed& feed, uint64_t* step, bool* welcome) {
   return true;
 }
 
+// Whichever flow brings it.
+Asked& Lane::asked_of(InFeed& flow, uint32_t stream, bool scratch) {
+  return static_cast<InFeed&>(flow.first()).asked[{stream, scratch}];
+}
+
 void Lane::ask(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, bool scratch) {
   auto* const feed = static_cast<InFeed*>(find(id));
   if (feed == nullptr) return;
   const uint64_t end = offset + length;
   const std::pair<uint32_t, bool> key{number, scratch};
   for (Feed* const other : feed->transfer->feeds) {
-    if (!other->is_out) static_cast<InFeed*>(other)->asked[key].open.erase(offset, end);
+    if (other->is_out || other->lead != nullptr) continue;
+    static_cast<InFeed*>(other)->asked[key].open.erase(offset, end);
   }
   feed->asked[key].open.insert(offset, end);
   feed->asked[key].ever.insert(offset, end);
@@ -308,7 +319,7 @@ bool Lane::read_digests(InFeed& feed) {
   if (feed.digests_have < feed.digests.size()) return true;
   const Header& h = feed.header;
   Event event{{static_cast<double>(EventType::kDigests), static_cast<double>(feed.transfer->id),
-               static_cast<double>(feed.id), static_cast<double>(h.stream),
+               static_cast<double>(feed.first().id), static_cast<double>(h.stream),
                static_cast<double>(h.route), static_cast<double>(h.offset),
                static_cast<double>(h.length)}};
   event.v[kSideOffset] = static_cast<double>(batch_.side.size());
@@ -364,7 +375,7 @@ bool Lane::read_payload(InFeed& feed) {
   count_payload(feed, got.bytes, !is_new && !stream.failed);
   if (stream.failed) return true;
   if (is_new) {
-    if (scratch && feed.is_asked) feed.asked[{stream.id, true}].open.erase(begin, feed.at);
+    if (scratch && feed.is_asked) asked_of(feed, stream.id, true).open.erase(begin, feed.at);
     landed(feed, begin, feed.at);
   } else if (!scratch && welcome) {
     // Held already, and still to be passed on.

@@ -174,7 +174,7 @@ void Lane::on_ready(Feed* feed, uint32_t events) {
   if (got.how == Moved::How::kAgain) return;
   if (got.some()) return end_feed(feed, Code::ERR_FR_PROTOCOL, 0);
   const bool is_end = got.how == Moved::How::kEof;
-  if (is_end && out.end_sent) return end_feed(feed, Code::kOk, 0);
+  if (is_end && out.end_sent) return end_flow(feed);
   end_feed(feed, Code::ERR_FR_NODE_LOST, is_end ? ECONNRESET : got.error);
 }
 
@@ -191,7 +191,7 @@ void Lane::tick() {
   if (!measures) return;
   measured_ns_ = now_ns_;
   for (auto& [id, feed] : feeds_) {
-    if (!feed->is_out) fit_window(*static_cast<InFeed*>(feed.get()));
+    if (!feed->is_out && !feed->is_over) fit_window(*static_cast<InFeed*>(feed.get()));
   }
 }
 
@@ -258,7 +258,25 @@ void Lane::add_stream(uint32_t id, Stream stream) {
 void Lane::add_feed(uint32_t id, std::unique_ptr<Feed> feed) {
   auto it = transfers_.find(id);
   if (it == transfers_.end()) return;
-  Transfer& transfer = *it->second;
+  begin(std::move(feed), *it->second);
+}
+
+void Lane::add_flow(uint32_t id, std::unique_ptr<Feed> flow) {
+  Feed* const lead = find(id);
+  if (lead == nullptr) return;
+  flow->lead = lead;
+  lead->flows.push_back(flow.get());
+  if (flow->is_out) {
+    static_cast<OutFeed&>(*flow).link = static_cast<OutFeed*>(lead)->link;
+  } else {
+    static_cast<InFeed&>(*flow).is_asked = static_cast<InFeed*>(lead)->is_asked;
+  }
+  const bool is_out = flow->is_out;
+  begin(std::move(flow), *lead->transfer);
+  if (is_out && lead->channel.is_open()) order_feeds(*lead->transfer);
+}
+
+void Lane::begin(std::unique_ptr<Feed> feed, Transfer& transfer) {
   feed->transfer = &transfer;
   epoll_event event{};
   event.data.ptr = feed.get();
@@ -305,7 +323,24 @@ void Lane::close_transfer(uint32_t id) {
   transfers_.erase(it);
 }
 
-void Lane::end_feed(Feed* feed, Code code, int sys_errno) {
+void Lane::end_flow(Feed* flow) {
+  Feed& first = flow->first();
+  if (flow != &first) {
+    drop_feed(flow);
+  } else if (!first.is_over) {
+    first.is_over = true;
+    if (!first.is_out) {  // nothing is read of it any more
+      auto& in = static_cast<InFeed&>(first);
+      if (in.is_batched) batch(in, false);
+      count(in, false);
+      watch(in, false);
+    }
+  }
+  if (first.is_over && first.flows.empty()) end_feed(&first, Code::kOk, 0);
+}
+
+void Lane::end_feed(Feed* flow, Code code, int sys_errno) {
+  Feed* const feed = &flow->first();
   // What landed is said before the end is: JavaScript may act on the end.
   for (auto& [number, stream] : feed->transfer->streams) report_stream(*feed->transfer, stream);
   batch_.events.push_back(
@@ -316,6 +351,8 @@ void Lane::end_feed(Feed* feed, Code code, int sys_errno) {
 
 void Lane::drop_feed(Feed* feed) {
   Transfer& transfer = *feed->transfer;
+  while (!feed->flows.empty()) drop_feed(feed->flows.back());
+  if (feed->lead != nullptr) std::erase(feed->lead->flows, feed);
   std::erase(transfer.feeds, feed);
   if (feed->is_out) {
     auto& out = *static_cast<OutFeed*>(feed);
@@ -354,7 +391,7 @@ void Lane::fail_stream(Transfer& transfer, Stream& stream, Status why) {
   batch_.events.push_back(event);
   const std::vector<Feed*> feeds = transfer.feeds;
   for (Feed* feed : feeds) {
-    if (!feed->is_out) continue;
+    if (!feed->is_out || !feed->channel.is_open()) continue;
     auto& out = *static_cast<OutFeed*>(feed);
     std::erase_if(out.items, [&](const OutItem& item) {
       if (item.stream != stream.id) return false;

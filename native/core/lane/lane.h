@@ -70,6 +70,8 @@ class Lane {
                      std::shared_ptr<Account> up, std::shared_ptr<Account> down);
   void add_stream(uint32_t transfer, Stream stream);
   void add_feed(uint32_t transfer, std::unique_ptr<Feed> feed);
+  // One more connection of a feed of the same direction; closed where that is gone.
+  void add_flow(uint32_t feed, std::unique_ptr<Feed> flow);
   void set_route(uint32_t transfer, uint16_t route, const std::vector<RouteRequest>& targets);
   void assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length, uint16_t route);
   void hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
@@ -103,11 +105,21 @@ class Lane {
   void hash_landed(const Stream& stream, const File& file, uint64_t begin, uint64_t end,
                    Event& event);
 
-  // Ends a feed of its own accord: event, then gone. `code` kOk is the clean end.
+  // Ends a feed with all its flows, of its own accord: event, then gone. `code` kOk is the clean
+  // end.
   void end_feed(Feed* feed, Code code, int sys_errno);
+  // The peer has ended this flow as it should; the feed is over with the last of them.
+  void end_flow(Feed* flow);
+  void begin(std::unique_ptr<Feed> feed, Transfer& transfer);
   void drop_feed(Feed* feed);
   void fail_stream(Transfer& transfer, Stream& stream, Status why);
   Feed* find(uint32_t feed);
+
+  // The flow that has the lists of this one.
+  static OutFeed& lists(OutFeed& flow) { return static_cast<OutFeed&>(flow.first()); }
+  static const OutFeed& lists(const OutFeed& flow) {
+    return static_cast<const OutFeed&>(flow.first());
+  }
 
   // pace.cc
   static bool is_paced(const OutFeed& feed);
@@ -128,6 +140,7 @@ class Lane {
   void ingest(InFeed& feed);
   void batch(InFeed& feed, bool on);
   void set_batch(InFeed& feed, int bytes);
+  static Asked& asked_of(InFeed& flow, uint32_t stream, bool scratch);
   void resize_batch(InFeed& feed);
   static uint64_t patience_ns(const InFeed& feed);
   void look_after_batched();

@@ -75,7 +75,10 @@ void Lane::limit_feeds(const std::vector<uint32_t>& ids, uint64_t rate) {
     if (link == nullptr) link = std::make_shared<Link>();
     link->budget.set_rate(rate);
   }
-  for (OutFeed* const feed : feeds) feed->link = link;
+  for (OutFeed* const feed : feeds) {
+    feed->link = link;
+    for (Feed* const flow : feed->flows) static_cast<OutFeed*>(flow)->link = link;
+  }
 }
 
 // False: the feed is left for now, and read when the lane comes back to it.
@@ -98,15 +101,18 @@ void Lane::resume_parked() {
   if (parked_.empty() || is_deaf_) return;
   std::vector<InFeed*> denied;
   for (InFeed* const feed : std::exchange(parked_, {})) {
+    if (!feed->channel.is_open()) continue;  // gone with another flow, just now
     if (feed->transfer->down->is_paced() && feed->transfer->down->allowance(clock_ns()) == 0) {
       denied.push_back(feed);
       continue;
     }
     feed->is_parked = false;
     ingest(*feed);
-    const bool is_left = feed->is_parked || feed->is_held_back || !feed->channel.is_open();
+    const bool is_left =
+        feed->is_parked || feed->is_held_back || feed->is_over || !feed->channel.is_open();
     if (!is_left) watch(*feed, true);
   }
+  std::erase_if(denied, [](const InFeed* feed) { return !feed->channel.is_open(); });
   parked_.insert(parked_.begin(), denied.begin(), denied.end());
 }
 

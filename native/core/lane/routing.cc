@@ -144,6 +144,10 @@ void Lane::order_feeds(Transfer& transfer) {
   for (const auto& [route, row] : transfer.table) {
     for (const RouteTarget& target : row) target.feed->is_first |= target.first;
   }
+  for (Feed* const feed : transfer.feeds) {
+    if (!feed->is_out) continue;
+    static_cast<OutFeed*>(feed)->is_first = lists(*static_cast<OutFeed*>(feed)).is_first;
+  }
   std::stable_partition(out_feeds_.begin(), out_feeds_.end(),
                         [](const OutFeed* feed) { return feed->is_first; });
 }

@@ -198,7 +198,7 @@ TEST_CASE("a feed that goes first is served before the others") {
     const auto sent = [&](size_t index) {
       std::vector<double> stats;
       REQUIRE(host.engine.stats(transfer, &stats).ok());
-      for (size_t at = 6; at < stats.size(); at += 8) {
+      for (size_t at = 6; at < stats.size(); at += 12) {
         if (stats[at] == (index == 0 ? other : first)) return static_cast<uint64_t>(stats[at + 2]);
       }
       return UINT64_MAX;

@@ -31,6 +31,7 @@ type Passed = Pick<
   | 'limitUpBytesPerSecond'
   | 'limitDownBytesPerSecond'
   | 'priority'
+  | 'flows'
   | 'uplinkBytesPerSecond'
   | 'connectMs'
   | 'silenceMs'
@@ -122,6 +123,11 @@ export function shareOptions(command: Commander, what: 'push' | 'copy', sender: 
       '--priority <n>',
       'weight against other transfers of nodes that have a limit, 1 to 100 (default: 10)',
       checked((text) => parseCount(text, priorityMin, priorityMax)),
+    )
+    .option(
+      '--flows <auto|n>',
+      'connections from one machine to another, 1 to 16; auto: as many as fill a long way',
+      checked((text) => (text === 'auto' ? text : parseCount(text, 1, limits.flowsPerFeed))),
     )
 }
 
@@ -216,7 +222,7 @@ export function transferWishes(options: Values): TransferWishes {
 }
 
 function passedOptions(options: Values): Passed {
-  const { strategy, shape, groupSize, handover, site, retries, priority } = options
+  const { strategy, shape, groupSize, handover, site, retries, priority, flows } = options
   if (strategy === 'classic' && shape === 'unicast') throw new UsageError(classicUnicast)
   if (groupSize !== undefined && shape === 'unicast')
     throw new UsageError('--group-size cuts nodes into groups, --shape unicast makes none')
@@ -226,7 +232,7 @@ function passedOptions(options: Values): Passed {
   if (fault !== null)
     throw new UsageError(`--suspect-after, --fail-after and --silence do not fit: ${fault}`)
   return given({
-    ...{ strategy, shape, groupSize, handover, site, retries, priority },
+    ...{ strategy, shape, groupSize, handover, site, retries, priority, flows },
     siteLinks: options['siteLink'],
     relays: options['relay'],
     limitUpBytesPerSecond: options['limitUp'],

@@ -419,5 +419,8 @@ export interface Lacking {
   readonly receivedBytes: number
 }
 
+/** Of whom nothing has to be sent again. */
+export const lacksNothing: Lacking = { ranges: [], receivedBytes: 0 }
+
 /** Of whom nothing is known. */
 export const lacksAll: Lacking = { ranges: [[0, limits.spaceBytes]], receivedBytes: 0 }

@@ -35,6 +35,7 @@ export interface NativeEngine {
     seed: bigint,
     congestion: string,
     asked: boolean,
+    beside: number,
   ): number
   /** `targets`: three numbers each (feed, next, 1 where it goes first). */
   setRoute(transfer: number, route: number, targets: Float64Array): void

@@ -32,7 +32,14 @@ import type {
   TransferShare,
   TransferStats,
 } from '../../ports.js'
-import { checkBlocks, checkRate, checkRates, checkTargets, checkWeight } from '../checks.js'
+import {
+  checkBlocks,
+  checkInteger,
+  checkRate,
+  checkRates,
+  checkTargets,
+  checkWeight,
+} from '../checks.js'
 import { failureWords } from '../system-error.js'
 import {
   type Addon,
@@ -45,7 +52,7 @@ import {
 import { NativeStorage } from './storage.js'
 
 const totalsNumbers = 6
-const statsNumbers = 8
+const statsNumbers = 12
 
 export interface NativeEngineOptions {
   /** Native threads; default one per core. */
@@ -135,9 +142,9 @@ class AddonEngine implements DataEngine {
     checkFeed(spec)
     if (socket.readableLength > 0) throw new TypeError('socket: holds bytes that were not read')
     const fd = descriptorOf(socket)
-    const { transfer, direction, seed, isAsked = false } = spec
+    const { transfer, direction, seed, isAsked = false, beside = 0 } = spec
     const feed = this.#call((engine) =>
-      engine.adopt(fd, transfer, direction === 'out', seed, this.#congestion, isAsked),
+      engine.adopt(fd, transfer, direction === 'out', seed, this.#congestion, isAsked, beside),
     )
     // The addon works on a duplicate: closing ours leaves the connection alone.
     socket.destroy()
@@ -233,7 +240,9 @@ class AddonEngine implements DataEngine {
     for (let at = totalsNumbers; at < numbers.length; at += statsNumbers) {
       const row = numbers.subarray(at, at + statsNumbers)
       const [feed = 0, out = 0, payload = 0, queued = 0, unacked = 0, roundTrip = 0] = row
-      const [duplicate = 0, records = 0] = row.subarray(6)
+      const [duplicate = 0, records = 0, flows = 1, queue = 0] = row.subarray(6)
+      const [retransmits = 0, windowLimited = 0] = row.subarray(10)
+      const held = { retransmits, windowLimitedMs: windowLimited / 1000 }
       feeds.push({
         feed,
         direction: out === 1 ? 'out' : 'in',
@@ -243,6 +252,8 @@ class AddonEngine implements DataEngine {
         rttMs: roundTrip / 1000,
         duplicateBytes: duplicate,
         records,
+        flows,
+        ...(roundTrip > 0 && { path: { queueMs: queue / 1000, ...held } }),
       })
     }
     const [landed = 0, hole = 0, scratch = 0, received = 0, dropped = 0, sent = 0] = numbers
@@ -364,7 +375,8 @@ function descriptorOf(socket: Socket): number {
 const seedMax = 0xffff_ffff_ffff_ffffn
 
 function checkFeed(spec: FeedSpec): void {
-  const { direction, seed } = spec
+  const { direction, seed, beside } = spec
+  if (beside !== undefined) checkInteger('beside', beside, 1, 0xffff_ffff)
   if (direction !== 'in' && direction !== 'out')
     throw new TypeError(`direction: ${String(direction)}`)
   if (typeof seed !== 'bigint' || seed < 0n || seed > seedMax) {

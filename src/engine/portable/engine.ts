@@ -140,13 +140,8 @@ class PortableEngine implements DataEngine {
     if (socket.readableLength > 0 || socket.writableLength > 0 || socket.connecting) {
       throw new TypeError('socket must be connected, with nothing buffered in either direction')
     }
-    if (transfer.feeds.size >= limits.feedsPerTransfer) throw new FrError('ERR_FR_LIMIT')
-    const handle = this.#handles.next()
-    const feed =
-      spec.direction === 'in'
-        ? new InFeed(handle, socket, spec.seed, transfer, spec.isAsked ?? false)
-        : new OutFeed(handle, socket, spec.seed, transfer)
-    transfer.feeds.set(handle, feed)
+    const feed = transfer.adopt(socket, spec, () => this.#handles.next())
+    const { handle } = feed
     this.#transferOfFeed.set(handle, transfer)
     feed.start()
     this.#hold(feed.gone())
@@ -308,7 +303,7 @@ class PortableEngine implements DataEngine {
     for (const transfer of this.#transfers.values()) {
       sentBytes += transfer.totals.sentBytes
       receivedBytes += transfer.totals.receivedBytes
-      for (const feed of transfer.feeds.values()) if (feed.isOpen) openFeeds += 1
+      for (const feed of transfer.feeds.values()) openFeeds += feed.openFlows
     }
     return {
       payloadBytesInJavaScript: seenBytes,

@@ -70,31 +70,40 @@ interface OpenRecord {
 export class InFeed extends Feed {
   override readonly direction = 'in'
   readonly isAsked: boolean
-  readonly asks = new Asks()
+  readonly asks: Asks
   readonly #inbox = new Inbox()
   #record: OpenRecord | undefined
   #hasEnded = false
   #isSocketDone = false
   #isRunning = false
-  #duplicateBytes = 0
   /** Of what is in the inbox, from its front on, came when nothing limited this transfer. */
   #freeBytes = 0
 
-  constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost, isAsked: boolean) {
-    super(handle, socket, seed, host)
-    this.isAsked = isAsked
+  /** `first`: see Feed. */
+  constructor(
+    handle: FeedHandle,
+    socket: Socket,
+    seed: bigint,
+    host: FeedHost,
+    isAsked: boolean,
+    first?: InFeed,
+  ) {
+    super(handle, socket, seed, host, first)
+    this.isAsked = first?.isAsked ?? isAsked
+    this.asks = first?.asks ?? new Asks()
   }
 
   override stats(): FeedStats {
     return {
       feed: this.handle,
       direction: 'in',
-      payloadBytes: this.payloadBytes,
+      payloadBytes: this.counts.payload,
       queuedBytes: 0,
       unackedBytes: 0,
       rttMs: 0,
-      duplicateBytes: this.#duplicateBytes,
-      records: this.records,
+      duplicateBytes: this.counts.duplicate,
+      records: this.counts.records,
+      flows: this.flows,
     }
   }
 
@@ -137,8 +146,8 @@ export class InFeed extends Feed {
     }
     this.#isRunning = false
     if (!this.isOpen || !this.#isSocketDone) return
-    const isClean = this.#hasEnded && this.brokenErrno === 0
-    this.over(isClean ? null : 'ERR_FR_NODE_LOST', this.brokenErrno)
+    if (this.#hasEnded && this.brokenErrno === 0) this.done()
+    else this.over('ERR_FR_NODE_LOST', this.brokenErrno)
   }
 
   /** Takes one header, or the payload that is there. False: more bytes are needed first. */
@@ -187,13 +196,13 @@ export class InFeed extends Feed {
   #begin(header: RecordHeader): boolean {
     if (header.kind === 'end') {
       this.#hasEnded = true
-      this.records += 1
+      this.counts.records += 1
       return true
     }
     const stream = this.host.stream(header.stream)
     if (stream === undefined || header.offset > stream.size - header.length) return false
     if (header.scratch && !stream.hasScratch) return false
-    this.records += 1
+    this.counts.records += 1
     if (header.kind === 'hole') return true
     const isPayload = header.kind === 'payload'
     this.#record = {
@@ -258,13 +267,13 @@ export class InFeed extends Feed {
     record.at += count
     record.left -= count
     if (record.left === 0) this.#record = undefined
-    this.payloadBytes += count
+    this.counts.payload += count
     this.host.totals.receivedBytes += count
     this.host.countPayload(count)
     if (stream.failed) return
     if (stream.passes) {
       if (await this.#pass(header, bytes, begin, count)) return
-      this.#duplicateBytes += count
+      this.counts.duplicate += count
       this.host.totals.duplicateBytes += count
       return
     }
@@ -275,7 +284,7 @@ export class InFeed extends Feed {
       return stream.claim(scratch, low, high)
     })
     const duplicate = fresh.reduce((left, [low, high]) => left - (high - low), count)
-    this.#duplicateBytes += duplicate
+    this.counts.duplicate += duplicate
     this.host.totals.duplicateBytes += duplicate
     for (const [low, high] of fresh) {
       // During the last write the stream may have failed, or the transfer been closed.

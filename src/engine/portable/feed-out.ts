@@ -6,27 +6,31 @@
  * bytes that have not landed yet wait in a set per stream and join the queue as they land. A record
  * is read from the file before its header is written, so a failing source never cuts a record. Two
  * record buffers: one is read into while the socket takes the other, which is all the memory a
- * feed holds. Each feed has one read in the thread pool at a time, and the pool is first come,
+ * flow holds. Each flow has one read in the thread pool at a time, and the pool is first come,
  * first served: feeds go round robin record by record.
  */
+import type { Socket } from 'node:net'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type Span, SpanSet } from '../../base/spans.js'
-import type { DigestSpec, FeedStats, SendSpec } from '../../ports.js'
+import type { DigestSpec, FeedHandle, FeedStats, SendSpec } from '../../ports.js'
 import { asFrError } from '../checks.js'
 import { type Account, Toll } from './budget.js'
 import { type DigestLog, DigestQueue } from './digests.js'
-import { Feed } from './feed.js'
+import { Feed, type FeedHost } from './feed.js'
 import { type Awaited, type Flags, type Had, keep, type Piece, Pieces } from './pieces.js'
 import { encodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
 import type { StreamState } from './stream.js'
 import { runsOf, zerosAhead } from './zeros.js'
 
 const recordBytes = 256 * 1024
-const buffersPerFeed = 2
+const buffersPerFlow = 2
 
 export class OutFeed extends Feed {
   override readonly direction = 'out'
+  /** Whose lists these are. */
+  readonly #lists: OutFeed
+  readonly #flows: OutFeed[] = [this]
   #isFinishing = false
   #endSent = false
   readonly #digests = new DigestQueue()
@@ -35,7 +39,6 @@ export class OutFeed extends Feed {
   readonly #had: Had[] = []
   /** What its receiver has: no history brings it. */
   readonly #skipped = new Map<StreamState, SpanSet>()
-  #inFlightBytes = 0
   /** Bytes that are stored nowhere and not handed to the system yet; undefined: none. */
   #passingBytes: number | undefined
   #isRunning = false
@@ -46,22 +49,30 @@ export class OutFeed extends Feed {
   #buffers = 0
   #whenBufferFree: (() => void) | undefined
 
+  /** `first`: see Feed. */
+  constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost, first?: OutFeed) {
+    super(handle, socket, seed, host, first)
+    this.#lists = first ?? this
+    if (first !== undefined) first.#flows.push(this)
+  }
+
   get isFinishing(): boolean {
     return this.#isFinishing
   }
 
   override stats(): FeedStats {
-    let queuedBytes = this.#pieces.bytes + this.#inFlightBytes + (this.#passingBytes ?? 0)
+    let queuedBytes = this.#pieces.bytes + this.counts.inFlight + (this.#passingBytes ?? 0)
     for (const { bytes } of this.#awaited) queuedBytes += bytes.bytes
     return {
       feed: this.handle,
       direction: 'out',
-      payloadBytes: this.payloadBytes,
+      payloadBytes: this.counts.payload,
       queuedBytes,
       unackedBytes: 0,
       rttMs: 0,
       duplicateBytes: 0,
-      records: this.records,
+      records: this.counts.records,
+      flows: this.flows,
     }
   }
 
@@ -165,7 +176,7 @@ export class OutFeed extends Feed {
     this.#link?.pay(recordHeaderBytes + bytes)
     const front = Buffer.allocUnsafe(recordHeaderBytes)
     this.#write(front, header, body, () => {
-      this.payloadBytes += bytes
+      this.counts.payload += bytes
       this.host.totals.sentBytes += bytes
       void this.#passed()
     })
@@ -199,7 +210,8 @@ export class OutFeed extends Feed {
     const { socket, brokenErrno } = this
     const isClean =
       this.#endSent && brokenErrno === 0 && socket.writableFinished && socket.readableEnded
-    this.over(isClean ? null : 'ERR_FR_NODE_LOST', brokenErrno)
+    if (isClean) this.done()
+    else this.over('ERR_FR_NODE_LOST', brokenErrno)
   }
 
   protected override onOver(): void {
@@ -221,6 +233,16 @@ export class OutFeed extends Feed {
 
   /** There may be something to send. */
   wake(): void {
+    for (const flow of this.#flows) flow.#wake()
+  }
+
+  override start(): void {
+    super.start()
+    // Something may wait on the others.
+    if (this.#lists !== this) this.#wake()
+  }
+
+  #wake(): void {
     if (this.#isRunning || !this.isOpen || this.#endSent) return
     this.#isRunning = true
     void this.#run()
@@ -231,37 +253,49 @@ export class OutFeed extends Feed {
       const buffer = await this.#buffer()
       if (buffer === undefined) break
       const most = await this.#mayMove()
-      const digests = this.#digests.take()
-      const piece = digests === undefined ? this.#pieces.next(most - recordHeaderBytes) : undefined
+      const lists = this.#lists
+      const digests = most > 0 ? lists.#digests.take() : undefined
+      const hasRoom = most > 0 && digests === undefined
+      const piece = hasRoom ? lists.#pieces.next(most - recordHeaderBytes) : undefined
       if (digests !== undefined) this.#writeDigests(buffer, digests)
       else if (piece !== undefined) await this.#writePiece(buffer, piece)
       else {
         this.#toll.settle(0)
         this.#freeBuffers.push(buffer)
-        if (this.#isFinishing && this.#awaited.every(({ bytes }) => bytes.pieces === 0)) this.#end()
+        // It came meanwhile, and has to be asked for.
+        if (this.#hasWork) continue
+        if (lists.#isAllSent) this.#end()
         break
       }
     }
     this.#isRunning = false
   }
 
-  /** Bytes that the next record may have, with its header; waits where a limit says so. */
+  /**
+   * Bytes that the next record may have, with its header; waits where a limit says so. 0: there was
+   * nothing to ask for.
+   */
   async #mayMove(): Promise<number> {
-    const accounts = this.#link === undefined ? [this.host.up] : [this.#link, this.host.up]
+    const { link } = this.#lists
+    const accounts = link === undefined ? [this.host.up] : [link, this.host.up]
     const want = recordHeaderBytes + recordBytes
     if (!accounts.some(({ isPaced }) => isPaced)) return want
-    const hasWork = this.#hasWork
-    const most = await this.#toll.take(accounts, hasWork ? want : 0)
-    return hasWork ? Math.max(recordHeaderBytes + 1, most) : want
+    if (!this.#hasWork) return 0
+    return Math.max(recordHeaderBytes + 1, await this.#toll.take(accounts, want))
   }
 
   get #hasWork(): boolean {
-    return this.#pieces.isDue || this.#digests.isDue
+    return this.#lists.#pieces.isDue || this.#lists.#digests.isDue
+  }
+
+  /** Its lists are empty, and stay so. */
+  get #isAllSent(): boolean {
+    return this.#isFinishing && this.#awaited.every(({ bytes }) => bytes.pieces === 0)
   }
 
   /** A buffer of one record; waits while the socket holds them all. Undefined: the feed is over. */
   async #buffer(): Promise<Buffer | undefined> {
-    while (this.isOpen && this.#freeBuffers.length === 0 && this.#buffers === buffersPerFeed) {
+    while (this.isOpen && this.#freeBuffers.length === 0 && this.#buffers === buffersPerFlow) {
       await new Promise<void>((resolve) => {
         this.#whenBufferFree = resolve
       })
@@ -277,16 +311,16 @@ export class OutFeed extends Feed {
     const { stream, begin, end, route, scratch } = piece
     const length = end - begin
     const payload = buffer.subarray(recordHeaderBytes, recordHeaderBytes + length)
-    this.#inFlightBytes += length
+    this.counts.inFlight += length
     const isRead = await this.#read(stream, payload, begin)
     if (!isRead) {
       this.#toll.settle(0)
-      this.#inFlightBytes -= length
+      this.counts.inFlight -= length
       this.#freeBuffers.push(buffer)
       return
     }
     const settled = () => {
-      this.#inFlightBytes -= length
+      this.counts.inFlight -= length
       this.#freeBuffers.push(buffer)
       this.#whenBufferFree?.()
     }
@@ -309,7 +343,7 @@ export class OutFeed extends Feed {
       const body = isHole ? [] : [payload.subarray(from, to)]
       this.#write(front, header, body, () => {
         if (!isHole) {
-          this.payloadBytes += to - from
+          this.counts.payload += to - from
           this.host.totals.sentBytes += to - from
         }
         if (i === runs.length - 1) settled()
@@ -322,10 +356,11 @@ export class OutFeed extends Feed {
    * the queue off that, too, and returns how much.
    */
   async #holeBehind(buffer: Buffer, piece: Piece): Promise<number> {
-    const length = Math.min(this.#pieces.behind(piece), recordBytes)
+    const pieces = this.#lists.#pieces
+    const length = Math.min(pieces.behind(piece), recordBytes)
     const ahead = buffer.subarray(recordHeaderBytes, recordHeaderBytes + length)
     if (length === 0 || !(await this.#read(piece.stream, ahead, piece.end))) return 0
-    return this.#pieces.takeBehind(piece, zerosAhead(ahead))
+    return pieces.takeBehind(piece, zerosAhead(ahead))
   }
 
   /** False: nothing to send, the stream has failed. */
@@ -369,7 +404,7 @@ export class OutFeed extends Feed {
     if (header.kind === 'payload') this.host.countPayload(bytes)
     const done = (error?: Error | null): void => {
       if (error !== undefined && error !== null) return
-      this.records += 1
+      this.counts.records += 1
       accepted()
     }
     const [part] = body

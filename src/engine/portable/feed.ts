@@ -3,6 +3,10 @@
  * the one way out. States: open -> over (event sent, or dropped without one); nothing leaves
  * `over`. The socket is destroyed on that edge, and no listener but the feed's own ever sees it
  * after adoption.
+ *
+ * A feed has one connection, or several (ports.ts): its flows. The first of them stands for the
+ * feed; each other one is an object of the same class with a socket and a record of its own, and
+ * counts, takes and ends where the first one does.
  */
 import type { Socket } from 'node:net'
 import type { FrErrorCode } from '../../base/errors.js'
@@ -51,23 +55,50 @@ export interface FeedHost {
   emit(event: EngineEvent): void
 }
 
+interface FeedCounts {
+  payload: number
+  records: number
+  duplicate: number
+  /** Taken off the lists, and not accepted by a socket yet. */
+  inFlight: number
+}
+
 export abstract class Feed {
   abstract readonly direction: 'in' | 'out'
   readonly handle: FeedHandle
   protected readonly host: FeedHost
   protected readonly socket: Socket
   protected readonly seed: bigint
-  protected payloadBytes = 0
-  protected records = 0
+  /** Of all flows. */
+  protected readonly counts: FeedCounts
+  /** Undefined: this is the first flow. */
+  readonly #first: Feed | undefined
+  /** Of the first one: the others, ended or not. */
+  readonly #beside: Feed[] = []
+  /** The peer has ended this flow as it should. */
+  #isDone = false
   /** What the system said when the connection broke. */
   protected brokenErrno = 0
   #isOpen = true
 
-  constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost) {
+  /** `first`: of the feed that this is one more flow of. */
+  constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost, first?: Feed) {
     this.handle = handle
     this.socket = socket
     this.seed = seed
     this.host = host
+    this.#first = first
+    this.counts = first?.counts ?? { payload: 0, records: 0, duplicate: 0, inFlight: 0 }
+    if (first !== undefined) first.#beside.push(this)
+  }
+
+  /** Connections that it has had. */
+  get flows(): number {
+    return 1 + this.#beside.length
+  }
+
+  get openFlows(): number {
+    return [this, ...this.#beside].filter(({ isOpen }) => isOpen).length
   }
 
   get isOpen(): boolean {
@@ -86,6 +117,7 @@ export abstract class Feed {
   /** Takes the socket over. To be called once the subclass is constructed. */
   start(): void {
     const { socket } = this
+    if (this.#first?.isOpen === false) return this.drop()
     socket.removeAllListeners()
     socket.setTimeout(0)
     socket.setNoDelay(true)
@@ -100,9 +132,17 @@ export abstract class Feed {
     else socket.resume()
   }
 
-  /** Ends the feed with its last event. */
+  /** The peer has ended this flow as it should: the feed is over with the last of them. */
+  protected done(): void {
+    this.#isDone = true
+    const first = this.#first ?? this
+    if ([first, ...first.#beside].every((flow) => flow.#isDone)) first.over(null, 0)
+  }
+
+  /** Ends the feed, with all its flows, with its last event. */
   protected over(code: FrErrorCode | null, errno: number): void {
     if (!this.#isOpen) return
+    if (this.#first !== undefined) return this.#first.over(code, errno)
     this.drop()
     const { host, handle } = this
     host.emit({ type: 'feedClosed', transfer: host.transfer, feed: handle, code, errno })
@@ -114,6 +154,7 @@ export abstract class Feed {
     this.#isOpen = false
     this.socket.destroy()
     this.onOver()
+    for (const flow of this.#beside) flow.drop()
   }
 
   /** Resolves when the descriptor of the socket is closed. */

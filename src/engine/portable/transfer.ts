@@ -3,12 +3,16 @@
  * work by themselves (feed-in.ts, feed-out.ts) and meet here only when bytes land, when something
  * is passed on and when a stream fails.
  */
-import type { FrErrorCode } from '../../base/errors.js'
-import type { DigestSpec, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
+import type { Socket } from 'node:net'
+import { FrError, type FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import type { DigestSpec, EngineEvent, FeedHandle, FeedSpec, TransferHandle } from '../../ports.js'
+import { known } from '../checks.js'
 import { type Failed, failureWords } from '../system-error.js'
 import { type Account, Budget } from './budget.js'
 import { RelayedDigests } from './digests.js'
 import type { Feed, FeedHost, Taker } from './feed.js'
+import { InFeed } from './feed-in.js'
 import { OutFeed } from './feed-out.js'
 import type { SeededHash } from './record.js'
 import type { StreamState } from './stream.js'
@@ -18,6 +22,13 @@ export interface Shared {
   readonly hash: SeededHash
   readonly emit: (event: EngineEvent) => void
   payloadBytes: number
+}
+
+/** Throws unless the feed can have this connection as one more flow. */
+function checkFlow(feed: Feed, socket: Socket, direction: 'in' | 'out'): void {
+  if (feed.direction !== direction) throw new TypeError('beside: of the other direction')
+  if (socket.destroyed) throw new FrError('ERR_FR_NODE_LOST')
+  if (feed.flows >= limits.flowsPerFeed) throw new FrError('ERR_FR_LIMIT')
 }
 
 export class Transfer implements FeedHost {
@@ -49,6 +60,22 @@ export class Transfer implements FeedHost {
     this.#shared = shared
     this.up = up
     this.down = down
+  }
+
+  /** A new feed, or one more flow of one. Throws TypeError, FrError. */
+  adopt(socket: Socket, spec: FeedSpec, newHandle: () => FeedHandle): Feed {
+    const { beside, direction, seed, isAsked = false } = spec
+    const first = beside === undefined ? undefined : known('beside', beside, this.feeds.get(beside))
+    if (first === undefined && this.feeds.size >= limits.feedsPerTransfer)
+      throw new FrError('ERR_FR_LIMIT')
+    if (first !== undefined) checkFlow(first, socket, direction)
+    const handle = first?.handle ?? newHandle()
+    const feed =
+      direction === 'in'
+        ? new InFeed(handle, socket, seed, this, isAsked, first as InFeed | undefined)
+        : new OutFeed(handle, socket, seed, this, first as OutFeed | undefined)
+    if (first === undefined) this.feeds.set(handle, feed)
+    return feed
   }
 
   get hash(): SeededHash {

@@ -182,6 +182,7 @@ export class PushRun {
       ),
       engine,
       ...(places && { places }),
+      flows: this.#spec.share?.flows,
       edgeTo: (node: number) => this.#edge(node, originNumber),
       author: signer,
       signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],

@@ -32,6 +32,8 @@ export interface CoordinatorPorts {
   readonly engine: FeedEngine
   /** Data connections out of this process; absent: as many as are wanted. */
   readonly places?: FeedPlaces
+  /** See FeedPorts. */
+  readonly flows?: number | undefined
   /** What a data connection to this node is opened with. */
   readonly edgeTo: (node: number) => Edge
   /** Signs the digests that `signed` has not. */

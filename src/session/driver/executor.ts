@@ -94,8 +94,11 @@ export class Executor {
   }
 
   sample(): void {
-    const sample = this.#samples.take(this.#clock.nowMs())
-    if (sample !== undefined) this.#hooks.post({ type: 'sampled', sample })
+    const nowMs = this.#clock.nowMs()
+    const sample = this.#samples.take(nowMs)
+    if (sample === undefined) return
+    this.#neighbours.widen(this.#samples.feeds, nowMs, this.#hooks.wayTo)
+    this.#hooks.post({ type: 'sampled', sample })
   }
 
   /** The engine has closed a data connection; null: cleanly. */

@@ -11,12 +11,17 @@
  *
  * The one in: none -> open -> none, or none -> held -> open where it comes before the transfer is
  * open in the engine. One per member: a further one takes the place of the one before.
+ *
+ * Each may get more flows, connections beside the first that the engine uses as one: while it is
+ * open or held, and as long as it lasts (control/members/flows.ts says when). One that breaks while
+ * it has several is opened again with one, and keeps that.
  */
 import { type Failure, FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import { FlowCount } from '../../control/members/flows.js'
 import type { Pace } from '../../control/messages/facts.js'
 import { type Lacking, lacksAll } from '../../control/messages/types.js'
-import type { FeedHandle } from '../../ports.js'
+import type { FeedHandle, FeedStats } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
 import { FeedPlaces, type FreePlace } from './feed-places.js'
 import type { Connection, FeedEngine, Link, LinkEvents, Net, Place } from './ports.js'
@@ -38,6 +43,20 @@ export interface FeedPorts {
   readonly engine: FeedEngine
   /** Data connections out of this process; absent: as many as are wanted. */
   readonly places?: FeedPlaces
+  /** Flows of each data connection out; absent: as many as fill its way. */
+  readonly flows?: number | undefined
+}
+
+/** Flows beside the first one of a data connection out. */
+class Beside {
+  readonly count = new FlowCount()
+  readonly frees = new Set<FreePlace>()
+
+  /** The data connection is gone, and they are with it. */
+  end(): void {
+    for (const free of this.frees) free()
+    this.frees.clear()
+  }
 }
 
 /** What is done with a data connection out. */
@@ -61,15 +80,26 @@ type Out =
       readonly feed: FeedHandle
       readonly isWished: boolean
       readonly free: FreePlace
+      readonly beside: Beside
       /** Of the member, when the connection was opened. */
       readonly lacking: Lacking
     }
 
 type In =
   | { readonly state: 'none' }
-  | { readonly state: 'held'; readonly connection: Connection }
-  /** `wrongDigests`: records on it that the author has not signed. */
-  | { readonly state: 'open'; readonly feed: FeedHandle; wrongDigests: number }
+  | {
+      readonly state: 'held'
+      readonly connection: Connection
+      /** Those beside it. */
+      readonly beside: Connection[]
+    }
+  | {
+      readonly state: 'open'
+      readonly feed: FeedHandle
+      flows: number
+      /** Records on it that the author has not signed. */
+      wrongDigests: number
+    }
 
 export class Neighbour {
   readonly number: number
@@ -82,6 +112,9 @@ export class Neighbour {
   constructor(number: number) {
     this.number = number
   }
+
+  /** No more flows to it: one was refused, or a data connection with several has broken. */
+  isNarrow = false
 
   /** It takes no part any more. */
   get isRefused(): boolean {
@@ -97,6 +130,7 @@ export class Neighbours {
   readonly #net: Net
   readonly #engine: FeedEngine
   readonly #places: FeedPlaces
+  readonly #flows: number | undefined
   readonly #fedOut: (feed: FeedHandle, lacking: Lacking) => void
   readonly #records = new Map<number, Neighbour>()
   readonly #byFeed = new Map<FeedHandle, Neighbour>()
@@ -105,12 +139,13 @@ export class Neighbours {
 
   /** `fedOut`: a data connection that the machine wished for is open. */
   constructor(
-    { net, engine, places = new FeedPlaces() }: FeedPorts,
+    { net, engine, places = new FeedPlaces(), flows }: FeedPorts,
     fedOut: (feed: FeedHandle, lacking: Lacking) => void = () => {},
   ) {
     this.#net = net
     this.#engine = engine
     this.#places = places
+    this.#flows = flows
     this.#fedOut = fedOut
   }
 
@@ -248,7 +283,8 @@ export class Neighbours {
       const { lacking = lacksAll } = connection
       const feed = this.#net.adopt(connection, 'out')
       this.#byFeed.set(feed, member)
-      this.#open(member, { state: 'open', feed, isWished, lacking, free })
+      const beside = new Beside()
+      this.#open(member, { state: 'open', feed, isWished, lacking, free, beside })
     } catch (error) {
       const failure = failureOf(error)
       leave(member, 'none')
@@ -268,27 +304,94 @@ export class Neighbours {
     if (opened.isWished) this.#fedOut(opened.feed, opened.lacking)
   }
 
+  /** Opens more flows to members where the counters of their feeds say so. */
+  widen(all: readonly FeedStats[], nowMs: number, wayTo: (member: number) => Way): void {
+    for (const stats of all) {
+      const member = stats.direction === 'out' ? this.#byFeed.get(stats.feed) : undefined
+      const { out } = member ?? {}
+      if (member === undefined || member.isNarrow || out?.state !== 'open') continue
+      const { payloadBytes: sentBytes, queuedBytes: waitingBytes, rttMs, flows, path } = stats
+      const look = { nowMs, sentBytes, waitingBytes, rttMs, flows, path }
+      const wanted = out.beside.count.wanted(look, this.#flows)
+      if (out.beside.frees.size + 1 < wanted) this.#widen(member, out, wanted, wayTo(member.number))
+    }
+  }
+
+  #widen(member: Neighbour, out: Opened, wanted: number, { edge, ...place }: Way): void {
+    const { number: to } = member
+    const { beside, feed } = out
+    while (edge !== undefined && beside.frees.size + 1 < wanted) {
+      const free = this.#places.spare()
+      if (free === undefined) return
+      beside.frees.add(free)
+      const failed = (): void => {
+        member.isNarrow = true
+        beside.frees.delete(free)
+        free()
+      }
+      const opened = (connection: Connection): void => {
+        if (!beside.frees.has(free) || this.#byFeed.get(feed) === undefined) connection.close()
+        else if (this.#addFlow(feed, 'out', connection) !== null) failed()
+      }
+      this.#net.dial({ channel: 'data', to, ...place, edge, isBeside: true }, { opened, failed })
+    }
+  }
+
+  /** What went wrong; null: nothing. */
+  #addFlow(feed: FeedHandle, direction: 'in' | 'out', connection: Connection): Failure | null {
+    try {
+      this.#net.adopt(connection, direction, feed)
+      return null
+    } catch (error) {
+      return failureOf(error)
+    }
+  }
+
   // --- data connections in ---
 
   /** Throws FrError when the connection broke meanwhile; another one may come then. */
   feed(member: Neighbour, connection: Connection): void {
+    const beside = member.fedBy.state === 'held' ? member.fedBy.beside : []
     member.fedBy = { state: 'none' }
-    const feed = this.#net.adopt(connection, 'in')
-    member.fedBy = { state: 'open', feed, wrongDigests: 0 }
-    this.#byFeed.set(feed, member)
+    try {
+      const feed = this.#net.adopt(connection, 'in')
+      member.fedBy = { state: 'open', feed, flows: 1 + beside.length, wrongDigests: 0 }
+      this.#byFeed.set(feed, member)
+      for (const flow of beside.splice(0)) this.#addFlow(feed, 'in', flow)
+    } finally {
+      for (const flow of beside) flow.close()
+    }
   }
 
   /** Keeps a connection until `feed` can take it. */
   hold(member: Neighbour, connection: Connection): void {
     if (this.#isEnded) return connection.close()
-    member.fedBy = { state: 'held', connection }
+    member.fedBy = { state: 'held', connection, beside: [] }
+  }
+
+  /** Throws FrError where the member has no data connection that could have one more flow. */
+  checkFlow({ fedBy, number }: Neighbour): void {
+    const text = `member ${number} has no data connection that takes one more`
+    if (this.#isEnded || fedBy.state === 'none') throw new FrError('ERR_FR_PROTOCOL', text)
+    const flows = fedBy.state === 'held' ? 1 + fedBy.beside.length : fedBy.flows
+    if (flows >= limits.flowsPerFeed) throw new FrError('ERR_FR_LIMIT', text)
+  }
+
+  /** One more flow of the data connection from the member. Throws FrError. */
+  feedBeside(member: Neighbour, connection: Connection): void {
+    this.checkFlow(member)
+    const { fedBy } = member
+    if (fedBy.state === 'held') fedBy.beside.push(connection)
+    if (fedBy.state !== 'open') return
+    this.#net.adopt(connection, 'in', fedBy.feed)
+    fedBy.flows++
   }
 
   /** This side closes the feed from this member, if there is one. */
   unfeed(member: Neighbour): void {
     const { fedBy } = member
     member.fedBy = { state: 'none' }
-    if (fedBy.state === 'held') fedBy.connection.close()
+    closeHeld(fedBy)
     if (fedBy.state === 'open') this.#close(fedBy.feed)
   }
 
@@ -302,6 +405,7 @@ export class Neighbours {
       member.fedBy = { state: 'none' }
       return { member }
     }
+    member.isNarrow ||= out.beside.frees.size > 0
     leave(member, 'none')
     return { member, out }
   }
@@ -312,7 +416,7 @@ export class Neighbours {
     for (const member of this.#records.values()) {
       const { fedBy, link, asked } = member
       leave(member, 'refused')
-      if (fedBy.state === 'held') fedBy.connection.close()
+      closeHeld(fedBy)
       link?.destroy()
       asked?.link.destroy()
     }
@@ -324,9 +428,15 @@ export class Neighbours {
   }
 }
 
-/** There is no data connection out, now or never again: its place is free. */
+function closeHeld(fedBy: In): void {
+  if (fedBy.state !== 'held') return
+  for (const connection of [fedBy.connection, ...fedBy.beside]) connection.close()
+}
+
+/** There is no data connection out, now or never again: its places are free. */
 function leave(member: Neighbour, state: 'none' | 'refused'): void {
   const { out } = member
+  if (out.state === 'open') out.beside.end()
   if (out.state === 'dialling' || out.state === 'open') out.free()
   member.out = { state }
 }

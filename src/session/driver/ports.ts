@@ -71,7 +71,12 @@ export type Target = Place & { readonly to: number } & (
         readonly resumes?: Link
       }
     | { readonly channel: 'pull'; readonly nodeId: string }
-    | { readonly channel: 'data'; readonly edge: Edge }
+    | {
+        readonly channel: 'data'
+        readonly edge: Edge
+        /** One more connection to a member that has one. */
+        readonly isBeside?: boolean
+      }
   )
 
 export interface DialEvents {
@@ -93,8 +98,11 @@ export interface Net {
   dial(target: Target, events: DialEvents): void
   /** Throws FrError when the connection broke meanwhile. */
   link(connection: Connection, events: LinkEvents): Link
-  /** Hands the connection to the engine. Throws FrError when it broke meanwhile. */
-  adopt(connection: Connection, direction: 'in' | 'out'): FeedHandle
+  /**
+   * Hands the connection to the engine, as a feed or, `beside` one, as one more flow of it. Throws
+   * FrError when it broke meanwhile.
+   */
+  adopt(connection: Connection, direction: 'in' | 'out', beside?: FeedHandle): FeedHandle
   /** These members may be dialled through the gateway by others: the coordinator's word. */
   reach(via: string, addresses: readonly string[]): void
   /** Nothing is dialled any more. */

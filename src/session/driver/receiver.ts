@@ -5,13 +5,18 @@
  * The engine moves payload from feed to file to feed by itself, and passes digest records on once
  * they are checked here; one that is not the author's is dropped and counted, and its feed lives.
  */
-import { bytesOfHex } from '../../base/bytes.js'
 import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { LogFields } from '../../base/log.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { HashRun } from '../../control/messages/facts.js'
-import { type Frame, type Lacking, originNumber, type Term } from '../../control/messages/types.js'
+import {
+  type Frame,
+  type Lacking,
+  lacksNothing,
+  originNumber,
+  type Term,
+} from '../../control/messages/types.js'
 import type { NodeConfig, NodeFact, NodeWish } from '../../control/receiver/events.js'
 import { NodeMachine } from '../../control/receiver/machine.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
@@ -21,11 +26,12 @@ import type { Contents } from './contents.js'
 import { Executor } from './executor.js'
 import type { FeedPlaces } from './feed-places.js'
 import { Loop } from './loop.js'
-import { Neighbours, type Way } from './neighbours.js'
-import type { Clock, Connection, FeedEngine, Link, Net, Place, Target } from './ports.js'
+import { Neighbours } from './neighbours.js'
+import type { Clock, Connection, FeedEngine, Link, Net } from './ports.js'
 import { prove, readRecord } from './proofs.js'
 import { Pulls } from './pulls.js'
 import { Samples } from './samples.js'
+import { edgeOf, pullTargetOf, wayTo } from './ways.js'
 
 /** What is done to the files. Each is answered by a fact, given to `post`. */
 export interface ReceiverFiles {
@@ -47,6 +53,8 @@ export interface ReceiverPorts {
   readonly engine: FeedEngine
   /** Data connections out of this process; absent: as many as are wanted. */
   readonly places?: FeedPlaces
+  /** See FeedPorts. */
+  readonly flows?: number | undefined
   readonly files: ReceiverFiles
   /** To the coordinator. */
   readonly link: Pick<Link, 'send'>
@@ -102,7 +110,9 @@ export class ReceiverSession {
     this.#link = ports.link
     const { clock, net, engine } = ports
     this.machine = new NodeMachine(spec, clock.awakeMs())
-    this.#neighbours = new Neighbours(ports, (feed, { ranges }) => {
+    // What is stored nowhere goes on one flow: it is sent as it comes.
+    const { flows } = spec.isGateway ? { flows: 1 } : ports
+    this.#neighbours = new Neighbours({ ...ports, flows }, (feed, { ranges }) => {
       // A gateway has nothing that it could send again, and so nothing to leave out.
       if (!spec.isGateway) spec.contents.skip(engine, feed, ranges)
       this.#route()
@@ -112,7 +122,7 @@ export class ReceiverSession {
       warn: (event, fields) => ports.log('warn', event, fields),
       list: (feed, range, how) => spec.contents.send(engine, feed, range, how),
       nowMs: () => clock.nowMs(),
-      wayTo: (member) => this.#wayTo(member),
+      wayTo: (member) => wayTo(this.machine.neighbours, member),
       statsOf: (feed) => this.samples.statsOf(feed),
     })
     this.samples = new Samples(
@@ -123,8 +133,8 @@ export class ReceiverSession {
     )
     const hooks = {
       post: (fact: NodeFact) => this.post(fact),
-      targetOf: (member: number) => this.#targetOf(member),
-      wayTo: (member: number) => this.#wayTo(member),
+      targetOf: (member: number) => pullTargetOf(this.machine.neighbours, member),
+      wayTo: (member: number) => wayTo(this.machine.neighbours, member),
     }
     const [neighbours, pulls] = [this.#neighbours, this.#pulls]
     this.#executor = new Executor(ports, neighbours, this.samples, spec.silenceMs, hooks, pulls)
@@ -220,26 +230,6 @@ export class ReceiverSession {
     return null
   }
 
-  #edgeOf(member: number): Edge | undefined {
-    const { id, secret } = this.machine.neighbours.edge(member) ?? {}
-    const bytes = bytesOfHex(secret ?? '')
-    return id === undefined || bytes === null ? undefined : { id, secret: bytes }
-  }
-
-  #wayTo(member: number): Way {
-    return { ...this.#placeOf(member), edge: this.#edgeOf(member) }
-  }
-
-  #targetOf(to: number): Target {
-    const { nodeId = '' } = this.machine.neighbours.member(to) ?? {}
-    return { channel: 'pull', to, ...this.#placeOf(to), nodeId }
-  }
-
-  #placeOf(member: number): Place {
-    const { address = '', via, through } = this.machine.neighbours.member(member) ?? {}
-    return { address, via, through }
-  }
-
   /**
    * The edge of a data connection that belongs here; false: it does not; null: this node has not
    * heard of the sender yet, which may have joined. `to` is the number that the sender means, which
@@ -249,17 +239,21 @@ export class ReceiverSession {
     const isMember = this.#isMember(member, to)
     if (!isMember) return isMember
     if (this.machine.edges.refuses(member)) return false
-    const edge = this.#edgeOf(member)
+    const edge = edgeOf(this.machine.neighbours, member)
     if (edge === undefined) return null
     return edge.id === edgeId ? edge : false
   }
 
   /**
    * What this node says where a data connection of the member opens, which takes the place of any
-   * earlier one from here on.
+   * earlier one from here on, or is one more flow of it. Throws FrError where it has none.
    */
-  greets(number: number): Lacking {
+  greets(number: number, isBeside = false): Lacking {
     const member = this.#neighbours.of(number)
+    if (isBeside) {
+      this.#neighbours.checkFlow(member)
+      return lacksNothing
+    }
     this.#executor.replaces(member)
     return { ranges: this.machine.lacks, receivedBytes: this.samples.receivedFrom(member) }
   }
@@ -284,8 +278,9 @@ export class ReceiverSession {
   }
 
   /** A data connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
-  addFeed(number: number, connection: Connection): void {
+  addFeed(number: number, connection: Connection, isBeside = false): void {
     const member = this.#neighbours.of(number)
+    if (isBeside) return this.#neighbours.feedBeside(member, connection)
     if (!this.isOpen) return this.#neighbours.hold(member, connection)
     this.#neighbours.feed(member, connection)
     this.post({ type: 'fedIn', member: number })
@@ -405,7 +400,7 @@ export class ReceiverSession {
   }
 
   #prove(to: number, records: readonly DigestSpec[]): void {
-    const mate = [this.#neighbours.of(to), this.#wayTo(to)] as const
+    const mate = [this.#neighbours.of(to), wayTo(this.machine.neighbours, to)] as const
     prove(this.#neighbours, this.#ports.engine, mate, records, (code) =>
       this.#ports.log('debug', 'digests-lost', { to, code }),
     )

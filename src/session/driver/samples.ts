@@ -34,6 +34,7 @@ export class Samples {
   readonly #before = new Map<number, number>()
   #transfer: TransferHandle | undefined
   #last: Totals = noTotals
+  #feeds: readonly FeedStats[] = []
 
   /**
    * `pulledBytes`: of the bytes that wait on a feed, those that its mate has pulled. `isParent`:
@@ -58,6 +59,11 @@ export class Samples {
   closed(): void {
     this.#last = this.totals
     this.#transfer = undefined
+  }
+
+  /** As of the last sample. */
+  get feeds(): readonly FeedStats[] {
+    return this.#feeds
   }
 
   /** What the engine has counted so far. */
@@ -95,6 +101,7 @@ export class Samples {
     this.#in.add(stats.receivedBytes, nowMs)
     this.#out.add(stats.sentBytes, nowMs)
     const { feeds, ...totals } = stats
+    this.#feeds = feeds
     const [incoming, outgoing] = [this.#incoming(feeds), this.#outgoing(feeds)]
     return { atMs: nowMs, ...totals, incoming, outgoing }
   }

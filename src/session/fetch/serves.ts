@@ -82,7 +82,7 @@ export class Serves {
     const own = [...this.#clients].find(
       ({ place }) => place?.transfer === transfer && place.you === from,
     )
-    if (own?.edge?.id !== edgeId || to !== 0 || !own.isFeedAwaited)
+    if (own?.edge?.id !== edgeId || to !== 0 || !own.isFeedAwaited || ticketed.isBeside)
       ticketed.refuse('ERR_FR_PROTOCOL', 'this data connection was not expected')
     else this.#admit(own, own.edge, ticketed)
     return true

@@ -123,13 +123,12 @@ export class Reception {
         net: new SocketNet(dialler, engine, part, () => this.#transfer as TransferHandle),
         engine,
         places: this.#host.places,
+        flows: this.spec.share?.flows,
         files: this.#files(),
         link: this.#link,
         primitives: nodePrimitives,
         log: (level, event, fields) => this.log.line(level, event, fields),
-        misannounced: () => {
-          this.#host.counters.wrongDigests++
-        },
+        misannounced: () => void this.#host.counters.wrongDigests++,
         signed: (record) => this.#signedRuns.keep(record),
         signedFor: (ranges) =>
           this.#signedRuns.touching(ranges).map((run) => ({ stream: 0, ...run })),

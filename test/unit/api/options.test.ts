@@ -104,6 +104,7 @@ it.each([
   ['priority', 0, 'priority must be a whole number from 1 to 100, not 0'],
   ['priority', 101, 'priority must be a whole number from 1 to 100, not 101'],
   ['priority', 1.5, 'priority must be a whole number from 1 to 100, not 1.5'],
+  ['flows', 17, 'flows must be a whole number from 1 to 16, not 17'],
 ])('push refuses %s %o', async (option, value, message) => {
   expect(await messageOf(() => calls.push({ [option]: value }))).toContain(message)
 })

@@ -417,8 +417,8 @@ describe('fr', () => {
       upBytesPerSecond: null,
       downBytesPerSecond: null,
     })
-    expect(command('push a --to h --limit-up 8Mbit --priority 20')).toMatchObject({
-      passed: { limitUpBytesPerSecond: 1e6, priority: 20 },
+    expect(command('push a --to h --limit-up 8Mbit --priority 20 --flows 3')).toMatchObject({
+      passed: { limitUpBytesPerSecond: 1e6, priority: 20, flows: 3 },
     })
     const grouped = '--group-size 2 --handover every --site a --site-link a:b=8Mbit'
     expect(command(`push a --to h --shape tree ${grouped} --site-link b:c=80Mbit`)).toMatchObject({

@@ -240,6 +240,7 @@ describe('a violation', () => {
     ['limited', 'downBytesPerSecond', { downBytesPerSecond: '1' }],
     ['offer', 'share', { share: 7 }],
     ['offer', 'priority', { share: { priority: 0 } }],
+    ['offer', 'flows', { share: { flows: 17 } }],
     ['offer', 'upBytesPerSecond', { share: { upBytesPerSecond: 1.5 } }],
     ['list', 'glob', { glob: undefined }],
     ['list', 'glob', { glob: '*' }],

@@ -139,6 +139,7 @@ const share = fc.record(
     upBytesPerSecond: limit,
     downBytesPerSecond: limit,
     priority: fc.integer({ min: limits.priorityMin, max: limits.priorityMax }),
+    flows: fc.integer({ min: 1, max: limits.flowsPerFeed }),
   },
   { requiredKeys: [] },
 )

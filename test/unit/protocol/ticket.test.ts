@@ -33,6 +33,7 @@ const anyTicket: fc.Arbitrary<Ticket> = fc
     to: fc.nat({ max: 0xffff_ffff }),
     edgeId: hex(32),
     nonce,
+    isBeside: fc.boolean(),
   })
   .filter(({ from, to }) => from !== to)
 const place = { transfer: '77'.repeat(16), from: 3, to: 5 }
@@ -44,7 +45,7 @@ describe('a ticket', () => {
       fc.property(anyTicket, (ticket) => {
         const bytes = encodeTicket(nodePrimitives, key, ticket)
         expect([bytes.length, ticketBytesOf(bytes)]).toEqual([ticketBytes, ticketBytes])
-        expect(decodeTicket(bytes)).toEqual(ticket)
+        expect({ isBeside: false, ...decodeTicket(bytes) }).toEqual(ticket)
         expect(isTicketOf(nodePrimitives, key, bytes)).toBe(true)
         expect(isTicketOf(nodePrimitives, seed, bytes)).toBe(false)
       }),
@@ -64,7 +65,9 @@ describe('a ticket', () => {
     }
     refusal(() => decodeTicket(changed(0, 0xf8)))
     refusal(() => decodeTicket(changed(1, 2)), 'ERR_FR_VERSION')
-    for (const bytes of [changed(2, 1), changed(4, 5)]) refusal(() => decodeTicket(bytes))
+    for (const bytes of [changed(2, 2), changed(3, 1), changed(4, 5)])
+      refusal(() => decodeTicket(bytes))
+    expect(decodeTicket(changed(2, 1))).toMatchObject({ isBeside: true })
     refusal(() => decodeTicket(sound.subarray(1)))
     expect(ticketBytesOf(new Uint8Array())).toBeNull()
     refusal(() => ticketBytesOf(Uint8Array.of(0x47)))

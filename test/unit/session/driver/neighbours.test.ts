@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type Failure, FrError } from '../../../../src/base/errors.js'
 import { limits } from '../../../../src/base/limits.js'
+import type { FeedStats } from '../../../../src/ports.js'
 import { FeedPlaces } from '../../../../src/session/driver/feed-places.js'
 import { type Neighbour, Neighbours } from '../../../../src/session/driver/neighbours.js'
 import { PretendConnection, PretendEngine, PretendNet, wayTo } from './pretend-ports.js'
@@ -149,6 +150,88 @@ describe('the data connection to a member', () => {
   })
 })
 
+/** What the engine says of the feed out that is open. */
+const counted = (more: Partial<FeedStats> = {}): FeedStats[] => {
+  const none = { unackedBytes: 0, rttMs: 0, duplicateBytes: 0, records: 0, flows: 1 }
+  return [{ feed: 0, direction: 'out', payloadBytes: 0, queuedBytes: 1, ...none, ...more }]
+}
+
+describe('flows beside the data connection to a member', () => {
+  const widen = (of: Neighbours, more: Partial<FeedStats> = {}): void =>
+    of.widen(counted(more), 0, wayTo)
+  const openTo = (flows: number | undefined, places?: FeedPlaces): Neighbours => {
+    const made = new Neighbours({ net, engine, flows, ...(places && { places }) })
+    ;[neighbours, member] = [made, made.of(3)]
+    open()
+    net.answer()
+    return made
+  }
+  const besides = () =>
+    net.dialled.filter(({ target }) => target.channel === 'data' && target.isBeside === true)
+
+  it('are dialled once each, by tickets that say so, and go to its feed', () => {
+    const made = openTo(3)
+    widen(made, { queuedBytes: 0 })
+    expect(besides()).toEqual([])
+    widen(made)
+    widen(made)
+    expect(besides()).toHaveLength(2)
+    for (const { events } of besides()) events.opened(new PretendConnection(), 1, null)
+    widen(made, { flows: 3 })
+    expect([net.beside, besides().length, net.adopted.length]).toEqual([[0, 0], 2, 1])
+  })
+
+  it('are none where nobody wishes for any and nothing is known of the way', () => {
+    widen(openTo(undefined))
+    widen(openTo(1))
+    expect(besides()).toEqual([])
+  })
+
+  it('are tried no more once one was refused, and the data connection lives on', () => {
+    const made = openTo(2)
+    widen(made)
+    besides()[0]?.events.failed({ code: 'ERR_FR_PROTOCOL', text: 'what is that' })
+    widen(made)
+    expect([besides().length, member.out.state]).toEqual([1, 'open'])
+  })
+
+  it('that open when the data connection is gone are closed', () => {
+    const made = openTo(2)
+    widen(made)
+    made.closed(0)
+    const late = new PretendConnection()
+    besides()[0]?.events.opened(late, 1, null)
+    expect([late.isClosed, net.beside]).toEqual([true, []])
+  })
+
+  it('are no more once a data connection that had some has broken', () => {
+    const made = openTo(2)
+    widen(made)
+    made.closed(0)
+    open()
+    net.answer()
+    widen(made, { feed: 1 })
+    expect([besides().length, member.out.state]).toEqual([1, 'open'])
+  })
+
+  it('take half of the places of a process at most, and give them back', () => {
+    const places = new FeedPlaces(6)
+    const made = openTo(16, places)
+    widen(made)
+    expect(besides()).toHaveLength(2)
+    made.end()
+    for (let i = 0; i < 6; i++) places.take()
+    expect(() => places.take()).toThrow('--max-feeds')
+  })
+
+  it('take so many places of a process that has no limit', () => {
+    const places = new FeedPlaces()
+    for (let i = 0; i < limits.flowsPerProcess; i++) expect(places.spare()).toBeDefined()
+    expect(places.spare()).toBeUndefined()
+    places.take()
+  })
+})
+
 describe('the data connection from a member', () => {
   it('leaves room for another when it breaks', () => {
     neighbours.feed(member, new PretendConnection())
@@ -179,6 +262,29 @@ describe('the data connection from a member', () => {
     expect(member.fedBy.state).toBe('held')
     close()
     expect([connection.isClosed, engine.closed]).toEqual([true, []])
+  })
+
+  it('takes more flows, held as it is held, and none where there is none', () => {
+    const refusal = expect.objectContaining({ code: 'ERR_FR_PROTOCOL' })
+    expect(() => neighbours.feedBeside(member, new PretendConnection())).toThrow(refusal)
+    neighbours.hold(member, new PretendConnection())
+    neighbours.feedBeside(member, new PretendConnection())
+    expect(net.beside).toEqual([])
+    neighbours.feed(member, new PretendConnection())
+    neighbours.feedBeside(member, new PretendConnection())
+    expect([net.adopted.length, net.beside]).toEqual([1, [0, 0]])
+    neighbours.unfeed(member)
+    expect(() => neighbours.checkFlow(member)).toThrow(refusal)
+  })
+
+  it('holds a bounded number of flows, and closes them with it', () => {
+    neighbours.hold(member, new PretendConnection())
+    const flows = Array.from({ length: limits.flowsPerFeed - 1 }, () => new PretendConnection())
+    for (const flow of flows) neighbours.feedBeside(member, flow)
+    const refusal = expect.objectContaining({ code: 'ERR_FR_LIMIT' })
+    expect(() => neighbours.checkFlow(member)).toThrow(refusal)
+    neighbours.unfeed(member)
+    expect(flows.every(({ isClosed }) => isClosed)).toBe(true)
   })
 
   it('is not held after the end', () => {

@@ -69,6 +69,8 @@ export class PretendNet implements Net {
   readonly dialled: { readonly target: Target; readonly events: DialEvents }[] = []
   readonly links: PretendLink[] = []
   readonly adopted: { readonly feed: FeedHandle; readonly direction: 'in' | 'out' }[] = []
+  /** For each connection that became one more flow, of which feed. */
+  readonly beside: FeedHandle[] = []
   /** What the next connection that is adopted turns out to be. */
   broken: FrError | undefined
   isEnded = false
@@ -101,8 +103,12 @@ export class PretendNet implements Net {
     return link
   }
 
-  adopt(_: Connection, direction: 'in' | 'out'): FeedHandle {
+  adopt(_: Connection, direction: 'in' | 'out', beside?: FeedHandle): FeedHandle {
     if (this.broken !== undefined) throw this.broken
+    if (beside !== undefined) {
+      this.beside.push(beside)
+      return beside
+    }
     const feed = this.adopted.length
     this.adopted.push({ feed, direction })
     return feed
