@@ -10,7 +10,6 @@ import type { RangePair } from '../../src/base/ranges.js'
 import {
   type FetchOffer,
   type Frame,
-  type FrameType,
   type Mate,
   originNumber,
   type PlanFrame,
@@ -92,7 +91,7 @@ export class HostileLink {
   }
 
   /** The first frame of this type; throws when the link closes without one. */
-  async next<T extends FrameType>(type: T): Promise<Extract<Frame, { type: T }>> {
+  async next<T extends Frame['type']>(type: T): Promise<Extract<Frame, { type: T }>> {
     for (;;) {
       const at = this.heard.findIndex((frame) => frame.type === type)
       if (at >= 0) return this.heard.splice(at, 1)[0] as Extract<Frame, { type: T }>

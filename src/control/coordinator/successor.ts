@@ -18,18 +18,18 @@ import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet, slicesOf } from '../../base/ranges.js'
 import { haveFault, heldBySome, missingText } from '../holdings/have.js'
-import { type WayThere, wayBetween } from '../members/ways.js'
+import type { WayThere } from '../members/ways.js'
 import type { EndWish, Fact, MemberWish, Wish } from '../messages/facts.js'
 import { Outbox } from '../messages/outbox.js'
 import type {
   EdgeWord,
   Frame,
-  Member,
   PlanFrame,
   RosterEntry,
   RosterFrame,
   Term,
 } from '../messages/types.js'
+import { hasLink, isOpen, memberOf, placeOf, Survivor } from './survivor.js'
 
 export interface SuccessorConfig {
   readonly transfer: string
@@ -50,44 +50,6 @@ export type SuccessorWish =
   | (MemberWish & { readonly type: 'connect' | 'say' | 'hangUp' })
   | (Wish & { readonly type: 'note' })
   | EndWish
-
-class Survivor {
-  readonly entry: RosterEntry
-  /**
-   * - dialled -> asked | out
-   * - asked -> joined | out: it has been told of the term.
-   * - joined -> complete | out: it follows.
-   * - complete -> out
-   */
-  state: 'dialled' | 'asked' | 'joined' | 'complete' | 'out' = 'dialled'
-  have = new RangeSet()
-  /** Received and verified, as it last said. */
-  movedBytes = 0
-  /** As it has heard it. */
-  seal: string | null = null
-  isSealed = false
-  /** What it was told to ask others for. */
-  readonly told = new RangeSet()
-  readonly introduced = new Set<number>()
-  heardMs = 0
-
-  constructor(entry: RosterEntry) {
-    this.entry = entry
-  }
-
-  get number(): number {
-    return this.entry.number
-  }
-
-  /** A mirror: it lacks nothing, and takes over from nobody. */
-  get isSender(): boolean {
-    return this.entry.state === 'sending'
-  }
-
-  get follows(): boolean {
-    return this.state === 'joined' || this.state === 'complete'
-  }
-}
 
 export class SuccessorMachine {
   readonly #config: SuccessorConfig
@@ -431,23 +393,4 @@ export class SuccessorMachine {
   #of(member: number): Survivor {
     return this.#survivors.get(member) as Survivor
   }
-}
-
-/** It has not said yet whether it follows. */
-function isOpen({ state }: Survivor): boolean {
-  return state === 'dialled' || state === 'asked'
-}
-
-function hasLink({ state }: Survivor): boolean {
-  return state !== 'dialled' && state !== 'out'
-}
-
-function memberOf({ entry }: Survivor, viewer: Survivor): Member {
-  const { number, nodeId, site } = entry
-  const at = site === undefined ? {} : { site }
-  return { number, nodeId, ...placeOf(entry, viewer.entry), ...at }
-}
-
-function placeOf(entry: RosterEntry, viewer: RosterEntry): WayThere & { readonly address: string } {
-  return { address: entry.advertise ?? entry.address, ...wayBetween(viewer, entry) }
 }
