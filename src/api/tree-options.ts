@@ -55,7 +55,12 @@ export function refuseTreeWishes({ given: [first] }: TreeWishes): void {
 }
 
 /** Throws ERR_FR_UNSUPPORTED: what is pushed is a tree. */
-export function refuseFileWishes({ foreign: [first] }: TreeWishes): void {
+export function refuseFileWishes(wishes: TreeWishes): void {
+  const { deletes, include, exclude } = wishes
+  // What the rules leave out is not listed, and would go.
+  if (deletes && include.length + exclude.length > 0)
+    throw new FrError('ERR_FR_UNSUPPORTED', 'this version deletes nothing where rules leave out')
+  const [first] = wishes.foreign
   if (first !== undefined)
     throw new FrError('ERR_FR_UNSUPPORTED', `this version pushes no directories with ${first}`)
 }

@@ -81,6 +81,10 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     expect(names).toContain('/alone.bin')
     expect(names.filter((name) => /f\d|large/.test(name ?? ''))).toEqual([])
     chmodSync(join(node.dataDir, 'both', 'site', 'locked'), 0o755)
+    // What rules leave out would go.
+    await expect(push(path, { to, engine, delete: true, exclude: ['x'] }).result).rejects.toThrow(
+      expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }),
+    )
   })
 
   it('names what is in the way, brings the rest, and status 3 follows', async () => {

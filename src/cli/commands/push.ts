@@ -77,7 +77,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
 Examples:
   $ fr push model.bin --to 10.0.0.2,10.0.0.3 --key-file fr.key
   $ fr push model.bin --nodes nodes.txt --as models/v2.bin --digest sha256
-  $ fr push site --nodes nodes.txt --delete --exclude .git --exclude '*.tmp'
+  $ fr push site --nodes nodes.txt --exclude .git --exclude '*.tmp'
   $ tar c models | fr push - --as models.tar --nodes nodes.txt
   $ fr push model.bin --nodes nodes.txt --uplink 10Gbit --dry-run
   $ fr push model.bin --nodes nodes.txt --json | jq 'select(.event == "result")'`,
