@@ -6,6 +6,8 @@
  * spends much of its time here.
  */
 const firstRoom = 1_024
+/** Things that may happen at one moment: more are a machine that asks for its turn for ever. */
+const mostAtOnce = 1_000_000
 
 export class Timeline {
   #atMs = new Float64Array(firstRoom)
@@ -16,6 +18,8 @@ export class Timeline {
   #nowMs = 0
   #order = 0
   #steps = 0
+  /** The number of steps before the present moment. */
+  #stepsBefore = 0
 
   get nowMs(): number {
     return this.#nowMs
@@ -49,7 +53,11 @@ export class Timeline {
     const first = this.#runs[0]
     const last = this.#runs.pop()
     if (first === undefined || last === undefined) return false
-    this.#nowMs = this.#atMs[0] as number
+    const atMs = this.#atMs[0] as number
+    if (atMs > this.#nowMs) this.#stepsBefore = this.#steps
+    else if (this.#steps - this.#stepsBefore > mostAtOnce)
+      throw new Error(`time stands still at ${atMs} ms`)
+    this.#nowMs = atMs
     const count = this.#runs.length
     if (count > 0)
       this.#sink(this.#atMs[count] as number, this.#orders[count] as number, last, count)

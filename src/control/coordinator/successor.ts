@@ -105,7 +105,9 @@ export class SuccessorMachine {
   deadlineMs(): number | null {
     if (this.#isEnded) return null
     const beginMs = this.#isOwnAsked ? Number.POSITIVE_INFINITY : this.#startMs + limits.readyMs
-    return Math.min(beginMs, this.#beatMs, this.#movedMs + limits.askMs)
+    // Before it begins nothing can be stuck: links may take long to open.
+    const stuckMs = this.#hasBegun ? this.#movedMs + limits.askMs : Number.POSITIVE_INFINITY
+    return Math.min(beginMs, this.#beatMs, stuckMs)
   }
 
   #on(fact: SuccessorFact, nowMs: number): void {

@@ -47,7 +47,13 @@ it('once the others have had their time, or where there are none', () => {
   machine.start()
   expect(machine.deadlineMs()).toBe(limits.readyMs)
   expect(machine.handle({ type: 'due' }, limits.readyMs)).toEqual([connectOf(own)])
-  expect(machine.deadlineMs()).toBeGreaterThan(limits.readyMs)
+  // The own node takes long to answer: there is nothing to do meanwhile but to wait.
+  for (let nowMs = limits.readyMs; nowMs < 10_000; ) {
+    const dueMs = machine.deadlineMs() as number
+    expect(dueMs).toBeGreaterThan(nowMs)
+    expect(machine.handle({ type: 'due' }, dueMs)).toEqual([])
+    nowMs = dueMs
+  }
   expect(successor([]).start()).toEqual([connectOf(own)])
 })
 
