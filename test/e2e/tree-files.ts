@@ -47,7 +47,10 @@ export function makeTree(path: string): string {
   return path
 }
 
-/** One line for each entry, by name: kind, mode, time, and content or target. */
+/**
+ * One line for each entry, by name: kind, mode, time in seconds (Node sets nanoseconds only nearly),
+ * and content or target.
+ */
 export function treeLines(path: string): string[] {
   const inodes = new Map<number, string>()
   const lines: string[] = []
@@ -60,7 +63,7 @@ export function treeLines(path: string): string[] {
       lines.push(`${shown} -> ${readlinkSync(whole)}`)
       return
     }
-    const about = `${shown} ${mode} ${Math.floor(found.mtimeMs)}`
+    const about = `${shown} ${mode} ${Math.floor(found.mtimeMs / 1000)}`
     if (found.isDirectory()) {
       lines.push(`${about} directory`)
       const names = readdirSync(whole, { encoding: 'buffer' }).sort(Buffer.compare)

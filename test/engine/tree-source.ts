@@ -55,8 +55,22 @@ export function pathsIn(root: string, above = ''): string[] {
 
 const names = ['a', 'b', 'b-c', 'd.e', 'f g', 'Z', 'ö']
 
-/** One change: whatever is there may become anything else. */
+/**
+ * One change: whatever is there may become anything else. Directories have times of whole seconds:
+ * Node sets others only to within a microsecond.
+ */
 export function edit(root: string, random: Random): void {
+  change(root, random)
+  for (const path of ['', ...pathsIn(root)]) {
+    const full = join(root, path)
+    const stats = lstatSync(full)
+    if (!stats.isDirectory() || stats.mtimeMs % 1000 === 0) continue
+    const seconds = Math.floor(stats.mtimeMs / 1000) - random(1_000_000)
+    utimesSync(full, seconds, seconds)
+  }
+}
+
+function change(root: string, random: Random): void {
   const directories = [
     '',
     ...pathsIn(root).filter((path) => lstatSync(join(root, path)).isDirectory()),
