@@ -48,7 +48,7 @@ it('once the others have had their time, or where there are none', () => {
   expect(machine.deadlineMs()).toBe(limits.readyMs)
   expect(machine.handle({ type: 'due' }, limits.readyMs)).toEqual([connectOf(own)])
   // The own node takes long to answer: there is nothing to do meanwhile but to wait.
-  for (let nowMs = limits.readyMs; nowMs < 10_000; ) {
+  for (let nowMs: number = limits.readyMs; nowMs < 10_000; ) {
     const dueMs = machine.deadlineMs() as number
     expect(dueMs).toBeGreaterThan(nowMs)
     expect(machine.handle({ type: 'due' }, dueMs)).toEqual([])
