@@ -12,7 +12,7 @@ import {
   text,
   wrongField,
 } from './shape.js'
-import type { FaultView, NodeStatus, StorageError, TransferStatus } from './types.js'
+import type { ComponentFault, NodeStatus, StorageError, TransferStatus } from './types.js'
 
 const countersMax = 256
 const problemsMax = 16
@@ -36,7 +36,7 @@ const ended: Shape<NodeStatus['ended'][number]> = {
   secondsAgo: amount,
 }
 
-const fault: Shape<FaultView> = {
+const fault: Shape<ComponentFault> = {
   kind: one('node', 'link', 'disk', 'site'),
   name: text,
   to: orNull(text),

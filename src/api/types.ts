@@ -7,7 +7,7 @@ import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import type { EndedTransfer } from '../agent/ended.js'
 import type { LimitsStatus, RatesStatus } from '../agent/node-limits.js'
-import type { FaultView } from '../control/members/faults.js'
+import type { ComponentFault } from '../control/members/faults.js'
 import type { NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
 import type {
   NodeProgress,
@@ -292,8 +292,8 @@ export interface PushOptions {
 
 export type {
   AcceptHook,
+  ComponentFault,
   EndedTransfer,
-  FaultView,
   Kept,
   LimitsStatus,
   NodeFailure,

@@ -126,7 +126,7 @@ export interface LateDoor extends Through {
   readonly isHolding: () => boolean
   /** Lets it pass; resolves once the node has the dialler's whole introduction. */
   release(): Promise<void>
-  /** Breaks all links. */
+  /** Breaks all links; none is let through before `release`. */
   cutLinks(): void
 }
 
@@ -221,6 +221,7 @@ export function tagFinder(): (chunk: Buffer) => Buffer[] {
 export async function lateDoor(address: string, sender: number): Promise<LateDoor> {
   const links: Socket[] = []
   let late: { hello: Buffer; to: Socket } | undefined
+  let isCut = false
   const passed = await proxy(address, (from, to) => {
     let hello: Buffer | undefined = Buffer.alloc(0)
     from.on('data', (chunk: Buffer) => {
@@ -231,7 +232,10 @@ export async function lateDoor(address: string, sender: number): Promise<LateDoo
       hello = Buffer.concat([hello, chunk])
       const caller = callerOf(hello)
       if (caller === null) return
-      if (caller.channel === 'link') links.push(from)
+      if (caller.channel === 'link') {
+        if (isCut) return void from.resetAndDestroy()
+        links.push(from)
+      }
       if (caller.channel === 'data' && caller.from === sender && late === undefined)
         late = { hello, to }
       else to.write(hello)
@@ -244,10 +248,12 @@ export async function lateDoor(address: string, sender: number): Promise<LateDoo
     isHolding: () => late !== undefined,
     release: () =>
       new Promise((resolve) => {
+        isCut = false
         // The ticket is the dialler's whole introduction.
         late?.to.write(late.hello, () => resolve())
       }),
     cutLinks: () => {
+      isCut = true
       for (const socket of links.splice(0)) socket.resetAndDestroy()
     },
   }

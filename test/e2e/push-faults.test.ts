@@ -249,9 +249,9 @@ for (const engine of usualEngines) {
       await expect(push(join(world.dir, 'none'), { to, engine }).result).rejects.toMatchObject({
         code: 'ERR_FR_SOURCE',
       })
-      await expect(push(world.dir, { to, engine, as: 'd' }).result).rejects.toMatchObject({
-        code: 'ERR_FR_IS_DIRECTORY',
-      })
+      await expect(
+        push(world.dir, { to, engine, as: 'd', noClobber: true }).result,
+      ).rejects.toMatchObject({ code: 'ERR_FR_UNSUPPORTED' })
       await expect(
         startNode({ listen: '0.0.0.0:0', dataDir: world.dataDir(), engine }),
       ).rejects.toMatchObject({

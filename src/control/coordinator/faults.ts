@@ -9,8 +9,15 @@
  */
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import { type Charge, FaultAccounts, type FaultView, fatal, faultView } from '../members/faults.js'
+import {
+  type Charge,
+  type ComponentFault,
+  FaultAccounts,
+  fatal,
+  faultView,
+} from '../members/faults.js'
 import type { Peer } from '../members/peer.js'
+import { unopened } from '../members/reach.js'
 import type { OriginOutbox } from './outbox.js'
 
 /** Its kind, what it is called, and for a link where it leads. */
@@ -40,9 +47,13 @@ export class OriginFaults {
     return this.#charge(['node', address], text, { cause: 'silence' }, nowMs)
   }
 
-  /** Nothing goes from one to the other although both live. */
-  linkLost(from: Peer, to: Peer, code: string, nowMs: number): void {
-    const text = `the link ${wayOf(from, to)} fails (${code}): ${noLink}`
+  /**
+   * Nothing goes from one to the other although both live. Links that were never opened are named
+   * together, at the end (members/reach.ts).
+   */
+  linkLost(from: Peer, to: Peer, code: FrErrorCode, nowMs: number): void {
+    const isOpened = !unopened.has(code)
+    const text = isOpened ? `the link ${wayOf(from, to)} fails (${code}): ${noLink}` : null
     this.#linkFault(from, to, text, { cause: code, weight: fatal }, nowMs)
   }
 
@@ -92,12 +103,18 @@ export class OriginFaults {
   }
 
   /** Those with most against them first, as it was at the last look. */
-  view(): FaultView[] {
+  view(): ComponentFault[] {
     const records = this.#accounts.records(this.#nowMs).slice(0, limits.faultsTold)
     return records.map(([key, record]) => faultView(componentOf(key), record))
   }
 
-  #linkFault(from: Peer, to: Peer, text: string, charge: Charge<string>, nowMs: number): boolean {
+  #linkFault(
+    from: Peer,
+    to: Peer,
+    text: string | null,
+    charge: Charge<string>,
+    nowMs: number,
+  ): boolean {
     const { site } = to.link
     const component = ['link', from.link.address, to.link.address] as const
     const isFailed = this.#charge(component, text, charge, nowMs)
@@ -109,11 +126,17 @@ export class OriginFaults {
     return isFailed
   }
 
-  #charge(component: Component, text: string, charge: Charge<string>, nowMs: number): boolean {
+  #charge(
+    component: Component,
+    text: string | null,
+    charge: Charge<string>,
+    nowMs: number,
+  ): boolean {
     const key = keyOf(component)
     if (!this.#accounts.charge(key, nowMs, charge)) return false
     const isKnown = this.#named.has(key) || this.#named.size >= limits.faultAccounts
-    if (!isKnown) this.#outbox.wish({ type: 'warn', event: `failed-${component[0]}`, text })
+    if (isKnown || text === null) return true
+    this.#outbox.wish({ type: 'warn', event: `failed-${component[0]}`, text })
     this.#named.add(key)
     return true
   }

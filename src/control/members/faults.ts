@@ -33,7 +33,7 @@ export interface FaultRecord {
 }
 
 /** What people are told of a component. */
-export interface FaultView extends Omit<FaultRecord, 'retryMs'> {
+export interface ComponentFault extends Omit<FaultRecord, 'retryMs'> {
   readonly kind: 'node' | 'link' | 'disk' | 'site'
   /** HOST:PORT of the node; of a link, of its sender; the name of a site. */
   readonly name: string
@@ -167,9 +167,9 @@ function weightOf(account: Account, nowMs: number): number {
 }
 
 export function faultView(
-  [kind, name, to]: readonly [FaultView['kind'], string, string?],
+  [kind, name, to]: readonly [ComponentFault['kind'], string, string?],
   { retryMs, ...record }: FaultRecord,
-): FaultView {
+): ComponentFault {
   return {
     kind,
     name,
@@ -180,8 +180,8 @@ export function faultView(
 }
 
 /** What several transfers hold against the same components. */
-export function mergedFaults(all: readonly FaultView[]): FaultView[] {
-  const merged = new Map<string, FaultView>()
+export function mergedFaults(all: readonly ComponentFault[]): ComponentFault[] {
+  const merged = new Map<string, ComponentFault>()
   for (const one of all) {
     const key = JSON.stringify([one.kind, one.name, one.to])
     const known = merged.get(key)
@@ -191,7 +191,7 @@ export function mergedFaults(all: readonly FaultView[]): FaultView[] {
   return worst.slice(0, limits.faultsTold)
 }
 
-function sumOf(a: FaultView, b: FaultView): FaultView {
+function sumOf(a: ComponentFault, b: ComponentFault): ComponentFault {
   const causes = new Map(a.causes.map(({ cause, count }) => [cause, count]))
   for (const { cause, count } of b.causes)
     if (causes.has(cause) || causes.size < causesMax)

@@ -10,7 +10,7 @@ import type { FrErrorCode } from '../../base/errors.js'
 import type { Peer } from './peer.js'
 
 /** What a node reports of a mate that it could not open a connection to. */
-const unopened: ReadonlySet<FrErrorCode> = new Set([
+export const unopened: ReadonlySet<FrErrorCode> = new Set([
   'ERR_FR_UNREACHABLE',
   'ERR_FR_TIMEOUT',
   'ERR_FR_OPEN',

@@ -3,7 +3,7 @@ import type { FrErrorCode } from '../../base/errors.js'
 import type { OriginMachine } from '../coordinator/machine.js'
 import type { Coordination } from '../coordinator/supersession.js'
 import type { ShapeForecast } from '../dealing/planning.js'
-import type { FaultView } from '../members/faults.js'
+import type { ComponentFault } from '../members/faults.js'
 import type { Peer } from '../members/peer.js'
 import type { NodeOutcome, TreeFigures } from '../messages/types.js'
 import type { Forecast, NodeLink, PlanMade } from '../plan/plan.js'
@@ -69,7 +69,7 @@ export interface Progress {
   readonly efficiency: number | null
   readonly originBytesSent: number
   /** What is held against nodes, links, disks and sites: most first, a bounded number. */
-  readonly faults: readonly FaultView[]
+  readonly faults: readonly ComponentFault[]
   readonly nodes: readonly NodeProgress[]
 }
 

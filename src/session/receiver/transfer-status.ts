@@ -1,7 +1,7 @@
 /** What a node says of one transfer that it receives, and of its feeds to mates. */
 import { limits } from '../../base/limits.js'
 import { awakeMs } from '../../base/time/awake.js'
-import { type FaultView, faultView } from '../../control/members/faults.js'
+import { type ComponentFault, faultView } from '../../control/members/faults.js'
 import type { ReceiverSession } from '../driver/receiver.js'
 import type { ReceptionSpec } from './spec.js'
 
@@ -50,7 +50,7 @@ export interface TransferStatus {
   /** Its open feeds to mates. */
   readonly relays: readonly RelayStatus[]
   /** What is held against links from mates; of an origin against anything. Most first. */
-  readonly faults: readonly FaultView[]
+  readonly faults: readonly ComponentFault[]
   readonly waitsFor: string | null
   /** Who coordinates: HOST:PORT of the node, or that the origin's link comes from; null: itself. */
   readonly coordinator: string | null
@@ -108,7 +108,7 @@ export function statusOf(
 }
 
 /** What the node holds against links from its mates to itself. */
-function faultsOf(session: ReceiverSession): FaultView[] {
+function faultsOf(session: ReceiverSession): ComponentFault[] {
   const { edges, neighbours } = session.machine
   const nameOf = (member = -1): string => session.addressOf(member) ?? String(member)
   const records = edges.faults(awakeMs()).slice(0, limits.faultsTold)
