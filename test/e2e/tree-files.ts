@@ -48,8 +48,8 @@ export function makeTree(path: string): string {
 }
 
 /**
- * One line for each entry, by name: kind, mode, time in seconds (Node sets nanoseconds only nearly),
- * and content or target.
+ * One line for each entry, by name: kind, mode, time in seconds (Node sets nanoseconds only
+ * nearly), and content or target.
  */
 export function treeLines(path: string): string[] {
   const inodes = new Map<number, string>()
