@@ -40,12 +40,6 @@ export interface BundleApplier {
     readonly originId: string
     readonly algorithm: DigestAlgorithm
   }): Promise<Applied>
-  /** The name under which a file of the tree is published that comes by itself. */
-  aloneName(file: {
-    readonly originId: string
-    readonly tree: string
-    readonly name: Uint8Array
-  }): Uint8Array
 }
 
 export interface NodeHost {

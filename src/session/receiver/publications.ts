@@ -14,19 +14,11 @@ export function publicationOf(
   hasher: Hasher,
   spec: ReceptionSpec,
 ): Publication {
-  const name = nameAt(host, spec)
+  const name = decodeName(spec.entry)
   // Who only sends what it holds, or passes on what comes, publishes nothing.
   return spec.tree?.isBundle && spec.role === 'receiver'
     ? new BundlePublication(host, partial, name, spec)
     : new FilePublication(host, partial, name, hasher, spec)
-}
-
-/** The name at this node. */
-export function nameAt({ trees }: Pick<NodeHost, 'trees'>, spec: ReceptionSpec): Uint8Array {
-  const name = decodeName(spec.entry)
-  const { tree, originId } = spec
-  if (trees === undefined || tree === undefined || tree.isBundle) return name
-  return trees.aloneName({ originId, tree: tree.id, name })
 }
 
 /** What it takes on the disk beside its own bytes. */

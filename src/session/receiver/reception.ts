@@ -17,6 +17,7 @@ import type { Found, NodeFact } from '../../control/receiver/events.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import type { ControlLink } from '../../net/link.js'
 import type { EngineEvent, StreamSpec, TransferHandle } from '../../ports.js'
+import { decodeName } from '../../protocol/manifest.js'
 import { Partial } from '../../store/partial.js'
 import { Contents } from '../driver/contents.js'
 import { type ReceiverFiles, ReceiverSession } from '../driver/receiver.js'
@@ -30,7 +31,7 @@ import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
 import type { CoordinatorLink } from './own-link.js'
-import { nameAt, publicationOf, unpackedBytes } from './publications.js'
+import { publicationOf, unpackedBytes } from './publications.js'
 import type { Publication } from './publish.js'
 import { SignedRuns } from './signed-runs.js'
 import type { ReceptionSpec } from './spec.js'
@@ -75,7 +76,7 @@ export class Reception {
     this.spec = spec
     this.#isGateway = spec.role === 'gateway'
     this.#share = spec.share ?? {}
-    this.name = nameAt(host, spec)
+    this.name = decodeName(spec.entry)
     this.bytes = spec.entry.size
     this.dataBytes = spec.entry.dataBytes
     this.#host = host

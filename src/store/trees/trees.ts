@@ -75,16 +75,6 @@ export class Trees {
     return this.#inTurn(bundle.name, () => this.#apply(bundle))
   }
 
-  /** Where a file of a tree that came by itself is published. */
-  aloneName({ name }: { originId: string; tree: string; name: Uint8Array }): Uint8Array {
-    return name
-  }
-
-  /** The push is over, or its origin is gone. */
-  end(originId: string, tree: string): void {
-    this.#pushes.delete(`${originId}:${tree}`)
-  }
-
   /** Waits for what is being applied. */
   async close(): Promise<void> {
     this.#isClosed = true
