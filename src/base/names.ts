@@ -5,6 +5,7 @@ import { limits } from './limits.js'
 export const hiddenDir = '.fastreplica'
 
 const slash = 0x2f
+const slashBytes = Uint8Array.of(slash)
 const isCaseSensitive = process.platform === 'linux'
 
 /** Why no node can store a file of this name, as the end of a sentence; null if nodes can. */
@@ -26,6 +27,11 @@ export function nameFault(name: Uint8Array): string | null {
   const first = (components[0] as Buffer).toString('latin1')
   const isHidden = (isCaseSensitive ? first : first.toLowerCase()) === hiddenDir
   return isHidden ? `${hiddenDir} is reserved` : null
+}
+
+/** The name of what is directly below; `above` is empty for what stands at the top. */
+export function nameBelow(above: Uint8Array, last: Uint8Array): Buffer {
+  return Buffer.concat(above.length === 0 ? [last] : [above, slashBytes, last])
 }
 
 /** Splits at slashes; empty components stay. */

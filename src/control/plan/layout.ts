@@ -82,11 +82,10 @@ export function layOut(nodes: readonly Placed[], wish: TreeWish): PlannedGroup[]
     const least = Math.min(...nodes.map((node) => feeds.get(node) ?? unlimited))
     return Math.floor((least - nodes.length + 1) / perChild) - (fed[group] ?? 0)
   }
-  const feederOf = (groups: readonly number[]): number | null => bestFeeder(groups, tree, fed, room)
   const bySite = new Map<string | undefined, number[]>()
   for (const { nodes: members, parent } of sitesInOrder(nodes, wish)) {
     const first = tree.length
-    const feeder = parent === null ? null : feederOf(bySite.get(parent.site) ?? [])
+    const feeder = parent === null ? null : feederOf(bySite.get(parent.site) ?? [], tree, fed, room)
     for (const [i, nodes] of cut(members, wish).entries()) {
       const at = i === 0 ? feeder : first + parentOf(i, wish.shape, (of) => room(first + of))
       tree.push({ nodes, parent: at })
@@ -121,7 +120,7 @@ function parentOf(index: number, shape: TreeShape, room: (group: number) => numb
  * crosses as about as many flows as the largest would, of those the one that feeds the fewest
  * others, the last of several.
  */
-function bestFeeder(
+function feederOf(
   groups: readonly number[],
   tree: readonly PlannedGroup[],
   fed: readonly number[],

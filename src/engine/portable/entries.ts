@@ -6,7 +6,7 @@
  * for a moment nothing is where a file and a directory change places; and extended attributes are
  * not kept.
  */
-import { close, constants, fchmod, fchown, fsync, ftruncate, futimes, open, write } from 'node:fs'
+import { constants, fchown, write } from 'node:fs'
 import {
   chmod,
   lchown,
@@ -26,27 +26,28 @@ import { FrError } from '../../base/errors.js'
 import type { EntryAttributes, EntryOutcome, EntryStep, LostEntryAttribute } from '../../ports.js'
 import { asFrError, systemCode } from '../checks.js'
 import { systemFailure } from '../system-error.js'
+import {
+  closeAsync,
+  fchmodAsync,
+  fsyncAsync,
+  ftruncateAsync,
+  futimesAsync,
+  openAsync,
+} from './calls.js'
 import { type DataDir, gone, isAtPath } from './data-dir.js'
 import { lookAtPath, lookOf, mounted, Ways } from './entry-looks.js'
 import type { FileTable, OpenFile } from './files.js'
 import { type ConfinedName, durably, join, refuseLookup, withoutSync } from './names.js'
-import { attributeRefusals, settableTime, timeGrainSeconds } from './publish.js'
+import { isRefusal, losesTime, permissionBits, settableTime } from './publish.js'
 
-const openAsync = promisify(open)
-const closeAsync = promisify(close)
 const writeAsync = promisify(write)
-const ftruncateAsync = promisify(ftruncate)
-const fsyncAsync = promisify(fsync)
-const fchmodAsync = promisify(fchmod)
 const fchownAsync = promisify(fchown)
-const futimesAsync = promisify(futimes)
 
 const stepsMax = 65_536
 const stagedAtOnce = 16
 const pieceBytes = 256 * 1024
 const pageBytes = 4096
 const ownerBits = 0o700
-const permissionBits = 0o777n
 
 interface Placed {
   readonly step: EntryStep
@@ -196,7 +197,7 @@ async function setAttributes(
 /** That an attribute is refused is no failure. */
 function isLost(name: LostEntryAttribute, lost: Set<LostEntryAttribute>) {
   return (error: unknown): void => {
-    if (!attributeRefusals.includes(systemCode(error))) throw error
+    if (!isRefusal(error)) throw error
     lost.add(name)
   }
 }
@@ -242,8 +243,7 @@ function compare(
   wanted: EntryAttributes,
   lost: Set<LostEntryAttribute>,
 ): void {
-  const late = BigInt(identity.mtime.seconds - wanted.mtime.seconds)
-  if (late > timeGrainSeconds || late < -timeGrainSeconds) lost.add('mtime')
+  if (losesTime(BigInt(identity.mtime.seconds), wanted.mtime)) lost.add('mtime')
   const isKept = ((BigInt(mode) ^ BigInt(wanted.mode)) & permissionBits) === 0n
   if (kind !== 'symlink' && !isKept) lost.add('mode')
 }

@@ -4,18 +4,15 @@
  * be another file's by the time the read runs. Every user therefore holds a reference while it
  * reads or writes.
  */
-import { type BigIntStats, close, fstat, read, writev } from 'node:fs'
+import { type BigIntStats, close, read, writev } from 'node:fs'
 import { promisify } from 'node:util'
 import type { FileHandle } from '../../ports.js'
 import { known } from '../checks.js'
 import { readNow } from '../read-now.js'
+import { fstatAsync } from './calls.js'
 
 const readAsync = promisify(read)
 const writevAsync = promisify(writev)
-const fstatAsync = promisify(fstat) as (
-  fd: number,
-  options: { bigint: true },
-) => Promise<BigIntStats>
 
 /** Numbers that are never used twice within one engine, whatever they stand for. */
 export class HandleSource {

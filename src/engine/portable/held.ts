@@ -3,15 +3,14 @@
  * names to be read or removed, and partials that were left behind. Only a regular file is held;
  * whatever else has a name is left alone.
  */
-import { close, constants, fstat, open } from 'node:fs'
+import { constants, fstat } from 'node:fs'
 import { chmod, lstat, rmdir, unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { FrError } from '../../base/errors.js'
 import { asFrError, systemCode } from '../checks.js'
+import { closeAsync, openAsync } from './calls.js'
 import { inspectHeld, join, parseName, syncDirectory } from './names.js'
 
-const openAsync = promisify(open)
-const closeAsync = promisify(close)
 const fstatAsync = promisify(fstat)
 
 /** O_NONBLOCK: what is a pipe by now must not be waited for. */

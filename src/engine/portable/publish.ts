@@ -3,12 +3,13 @@
  * done when it is whole. Attributes that the file system does not keep are an answer, not a
  * failure.
  */
-import { type BigIntStats, fchmod, fdatasync, fstat, fsync, futimes } from 'node:fs'
+import { fdatasync } from 'node:fs'
 import { link, lstat, rename, unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { FileTime, FlushedFile, LostAttribute, PublishSpec } from '../../ports.js'
 import { asFrError, atPath, systemCode } from '../checks.js'
 import { systemFailure } from '../system-error.js'
+import { fchmodAsync, fstatAsync, fsyncAsync, futimesAsync } from './calls.js'
 import { type DataDir, gone, isAtPath, mark } from './data-dir.js'
 import type { OpenFile } from './files.js'
 import {
@@ -21,19 +22,12 @@ import {
   withoutSync,
 } from './names.js'
 
-const fchmodAsync = promisify(fchmod)
 const fdatasyncAsync = promisify(fdatasync)
-const fsyncAsync = promisify(fsync)
-const futimesAsync = promisify(futimes)
-const fstatAsync = promisify(fstat) as (
-  fd: number,
-  options: { bigint: true },
-) => Promise<BigIntStats>
 
-const permissionBits = 0o777n
+export const permissionBits = 0o777n
 /** Coarser clocks than this lose the time; vfat keeps every second second. */
-export const timeGrainSeconds = 2n
-export const attributeRefusals = ['EPERM', 'EACCES', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EINVAL']
+const timeGrainSeconds = 2n
+const attributeRefusals = ['EPERM', 'EACCES', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EINVAL']
 
 export async function flushFile(file: OpenFile, path: string): Promise<FlushedFile> {
   return file.using(async (fd) => {
@@ -134,15 +128,24 @@ async function setAttributes(
   const found = await fstatAsync(fd, { bigint: true }).catch(atPath(path))
   const lost: LostAttribute[] = []
   if ((found.mode & permissionBits) !== mode) lost.push('mode')
-  const late = found.mtimeNs / 1_000_000_000n - BigInt(spec.mtime.seconds)
-  if (late > timeGrainSeconds || late < -timeGrainSeconds) lost.push('mtime')
+  if (losesTime(found.mtimeNs / 1_000_000_000n, spec.mtime)) lost.push('mtime')
   return lost
 }
 
+/** Whether a file whose time is `seconds` now has not the one that was wished. */
+export function losesTime(seconds: bigint, wished: FileTime): boolean {
+  const late = seconds - BigInt(wished.seconds)
+  return late > timeGrainSeconds || late < -timeGrainSeconds
+}
+
 /** That an attribute is refused is no failure. */
-export function ifNoAttribute(path: string): (error: unknown) => void {
+export function isRefusal(error: unknown): boolean {
+  return attributeRefusals.includes(systemCode(error))
+}
+
+function ifNoAttribute(path: string): (error: unknown) => void {
   return (error) => {
-    if (!attributeRefusals.includes(systemCode(error))) throw asFrError(error, undefined, path)
+    if (!isRefusal(error)) throw asFrError(error, undefined, path)
   }
 }
 

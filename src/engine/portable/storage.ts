@@ -8,9 +8,8 @@
  * keeps microseconds (before 1970 milliseconds) and loses the nanoseconds below them. A name
  * appears in the data directory only complete: by rename, or by link where it may not be replaced.
  */
-import { type BigIntStats, close, constants, ftruncate, open, type Stats } from 'node:fs'
+import { type BigIntStats, constants, type Stats } from 'node:fs'
 import { lstat, readdir, statfs, unlink } from 'node:fs/promises'
-import { promisify } from 'node:util'
 import { errorTable, FrError } from '../../base/errors.js'
 import type {
   ByteRange,
@@ -31,6 +30,7 @@ import type {
 } from '../../ports.js'
 import { asFrError, checkInteger, known, systemCode } from '../checks.js'
 import { sourceRefusal } from '../source-refusal.js'
+import { closeAsync, ftruncateAsync, openAsync } from './calls.js'
 import { type DataDir, openDir, refreshDir } from './data-dir.js'
 import { placeSteps } from './entries.js'
 import { listNames, lookAtNames, timeOf } from './entry-looks.js'
@@ -38,10 +38,6 @@ import type { FileTable, HandleSource, OpenFile } from './files.js'
 import { openHeld, openLeftover, removeHeld } from './held.js'
 import { inspectName, parseName } from './names.js'
 import { flushFile, probePartial, publishPartial } from './publish.js'
-
-const openAsync = promisify(open)
-const closeAsync = promisify(close)
-const ftruncateAsync = promisify(ftruncate)
 
 const copyBytes = 1024 * 1024
 const idPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/

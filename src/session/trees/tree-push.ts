@@ -13,6 +13,7 @@
 import { bytesOfHex } from '../../base/bytes.js'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import { nameBelow } from '../../base/names.js'
 import { RangeSet } from '../../base/ranges.js'
 import { nowMs } from '../../base/time/awake.js'
 import { Turns } from '../../base/time/turns.js'
@@ -278,7 +279,7 @@ export class TreePush {
   }
 
   async #bringFile(file: AloneFile, listing: Listing, nodes: readonly TreeNode[]): Promise<void> {
-    const name = Buffer.concat([this.#spec.name, Buffer.from('/'), file.name])
+    const name = nameBelow(this.#spec.name, file.name)
     const content = { path: file.path, name, isBundle: false }
     const result = await this.#push(listing, content, nodes, new Map()).catch((error: unknown) => {
       if (!isOfSource(error)) throw error

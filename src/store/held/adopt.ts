@@ -12,7 +12,7 @@ import type { DigestAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
-import { nameFault } from '../../base/names.js'
+import { nameBelow, nameFault } from '../../base/names.js'
 import type { HeldStream } from '../catalogue/record.js'
 import { isSameFile } from '../catalogue/same-file.js'
 import { type Holdings, openNow } from './holdings.js'
@@ -74,7 +74,7 @@ async function* namesIn(dataDir: string, below: Buffer): AsyncGenerator<Buffer> 
   if (directory === null) return
   for await (const entry of directory) {
     const last = entry.name as unknown as Buffer
-    const name = below.length === 0 ? last : Buffer.concat([below, slash, last])
+    const name = nameBelow(below, last)
     if (nameFault(name) !== null) continue
     if (entry.isDirectory()) yield* namesIn(dataDir, name)
     else if (entry.isFile()) yield name

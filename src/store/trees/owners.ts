@@ -1,6 +1,6 @@
 /** Users and groups of this machine, by name: ids differ from machine to machine. */
-import { readFile } from 'node:fs/promises'
 import type { TreeAttributes } from '../../protocol/listing.js'
+import { accountsIn } from '../files/accounts.js'
 
 const longest = 16 * 1024 * 1024
 
@@ -28,11 +28,7 @@ export class Owners {
 
 async function idsIn(path: string): Promise<Map<string, number>> {
   const ids = new Map<string, number>()
-  const text = await readFile(path, 'utf8').catch(() => '')
-  if (text.length > longest) return ids
-  for (const line of text.split('\n')) {
-    const [name = '', , id = ''] = line.split(':')
+  for (const { name, id } of await accountsIn(path, longest))
     if (name !== '' && /^\d{1,10}$/.test(id)) ids.set(name, Number(id))
-  }
   return ids
 }

@@ -6,8 +6,9 @@
  * directory that loses entries keeps the mode and time that it was given.
  */
 import { FrError } from '../../base/errors.js'
+import { nameBelow } from '../../base/names.js'
 import type { DataDirHandle, EntryStep, ListedEntry, Storage } from '../../ports.js'
-import { below, fullName, shown } from './full-name.js'
+import { fullName, shown } from './full-name.js'
 import { type HashTable, hashOf } from './name-table.js'
 
 export interface SweepSpec {
@@ -30,11 +31,11 @@ export async function sweep(spec: SweepSpec): Promise<number> {
     const full = fullName(name, above)
     const found = await entriesOf(spec, full)
     const isListed = ({ name: last }: ListedEntry): boolean =>
-      listed.get(hashOf(below(above as Uint8Array, last))) !== undefined
+      listed.get(hashOf(nameBelow(above as Uint8Array, last))) !== undefined
     const goes = found.filter((entry) => !isListed(entry))
     for (const entry of found)
       if (entry.look.kind === 'directory' && !entry.look.isMount && isListed(entry))
-        waiting.push(below(above, entry.name))
+        waiting.push(nameBelow(above, entry.name))
     if (goes.length === 0) continue
     const [before] = await storage.lookAt(dir, [full])
     if (before === null || before === undefined) continue
@@ -85,12 +86,13 @@ async function removeEntry(
       await spec.storage.placeEntries(spec.dir, [
         { kind: 'directory', name: full, mode: look.mode },
       ])
-      for (const inner of await entriesOf(spec, full)) await take(below(full, inner.name), inner)
+      for (const inner of await entriesOf(spec, full))
+        await take(nameBelow(full, inner.name), inner)
     }
     steps.push({ kind: 'remove', name: full })
     if (steps.length >= stepsAtOnce) await flush()
   }
-  await take(below(above, entry.name), entry)
+  await take(nameBelow(above, entry.name), entry)
   await flush()
   return removed
 }

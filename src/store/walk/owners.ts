@@ -1,6 +1,6 @@
 /** Names of users and groups of this machine, as far as its files tell them. */
-import { readFile } from 'node:fs/promises'
 import { limits } from '../../base/limits.js'
+import { accountsIn } from '../files/accounts.js'
 
 export class Owners {
   readonly #users: ReadonlyMap<number, string>
@@ -20,12 +20,10 @@ export class Owners {
   }
 }
 
-/** The first name of each id, in lines `name:password:id:...`. */
+/** The first name of each id. */
 async function namesIn(path: string): Promise<Map<number, string>> {
   const names = new Map<number, string>()
-  const text = await readFile(path, 'utf8').catch(() => '')
-  for (const line of text.split('\n')) {
-    const [name = '', , id = ''] = line.split(':')
+  for (const { name, id } of await accountsIn(path)) {
     const isUsable = /^\d+$/.test(id) && name !== '' && Buffer.byteLength(name) <= 255
     if (isUsable && !names.has(Number(id))) names.set(Number(id), name)
     if (names.size === limits.treeOwners) break
