@@ -93,7 +93,7 @@ describe.each(engines)('$kind engine: entries', (under) => {
     ({ ...step, replacesDirectories: true }) as EntryStep
 
   it('of all kinds come with bytes and attributes, and are told as they are', async () => {
-    const { store, place, file, path } = await bundle()
+    const { store, place, file, path, look } = await bundle()
     const { storage } = store.party.engine
     const steps = [
       ...[directory('t'), directory('t/empty', 0o555), file('t/a', 7, 60_000)],
@@ -137,6 +137,20 @@ describe.each(engines)('$kind engine: entries', (under) => {
     expect(readdirSync(path('.fastreplica/staging'))).toEqual([])
     const looked = listed.find(({ name }) => latin(name) === 'a')?.look
     expect(looked?.identity).toEqual(looks[1]?.identity)
+    // A time that was read, set again, is the same time.
+    for (const nanos of [0, 999_999_999, 123_456_789, 500_000_001]) {
+      const at = (mtime: EntryAttributes['mtime']): EntryStep => ({
+        kind: 'attributes',
+        name: bytesOf('t/a'),
+        attributes: { mode: 0o640, mtime },
+      })
+      const read = async () => (await look('t/a'))[0]?.identity.mtime
+      await place(at({ seconds: 1_764_000_001, nanos }))
+      const once = await read()
+      expect(Math.floor((once?.nanos ?? -1) / 1000)).toBe(Math.floor(nanos / 1000))
+      await place(at(once ?? attributes.mtime))
+      expect(await read()).toEqual(once)
+    }
   })
 
   it('tell in their outcome what is there, as a look right after does', async () => {

@@ -23,6 +23,7 @@ import {
 } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { FrError } from '../../base/errors.js'
+import { settableTime } from '../../base/time/file-times.js'
 import type { EntryAttributes, EntryOutcome, EntryStep, LostEntryAttribute } from '../../ports.js'
 import { asFrError, systemCode } from '../checks.js'
 import { systemFailure } from '../system-error.js'
@@ -38,7 +39,7 @@ import { type DataDir, gone, isAtPath } from './data-dir.js'
 import { lookAtPath, lookOf, mounted, Ways } from './entry-looks.js'
 import type { FileTable, OpenFile } from './files.js'
 import { type ConfinedName, durably, join, refuseLookup, withoutSync } from './names.js'
-import { isRefusal, losesTime, permissionBits, settableTime } from './publish.js'
+import { isRefusal, losesTime, permissionBits } from './publish.js'
 
 const writeAsync = promisify(write)
 const fchownAsync = promisify(fchown)

@@ -6,6 +6,7 @@
 import { fdatasync } from 'node:fs'
 import { link, lstat, rename, unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { settableTime } from '../../base/time/file-times.js'
 import type { FileTime, FlushedFile, LostAttribute, PublishSpec } from '../../ports.js'
 import { asFrError, atPath, systemCode } from '../checks.js'
 import { systemFailure } from '../system-error.js'
@@ -147,10 +148,4 @@ function ifNoAttribute(path: string): (error: unknown) => void {
   return (error) => {
     if (!isRefusal(error)) throw asFrError(error, undefined, path)
   }
-}
-
-export function settableTime({ seconds, nanos }: FileTime): number | Date {
-  const time = seconds + nanos / 1e9
-  // Node takes a negative number for "now", but not a Date, which keeps milliseconds.
-  return time < 0 ? new Date(time * 1000) : time
 }

@@ -27,6 +27,7 @@ import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { formatBytes, limits, MIB } from '../../base/limits.js'
 import { hiddenDir } from '../../base/names.js'
+import { settableTime } from '../../base/time/file-times.js'
 import type { FetchedContent, FetchRange, FoundRun } from '../../control/fetching/events.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
@@ -294,7 +295,9 @@ export class Landing {
       } finally {
         await from.close()
       }
-      await utimes(path, entry.mtimeSeconds, entry.mtimeSeconds + entry.mtimeNanos / 1e9)
+      const { mtimeSeconds: seconds, mtimeNanos: nanos } = entry
+      const time = settableTime({ seconds, nanos })
+      await utimes(path, time, time)
       await chmod(path, entry.mode & 0o777)
     } catch (error) {
       throw systemError(error, path)
