@@ -1,5 +1,7 @@
 /** Options of a push that are about trees. Misuse is a TypeError that names the option. */
 import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { rulesBytes } from '../base/tree-rules.js'
 import { requireBoolean } from './checks.js'
 import type { PushOptions } from './types.js'
 
@@ -27,9 +29,15 @@ export function checkTreeWishes(options: PushOptions): TreeWishes {
     const value = options[name]
     return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0)
   }
+  const include = checkRules('include', options.include)
+  const exclude = checkRules('exclude', options.exclude)
+  const { treeRules, treeRuleBytes } = limits
+  const isTooMuch = rulesBytes({ include, exclude }) > treeRuleBytes
+  if (isTooMuch || include.length + exclude.length > treeRules)
+    throw new TypeError(`include and exclude: over ${treeRules} rules, or ${treeRuleBytes} bytes`)
   return {
-    include: checkRules('include', options.include),
-    exclude: checkRules('exclude', options.exclude),
+    include,
+    exclude,
     deletes: options.delete ?? false,
     owner: options.owner ?? false,
     xattrs: options.xattrs ?? false,
@@ -55,12 +63,7 @@ export function refuseTreeWishes({ given: [first] }: TreeWishes): void {
 }
 
 /** Throws ERR_FR_UNSUPPORTED: what is pushed is a tree. */
-export function refuseFileWishes(wishes: TreeWishes): void {
-  const { deletes, include, exclude } = wishes
-  // What the rules leave out is not listed, and would go.
-  if (deletes && include.length + exclude.length > 0)
-    throw new FrError('ERR_FR_UNSUPPORTED', 'this version deletes nothing where rules leave out')
-  const [first] = wishes.foreign
+export function refuseFileWishes({ foreign: [first] }: TreeWishes): void {
   if (first !== undefined)
     throw new FrError('ERR_FR_UNSUPPORTED', `this version pushes no directories with ${first}`)
 }

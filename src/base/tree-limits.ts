@@ -12,6 +12,9 @@ export const treeLimits = {
   /** What is enough of a listing to be sent when somebody waits: entries, or bytes of files. */
   treeEagerEntries: 1_024,
   treeEagerBytes: 8 * mib,
+  /** Rules of what is sent, and their bytes in a listing. */
+  treeRules: 1_024,
+  treeRuleBytes: 64 * kib,
   /** A larger file is pushed by itself. */
   bundledFileBytes: 4 * mib,
   /** Entries and bundles of one tree. */

@@ -5,6 +5,7 @@
 import { hexOf, textOf } from '../base/bytes.js'
 import { type DigestAlgorithm, digestBytesOf } from '../base/digests.js'
 import { limits } from '../base/limits.js'
+import type { TreeRules } from '../base/tree-rules.js'
 import { protocolError } from './fields.js'
 import {
   closingFlag,
@@ -44,6 +45,7 @@ export function readListing(
   if (head.bytes !== bytes.length || head.bytes > bundleBytes)
     throw protocolError(`a listing of ${head.bytes} bytes has ${bytes.length}`)
   const { isClosing } = head
+  const rules = head.rulesBytes === 0 ? {} : { rules: readRules(reader, head.rulesBytes) }
   const entries: TreeEntry[] = []
   const order = new Order(isClosing, head.bytes, bundleBytes)
   for (let index = 0; index < head.entries; index += 1) {
@@ -53,7 +55,16 @@ export function readListing(
   }
   if (reader.at !== bytes.length) throw protocolError('a listing goes on after its last entry')
   const { tree, bundle, final, options } = head
-  return { tree, bundle, final, options, isClosing, entries }
+  return { tree, bundle, final, options, ...rules, isClosing, entries }
+}
+
+function readRules(reader: Reader, bytes: number): TreeRules {
+  const end = reader.at + bytes
+  const rules = { include: reader.rules(), exclude: reader.rules() }
+  const count = rules.include.length + rules.exclude.length
+  if (reader.at !== end || count === 0 || count > limits.treeRules)
+    throw protocolError('the rules of a tree are none, too many, or not as long as they say')
+  return rules
 }
 
 /** What one entry says of the next. */
@@ -154,6 +165,12 @@ function requireName(name: Uint8Array): void {
   }
 }
 
+type ListingHead = Omit<Listing, 'entries' | 'rules'> & {
+  readonly bytes: number
+  readonly entries: number
+  readonly rulesBytes: number
+}
+
 class Reader {
   readonly #bytes: Uint8Array
   readonly #view: DataView
@@ -164,7 +181,7 @@ class Reader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
-  head(): Omit<Listing, 'entries'> & { readonly bytes: number; readonly entries: number } {
+  head(): ListingHead {
     if (this.#bytes.length < listingHeadBytes) throw protocolError('a bundle is too short')
     if (!this.bytes(magic.length).every((byte, at) => byte === magic[at]))
       throw protocolError('a bundle does not begin with a listing')
@@ -174,6 +191,7 @@ class Reader {
     const bundle = this.u32()
     const flags = this.u32()
     const ends = { bundles: this.u32(), entries: this.u32() }
+    const rulesBytes = this.u32()
     if (bytes < listingHeadBytes || bytes > limits.listingBytes)
       throw protocolError(`a listing has ${bytes} bytes`)
     if (entries > limits.treeBatchEntries) throw protocolError(`a listing has ${entries} entries`)
@@ -197,7 +215,10 @@ class Reader {
       xattrs: option('xattrs'),
       acls: option('acls'),
     }
-    return { bytes, entries, tree, bundle, final: isFinal ? ends : null, options, isClosing }
+    if (rulesBytes > limits.treeRuleBytes || (rulesBytes > 0 && !(isFinal && options.deletes)))
+      throw protocolError('a listing has too many rules, or none that it may have')
+    const final = isFinal ? ends : null
+    return { bytes, entries, rulesBytes, tree, bundle, final, options, isClosing }
   }
 
   u8(): number {
@@ -262,6 +283,17 @@ class Reader {
       if (name === '' || name.includes('\0') || bytes > limits.treeXattrBytes)
         throw protocolError('an attribute of an entry has no name, or is too long')
       return { name, value: this.bytes(bytes) }
+    })
+  }
+
+  rules(): string[] {
+    const count = this.u16()
+    if (count > limits.treeRules) throw protocolError('a tree has too many rules')
+    return Array.from({ length: count }, () => {
+      const rule = textOf(this.bytes(this.u16()))
+      if (rule === null || rule === '' || /[\0\n]/.test(rule))
+        throw protocolError('a rule of a tree is none')
+      return rule
     })
   }
 

@@ -8,6 +8,7 @@
  * This file says what a listing is and writes it; listing-reader.ts reads one.
  */
 import { bytesOfHex, utf8 } from '../base/bytes.js'
+import { rulesBytes, type TreeRules } from '../base/tree-rules.js'
 
 export interface TreeAttributes {
   /** Permission bits, at most 0o7777. */
@@ -71,6 +72,8 @@ export interface Listing {
   /** In the last bundle: how many there were, and the number of names in all of them. */
   readonly final: { readonly bundles: number; readonly entries: number } | null
   readonly options: ListingOptions
+  /** Only in the last bundle of a tree that deletes: what they leave out stays. */
+  readonly rules?: TreeRules
   /**
    * Everything that needs bytes has been sent. Links and directories (once more) follow, children
    * never in a later bundle than their directory.
@@ -142,8 +145,8 @@ export function entryBytes(entry: TreeEntry, previous: Uint8Array | null): numbe
 }
 
 /** Bytes of a listing of these entries, with its head. */
-export function listingBytes(entries: readonly TreeEntry[]): number {
-  let bytes = listingHeadBytes
+export function listingBytes(entries: readonly TreeEntry[], rules?: TreeRules): number {
+  let bytes = listingHeadBytes + (rules === undefined ? 0 : rulesBytes(rules))
   let previous: Uint8Array | null = null
   for (const entry of entries) {
     bytes += entryBytes(entry, previous)
@@ -154,7 +157,8 @@ export function listingBytes(entries: readonly TreeEntry[]): number {
 
 /** The head and the entries. `at` of a file counts from the beginning of what this returns. */
 export function encodeListing(listing: Listing): Uint8Array<ArrayBuffer> {
-  const bytes = listingBytes(listing.entries)
+  const { rules } = listing
+  const bytes = listingBytes(listing.entries, rules)
   const writer = new Writer(bytes)
   let flags = listing.isClosing ? closingFlag : 0
   for (const [bit, name] of optionNames.entries()) if (listing.options[name]) flags |= 1 << bit
@@ -167,7 +171,12 @@ export function encodeListing(listing: Listing): Uint8Array<ArrayBuffer> {
   writer.u32(flags)
   writer.u32(listing.final?.bundles ?? 0)
   writer.u32(listing.final?.entries ?? 0)
+  writer.u32(rules === undefined ? 0 : rulesBytes(rules))
   writer.at = listingHeadBytes
+  if (rules !== undefined) {
+    writer.texts(rules.include)
+    writer.texts(rules.exclude)
+  }
   let previous: Uint8Array | null = null
   for (const entry of listing.entries) {
     writeEntry(writer, entry, previous)
@@ -264,6 +273,16 @@ class Writer {
   put(part: Uint8Array): void {
     this.bytes.set(part, this.at)
     this.at += part.length
+  }
+
+  /** Each of at most 65,535 bytes. */
+  texts(texts: readonly string[]): void {
+    this.u16(texts.length)
+    for (const text of texts) {
+      const part = utf8(text)
+      this.u16(part.length)
+      this.put(part)
+    }
   }
 
   /** At most 255 bytes, behind their number. */

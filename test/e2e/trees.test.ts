@@ -1,5 +1,13 @@
 /** Trees, from the files of the sender to those of the nodes. */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type PushOptions, type PushResult, push } from '../../src/api/index.js'
@@ -81,10 +89,13 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     expect(names).toContain('/alone.bin')
     expect(names.filter((name) => /f\d|large/.test(name ?? ''))).toEqual([])
     chmodSync(join(node.dataDir, 'both', 'site', 'locked'), 0o755)
-    // What rules leave out would go.
-    await expect(push(path, { to, engine, delete: true, exclude: ['x'] }).result).rejects.toThrow(
-      expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }),
-    )
+    // What rules leave out stays.
+    rmSync(file.path)
+    const both = join(node.dataDir, 'both')
+    for (const own of ['theirs.x', 'theirs.y']) writeFileSync(join(both, own), '')
+    await push([path], { to, engine, as: 'both', delete: true, exclude: ['*.x'] }).result
+    const left = readdirSync(both)
+    expect([left.includes('theirs.x'), left.includes('theirs.y')]).toEqual([true, false])
   })
 
   it('names what is in the way, brings the rest, and status 3 follows', async () => {

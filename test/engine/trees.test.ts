@@ -4,9 +4,18 @@
  * makes up for them.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { TreeRules } from '../../src/base/tree-rules.js'
 import type { Applied } from '../../src/control/messages/applied.js'
 import type { Storage } from '../../src/ports.js'
 import type { Listing, TreeEntry } from '../../src/protocol/listing.js'
@@ -81,7 +90,10 @@ describe.each(engines)('$kind engine: a tree', (under) => {
      * As an origin sends it: listings first where the node held something, then what is lacking.
      * Resolves to what the node said of each bundle.
      */
-    async push(given = options): Promise<{ said: Applied[]; sentFiles: number }> {
+    async push(
+      given = options,
+      rules?: TreeRules,
+    ): Promise<{ said: Applied[]; sentFiles: number }> {
       const { first, closing, bytes } = await scan(this.source, this.store.party.engine)
       const tree = randomBytes(16).toString('hex')
       const said: Applied[] = []
@@ -99,7 +111,10 @@ describe.each(engines)('$kind engine: a tree', (under) => {
       }
       const names = new Set([...first, ...closing].map(({ name }) => Buffer.from(name).toString()))
       const final = { bundles: bundle + 1, entries: names.size }
-      const last: Listing = { ...head, bundle, final, isClosing: true, entries: closing }
+      const last: Listing = {
+        ...{ ...head, bundle, final, isClosing: true, entries: closing },
+        ...(rules && { rules }),
+      }
       said.push(await this.apply(pack(last, bytes, () => false)))
       return { said, sentFiles }
     }
@@ -200,6 +215,34 @@ describe.each(engines)('$kind engine: a tree', (under) => {
     const { failed } = await node.apply(pack(last, bytes, () => false))
     expect(failed).toEqual([expect.objectContaining({ code: 'ERR_FR_NODE_CLOSED' })])
     expect(existsSync(join(node.root, 'theirs/x/y'))).toBe(true)
+    await node.push()
+    node.expectEqual()
+  })
+
+  it('deletes nothing that rules leave out, nor a directory that has it', async () => {
+    const node = new Node(await storeOf(world))
+    writeFileSync(join(node.source, 'a'), 'one')
+    await node.push()
+    const theirs = ['logs/x', 'old/b', 'old/in/c.o', 'old/in/d', 'gone/e', 'f.o', 'g']
+    for (const name of theirs) {
+      mkdirSync(join(node.root, name, '..'), { recursive: true })
+      writeFileSync(join(node.root, name), '')
+    }
+    mkdirSync(join(node.root, 'empty'))
+    chmodSync(join(node.root, 'old/in'), 0o555)
+    const rules = { include: [], exclude: ['*.o', 'logs/'] }
+    expect(failures((await node.push(options, rules)).said)).toEqual([])
+    const kept = ['a', 'f.o', 'logs', 'logs/x', 'old', 'old/in', 'old/in/c.o']
+    expect(pathsIn(node.root).sort()).toEqual(kept)
+    expect(lstatSync(join(node.root, 'old/in')).mode & 0o777).toBe(0o555)
+    chmodSync(join(node.root, 'old/in'), 0o755)
+    mkdirSync(join(node.root, 'empty'))
+    writeFileSync(join(node.root, 'old/in/h'), '')
+    // Of what is not included nothing is touched; a directory goes with what is.
+    await node.push(options, { include: ['h', 'a'], exclude: [] })
+    expect(pathsIn(node.root).sort()).toEqual(['a', 'empty', ...kept.slice(1)])
+    await node.push(options, { include: ['*.o', 'a'], exclude: [] })
+    expect(pathsIn(node.root).sort()).toEqual(['a', 'empty', 'logs', 'logs/x'])
     await node.push()
     node.expectEqual()
   })

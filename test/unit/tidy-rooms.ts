@@ -93,13 +93,12 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'store/walk': {
-    rooms: ['store', 'store/held', 'store/files', 'protocol', 'base', 'ports'],
-    packages: ['ignore'],
+    rooms: ['store', 'store/held', 'store/files', 'store/rules', 'protocol', 'base', 'ports'],
     node: 'all',
   },
   'store/trees': {
     rooms: [
-      ...['store/held', 'store/catalogue', 'store/files'],
+      ...['store/held', 'store/catalogue', 'store/files', 'store/rules'],
       ...['protocol', 'control/messages', 'base/*', 'ports'],
     ],
     node: 'all',
@@ -110,6 +109,7 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'store/files': { rooms: ['base'], node: 'all' },
+  'store/rules': { rooms: [], packages: ['ignore'] },
   net: { rooms: ['protocol', 'control/messages', 'base/*', 'ports'], node: 'all' },
   'engine/native': {
     rooms: ['engine', 'base', 'ports'],

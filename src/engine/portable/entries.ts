@@ -23,7 +23,7 @@ import {
 } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { FrError } from '../../base/errors.js'
-import { settableTime } from '../../base/time/file-times.js'
+import { settableTime } from '../../base/file-times.js'
 import type { EntryAttributes, EntryOutcome, EntryStep, LostEntryAttribute } from '../../ports.js'
 import { asFrError, systemCode } from '../checks.js'
 import { systemFailure } from '../system-error.js'

@@ -6,7 +6,7 @@
 import { fdatasync } from 'node:fs'
 import { link, lstat, rename, unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { settableTime } from '../../base/time/file-times.js'
+import { settableTime } from '../../base/file-times.js'
 import type { FileTime, FlushedFile, LostAttribute, PublishSpec } from '../../ports.js'
 import { asFrError, atPath, systemCode } from '../checks.js'
 import { systemFailure } from '../system-error.js'

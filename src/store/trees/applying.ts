@@ -193,7 +193,7 @@ export class Applying {
     targets: ReadonlyMap<string, EntryLook>,
   ): EntryStep | 'held' | 'lacks' {
     const { entry, full: name } = item
-    const replacesDirectories = this.#spec.listing.options.deletes
+    const replacesDirectories = this.#replacesDirectories
     switch (entry.kind) {
       case 'directory': {
         if (look?.kind === 'directory' && !look.isMount) return 'held'
@@ -263,6 +263,12 @@ export class Applying {
     return isTime && isOwner && xattrs === undefined && (mode & 0o777) === (attributes.mode & 0o777)
   }
 
+  /** Where rules leave something out it may be in such a directory, and stays. */
+  get #replacesDirectories(): boolean {
+    const { options, rules } = this.#spec.listing
+    return options.deletes && rules === undefined
+  }
+
   #attributesOf({ attributes }: Pick<TreeEntry, 'attributes'>): EntryAttributes {
     const { mode, mtimeSeconds: seconds, mtimeNanos: nanos, owner, xattrs } = attributes
     const { owners } = this.#spec
@@ -279,7 +285,7 @@ export class Applying {
     if (entry.kind !== 'file') throw new TypeError('no file')
     const { size, at, dataBytes } = entry
     const attributes = this.#attributesOf(entry)
-    const replacesDirectories = this.#spec.listing.options.deletes
+    const replacesDirectories = this.#replacesDirectories
     if (id !== undefined)
       return { kind: 'partial', name, id, size, attributes, replacesDirectories }
     const { file } = this.#spec

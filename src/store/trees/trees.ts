@@ -21,6 +21,7 @@ import { readListing, readListingHead } from '../../protocol/listing-reader.js'
 import { openKept } from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
+import { Filter } from '../rules/filter.js'
 import { Applying } from './applying.js'
 import { PushState } from './push-state.js'
 import { sweep } from './sweep.js'
@@ -135,7 +136,9 @@ export class Trees {
     if (deletes && isWhole) {
       const warn = (text: string): void => applying.warn(text)
       const { listed } = push
-      const removed = await sweep({ ...this.#spec, name, listed, warn })
+      const { include = [], exclude = [] } = listing.rules ?? {}
+      const filter = new Filter(include, exclude)
+      const removed = await sweep({ ...this.#spec, name, listed, filter, warn })
       if (removed > 0) {
         const fields = { name: Buffer.from(name).toString(), removed }
         this.#spec.log({ level: 'info', event: 'tree-swept', fields })

@@ -10,6 +10,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
+import type { TreeRules } from '../../base/tree-rules.js'
 import type { Looked, TreeFiles } from '../../ports/tree-files.js'
 import {
   encodeListing,
@@ -66,6 +67,7 @@ export interface BatchSpec {
   readonly signal: AbortSignal
   readonly isClosing: boolean
   readonly final: Listing['final']
+  readonly rules?: TreeRules
   readonly candidates: Candidate[]
   alone(candidate: Candidate): AloneFile
   failed(name: Uint8Array, code: FrErrorCode, text: string): void
@@ -177,9 +179,12 @@ export class Batch {
     listed: readonly Candidate[],
     end: number,
   ): Promise<Listing & { bytes: number }> {
-    const { tree, bundle, final, options, isClosing } = this.#spec
+    const { tree, bundle, final, options, isClosing, rules } = this.#spec
     const entries = listed.map(({ entry }) => entry)
-    const listing: Listing = { tree, bundle, final, options, isClosing, entries }
+    const listing: Listing = {
+      ...{ tree, bundle, final, options, isClosing, entries },
+      ...(rules && { rules }),
+    }
     const head = encodeListing(listing)
     await writeAll(writer, head, 0)
     const bytes = Math.max(end, head.length)

@@ -17,6 +17,9 @@ import { readListing } from '../../protocol/listing-reader.js'
 import { writeAll } from '../files/durable.js'
 import { writeUnnamed } from '../spool.js'
 
+/** The last listing has room for the rules of the tree. */
+const headBytes = listingHeadBytes + limits.treeRuleBytes
+
 const options: ListingOptions = {
   isAtomic: false,
   deletes: false,
@@ -32,7 +35,7 @@ class Lists {
   readonly #signal: AbortSignal
   readonly #kept: { readonly file: FileHandle; readonly bytes: number }[] = []
   #last: TreeEntry[] = []
-  #bytes: number = listingHeadBytes
+  #bytes: number = headBytes
 
   constructor(algorithm: DigestAlgorithm, signal: AbortSignal) {
     this.#algorithm = algorithm
@@ -65,7 +68,7 @@ class Lists {
       entries: sorted(this.#last),
     })
     this.#last = []
-    this.#bytes = listingHeadBytes
+    this.#bytes = headBytes
     const file = await writeUnnamed(this.#signal, (writer) => writeAll(writer, bytes, 0))
     this.#kept.push({ file, bytes: bytes.length })
   }

@@ -17,10 +17,10 @@ import {
   type TreeAttributes,
   type TreeEntry,
 } from '../../protocol/listing.js'
+import { Filter } from '../rules/filter.js'
 import { type AloneFile, Batch, type Candidate, packedBytes } from './batch.js'
 import { Closing } from './closing.js'
 import { Failures, type TreeFailure } from './failures.js'
-import { Filter } from './filter.js'
 import { Owners } from './owners.js'
 import { SentTree } from './sent-tree.js'
 import { joined, type TreePath, type TreeRoot, type Walked, walk } from './walk.js'
@@ -193,11 +193,17 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
   ): Batch {
     const { tree, algorithm, files, signal } = this.#spec
     const deletes = this.#spec.options.deletes && this.#failures.count === 0
-    const options = isClosing ? { ...this.#spec.options, deletes } : this.#spec.options
+    const { include, exclude } = this.#spec
+    const hasRules = include.length + exclude.length > 0
+    // What rules leave out may be in a directory that is in the way of something: it stays, too.
+    const isDeleting = hasRules ? deletes && final !== null : deletes || !isClosing
+    const options = { ...this.#spec.options, deletes: isDeleting && this.#spec.options.deletes }
+    const rules = hasRules && isDeleting ? { rules: { include, exclude } } : {}
     const bundle = this.#batches
     this.#batches += 1
     const batch: Batch = new Batch({
       ...{ bundle, tree, options, algorithm, files, signal, isClosing, final, candidates },
+      ...rules,
       alone: (candidate) => this.#aloneOf(candidate),
       failed: (name, code, text) => {
         this.#names -= 1

@@ -8,8 +8,8 @@
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Looked, TreeFiles } from '../../ports/tree-files.js'
+import type { Filter } from '../rules/filter.js'
 import { systemText } from './failures.js'
-import type { Filter } from './filter.js'
 import { HardLinks } from './hard-links.js'
 
 /** A path of the disk, and the name that it has in the tree. */

@@ -157,6 +157,17 @@ describe('listings', () => {
       final: last,
     }
     expect(read(encodeListing(asked))).toEqual(asked)
+    const rules = { include: ['*.ö', 'b/'], exclude: [] }
+    const ruled = { ...asked, rules }
+    expect(read(encodeListing(ruled))).toEqual(ruled)
+    const wrong = [
+      { ...ruled, final: null },
+      { ...ruled, options: { ...options, deletes: false } },
+      { ...ruled, rules: { include: [], exclude: [] } },
+      { ...ruled, rules: { include: ['a\nb'], exclude: [] } },
+      { ...ruled, rules: { include: [], exclude: Array(1025).fill('a') } },
+    ]
+    for (const one of wrong) expect(refused(one)).toMatch(/rule/)
   })
 
   it('write of a name what differs from the one before', () => {

@@ -2,8 +2,8 @@
 
 /**
  * What `utimes` of Node takes for a POSIX time. Node keeps the whole microseconds of a number of
- * seconds, whose steps are a quarter of one: the middle of the microsecond is the one number that is
- * sure to stay in it. So what is read from a file and set again is the same time.
+ * seconds, whose steps are a quarter of one: the middle of the microsecond is the one number that
+ * is sure to stay in it. So what is read from a file and set again is the same time.
  */
 export function settableTime({
   seconds,
