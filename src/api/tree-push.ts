@@ -48,14 +48,14 @@ export interface TreePushParts {
 
 export function pushTree(parts: TreePushParts): Promise<PushResult> {
   const { checked, transfer, audience, open, signal } = parts
-  const { name, nodes, strategy, timeoutMs } = checked
+  const { name, nodes, strategy, timeoutMs, dryRun: isDry } = checked
   audience.running(() => {
     const text = 'nodes cannot be added to a push of a tree'
     return Promise.reject(new FrError('ERR_FR_UNSUPPORTED', text))
   })
   const { plan, progress, node } = audience
   const push = pushContent.bind(null, parts)
-  const spec = { transfer, name, nodes, strategy, timeoutMs, signal }
+  const spec = { transfer, name, nodes, strategy, timeoutMs, isDry, signal }
   return new TreePush(spec, { push, plan, progress, node }).run(open)
 }
 
@@ -128,7 +128,7 @@ export async function openTree(
     exclude,
     algorithm,
     rereads,
-    options: { ...options, strict, isAtomic: false },
+    options: { ...options, strict, isAtomic: false, isDry: checked.dryRun },
   }
   return TreeScan.open({ ...how, paths: named, tree, files, signal, warn })
 }

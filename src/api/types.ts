@@ -262,7 +262,10 @@ export interface PushOptions {
   trace?: string
   /** Let others who hold the key add nodes (`fr add`); `transfer.add` always works. */
   allowAdd?: boolean
-  /** Make and report the plan without sending anything. */
+  /**
+   * Make and report the plan without sending anything. Of a directory, nodes are asked what would
+   * change: `result.tree.dry`; nothing does.
+   */
   dryRun?: boolean
   /**
    * Of a directory: rules of gitignore(5). What `exclude` matches stays out; with `include` only

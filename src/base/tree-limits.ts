@@ -22,6 +22,10 @@ export const treeLimits = {
   treeBundles: 1_048_576,
   /** Entries of which a node, or the origin, tells why they failed; the others are only counted. */
   treeFailuresTold: 64,
+  /** What a push that changes nothing tells of what would be removed, by a node; of all changes. */
+  treeRemovalsTold: 1_024,
+  treeRemovalBytes: 64 * kib,
+  treeChangesTold: 10_000,
   /** Directories that a walk reads ahead, together. */
   treeListsAhead: 16,
   /** Files of several names of which a walk has not met all; others are sent as files. */

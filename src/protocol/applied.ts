@@ -1,6 +1,7 @@
 /** What the offer of a part of a tree says of it, and what a node says of a bundle it applied. */
 import { limits } from '../base/limits.js'
-import type { Applied, EntryFailure, TreePart } from '../control/messages/applied.js'
+import type { RangePair } from '../base/ranges.js'
+import type { Applied, DryApplied, EntryFailure, TreePart } from '../control/messages/applied.js'
 import type { Fields } from './fields.js'
 import { readCode } from './reasons.js'
 
@@ -15,9 +16,7 @@ export function readTreePart(fields: Fields): TreePart {
 /** Counts are of one listing: all of them together are no more than its entries can be. */
 export function readApplied(fields: Fields): Applied {
   const { treeBatchEntries: most, treeFailuresTold } = limits
-  const lacks = fields.ranges('lacks', most / 2)
-  const [start, length] = lacks.at(-1) ?? [0, 0]
-  if (start + length > most) fields.refuse('lacks', `goes beyond entry ${most}`)
+  const lacks = readIndices(fields, 'lacks')
   const failedCount = fields.integer('failedCount', 0, most)
   const failed = fields.list('failed', treeFailuresTold, readEntryFailure)
   if (failed.length > failedCount) fields.refuse('failed', 'has more entries than failed')
@@ -28,7 +27,23 @@ export function readApplied(fields: Fields): Applied {
     failed,
     failedCount,
     warnings: fields.texts('warnings', limits.warningsPerNode),
+    ...(fields.has('dry') && { dry: readDry(fields.object('dry')) }),
   }
+}
+
+function readDry(fields: Fields): DryApplied {
+  const removes = fields.texts('removes', limits.treeRemovalsTold)
+  const removedCount = fields.integer('removedCount', 0, Number.MAX_SAFE_INTEGER)
+  if (removes.length > removedCount) fields.refuse('removes', 'has more names than removedCount')
+  return { sets: readIndices(fields, 'sets'), removes, removedCount }
+}
+
+function readIndices(fields: Fields, name: string): readonly RangePair[] {
+  const { treeBatchEntries: most } = limits
+  const ranges = fields.ranges(name, most / 2)
+  const [start, length] = ranges.at(-1) ?? [0, 0]
+  if (start + length > most) fields.refuse(name, `goes beyond entry ${most}`)
+  return ranges
 }
 
 function readEntryFailure(fields: Fields): EntryFailure {

@@ -214,6 +214,7 @@ class Reader {
       owner: option('owner'),
       xattrs: option('xattrs'),
       acls: option('acls'),
+      isDry: option('isDry'),
     }
     if (rulesBytes > limits.treeRuleBytes || (rulesBytes > 0 && !(isFinal && options.deletes)))
       throw protocolError('a listing has too many rules, or none that it may have')

@@ -62,6 +62,8 @@ export interface ListingOptions {
   readonly owner: boolean
   readonly xattrs: boolean
   readonly acls: boolean
+  /** Nothing is changed: what would be is told. */
+  readonly isDry: boolean
 }
 
 export interface Listing {
@@ -88,7 +90,9 @@ export const listingHeadBytes = 64
 export const magic = utf8('frtree 1')
 export const kinds = ['directory', 'file', 'symlink', 'hardlink'] as const
 export const flag = { at: 1, alone: 2, digest: 4, holes: 8, owner: 16, xattrs: 32 } as const
-export const optionNames = ['isAtomic', 'deletes', 'strict', 'owner', 'xattrs', 'acls'] as const
+export const optionNames = [
+  ...(['isAtomic', 'deletes', 'strict', 'owner', 'xattrs', 'acls', 'isDry'] as const),
+] as const
 export const closingFlag = 1 << optionNames.length
 export const finalFlag = closingFlag << 1
 const slash = 0x2f

@@ -66,6 +66,17 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     writeFileSync(join(path, 'deep', 'f7'), 'edited')
     renameSync(join(path, 'deep', 'f29'), join(path, 'deep', 'renamed'))
     rmSync(join(path, 'deep', 'f1'))
+    const before = to.map(({ dataDir }) => treeLines(join(dataDir, 'site')))
+    const asked = await pushed(path, to, { delete: true, dryRun: true })
+    expect(to.map(({ dataDir }) => treeLines(join(dataDir, 'site')))).toEqual(before)
+    const changes = new Map(asked.tree?.dry?.changes.map((one) => [one.name, one]))
+    expect([...changes.values()].every(({ nodes }) => nodes === 3)).toBe(true)
+    expect(
+      ['deep', 'deep/f1', 'deep/f29', 'deep/f7', 'deep/renamed'].map(
+        (name) => changes.get(name)?.change,
+      ),
+    ).toEqual([...['set', 'remove', 'remove', 'send', 'set']])
+    expect(asked.tree).toMatchObject({ movedBytes: 'edited'.length, dry: { send: 1, remove: 2 } })
     const third = await pushed(path, to, { delete: true })
     expect(third.tree?.movedBytes).toBe('edited'.length)
     expectTrees(path, to)

@@ -29,6 +29,7 @@ import { fileDigestOf } from '../../src/session/file-digest.js'
 
 export const options: ListingOptions = {
   ...{ isAtomic: false, deletes: true, strict: false, owner: false, xattrs: false, acls: false },
+  isDry: false,
 }
 const blockBytes = 65_536
 

@@ -11,6 +11,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -243,6 +246,43 @@ describe.each(engines)('$kind engine: a tree', (under) => {
     expect(pathsIn(node.root).sort()).toEqual(['a', 'empty', ...kept.slice(1)])
     await node.push(options, { include: ['*.o', 'a'], exclude: [] })
     expect(pathsIn(node.root).sort()).toEqual(['a', 'empty', 'logs', 'logs/x'])
+    await node.push()
+    node.expectEqual()
+  })
+
+  it('says in a dry run what would change, and changes nothing', async () => {
+    const node = new Node(await storeOf(world))
+    for (const name of ['a', 'b', 'gone/x']) {
+      mkdirSync(join(node.source, name, '..'), { recursive: true })
+      writeFileSync(join(node.source, name), name)
+    }
+    await node.push()
+    renameSync(join(node.source, 'a'), join(node.source, 'a2'))
+    chmodSync(join(node.source, 'b'), 0o600)
+    rmSync(join(node.source, 'gone'), { recursive: true })
+    mkdirSync(join(node.source, 'new/in'), { recursive: true })
+    writeFileSync(join(node.source, 'new/in/c'), 'see')
+    symlinkSync('b', join(node.source, 'l'))
+    const before = stateOf(node.root)
+    const dry = { ...options, isDry: true }
+    const { first, closing, bytes } = await scan(node.source, node.store.party.engine)
+    const head = { tree: 'cd'.repeat(16), options: dry }
+    const listing = { ...head, bundle: 0, final: null, isClosing: false, entries: first }
+    const one = await node.apply(pack(listing, bytes, () => false))
+    const final = { bundles: 2, entries: first.length + 1 }
+    const last = { ...head, bundle: 1, final, isClosing: true, entries: closing }
+    const two = await node.apply(pack(last, bytes, () => false))
+    expect(stateOf(node.root)).toEqual(before)
+    const named = (ranges: Applied['lacks'], entries: readonly TreeEntry[]) =>
+      ranges
+        .flatMap(([from, count]) => entries.slice(from, from + count))
+        .map(({ name }) => Buffer.from(name).toString())
+    expect(named(one.lacks, first)).toEqual(['new/in/c'])
+    expect(named(one.dry?.sets ?? [], first)).toEqual(['a2', 'b', 'new', 'new/in'])
+    expect(named(two.dry?.sets ?? [], closing)).toEqual(['', 'l'])
+    expect(two.dry).toMatchObject({ removedCount: 3 })
+    expect(two.dry?.removes.toSorted()).toEqual(['a', 'gone', 'gone/x'])
+    expect(failures([one, two])).toEqual([])
     await node.push()
     node.expectEqual()
   })

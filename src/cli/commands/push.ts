@@ -66,7 +66,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .option('--spare-origin', 'have the mirror copy it to all nodes')
   waitOptions(command)
     .optionsGroup('What is shown:')
-    .option('--dry-run', 'print the plan, send nothing')
+    .option('--dry-run', 'print the plan, or what would change in directories')
   shownOptions(command).option(
     '--trace <file>',
     'write a timeline for a trace viewer (Chrome trace format)',

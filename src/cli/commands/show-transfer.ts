@@ -4,7 +4,8 @@
  */
 import type { LogLine, Plan, PushResult, Transfer } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
-import { closingLines, pushExitStatus, warningLines } from '../render/closing.js'
+import { changeLines } from '../render/changes.js'
+import { closingLines, pushExitStatus, warningLines, warningsOf } from '../render/closing.js'
 import { type Context, Interrupted, watchSignals } from '../render/context.js'
 import { asUsage, failureText } from '../render/failures.js'
 import { planLines } from '../render/plan.js'
@@ -58,7 +59,7 @@ export async function showTransfer(
     if (command.json && !(error instanceof UsageError)) context.stdout(errorLine(error))
     throw error
   }
-  if (command.dryRun === true) {
+  if (command.dryRun === true && result.tree?.dry === undefined) {
     view.end(null)
     if (seen.plan === undefined) return 1
     if (!command.json) {
@@ -67,7 +68,11 @@ export async function showTransfer(
     return 0
   }
   view.end(result)
-  if (!command.quiet) {
+  const changes = changeLines(result)
+  if (changes.length > 0 && !command.json) {
+    context.stdout(`${changes.join('\n')}\n`)
+    sayLines(context, warningLines(warningsOf(result), columnsOf(context), context.paintStderr))
+  } else if (!command.quiet) {
     const columns = columnsOf(context)
     sayLines(context, closingLines(result, log.summary(), columns, context.paintStderr))
   }
@@ -104,7 +109,8 @@ function peopleView(
   name: string,
   warnings: () => number,
 ): PushView {
-  if (command.quiet) return new QuietView(context)
+  // Nothing arrives in a dry run.
+  if (command.quiet || command.dryRun === true) return new QuietView(context)
   if (!command.progress) return new OutcomeView(context, name)
   const View = context.terminal() === null ? PlainView : LiveView
   return new View(context, name, warnings)

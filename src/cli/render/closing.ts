@@ -153,7 +153,7 @@ export function failureLines(
 }
 
 /** Merges warnings that say the same of several nodes. */
-function warningsOf(result: PushResult): string[] {
+export function warningsOf(result: PushResult): string[] {
   const nodes = new Map<string, string[]>()
   for (const outcome of result.nodes) {
     for (const text of outcome.warnings) {

@@ -14,6 +14,20 @@ export interface Applied {
   readonly failedCount: number
   /** What could not be kept, one sentence each. */
   readonly warnings: readonly string[]
+  /** Nothing was changed, and `done` counts what would have been. */
+  readonly dry?: DryApplied
+}
+
+/** What a bundle would change at a node, besides what is lacking. */
+export interface DryApplied {
+  /** Entries that would be made or set without bytes from elsewhere, as ranges of indices. */
+  readonly sets: readonly RangePair[]
+  /**
+   * Names relative to the tree, bytes that are no text as replacement characters: the first of what
+   * would be removed, at most `limits.treeRemovalsTold`.
+   */
+  readonly removes: readonly string[]
+  readonly removedCount: number
 }
 
 /** Why one entry is not in place. */
@@ -52,6 +66,25 @@ export interface NodeTree {
   readonly failures: readonly NamedFailure[]
 }
 
+/** What a push of a tree would change. */
+export interface TreeChange {
+  /** Relative to the tree; bytes that are no text are shown as replacement characters. */
+  readonly name: string
+  /** Its bytes would be sent; or it would be made or set without; or it would be removed. */
+  readonly change: 'send' | 'set' | 'remove'
+  /** Nodes at which it would change. */
+  readonly nodes: number
+}
+
+export interface TreeDry {
+  /** Entries that would change somewhere, by kind of change. */
+  readonly send: number
+  readonly set: number
+  readonly remove: number
+  /** At most `limits.treeChangesTold` of them, as they were found. */
+  readonly changes: readonly TreeChange[]
+}
+
 /** What was pushed, of a push of a tree. */
 export interface TreeFigures {
   readonly entries: number
@@ -60,6 +93,8 @@ export interface TreeFigures {
   readonly movedBytes: number
   /** Transfers that the push was made of. */
   readonly transfers: number
+  /** Only where nothing was changed: what would have been. */
+  readonly dry?: TreeDry
   /** Entries of the source that could not be read, and were left out. */
   readonly failedCount: number
   /** At most `limits.treeFailuresTold` of them. */

@@ -63,11 +63,12 @@ export class BundlePublication implements Publication {
 
 /** As much of it as a frame carries. */
 function told(applied: Applied): Applied {
-  const { failed, warnings } = applied
+  const { failed, warnings, dry } = applied
   const some = failed.slice(0, limits.treeFailuresTold)
   return {
     ...applied,
     failed: some.map((failure) => ({ ...failure, text: cleanText(failure.text) })),
     warnings: warnings.slice(0, limits.warningsPerNode).map(cleanText),
+    ...(dry && { dry: { ...dry, removes: dry.removes.map(cleanText) } }),
   }
 }

@@ -63,6 +63,14 @@ export class TreeNode {
     this.#note(applied, listed)
   }
 
+  /** What it lacks would be brought. */
+  wouldHave(lacks: Applied['lacks'], listed: Listed): void {
+    for (const [from, length] of lacks) {
+      this.#changed += length
+      this.#broughtBytes += listed.bytes(from, length)
+    }
+  }
+
   #note({ failed, failedCount, warnings }: Applied, listed: Listed): void {
     for (const { index, code, text } of failed) this.fails(listed.name(index), code, text)
     this.#failedCount += failedCount - failed.length

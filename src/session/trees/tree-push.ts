@@ -30,6 +30,7 @@ import {
   treeResult,
 } from '../../control/view/tree-view.js'
 import type { Listing } from '../../protocol/listing.js'
+import { DryRun } from './dry-run.js'
 import { type Listed, listedOf } from './listed.js'
 import { nameText } from './names.js'
 import { TreeNode } from './tree-node.js'
@@ -69,6 +70,8 @@ export interface TreePushSpec {
   readonly nodes: readonly NodeLink[]
   readonly strategy: PushResult['strategy']
   readonly timeoutMs: number | undefined
+  /** Nodes are asked what would change, and nothing does. */
+  readonly isDry: boolean
   readonly signal: AbortSignal
 }
 
@@ -101,12 +104,14 @@ export class TreePush {
   #failedCount = 0
   readonly #failures: NamedFailure[] = []
   readonly #warnings = new Set<string>()
+  readonly #dry: DryRun | undefined
   /** As they were told. */
   readonly #outcomes = new Map<TreeNode, NodeOutcome>()
 
   constructor(spec: TreePushSpec, ports: TreePorts) {
     this.#spec = spec
     this.#ports = ports
+    this.#dry = spec.isDry ? new DryRun() : undefined
     this.#nodes = spec.nodes.map((link) => new TreeNode(link))
     this.#signal = AbortSignal.any([spec.signal, this.#over.signal])
     this.#failed = new Promise((_resolve, reject) => {
@@ -130,7 +135,7 @@ export class TreePush {
       this.#isFresh = !source.wasSent
       await this.#all(source)
       for (const node of this.#nodes) this.#settle(node)
-      await source.keep()
+      if (this.#dry === undefined) await source.keep()
       this.#tell()
       return this.#result(source)
     } finally {
@@ -192,13 +197,14 @@ export class TreePush {
 
   async #bring(batch: TreeBatch): Promise<void> {
     try {
-      const isWhole = this.#isFresh
+      const isWhole = this.#isFresh && this.#dry === undefined
       const bundle = await (isWhole ? batch.pack() : batch.list())
       const listed = listedOf(bundle.listing)
       const answers = await this.#sendBundle(bundle, this.#living)
       this.#isFresh = [...answers.values()].every(({ held }) => held === 0)
       if (isWhole) this.#movedBytes += listed.packedBytes
       for (const [node, applied] of answers) node.applied(applied, listed, isWhole)
+      if (this.#dry !== undefined) return this.#note(this.#dry, answers, listed)
       const [files, packed] = lacking(answers, listed.isAlone)
       const alone = [...bundle.alone].map(([index, file]) =>
         this.#sendFile(file, bundle.listing, files.get(index) ?? []),
@@ -207,6 +213,12 @@ export class TreePush {
     } finally {
       await batch.release()
     }
+  }
+
+  /** What would be brought counts as if it had been. */
+  #note(dry: DryRun, answers: ReadonlyMap<TreeNode, Applied>, listed: Listed): void {
+    this.#movedBytes += dry.take([...answers.values()], listed)
+    for (const [node, { lacks }] of answers) node.wouldHave(lacks, listed)
   }
 
   /** Brings what nodes lack of a bundle. */
@@ -239,6 +251,7 @@ export class TreePush {
       const listed = listedOf(bundle.listing)
       const answers = await this.#sendBundle(bundle, this.#living)
       for (const [node, applied] of answers) node.applied(applied, listed, false)
+      this.#dry?.take([...answers.values()], listed)
     } finally {
       await batch.release()
     }
@@ -397,6 +410,7 @@ export class TreePush {
       ...{ entries, files, movedBytes: this.#movedBytes, transfers: this.#transfers },
       failedCount: failed.count + this.#failedCount,
       failures: [...told, ...this.#failures].slice(0, limits.treeFailuresTold),
+      ...(this.#dry && { dry: this.#dry.told }),
     }
     const warnings = [...this.#warnings]
     return treeResult({ transfer, strategy, bytes, nodes, tree, warnings }, this.#sums)

@@ -21,7 +21,7 @@ import type {
 import { compareNames, type Listing, type TreeEntry } from '../../protocol/listing.js'
 import { isSameFile } from '../catalogue/same-file.js'
 import { fullName, shown } from './full-name.js'
-import { type CopySpec, copyHere, digestText, identityWith } from './local-copies.js'
+import { type CopySpec, copyHere, digestText, identityWith, isHere } from './local-copies.js'
 import type { Owners } from './owners.js'
 import type { TreeRow } from './segment.js'
 
@@ -52,6 +52,7 @@ export class Applying {
   readonly #items: readonly Item[]
   readonly #failed: EntryFailure[] = []
   readonly #lacks: number[] = []
+  readonly #sets: number[] = []
   readonly #rows: TreeRow[] = []
   readonly #warnings: string[] = []
   readonly #lost = new Map<LostEntryAttribute, number>()
@@ -99,6 +100,7 @@ export class Applying {
       failed: this.#failed,
       failedCount: this.#failedCount,
       warnings: this.#warnings,
+      ...(this.#isDry && { dry: { sets: rangesOf(this.#sets), removes: [], removedCount: 0 } }),
     }
   }
 
@@ -263,6 +265,10 @@ export class Applying {
     return isTime && isOwner && xattrs === undefined && (mode & 0o777) === (attributes.mode & 0o777)
   }
 
+  get #isDry(): boolean {
+    return this.#spec.listing.options.isDry
+  }
+
   /** Where rules leave something out it may be in such a directory, and stays. */
   get #replacesDirectories(): boolean {
     const { options, rules } = this.#spec.listing
@@ -296,6 +302,10 @@ export class Applying {
   async #copy({ index, entry }: Item): Promise<void> {
     if (entry.kind !== 'file' || entry.digest === null) return
     const { digest, size } = entry
+    if (this.#isDry) {
+      if (await isHere(this.#spec, { digest, size })) this.#copies.set(index, 'none')
+      return
+    }
     const { tree, bundle } = this.#spec.listing
     const id = await copyHere(this.#spec, { digest, size }, `${tree}.copy-${bundle}-${index}`)
     if (id !== undefined) this.#copies.set(index, id)
@@ -312,6 +322,8 @@ export class Applying {
     for (const [at, item] of items.entries()) {
       const look = looks[at] ?? null
       const { full: name, entry } = item
+      // In a dry run it is not made, and counted already.
+      if (look === null && this.#isDry) continue
       if (look?.kind !== 'directory') {
         this.fail(item.index, 'ERR_FR_NAME', `${shown(name)} is no directory at the node`)
       } else if (this.#hasAttributes(entry, look)) {
@@ -342,6 +354,7 @@ export class Applying {
       return
     }
     this.#done++
+    if (this.#isDry) this.#sets.push(index)
     for (const what of lost) this.#lost.set(what, 1 + (this.#lost.get(what) ?? 0))
     if (lost.length > 0 && this.#spec.listing.options.strict) {
       const text = `the file system did not keep: ${lost.join(', ')}`

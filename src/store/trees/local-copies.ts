@@ -39,7 +39,7 @@ export async function copyHere(
   id: string,
 ): Promise<string | undefined> {
   const { storage, dir } = spec
-  const from = (await ofTree(spec, file)) ?? (await ofCatalogue(spec, file))
+  const from = await openHere(spec, file)
   if (from === undefined) return undefined
   try {
     await storage.discard(dir, id)
@@ -85,6 +85,17 @@ export async function identityWith(
   } finally {
     storage.closeFile(opened)
   }
+}
+
+/** Whether a file here has this digest, by what is recorded. */
+export async function isHere(spec: CopySpec, file: WantedFile): Promise<boolean> {
+  const from = await openHere(spec, file)
+  if (from !== undefined) spec.storage.closeFile(from)
+  return from !== undefined
+}
+
+async function openHere(spec: CopySpec, file: WantedFile): Promise<FileHandle | undefined> {
+  return (await ofTree(spec, file)) ?? (await ofCatalogue(spec, file))
 }
 
 async function ofTree(spec: CopySpec, file: WantedFile): Promise<FileHandle | undefined> {

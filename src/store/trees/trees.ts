@@ -23,6 +23,7 @@ import type { Holdings } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
 import { Filter } from '../rules/filter.js'
 import { Applying } from './applying.js'
+import { dryStorage, Removals } from './dry-run.js'
 import { PushState } from './push-state.js'
 import { sweep } from './sweep.js'
 import { keyOfTree, TreeRecord } from './tree-record.js'
@@ -110,21 +111,25 @@ export class Trees {
     try {
       const { owners } = push
       const clash = (of: Uint8Array): string | null => push.clash(of)
-      const given = { ...this.#spec, name, algorithm, file, record, listing, owners, clash }
-      const applying = new Applying(given)
+      const removals = listing.options.isDry ? new Removals(name) : undefined
+      const storage = removals ? dryStorage(this.#spec.storage, removals.add) : this.#spec.storage
+      const given = { name, algorithm, file, record, listing, owners, clash }
+      const applying = new Applying({ ...this.#spec, storage, ...given })
       await applying.run()
-      if (listing.final !== null) await this.#finish(bundle, listing, push, record, applying)
-      return applying.result()
+      if (listing.final !== null) await this.#finish(storage, bundle, listing, push, applying)
+      if (listing.final !== null && removals === undefined) await record.merge()
+      const result = applying.result()
+      return { ...result, ...(result.dry && { dry: { ...result.dry, ...removals?.told } }) }
     } finally {
       await record.close()
     }
   }
 
   async #finish(
+    storage: Storage,
     { name }: BundleToApply,
     listing: Listing,
     push: PushState,
-    record: TreeRecord,
     applying: Applying,
   ): Promise<void> {
     const { deletes } = listing.options
@@ -138,13 +143,12 @@ export class Trees {
       const { listed } = push
       const { include = [], exclude = [] } = listing.rules ?? {}
       const filter = new Filter(include, exclude)
-      const removed = await sweep({ ...this.#spec, name, listed, filter, warn })
-      if (removed > 0) {
+      const removed = await sweep({ ...this.#spec, storage, name, listed, filter, warn })
+      if (removed > 0 && !listing.options.isDry) {
         const fields = { name: Buffer.from(name).toString(), removed }
         this.#spec.log({ level: 'info', event: 'tree-swept', fields })
       }
     }
-    await record.merge()
   }
 
   get #treesDir(): string {

@@ -27,6 +27,7 @@ const options: ListingOptions = {
   owner: false,
   xattrs: false,
   acls: false,
+  isDry: false,
 }
 
 /** Lists of entries, each sorted and no larger than a listing may be. */

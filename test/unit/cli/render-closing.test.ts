@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeOutcome, PushResult } from '../../../src/api/types.js'
+import { changeLines } from '../../../src/cli/render/changes.js'
 import { closingLines, pushExitStatus } from '../../../src/cli/render/closing.js'
 import { displayWidth } from '../../../src/cli/render/text.js'
 import { lost, MIB, outcomeOf, plain, resultOf } from './support.js'
@@ -176,4 +177,19 @@ describe('pushExitStatus', () => {
     expect(of({ ...lost, status: 'refused' }, lost)).toBe(1)
     expect(of()).toBe(1)
   })
+})
+
+it('a dry run of a directory is a line for each entry that would change', () => {
+  const changes = [
+    { name: 'a\nb', change: 'send', nodes: 2 },
+    { name: '', change: 'set', nodes: 1 },
+    { name: 'c', change: 'remove', nodes: 2 },
+  ] as const
+  const dry = { send: 1, set: 1, remove: 7, changes }
+  const counts = { entries: 9, files: 8, movedBytes: 2048, transfers: 1, failedCount: 0 }
+  expect(changeLines({ ...result, tree: { ...counts, failures: [], dry } })).toEqual([
+    ...['+ a\\x0ab', '~ .  (at 1 of 2)', '- c', 'and 6 more'],
+    '1 to send (2.0 KiB), 1 to set, 7 to remove',
+  ])
+  expect(changeLines(result)).toEqual([])
 })

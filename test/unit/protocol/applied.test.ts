@@ -31,7 +31,9 @@ const complete = {
 
 describe('what a node made of a bundle', () => {
   it('comes back as it was sent, and only where there is something', () => {
-    for (const frame of [{ ...complete, applied }, complete]) {
+    const dry = { sets: [[3, 2] as const], removes: ['a', 'b/c'], removedCount: 9 }
+    const asked = { ...complete, applied: { ...applied, dry } }
+    for (const frame of [{ ...complete, applied }, complete, asked]) {
       const { type, bytes } = encodeBody(frame)
       expect(decodeBody(type, bytes)).toEqual(frame)
     }
@@ -46,13 +48,18 @@ describe('what a node made of a bundle', () => {
       text,
     }))
     const warnings = new Array<string>(limits.warningsPerNode).fill(text)
-    const full = { ...applied, lacks, failed, failedCount: most, warnings }
+    const removes = new Array<string>(limits.treeRemovalBytes / 64).fill('\u{1f600}'.repeat(16))
+    const sets = lacks.map(([from]): [number, number] => [from + 1, 1])
+    const dry = { sets, removes, removedCount: Number.MAX_SAFE_INTEGER }
+    const full = { ...applied, lacks, failed, failedCount: most, warnings, dry }
     const { type, bytes } = encodeBody({ ...complete, warnings, applied: full })
     expect(decodeBody(type, bytes)).toEqual({ ...complete, warnings, applied: full })
   })
 
   it.each<[string, object]>([
     ['lacks', { lacks: [[most - 1, 2]] }],
+    ['sets', { dry: { sets: [[most, 1]], removes: [], removedCount: 0 } }],
+    ['removes', { dry: { sets: [], removes: ['a'], removedCount: 0 } }],
     ['lacks', { lacks: Array.from({ length: most / 2 + 1 }, (_, i) => [2 * i, 1]) }],
     [
       'lacks',

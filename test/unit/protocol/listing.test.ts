@@ -42,6 +42,7 @@ const options = {
   owner: false,
   xattrs: true,
   acls: false,
+  isDry: false,
 }
 const listing = (entries: readonly TreeEntry[], more: Partial<Listing> = {}): Listing => {
   return {

@@ -28,6 +28,7 @@ const options = {
   owner: false,
   xattrs: false,
   acls: false,
+  isDry: false,
 }
 
 function file(name: string, content: string, isAlone = false): TreeEntry {
@@ -192,7 +193,7 @@ function run(
   const { signal } = new AbortController()
   const whole: TreePushSpec = {
     ...{ transfer: tree, name: Buffer.from('t'), nodes: links, strategy: 'adaptive' },
-    ...{ timeoutMs: undefined, signal, ...spec },
+    ...{ timeoutMs: undefined, isDry: false, signal, ...spec },
   }
   const result = new TreePush(whole, {
     push,
@@ -266,6 +267,33 @@ describe('a push of a tree', () => {
     expect(outcomes.map((one) => one.tree?.changed)).toEqual([1, 0, 2])
     expect(outcomes.map(({ heldBytes }) => bytes - heldBytes)).toEqual([3, 0, 6])
     expect(outcomes.map((one) => one.bytes)).toEqual([bytes, bytes, bytes])
+  })
+
+  it('tells in a dry run what would change where, and changes nothing', async () => {
+    const nodes = new PlayedNodes()
+    await run(new PlayedTree(batches), nodes).result
+    nodes.held.get(addresses[0] as string)?.delete('b')
+    nodes.held.get(addresses[2] as string)?.delete('b')
+    nodes.held.get(addresses[2] as string)?.delete('large')
+    const before = structuredClone(nodes.held)
+    // As it would be with a tree that was never sent.
+    const played = new PlayedTree(batches)
+    const { nodes: outcomes, tree: figures } = await run(played, nodes, { isDry: true }).result
+    expect([...played.bundles.values()].map(({ which }) => which)).toEqual(Array(4).fill('none'))
+    expect(nodes.held).toEqual(before)
+    expect(played).toMatchObject({ open: 0, sent: [], isKept: false })
+    expect(figures).toMatchObject({
+      movedBytes: 12,
+      dry: {
+        ...{ send: 2, set: 0, remove: 0 },
+        changes: [
+          { name: 'b', change: 'send', nodes: 2 },
+          { name: 'large', change: 'send', nodes: 1 },
+        ],
+      },
+    })
+    expect(outcomes.map((one) => one.tree?.changed)).toEqual([1, 0, 2])
+    expect(outcomes.map(({ heldBytes }) => bytes - heldBytes)).toEqual([3, 0, 12])
   })
 
   it('leaves out a node that fails, and tells of it at once', async () => {

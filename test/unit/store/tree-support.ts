@@ -123,6 +123,7 @@ export const options = {
   owner: false,
   xattrs: false,
   acls: false,
+  isDry: false,
 }
 
 export type ScanSpec = Partial<Omit<TreeSpec, 'files'>> & Pick<TreeSpec, 'files' | 'paths'>
