@@ -9,7 +9,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { builds } from './checks.mjs'
-import { conclude, report, run, tail } from './steps.mjs'
+import { conclude, report, run, runBeside, tail } from './steps.mjs'
 
 const sanitizers = [
   {
@@ -26,25 +26,29 @@ const sanitizers = [
 
 const node = process.execPath
 
-for (const sanitizer of sanitizers) {
-  if (!builds[sanitizer.name]()) continue
-  checkProgram(sanitizer)
-  checkAddon(sanitizer)
-}
+const built = sanitizers.filter(({ name }) => builds[name]())
+// The native tests of one run while Node waits in those of the other.
+await Promise.all(built.map(check))
 conclude()
 
-function checkProgram({ name, faults }) {
+async function check(sanitizer) {
+  await checkProgram(sanitizer)
+  await checkAddon(sanitizer)
+}
+
+async function checkProgram({ name, faults }) {
   const dir = `build-${name}`
   for (const [fault, expected] of Object.entries(faults)) {
-    wantsReport(`${name}: planted ${fault} in a program`, expected, [`${dir}/fr_planted`, fault])
+    const program = [`${dir}/fr_planted`, fault]
+    await wantsReport(`${name}: planted ${fault} in a program`, expected, program)
   }
   const startedMs = performance.now()
-  const { isOk, output, how } = run(`${dir}/fr_unit`, [], { env: options('') })
+  const { isOk, output, how } = await runBeside(`${dir}/fr_unit`, [], { env: options('') })
   console.log(tail(output, isOk ? 4 : 80))
   report(`${name}: native tests`, isOk ? null : how, startedMs)
 }
 
-function checkAddon({ name, library, faults }) {
+async function checkAddon({ name, library, faults }) {
   const dir = `build-${name}`
   const addon = resolve(dir, 'Release/fastreplica.node')
   const planted = resolve(dir, 'Release/planted.node')
@@ -57,7 +61,7 @@ function checkAddon({ name, library, faults }) {
   for (const [fault, expected] of Object.entries(faults)) {
     const script = `require(${JSON.stringify(planted)}).plant('${fault}')`
     const env = { LD_PRELOAD: preload }
-    wantsReport(`${name}: planted ${fault} in Node`, expected, [node, '-e', script], env)
+    await wantsReport(`${name}: planted ${fault} in Node`, expected, [node, '-e', script], env)
   }
 
   const reports = resolve(dir, 'reports')
@@ -74,7 +78,7 @@ function checkAddon({ name, library, faults }) {
     FR_SLOW: '5',
     FR_TEST_ENGINE: 'native',
   }
-  const { isOk, output, how } = run(node, [...vitest, ...portable], { env })
+  const { isOk, output, how } = await runBeside(node, [...vitest, ...portable], { env })
   console.log(tail(output, isOk ? 6 : 80))
   const found = readdirSync(reports).flatMap((file) => ours(readFileSync(`${reports}/${file}`)))
   if (found.length > 0) console.log(tail(found.slice(0, 5).join('\n\n'), 200))
@@ -96,9 +100,9 @@ function isOurLeak(part) {
   return first >= 0 && !frames.slice(0, first).some((frame) => /v8::internal|Builtins_/.test(frame))
 }
 
-function wantsReport(name, expected, [command, ...args], env = {}) {
+async function wantsReport(name, expected, [command, ...args], env = {}) {
   const startedMs = performance.now()
-  const { isOk, output } = run(command, args, { env: { ...options(''), ...env } })
+  const { isOk, output } = await runBeside(command, args, { env: { ...options(''), ...env } })
   const caught = !isOk && expected.test(output)
   report(name, caught ? null : `not reported\n${tail(output)}`, startedMs)
 }
