@@ -12,7 +12,7 @@ export function settableTime({
   readonly seconds: number
   readonly nanos: number
 }): number | Date {
-  const time = seconds + (Math.floor(nanos / 1000) + 0.5) / 1e6
   // Node takes a negative number for "now", but not a Date, which keeps milliseconds.
-  return time < 0 ? new Date(time * 1000) : time
+  if (seconds < 0) return new Date(seconds * 1000 + nanos / 1e6)
+  return seconds + (Math.floor(nanos / 1000) + 0.5) / 1e6
 }
