@@ -113,6 +113,39 @@ export function readU32(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at, true)
 }
 
+function u32At(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8)
+  return (low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0
+}
+
+/** Exact below 2^53. */
+export function u64At(bytes: Uint8Array, at: number): number {
+  return u32At(bytes, at) + u32At(bytes, at + 4) * 2 ** 32
+}
+
+/** The same, with a sign. */
+export function i64At(bytes: Uint8Array, at: number): number {
+  return u32At(bytes, at) + (u32At(bytes, at + 4) | 0) * 2 ** 32
+}
+
+/** 64 bits as a decimal number. */
+export function u64Text(bytes: Uint8Array, at: number): string {
+  const high = u32At(bytes, at + 4)
+  if (high < 2 ** 21) return String(u32At(bytes, at) + high * 2 ** 32)
+  return String((BigInt(high) << 32n) | BigInt(u32At(bytes, at)))
+}
+
+/** Of -2^53 to 2^53, as 64 bits. */
+export function put64(bytes: Uint8Array, at: number, value: number): void {
+  let [low, high] = [value % 2 ** 32, Math.floor(value / 2 ** 32)]
+  for (let place = at; place < at + 4; place += 1) {
+    bytes[place] = low & 0xff
+    bytes[place + 4] = high & 0xff
+    low = Math.floor(low / 256)
+    high = Math.floor(high / 256)
+  }
+}
+
 /**
  * Makes text from a peer safe for a terminal and a log line: cuts it to limits.errorTextChars and
  * replaces control, format (bidirectional override) and broken characters with `?`. Cleaning twice

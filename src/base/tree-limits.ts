@@ -9,9 +9,10 @@ export const treeLimits = {
   treeBatchEntries: 16_384,
   listingBytes: 8 * mib,
   treeBatchBytes: 64 * mib,
-  /** What is enough of a listing to be sent when somebody waits: entries, or bytes of files. */
+  /** What is enough of a listing to be sent to who has waited: entries, or bytes of files. */
   treeEagerEntries: 1_024,
   treeEagerBytes: 8 * mib,
+  treeEagerMs: 50,
   /** Rules of what is sent, and their bytes in a listing. */
   treeRules: 1_024,
   treeRuleBytes: 64 * kib,

@@ -1,5 +1,6 @@
 /** What both engines make of a look at an entry of a tree. */
 import type { BigIntStats } from 'node:fs'
+import { i64At, u64At } from '../base/bytes.js'
 import type { FrError } from '../base/errors.js'
 import type { FileRead, Looked, LookedKind, TreeIdentity } from '../ports/tree-files.js'
 import type { FileTime } from '../ports.js'
@@ -34,15 +35,6 @@ export function timesOf(identity: TreeIdentity): Pick<Looked, 'size' | 'mtime' |
     mtime: { seconds: i64At(identity, 24), nanos: identity.readUInt32LE(40) },
     ctime: { seconds: i64At(identity, 32), nanos: identity.readUInt32LE(44) },
   }
-}
-
-/** Exact below 2^53. */
-export function u64At(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32
-}
-
-function i64At(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readInt32LE(at + 4) * 2 ** 32
 }
 
 export function kindOf(stats: BigIntStats): LookedKind {

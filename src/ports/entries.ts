@@ -17,6 +17,14 @@ export interface EntryLook {
   readonly identity: FileIdentity
 }
 
+/**
+ * A look as bytes: u8 kind (0 nothing, 1 file, 2 directory, 3 symlink, 4 other) | u8 1 where it is
+ * the root of a mount | u16 mode | u32 links | u64 size, inode | i64 seconds of mtime, of ctime
+ * | u32 nanoseconds of both | u32 owner, group. What tells of a change of content is in one run.
+ */
+export const packedLook = { bytes: 56, mode: 2, identity: 8, identityBytes: 40, file: 1 } as const
+export const lookKinds = [undefined, 'file', 'directory', 'symlink', 'other'] as const
+
 export interface ListedEntry {
   /** The last component. */
   readonly name: Uint8Array

@@ -127,6 +127,8 @@ export interface Storage {
    * what is on the way to it, is refused: that shows when the name is used.
    */
   lookAt(dir: DataDirHandle, names: readonly Uint8Array[]): Promise<(EntryLook | null)[]>
+  /** The same, for many: `names` are behind u16 lengths; of each a look as `packedLook` has it. */
+  lookAtPacked(dir: DataDirHandle, names: Uint8Array): Promise<Uint8Array>
   /**
    * What is in a directory, in no order; the reserved directory is in it like any other.
    * ERR_FR_NOT_HELD when no directory has this name, ERR_FR_NAME when it is a mount, ERR_FR_LIMIT

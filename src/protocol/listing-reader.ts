@@ -9,7 +9,6 @@ import type { TreeRules } from '../base/tree-rules.js'
 import { protocolError } from './fields.js'
 import {
   closingFlag,
-  compareNames,
   finalFlag,
   flag,
   kinds,
@@ -17,17 +16,20 @@ import {
   listingHeadBytes,
   magic,
   optionNames,
-  sharedBytes,
+  rankOf,
   type TreeAttributes,
   type TreeEntry,
-  type TreeFile,
 } from './listing.js'
 
 const slash = 0x2f
+const dot = 0x2e
+const rare = flag.owner | flag.xattrs
 const noBytes = new Uint8Array()
 
-/** How long the listing is, with its head, from the first `listingHeadBytes` of a bundle. */
-export function readListingHead(first: Uint8Array): { readonly bytes: number } {
+/** What a bundle is, and how long its listing is, with its head: the first `listingHeadBytes`. */
+export function readListingHead(
+  first: Uint8Array,
+): Omit<Listing, 'entries' | 'rules'> & { readonly bytes: number } {
   return new Reader(first).head()
 }
 
@@ -40,22 +42,10 @@ export function readListing(
   bundleBytes: number,
   algorithm: DigestAlgorithm,
 ): Listing {
-  const reader = new Reader(bytes)
-  const head = reader.head()
-  if (head.bytes !== bytes.length || head.bytes > bundleBytes)
-    throw protocolError(`a listing of ${head.bytes} bytes has ${bytes.length}`)
-  const { isClosing } = head
-  const rules = head.rulesBytes === 0 ? {} : { rules: readRules(reader, head.rulesBytes) }
+  const cursor = new ListingCursor(bytes, bundleBytes, algorithm)
   const entries: TreeEntry[] = []
-  const order = new Order(isClosing, head.bytes, bundleBytes)
-  for (let index = 0; index < head.entries; index += 1) {
-    const entry = readEntry(reader, order.previous, digestBytesOf(algorithm))
-    order.take(entry)
-    entries.push(entry)
-  }
-  if (reader.at !== bytes.length) throw protocolError('a listing goes on after its last entry')
-  const { tree, bundle, final, options } = head
-  return { tree, bundle, final, options, ...rules, isClosing, entries }
+  while (cursor.next()) entries.push(cursor.entry())
+  return { ...cursor.head, entries }
 }
 
 function readRules(reader: Reader, bytes: number): TreeRules {
@@ -67,101 +57,209 @@ function readRules(reader: Reader, bytes: number): TreeRules {
   return rules
 }
 
-/** What one entry says of the next. */
-class Order {
-  readonly #isClosing: boolean
-  readonly #bundleBytes: number
-  #last: TreeEntry | null = null
+/**
+ * Goes over the entries of a listing, in the same way and with the same refusals, and makes no
+ * objects of them: whoever knows most of them already looks at fields, which are of the entry that
+ * `next` has come to.
+ */
+export class ListingCursor {
+  /** What the listing says beside its entries. */
+  readonly head: Omit<Listing, 'entries'>
+  readonly entries: number
+  /** The name is its first `nameLength` bytes. */
+  readonly nameBytes = new Uint8Array(limits.nameBytes)
+  nameLength = 0
+  kind: TreeEntry['kind'] = 'directory'
+  mode = 0
+  mtimeSeconds = 0
+  mtimeNanos = 0
+  /** Of a file. */
+  size = 0
+  /** Where in the listing its digest is; -1: nowhere. */
+  digestAt = -1
+  #dataBytes = 0
+  #at: number | null = null
+  #isAlone = false
+  #owner: TreeAttributes['owner']
+  #xattrs: TreeAttributes['xattrs']
+  #other: Uint8Array = noBytes
+  #index = -1
   /** End of the bytes of the file before. */
   #end: number
+  readonly #reader: Reader
+  readonly #bytes: Uint8Array
+  readonly #bundleBytes: number
+  readonly #digestBytes: number
 
-  constructor(isClosing: boolean, listingEnd: number, bundleBytes: number) {
-    this.#isClosing = isClosing
+  constructor(bytes: Uint8Array, bundleBytes: number, algorithm: DigestAlgorithm) {
+    this.#reader = new Reader(bytes)
+    const { bytes: length, entries, rulesBytes, ...head } = this.#reader.head()
+    if (length !== bytes.length || length > bundleBytes)
+      throw protocolError(`a listing of ${length} bytes has ${bytes.length}`)
+    this.head =
+      rulesBytes === 0 ? head : { ...head, rules: readRules(this.#reader, rulesBytes) }
+    this.entries = entries
+    this.#bytes = bytes
     this.#bundleBytes = bundleBytes
-    this.#end = listingEnd
+    this.#digestBytes = digestBytesOf(algorithm)
+    this.#end = length
   }
 
-  get previous(): Uint8Array | null {
-    return this.#last?.name ?? null
+  /** Of the entry in the listing. */
+  get index(): number {
+    return this.#index
   }
 
-  take(entry: TreeEntry): void {
-    const last = this.#last
-    if (last !== null) {
-      if (compareNames(last.name, entry.name) >= 0) throw protocolError('entries do not ascend')
-      if (last.kind !== 'directory' && isBeneath(entry.name, last.name))
+  /** It has an owner, or extended attributes. */
+  get hasRare(): boolean {
+    return this.#owner !== undefined || this.#xattrs !== undefined
+  }
+
+  /** False: that was the last one. */
+  next(): boolean {
+    const reader = this.#reader
+    this.#index += 1
+    if (this.#index === this.entries) {
+      if (reader.at !== this.#bytes.length)
+        throw protocolError('a listing goes on after its last entry')
+      return false
+    }
+    const before = this.kind
+    const kind = kinds[reader.u8()]
+    const flags = reader.u8()
+    if (kind === undefined) throw protocolError('an entry is of an unknown kind')
+    const known = kind === 'file' ? 63 : rare
+    if ((flags & ~known) !== 0) throw protocolError('an entry has unknown flags')
+    this.kind = kind
+    this.#takeTimes()
+    this.#takeName(before)
+    this.#owner = (flags & flag.owner) === 0 ? undefined : reader.owner()
+    this.#xattrs = (flags & flag.xattrs) === 0 ? undefined : reader.xattrs()
+    if (kind === 'file') this.#takeFile(flags)
+    else if (kind !== 'directory') this.#takeLink()
+    return true
+  }
+
+  entry(): TreeEntry {
+    const { kind, mode, mtimeSeconds, mtimeNanos } = this
+    const name = this.nameBytes.slice(0, this.nameLength)
+    const base = { mode, mtimeSeconds, mtimeNanos }
+    const attributes = this.hasRare ? this.#withRare(base) : base
+    switch (kind) {
+      case 'directory':
+        return { name, attributes, kind }
+      case 'file': {
+        const { size, digestAt } = this
+        const [dataBytes, at, isAlone] = [this.#dataBytes, this.#at, this.#isAlone]
+        const isDigested = digestAt >= 0
+        const end = digestAt + this.#digestBytes
+        const digest = isDigested ? this.#bytes.subarray(digestAt, end) : null
+        return { name, attributes, kind, size, dataBytes, digest, at, isAlone }
+      }
+      case 'symlink':
+        return { name, attributes, kind, target: this.#other }
+      case 'hardlink':
+        return { name, attributes, kind, to: this.#other }
+      default:
+        return kind satisfies never
+    }
+  }
+
+  #withRare(base: TreeAttributes): TreeAttributes {
+    const [owner, xattrs] = [this.#owner, this.#xattrs]
+    return { ...base, ...(owner && { owner }), ...(xattrs && { xattrs }) }
+  }
+
+  #takeTimes(): void {
+    const reader = this.#reader
+    this.mode = reader.u16()
+    this.mtimeSeconds = reader.i64()
+    this.mtimeNanos = reader.u32()
+    const isTime = this.mtimeNanos <= 999_999_999 && Math.abs(this.mtimeSeconds) <= 2 ** 43
+    if (this.mode > 0o7777 || !isTime)
+      throw protocolError('the mode or the time of an entry is none')
+  }
+
+  /** `before`: what the entry before is. */
+  #takeName(before: TreeEntry['kind']): void {
+    const reader = this.#reader
+    const { nameBytes: name, nameLength: length } = this
+    const kept = reader.u16()
+    const count = reader.u16()
+    const from = reader.skip(count)
+    const first = this.#bytes[from]
+    const isFirst = this.#index === 0
+    if (kept > length || (kept < length && count > 0 && name[kept] === first))
+      throw protocolError('a name does not go on where it differs from the last')
+    if (!isFirst) {
+      if (kept === length && count === 0)
+        throw protocolError('a name does not go on where it differs from the last')
+      const isGreater = count > 0 && rankOf(first as number) > rankOf(name[kept] as number)
+      const isAfter = kept === length || isGreater
+      if (!isAfter) throw protocolError('entries do not ascend')
+      if (before !== 'directory' && kept === length && first === slash)
         throw protocolError('an entry is in one that is no directory')
     }
-    const isLink = entry.kind === 'symlink' || entry.kind === 'hardlink'
-    if (isLink && !this.#isClosing) throw protocolError('a link comes before the closing bundles')
-    if (entry.kind === 'file' && entry.at !== null) this.#takeBytes(entry.at, entry.size)
-    this.#last = entry
+    const isRoot = isFirst && kept + count === 0
+    if (isRoot && this.kind === 'directory') return
+    if (kept + count > limits.nameBytes) throw protocolError('the name of an entry is too long')
+    for (let at = 0; at < count; at += 1) name[kept + at] = this.#bytes[from + at] as number
+    this.nameLength = kept + count
+    requireName(name, this.nameLength)
   }
 
-  #takeBytes(at: number, size: number): void {
-    if (this.#isClosing) throw protocolError('a closing bundle has bytes of a file')
-    if (at < this.#end || at > this.#bundleBytes - size)
+  #takeFile(flags: number): void {
+    const reader = this.#reader
+    const size = reader.u64(limits.fileBytes)
+    this.size = size
+    this.#dataBytes = (flags & flag.holes) === 0 ? size : reader.u64(size - 1)
+    this.digestAt = (flags & flag.digest) === 0 ? -1 : reader.skip(this.#digestBytes)
+    this.#at = (flags & flag.at) === 0 ? null : reader.u32()
+    this.#isAlone = (flags & flag.alone) !== 0
+    const isBundled = this.digestAt >= 0 && size <= limits.bundledFileBytes
+    if (this.#isAlone ? this.#at !== null : !isBundled)
+      throw protocolError(
+        'a file alone is in a bundle, or another one is too large or not digested',
+      )
+    if (this.#at === null) return
+    if (this.#at < this.#end || this.#at > this.#bundleBytes - size)
       throw protocolError('bytes of a file overlap others, or are not in the bundle')
-    this.#end = at + size
+    this.#end = this.#at + size
+  }
+
+  #takeLink(): void {
+    const isSymlink = this.kind === 'symlink'
+    const other = this.#reader.bytes(this.#reader.u16())
+    if (isSymlink) requireTarget(other)
+    else requireName(other, other.length)
+    if (!this.head.isClosing) throw protocolError('a link comes before the closing bundles')
+    this.#other = other
   }
 }
 
-function isBeneath(name: Uint8Array, directory: Uint8Array): boolean {
-  const { length } = directory
-  return name[length] === slash && sharedBytes(name, directory) === length
+function requireTarget(target: Uint8Array): void {
+  if (target.length === 0 || target.length > limits.nameBytes || target.includes(0))
+    throw protocolError('the target of a link is empty, too long, or holds a NUL')
 }
 
-function readEntry(reader: Reader, previous: Uint8Array | null, digestBytes: number): TreeEntry {
-  const kind = kinds[reader.u8()]
-  const flags = reader.u8()
-  if (kind === undefined) throw protocolError('an entry is of an unknown kind')
-  const known = kind === 'file' ? 63 : flag.owner | flag.xattrs
-  if ((flags & ~known) !== 0) throw protocolError('an entry has unknown flags')
-  const base = reader.times()
-  const name = reader.name(previous, kind === 'directory')
-  const owner = (flags & flag.owner) === 0 ? {} : { owner: reader.owner() }
-  const xattrs = (flags & flag.xattrs) === 0 ? {} : { xattrs: reader.xattrs() }
-  const attributes = { ...base, ...owner, ...xattrs }
-  switch (kind) {
-    case 'directory':
-      return { name, attributes, kind }
-    case 'file':
-      return { name, attributes, ...readFile(reader, flags, digestBytes) }
-    case 'symlink':
-      return { name, attributes, kind, target: reader.target() }
-    case 'hardlink': {
-      const to = reader.bytes(reader.u16())
-      requireName(to)
-      return { name, attributes, kind, to }
+/** Throws for a name, the first `length` of these bytes, that leads elsewhere. */
+function requireName(name: Uint8Array, length: number): void {
+  if (length === 0 || length > limits.nameBytes)
+    throw protocolError('the name of an entry is empty or too long')
+  let [bytes, dots] = [0, 0]
+  for (let at = 0; at <= length; at += 1) {
+    const byte = at < length ? name[at] : slash
+    if (byte === 0) throw protocolError('the name of an entry holds a NUL')
+    if (byte !== slash) {
+      bytes += 1
+      if (byte === dot) dots += 1
+      continue
     }
-    default:
-      return kind satisfies never
-  }
-}
-
-function readFile(reader: Reader, flags: number, digestBytes: number): TreeFile {
-  const size = reader.u64(limits.fileBytes)
-  const dataBytes = (flags & flag.holes) === 0 ? size : reader.u64(size - 1)
-  const digest = (flags & flag.digest) === 0 ? null : reader.bytes(digestBytes)
-  const at = (flags & flag.at) === 0 ? null : reader.u32()
-  const isAlone = (flags & flag.alone) !== 0
-  if (isAlone ? at !== null : digest === null || size > limits.bundledFileBytes)
-    throw protocolError('a file alone is in a bundle, or another one is too large or not digested')
-  return { kind: 'file', size, dataBytes, digest, at, isAlone }
-}
-
-/** Throws for a name that leads elsewhere. */
-function requireName(name: Uint8Array): void {
-  if (name.length === 0 || name.length > limits.nameBytes || name.includes(0))
-    throw protocolError('the name of an entry is empty, too long, or holds a NUL')
-  for (let from = 0; from <= name.length; ) {
-    const next = name.indexOf(slash, from)
-    const end = next < 0 ? name.length : next
-    const length = end - from
-    const isDots = length <= 2 && name.subarray(from, end).every((byte) => byte === 0x2e)
-    if (isDots || length > limits.nameComponentBytes)
+    const isDots = bytes <= 2 && dots === bytes
+    if (isDots || bytes > limits.nameComponentBytes)
       throw protocolError('a component of a name is empty, too long, or leads elsewhere')
-    from = end + 1
+    bytes = 0
+    dots = 0
   }
 }
 
@@ -245,30 +343,14 @@ class Reader {
     return this.#bytes.subarray(at, at + length)
   }
 
-  times(): Pick<TreeAttributes, 'mode' | 'mtimeSeconds' | 'mtimeNanos'> {
-    const mode = this.u16()
-    const seconds = this.#view.getBigInt64(this.#take(8), true)
-    const mtimeNanos = this.u32()
-    const mtimeSeconds = Number(seconds)
-    if (mode > 0o7777 || mtimeNanos > 999_999_999 || Math.abs(mtimeSeconds) > 2 ** 43)
-      throw protocolError('the mode or the time of an entry is none')
-    return { mode, mtimeSeconds, mtimeNanos }
+  i64(): number {
+    const low = this.u32()
+    return low + this.#view.getInt32(this.#take(4), true) * 2 ** 32
   }
 
-  /** A copy: most of the name before is in it. */
-  name(previous: Uint8Array | null, mayBeRoot: boolean): Uint8Array {
-    const kept = this.u16()
-    const rest = this.bytes(this.u16())
-    const before = previous ?? noBytes
-    if (kept > before.length || before[kept] === rest[0]) {
-      const isRoot = previous === null && kept === 0 && rest.length === 0
-      if (!isRoot) throw protocolError('a name does not go on where it differs from the last')
-    }
-    const name = new Uint8Array(kept + rest.length)
-    name.set(before.subarray(0, kept))
-    name.set(rest, kept)
-    if (name.length > 0 || !mayBeRoot) requireName(name)
-    return name
+  /** Where these bytes begin. */
+  skip(length: number): number {
+    return this.#take(length)
   }
 
   owner(): NonNullable<TreeAttributes['owner']> {
@@ -302,13 +384,6 @@ class Reader {
     const text = textOf(this.bytes(this.u8()))
     if (text === null) throw protocolError('a text in a listing is not UTF-8')
     return text
-  }
-
-  target(): Uint8Array {
-    const target = this.bytes(this.u16())
-    if (target.length === 0 || target.length > limits.nameBytes || target.includes(0))
-      throw protocolError('the target of a link is empty, too long, or holds a NUL')
-    return target
   }
 
   #take(length: number): number {

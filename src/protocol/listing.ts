@@ -77,8 +77,9 @@ export interface Listing {
   /** Only in the last bundle of a tree that deletes: what they leave out stays. */
   readonly rules?: TreeRules
   /**
-   * Everything that needs bytes has been sent. Links and directories (once more) follow, children
-   * never in a later bundle than their directory.
+   * Everything that needs bytes has been sent, or is here. Links are listed, and directories, once
+   * more if they were listed before, children never in a later bundle than their directory. Where
+   * bytes are lacking nothing is closed, and it comes again with them.
    */
   readonly isClosing: boolean
   readonly entries: readonly TreeEntry[]
@@ -105,11 +106,11 @@ const noBytes = new Uint8Array()
 export function compareNames(a: Uint8Array, b: Uint8Array): number {
   const shared = sharedBytes(a, b)
   if (shared === a.length || shared === b.length) return a.length - b.length
-  return rankAt(a, shared) - rankAt(b, shared)
+  return rankOf(a[shared] as number) - rankOf(b[shared] as number)
 }
 
-function rankAt(name: Uint8Array, at: number): number {
-  const byte = name[at] as number
+/** Of a byte of a name. */
+export function rankOf(byte: number): number {
   return byte === slash ? 0 : byte
 }
 
@@ -270,8 +271,9 @@ class Writer {
   }
 
   i64(value: number): void {
-    this.#view.setBigInt64(this.at, BigInt(value), true)
-    this.at += 8
+    const high = Math.floor(value / 2 ** 32)
+    this.u32(value - high * 2 ** 32)
+    this.u32(high)
   }
 
   put(part: Uint8Array): void {

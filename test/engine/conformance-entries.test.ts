@@ -20,6 +20,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { looksOf } from '../../src/engine/native/entries.js'
 import type { EntryAttributes, EntryStep } from '../../src/ports.js'
 import { engines } from './engines.js'
 import { failsWith, type Store, storeOf } from './store.js'
@@ -116,6 +117,8 @@ describe.each(engines)('$kind engine: entries', (under) => {
     expect(looks.map((look) => look?.kind ?? null)).toEqual([
       ...['directory', 'file', 'symlink', null, null, null, null],
     ])
+    const packed = Buffer.concat(names.flatMap((name) => [Buffer.of(name.length, 0), name]))
+    expect(looksOf(await storage.lookAtPacked(store.dir, packed))).toEqual(looks)
     expect(looks[1]).toMatchObject({
       ...{ mode: 0o640, links: 2, isMount: false, uid: found.uid, gid: found.gid },
       identity: { size: 60_000, inode: String(found.ino), mtime: attributes.mtime },

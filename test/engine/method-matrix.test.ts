@@ -66,6 +66,7 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   'storage.refreshDataDir': needsHandle,
   'storage.listPartials': needsHandle,
   'storage.lookAt': needsHandle,
+  'storage.lookAtPacked': needsHandle,
   'storage.listEntries': needsHandle,
   'storage.placeEntries': needsHandle,
   'storage.discard': needsHandle,

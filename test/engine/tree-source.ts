@@ -182,6 +182,13 @@ async function digestOf(engine: DataEngine, path: string, size: number): Promise
   return Buffer.from(text.slice(text.lastIndexOf(':') + 1), 'hex')
 }
 
+/** Entries of a batch, and those of what closes that it does not have. */
+export function together(batch: readonly TreeEntry[], closing: readonly TreeEntry[]): TreeEntry[] {
+  const own = new Set(batch.map(({ name }) => Buffer.from(name).toString('latin1')))
+  const others = closing.filter(({ name }) => !own.has(Buffer.from(name).toString('latin1')))
+  return [...batch, ...others].sort((a, b) => compareNames(a.name, b.name))
+}
+
 /** A bundle of these entries, with the bytes of those files that `isWanted`. */
 export function pack(
   listing: Listing,

@@ -27,7 +27,7 @@ import { Holdings } from '../../src/store/held/holdings.js'
 import { Trees } from '../../src/store/trees/trees.js'
 import { engines } from './engines.js'
 import { failsWith, type Store, storeOf } from './store.js'
-import { edit, options, pack, pathsIn, randomOf, scan, stateOf } from './tree-source.js'
+import { edit, options, pack, pathsIn, randomOf, scan, stateOf, together } from './tree-source.js'
 import { useWorld } from './world.js'
 
 const treeName = Buffer.from('t')
@@ -41,6 +41,7 @@ describe.each(engines)('$kind engine: a tree', (under) => {
     trees: Trees
     readonly source: string
     pushed = 0
+    pushes = 0
 
     constructor(store: Store) {
       this.store = store
@@ -90,29 +91,41 @@ describe.each(engines)('$kind engine: a tree', (under) => {
     }
 
     /**
-     * As an origin sends it: listings first where the node held something, then what is lacking.
-     * Resolves to what the node said of each bundle.
+     * As an origin sends it: listings first where the node held something, then what is lacking;
+     * every second time the last batch closes. Resolves to what the node said of each bundle.
      */
     async push(
       given = options,
       rules?: TreeRules,
     ): Promise<{ said: Applied[]; sentFiles: number }> {
+      const [isTogether, isFresh] = [this.pushes++ % 2 === 0, !existsSync(this.root)]
       const { first, closing, bytes } = await scan(this.source, this.store.party.engine)
       const tree = randomBytes(16).toString('hex')
       const said: Applied[] = []
       let [bundle, sentFiles] = [0, 0]
-      const head = { tree, options: given, final: null }
-      for (let at = 0; at < first.length; at += batchEntries) {
-        const entries = first.slice(at, at + batchEntries)
-        const listing: Listing = { ...head, bundle: bundle++, isClosing: false, entries }
-        const looked = await this.apply(pack(listing, bytes, () => false))
-        said.push(looked)
-        const lacked = looked.lacks.flatMap(([from, count]) => entries.slice(from, from + count))
-        if (lacked.length === 0) continue
-        sentFiles += lacked.length
-        said.push(await this.apply(pack({ ...listing, entries: lacked }, bytes, () => true)))
-      }
       const names = new Set([...first, ...closing].map(({ name }) => Buffer.from(name).toString()))
+      const head = { tree, options: given, final: null, isClosing: false }
+      for (let at = 0; at < first.length; at += batchEntries) {
+        const own = first.slice(at, at + batchEntries)
+        const isLast = isTogether && at + batchEntries >= first.length
+        const entries = isLast ? together(own, closing) : own
+        const listing: Listing = { ...head, bundle: bundle++, entries }
+        const end = { isClosing: true, final: { bundles: bundle, entries: names.size } }
+        const whole = isLast ? { ...listing, ...end } : listing
+        const looked = await this.apply(pack(whole, bytes, () => isFresh))
+        said.push(looked)
+        const isFile = ({ kind }: TreeEntry): boolean => kind === 'file'
+        if (isFresh) sentFiles += entries.filter(isFile).length
+        const lacked = looked.lacks.flatMap(([from, count]) => entries.slice(from, from + count))
+        sentFiles += lacked.filter(isFile).length
+        if (lacked.length > 0) {
+          const isSent = (entry: TreeEntry): boolean =>
+            lacked.includes(entry) || (isLast && entry.kind === 'directory')
+          const some = { ...whole, entries: entries.filter(isSent) }
+          said.push(await this.apply(pack(some, bytes, () => true)))
+        }
+        if (isLast) return { said, sentFiles }
+      }
       const final = { bundles: bundle + 1, entries: names.size }
       const last: Listing = {
         ...{ ...head, bundle, final, isClosing: true, entries: closing },

@@ -1,5 +1,7 @@
 /** Entries as the addon takes and gives them; native/core/file/entries.h says how they lie. */
+import { i64At, put64, u64At, u64Text } from '../../base/bytes.js'
 import { codeFromNative, FrError } from '../../base/errors.js'
+import { lookKinds, packedLook } from '../../ports/entries.js'
 import type {
   EntryAttributes,
   EntryLook,
@@ -12,10 +14,9 @@ import type {
 } from '../../ports.js'
 import { systemFailure } from '../system-error.js'
 
-const lookBytes = 56
+const lookBytes = packedLook.bytes
 const stepBytes = 56
 const placedBytes = 8 + lookBytes + 2
-const kinds = [undefined, 'file', 'directory', 'symlink', 'other'] as const
 const stepKinds: Readonly<Record<EntryStep['kind'], number>> = {
   directory: 1,
   file: 2,
@@ -32,9 +33,17 @@ const longestText = 0xffff
 const nothing = new Uint8Array()
 
 export function bytesOfNames(names: readonly Uint8Array[]): Uint8Array {
-  const parts: Uint8Array[] = []
-  for (const name of names) parts.push(lengthOf(name), name)
-  return Buffer.concat(parts)
+  let bytes = 0
+  for (const name of names) bytes += 2 + checkLength('name', name)
+  const packed = Buffer.allocUnsafe(bytes)
+  let at = 0
+  for (const name of names) {
+    packed[at] = name.length & 0xff
+    packed[at + 1] = name.length >> 8
+    packed.set(name, at + 2)
+    at += 2 + name.length
+  }
+  return packed
 }
 
 /** `known` refuses a handle that is not open. */
@@ -51,10 +60,10 @@ export function bytesOfSteps(
     if ('attributes' in step) writeAttributes(row, step.attributes)
     if (step.kind === 'directory') row.writeUInt16LE(step.mode & 0o777, 2)
     if ('replacesDirectories' in step && step.replacesDirectories) raise(row, flag.replaces)
-    if ('size' in step) row.writeBigUInt64LE(BigInt(step.size), 24)
+    if ('size' in step) put64(row, 24, step.size)
     if (step.kind === 'file') {
       if (step.isSparse) raise(row, flag.sparse)
-      row.writeBigUInt64LE(BigInt(step.offset), 16)
+      put64(row, 16, step.offset)
       row.writeUInt32LE(known(step.file), 40)
     }
     row.writeUInt32LE(xattrs.length, 44)
@@ -73,7 +82,7 @@ function writeAttributes(row: Buffer, { mode, mtime, owner }: EntryAttributes): 
   raise(row, flag.attributes)
   row.writeUInt16LE(mode & 0o777, 2)
   row.writeUInt32LE(mtime.nanos, 4)
-  row.writeBigInt64LE(BigInt(mtime.seconds), 8)
+  put64(row, 8, mtime.seconds)
   if (owner === undefined) return
   raise(row, flag.owner)
   row.writeUInt32LE(owner.uid, 32)
@@ -96,12 +105,6 @@ function bytesOfXattrs(xattrs: readonly ExtendedAttribute[]): Uint8Array {
     parts.push(head, bytes, value)
   }
   return Buffer.concat(parts)
-}
-
-function lengthOf(name: Uint8Array): Uint8Array {
-  const length = Buffer.alloc(2)
-  length.writeUInt16LE(checkLength('name', name))
-  return length
 }
 
 function checkLength(what: string, { length }: Uint8Array): number {
@@ -159,9 +162,8 @@ function viewOf(bytes: Uint8Array): Buffer {
 }
 
 function lookOf(rows: Buffer, at: number): EntryLook | null {
-  const kind = kinds[rows.readUInt8(at)]
+  const kind = lookKinds[rows.readUInt8(at)]
   if (kind === undefined) return null
-  const isSmall = rows.readUInt32LE(at + 20) < 0x20_0000
   return {
     kind,
     isMount: rows.readUInt8(at + 1) === 1,
@@ -170,12 +172,10 @@ function lookOf(rows: Buffer, at: number): EntryLook | null {
     uid: rows.readUInt32LE(at + 48),
     gid: rows.readUInt32LE(at + 52),
     identity: {
-      size: Number(rows.readBigUInt64LE(at + 8)),
-      inode: isSmall
-        ? String(rows.readUInt32LE(at + 20) * 2 ** 32 + rows.readUInt32LE(at + 16))
-        : String(rows.readBigUInt64LE(at + 16)),
-      mtime: { seconds: Number(rows.readBigInt64LE(at + 24)), nanos: rows.readUInt32LE(at + 40) },
-      ctime: { seconds: Number(rows.readBigInt64LE(at + 32)), nanos: rows.readUInt32LE(at + 44) },
+      size: u64At(rows, at + 8),
+      inode: u64Text(rows, at + 16),
+      mtime: { seconds: i64At(rows, at + 24), nanos: rows.readUInt32LE(at + 40) },
+      ctime: { seconds: i64At(rows, at + 32), nanos: rows.readUInt32LE(at + 44) },
     },
   }
 }

@@ -237,9 +237,12 @@ export class NativeStorage implements Storage {
   }
 
   async lookAt(dir: DataDirHandle, names: readonly Uint8Array[]): Promise<(EntryLook | null)[]> {
-    const asked = bytesOfNames(names)
-    const done = await this.#runIn(dir, (op) => this.#engine.lookAt(op, this.#dir(dir), asked))
-    return looksOf(done.bytes)
+    return looksOf(await this.lookAtPacked(dir, bytesOfNames(names)))
+  }
+
+  async lookAtPacked(dir: DataDirHandle, names: Uint8Array): Promise<Uint8Array> {
+    const done = await this.#runIn(dir, (op) => this.#engine.lookAt(op, this.#dir(dir), names))
+    return done.bytes
   }
 
   async listEntries(dir: DataDirHandle, name: Uint8Array): Promise<ListedEntry[]> {

@@ -1,5 +1,6 @@
 /** Trees of whoever sends them, by the addon: native/core/hash/tree.h says how it packs answers. */
 import { lstat } from 'node:fs/promises'
+import { u64At } from '../../base/bytes.js'
 import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
 import { FrError, isFrErrorCode } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
@@ -12,7 +13,7 @@ import type {
   TreeIdentity,
   TreeWants,
 } from '../../ports/tree-files.js'
-import { asSourceError, identityOf, outcomeOf, timesOf, u64At } from '../tree-look.js'
+import { asSourceError, identityOf, outcomeOf, timesOf } from '../tree-look.js'
 import { algorithmNumber, loadAddon, nativeError } from './addon.js'
 
 const kinds = ['directory', 'file', 'symlink', 'other'] as const

@@ -1,7 +1,9 @@
 /** What is at names, and in directories, of a data directory: the looks of the portable engine. */
 import type { BigIntStats } from 'node:fs'
 import { lstat, mkdir, readdir } from 'node:fs/promises'
+import { put64 } from '../../base/bytes.js'
 import { FrError } from '../../base/errors.js'
+import { lookKinds, packedLook } from '../../ports/entries.js'
 import type { EntryLook, ListedEntry } from '../../ports.js'
 import { systemCode } from '../checks.js'
 import { systemFailure } from '../system-error.js'
@@ -129,6 +131,39 @@ export async function lookAtNames(
     looks.push(...(await Promise.all(some.map((name) => lookAtName(ways, name)))))
   }
   return looks
+}
+
+/** As `packedLook` lays them out. */
+export async function lookAtPacked(dir: DataDir, packed: Uint8Array): Promise<Uint8Array> {
+  const names: Uint8Array[] = []
+  for (let at = 0; at + 2 <= packed.length; ) {
+    const from = at + 2
+    at = from + ((packed[at] as number) | ((packed[at + 1] as number) << 8))
+    if (at > packed.length) throw new TypeError('names: not packed')
+    names.push(packed.subarray(from, at))
+  }
+  const looks = await lookAtNames(dir, names)
+  const rows = Buffer.alloc(looks.length * packedLook.bytes)
+  for (const [index, look] of looks.entries())
+    if (look !== null) putLook(rows, index * packedLook.bytes, look)
+  return rows
+}
+
+function putLook(rows: Buffer, at: number, look: EntryLook): void {
+  const { kind, isMount, mode, links, uid, gid, identity } = look
+  const { size, inode, mtime, ctime } = identity
+  rows[at] = lookKinds.indexOf(kind)
+  rows[at + 1] = isMount ? 1 : 0
+  rows.writeUInt16LE(mode, at + packedLook.mode)
+  rows.writeUInt32LE(links, at + 4)
+  put64(rows, at + 8, size)
+  rows.writeBigUInt64LE(BigInt(inode), at + 16)
+  put64(rows, at + 24, mtime.seconds)
+  put64(rows, at + 32, ctime.seconds)
+  rows.writeUInt32LE(mtime.nanos, at + 40)
+  rows.writeUInt32LE(ctime.nanos, at + 44)
+  rows.writeUInt32LE(uid, at + 48)
+  rows.writeUInt32LE(gid, at + 52)
 }
 
 async function lookAtName(ways: Ways, bytes: Uint8Array): Promise<EntryLook | null> {

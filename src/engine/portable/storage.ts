@@ -33,7 +33,7 @@ import { sourceRefusal } from '../source-refusal.js'
 import { closeAsync, ftruncateAsync, openAsync } from './calls.js'
 import { type DataDir, openDir, refreshDir } from './data-dir.js'
 import { placeSteps } from './entries.js'
-import { listNames, lookAtNames, timeOf } from './entry-looks.js'
+import { listNames, lookAtNames, lookAtPacked, timeOf } from './entry-looks.js'
 import type { FileTable, HandleSource, OpenFile } from './files.js'
 import { openHeld, openLeftover, removeHeld } from './held.js'
 import { inspectName, parseName } from './names.js'
@@ -173,6 +173,10 @@ export class PortableStorage implements Storage {
 
   lookAt(dir: DataDirHandle, names: readonly Uint8Array[]): Promise<(EntryLook | null)[]> {
     return this.#run(async () => lookAtNames(this.#dir(dir), names))
+  }
+
+  lookAtPacked(dir: DataDirHandle, names: Uint8Array): Promise<Uint8Array> {
+    return this.#run(async () => lookAtPacked(this.#dir(dir), names))
   }
 
   listEntries(dir: DataDirHandle, name: Uint8Array): Promise<ListedEntry[]> {

@@ -13,14 +13,14 @@ export interface Listed {
   readonly packedBytes: number
 }
 
-export function listedOf({ entries, isClosing }: Listing): Listed {
+/** `again`: of how many entries it is known that they were listed before. */
+export function listedOf({ entries, isClosing }: Listing, again: number): Listed {
   const sums = new Float64Array(entries.length + 1)
   let packedBytes = 0
-  let again = 0
   for (const [i, entry] of entries.entries()) {
-    const bytes = entry.kind === 'file' && !isClosing ? entry.size : 0
+    const isHere = entry.kind === 'file' && !(isClosing && entry.isAlone)
+    const bytes = isHere ? entry.size : 0
     if (entry.kind === 'file' && !entry.isAlone) packedBytes += bytes
-    if (isClosing && (entry.kind === 'file' || entry.kind === 'directory')) again++
     sums[i + 1] = (sums[i] as number) + bytes
   }
   const sumTo = (index: number): number => sums[Math.min(index, entries.length)] as number

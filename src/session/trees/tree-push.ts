@@ -153,7 +153,7 @@ export class TreePush {
   /** Everything, as long as there is a node for it. */
   async #all(source: TreeSource): Promise<void> {
     for await (const batch of source) {
-      const isToGo = await this.#giving(batch, this.#turn())
+      const isToGo = await this.#giving(batch, this.#turn(batch))
       if (!isToGo) return batch.release()
       this.#track(this.#bring(batch).finally(() => this.#bundleTurns.done()))
     }
@@ -161,7 +161,7 @@ export class TreePush {
     // One after the other: nothing comes before the directory that it is in.
     for await (const batch of source.closing()) {
       if (this.#living.length === 0) return batch.release()
-      await this.#giving(batch, this.#close(batch))
+      await this.#giving(batch, this.#bring(batch))
     }
   }
 
@@ -181,7 +181,8 @@ export class TreePush {
   }
 
   /** False: nobody is left. */
-  async #turn(): Promise<boolean> {
+  async #turn({ isFinal }: TreeBatch): Promise<boolean> {
+    if (isFinal) await Promise.all(this.#tasks)
     await this.#bundleTurns.take()
     return this.#living.length > 0
   }
@@ -199,7 +200,7 @@ export class TreePush {
     try {
       const isWhole = this.#isFresh && this.#dry === undefined
       const bundle = await (isWhole ? batch.pack() : batch.list())
-      const listed = listedOf(bundle.listing)
+      const listed = listedOf(bundle.listing, batch.again)
       const answers = await this.#sendBundle(bundle, this.#living)
       this.#isFresh = [...answers.values()].every(({ held }) => held === 0)
       if (isWhole) this.#movedBytes += listed.packedBytes
@@ -229,7 +230,7 @@ export class TreePush {
     for (const node of nodes)
       for (const range of lacks.get(node)?.toArray() ?? []) wanted.add(...range)
     const bundle = await batch.pack(wanted.toArray())
-    const some = listedOf(bundle.listing)
+    const some = listedOf(bundle.listing, 0)
     const answers = await this.#sendBundle(bundle, nodes)
     this.#movedBytes += some.packedBytes
     for (const [node, applied] of answers) {
@@ -241,19 +242,6 @@ export class TreePush {
       for (const [from, length] of applied.lacks)
         for (let index = from; index < from + length; index++)
           node.fails(some.name(index), 'ERR_FR_SOURCE_CHANGED', 'its bytes could not be brought')
-    }
-  }
-
-  /** A bundle of links, and of what is set last. */
-  async #close(batch: TreeBatch): Promise<void> {
-    try {
-      const bundle = await batch.list()
-      const listed = listedOf(bundle.listing)
-      const answers = await this.#sendBundle(bundle, this.#living)
-      for (const [node, applied] of answers) node.applied(applied, listed, false)
-      this.#dry?.take([...answers.values()], listed)
-    } finally {
-      await batch.release()
     }
   }
 

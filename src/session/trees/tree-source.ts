@@ -26,12 +26,15 @@ export interface TreeBundle {
 
 /** Entries that are listed together. */
 export interface TreeBatch {
+  /** The last one: everything else has to be over before a bundle is made of it. */
   readonly isFinal: boolean
+  /** How many of its entries were listed in batches before it. */
+  readonly again: number
   /** A bundle without bytes. */
   list(): Promise<TreeBundle>
   /**
    * A bundle with the bytes of all files; or of the bundle that came last of the entries with these
-   * indices in it, which alone are listed then.
+   * indices in it, which alone are listed then, with directories where it closes.
    */
   pack(wanted?: readonly RangePair[]): Promise<TreeBundle>
   release(): Promise<void>
@@ -43,7 +46,7 @@ export interface TreeSource extends AsyncIterable<TreeBatch>, AsyncDisposable {
   readonly counts: { readonly entries: number; readonly files: number; readonly bytes: number }
   /** What could not be read, and was left out. */
   readonly failed: { readonly count: number; readonly told: readonly SourceFailure[] }
-  /** What comes last, once all else has ended: it has no bytes. */
+  /** What comes once all else has ended, if the last batch was not final. It has no bytes. */
   closing(): AsyncIterable<TreeBatch>
   /** What was found out is kept for the next push. Never rejects. */
   keep(): Promise<void>

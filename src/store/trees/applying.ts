@@ -24,9 +24,14 @@ import { fullName, shown } from './full-name.js'
 import { type CopySpec, copyHere, digestText, identityWith, isHere } from './local-copies.js'
 import type { Owners } from './owners.js'
 import type { TreeRow } from './segment.js'
+import { type ListedEntry, timeGrainNanos } from './unchanged.js'
 
 export interface ApplySpec extends CopySpec {
-  readonly listing: Listing
+  readonly listing: Omit<Listing, 'entries'>
+  /** Those of its entries about which something may have to be done, in order. */
+  readonly entries: readonly ListedEntry[]
+  /** How many others there are, which are here as they are listed. */
+  readonly held: number
   readonly algorithm: DigestAlgorithm
   /** The bundle. */
   readonly file: FileHandle
@@ -36,23 +41,26 @@ export interface ApplySpec extends CopySpec {
 }
 
 const copiesAtOnce = 8
-/** Time stamps of engines that keep only microseconds. */
-const timeGrainNanos = 2_000
 const ownerBits = 0o700
 const slash = 0x2f
 
-interface Item {
-  readonly index: number
-  readonly entry: TreeEntry
+interface Item extends ListedEntry {
   readonly full: Uint8Array
+}
+
+interface Decided {
+  readonly item: Item
+  readonly look: EntryLook | null
+  readonly row: TreeRow | undefined
+  readonly step: EntryStep | 'held' | 'lacks'
 }
 
 export class Applying {
   readonly #spec: ApplySpec
   readonly #items: readonly Item[]
   readonly #failed: EntryFailure[] = []
-  readonly #lacks: number[] = []
-  readonly #sets: number[] = []
+  readonly #lacks: Item[] = []
+  readonly #sets = new Set<number>()
   readonly #rows: TreeRow[] = []
   readonly #warnings: string[] = []
   readonly #lost = new Map<LostEntryAttribute, number>()
@@ -64,21 +72,49 @@ export class Applying {
 
   constructor(spec: ApplySpec) {
     this.#spec = spec
-    this.#items = spec.listing.entries.map((entry, index) => ({
-      ...{ index, entry, full: fullName(spec.name, entry.name) },
-    }))
+    this.#held = spec.held
+    this.#items = spec.entries.map(({ index, entry }) => {
+      return { index, entry, full: fullName(spec.name, entry.name) }
+    })
   }
 
-  async run(): Promise<void> {
-    const isDirectory = ({ entry }: Item): boolean => entry.kind === 'directory'
+  /** True: what the listing closes is closed. */
+  async run(): Promise<boolean> {
     const good = this.#items.filter((item) => this.#isGood(item))
-    if (!this.#spec.listing.isClosing) await this.#apply(good)
-    else {
-      await this.#apply(good.filter((item) => !isDirectory(item)))
+    const links = good.filter(({ entry }) => isLink(entry))
+    await this.#apply(links.length === 0 ? good : good.filter(({ entry }) => !isLink(entry)))
+    // A dry run tells at once of all that would come.
+    const isClosing = this.#spec.listing.isClosing && (this.#isDry || !this.#isWaiting)
+    if (isClosing) {
+      // A link changes what is known of the file that it leads to.
+      if (links.length > 0) await this.#keepRows()
+      await this.#apply(links)
       // What is in a directory changes its time, and its mode may shut its owner out.
-      await this.#close(good.filter(isDirectory).reverse())
+      await this.#close(good.filter(({ entry }) => entry.kind === 'directory').reverse())
+    } else await this.#postpone(links)
+    await this.#keepRows()
+    return isClosing
+  }
+
+  async #keepRows(): Promise<void> {
+    await this.#spec.record.add(sortedRows(this.#rows.splice(0)))
+  }
+
+  /** Bytes are lacking that a bundle will bring: then nothing is closed, and all of it is again. */
+  get #isWaiting(): boolean {
+    return this.#lacks.some(({ entry }) => entry.kind === 'file' && !entry.isAlone)
+  }
+
+  /** Links that are not there, or lead to what is lacking, are lacking as well. */
+  async #postpone(links: readonly Item[]): Promise<void> {
+    if (links.length === 0) return
+    const lacking = new Set(this.#lacks.map(({ entry }) => keyOf(entry.name)))
+    for (const { item, step } of await this.#decideAll(links)) {
+      const { entry } = item
+      const isToBe = entry.kind === 'hardlink' && lacking.has(keyOf(entry.to))
+      if (step === 'held' && !isToBe) this.#held++
+      else this.#lacks.push(item)
     }
-    await this.#spec.record.add(sortedRows(this.#rows))
   }
 
   fail(index: number, code: EntryFailure['code'], text: string): void {
@@ -94,13 +130,13 @@ export class Applying {
     for (const [what, count] of this.#lost)
       this.warn(`the file system did not keep the ${what} of ${count} entries`)
     return {
-      lacks: rangesOf(this.#lacks),
+      lacks: rangesOf(this.#lacks.map(({ index }) => index).sort((a, b) => a - b)),
       held: this.#held,
       done: this.#done,
       failed: this.#failed,
       failedCount: this.#failedCount,
       warnings: this.#warnings,
-      ...(this.#isDry && { dry: { sets: rangesOf(this.#sets), removes: [], removedCount: 0 } }),
+      ...(this.#isDry && { dry: { sets: rangesOf([...this.#sets].sort((a, b) => a - b)), removes: [], removedCount: 0 } }),
     }
   }
 
@@ -111,13 +147,7 @@ export class Applying {
   }
 
   async #apply(items: readonly Item[]): Promise<void> {
-    const { storage, dir, record } = this.#spec
-    const looks = await storage.lookAt(
-      dir,
-      items.map(({ full }) => full),
-    )
-    const rows = await record.lookUp(items.map(({ entry }) => entry.name))
-    const targets = await this.#targets(items)
+    const { storage, dir } = this.#spec
     const steps: EntryStep[] = []
     const of: Item[] = []
     const take = (item: Item, step: EntryStep | 'held'): void => {
@@ -128,17 +158,11 @@ export class Applying {
       }
     }
     const missing: Item[] = []
-    for (const [at, item] of items.entries()) {
-      const look = looks[at] ?? null
-      const row = rows[at]
-      let step = this.#decide(item, look, row, targets)
-      if (
-        step === 'lacks' &&
-        row !== undefined &&
-        look !== null &&
-        (await this.#isSound(item, row))
-      )
-        step = this.#keep(item, look)
+    for (const decided of await this.#decideAll(items)) {
+      const { item, look, row } = decided
+      let { step } = decided
+      const isInDoubt = step === 'lacks' && row !== undefined && look !== null
+      if (isInDoubt && (await this.#isSound(item, row))) step = this.#keep(item, look)
       if (step === 'lacks') missing.push(item)
       else take(item, step)
     }
@@ -146,15 +170,31 @@ export class Applying {
       await Promise.all(missing.slice(at, at + copiesAtOnce).map((item) => this.#copy(item)))
     for (const item of missing) {
       const id = this.#copies.get(item.index)
-      if (id === undefined) this.#lacks.push(item.index)
+      if (id === undefined) this.#lacks.push(item)
       else take(item, this.#fileStep(item, id))
     }
     await this.#open(steps)
-    await this.#place(of, steps).catch(async (error: unknown) => {
+    const placed = this.#place(of, steps).catch(async (error: unknown) => {
       for (const id of this.#copies.values()) await storage.discard(dir, id)
       throw error
     })
+    this.#done += await placed
     await this.#refresh(of)
+  }
+
+  async #decideAll(items: readonly Item[]): Promise<Decided[]> {
+    const { storage, dir, record } = this.#spec
+    const looks = await storage.lookAt(
+      dir,
+      items.map(({ full }) => full),
+    )
+    const rows = await record.lookUp(items.map(({ entry }) => entry.name))
+    const targets = await this.#targets(items)
+    return items.map((item, at) => {
+      const look = looks[at] ?? null
+      const row = rows[at]
+      return { item, look, row, step: this.#decide(item, look, row, targets) }
+    })
   }
 
   /** Directories in which something changes and that shut their owner out; closing shuts them. */
@@ -311,6 +351,7 @@ export class Applying {
     if (id !== undefined) this.#copies.set(index, id)
   }
 
+  /** They are counted where they are looked at first. */
   async #close(items: readonly Item[]): Promise<void> {
     const { storage, dir } = this.#spec
     const looks = await storage.lookAt(
@@ -326,9 +367,7 @@ export class Applying {
       if (look === null && this.#isDry) continue
       if (look?.kind !== 'directory') {
         this.fail(item.index, 'ERR_FR_NAME', `${shown(name)} is no directory at the node`)
-      } else if (this.#hasAttributes(entry, look)) {
-        this.#held++
-      } else {
+      } else if (!this.#hasAttributes(entry, look)) {
         steps.push({ kind: 'attributes', name, attributes: this.#attributesOf(entry) })
         of.push(item)
       }
@@ -336,16 +375,20 @@ export class Applying {
     await this.#place(of, steps)
   }
 
-  async #place(items: readonly Item[], steps: readonly EntryStep[]): Promise<void> {
-    if (steps.length === 0) return
+  /** How many are in place. */
+  async #place(items: readonly Item[], steps: readonly EntryStep[]): Promise<number> {
+    if (steps.length === 0) return 0
+    let count = 0
     const outcomes = await this.#spec.storage.placeEntries(this.#spec.dir, steps)
     for (const [at, outcome] of outcomes.entries()) {
       const item = items[at] as Item
       this.#settle(item, outcome)
+      if (outcome.failure === null) count++
       const id = this.#copies.get(item.index)
       if (outcome.failure !== null && id !== undefined)
         await this.#spec.storage.discard(this.#spec.dir, id)
     }
+    return count
   }
 
   #settle({ index, entry }: Item, { failure, lost, look }: EntryOutcome): void {
@@ -353,8 +396,7 @@ export class Applying {
       this.fail(index, failure.code, failure.text)
       return
     }
-    this.#done++
-    if (this.#isDry) this.#sets.push(index)
+    if (this.#isDry) this.#sets.add(index)
     for (const what of lost) this.#lost.set(what, 1 + (this.#lost.get(what) ?? 0))
     if (lost.length > 0 && this.#spec.listing.options.strict) {
       const text = `the file system did not keep: ${lost.join(', ')}`
@@ -396,6 +438,10 @@ export class Applying {
 function sortedRows(rows: TreeRow[]): TreeRow[] {
   const sorted = rows.sort((a, b) => compareNames(a.name, b.name))
   return sorted.filter((row, at) => !isEqual(row.name, sorted[at + 1]?.name))
+}
+
+function isLink({ kind }: TreeEntry): boolean {
+  return kind === 'symlink' || kind === 'hardlink'
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array | undefined): boolean {

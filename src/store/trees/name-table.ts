@@ -11,17 +11,17 @@ import { randomBytes } from 'node:crypto'
 const [seedA = 0, seedB = 0] = new Uint32Array(new Uint8Array(randomBytes(8)).buffer)
 
 /** Two words of 32 bits, the first never 0. */
-export function hashOf(name: Uint8Array): readonly [number, number] {
+export function hashOf(name: Uint8Array, length = name.length): readonly [number, number] {
   let a = seedA
   let b = seedB
-  for (let at = 0; at < name.length; at++) {
+  for (let at = 0; at < length; at++) {
     const byte = name[at] as number
     a = Math.imul(a ^ byte, 0x9e37_79b1)
     a ^= a >>> 15
     b = Math.imul(b ^ byte, 0x85eb_ca77)
     b ^= b >>> 13
   }
-  return [mixed(a ^ name.length) || 1, mixed(b + Math.imul(a, 0x2745_937f))]
+  return [mixed(a ^ length) || 1, mixed(b + Math.imul(a, 0x2745_937f))]
 }
 
 function mixed(word: number): number {

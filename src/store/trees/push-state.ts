@@ -7,7 +7,9 @@ import { Owners } from './owners.js'
 
 export class PushState {
   /** Names of all listings so far. */
-  readonly listed = new HashTable()
+  listed = new HashTable()
+  /** All that comes last has been done. */
+  isOver = false
   readonly #bundles = new Set<number>()
   /** As the file system compares them; undefined where it tells all names apart. */
   readonly #folded: HashTable | undefined
@@ -23,8 +25,9 @@ export class PushState {
     return this.#owners
   }
 
-  async prepare({ options }: Listing): Promise<void> {
-    if (options.owner) this.#owners ??= await Owners.read()
+  /** The file system takes some names for the same. */
+  get isFolding(): boolean {
+    return this.#folded !== undefined
   }
 
   /** Why this name cannot be kept beside those before it; null if it can. */
@@ -36,14 +39,26 @@ export class PushState {
     return `${shown(name)} differs from another name only in ways that the file system ignores`
   }
 
-  /** What the listing names is marked. */
-  take(listing: Listing): void {
-    for (const { name } of listing.entries) this.listed.add(hashOf(name))
-    if (this.#bundles.size < limits.treeBundles) this.#bundles.add(listing.bundle)
+  /** A listing has this name: the first `length` of these bytes. */
+  see(name: Uint8Array, length: number): void {
+    this.listed.add(hashOf(name, length))
+  }
+
+  /** A listing has come. */
+  async take({ options, bundle }: Omit<Listing, 'entries'>): Promise<void> {
+    if (options.owner) this.#owners ??= await Owners.read()
+    if (this.#bundles.size < limits.treeBundles) this.#bundles.add(bundle)
+  }
+
+  /** What it needed for what comes last is of no more use. */
+  end(): void {
+    this.isOver = true
+    this.listed = new HashTable()
+    this.#bundles.clear()
   }
 
   /** Whether all that was listed in this push came to this process. */
-  isWhole({ final }: Listing): boolean {
+  isWhole({ final }: Pick<Listing, 'final'>): boolean {
     return (
       final !== null && this.#bundles.size === final.bundles && this.listed.size === final.entries
     )

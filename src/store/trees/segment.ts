@@ -8,8 +8,9 @@
  * each block once, and memory holds a block and the index, whatever the tree has.
  */
 import type { FileHandle } from 'node:fs/promises'
+import { i64At, put64, u64At, u64Text } from '../../base/bytes.js'
 import type { FileIdentity } from '../../ports.js'
-import { compareNames } from '../../protocol/listing.js'
+import { compareNames, rankOf } from '../../protocol/listing.js'
 import { openKept, replaceFile, writeAll } from '../files/durable.js'
 
 export interface TreeRow {
@@ -28,6 +29,8 @@ interface Block {
 
 const magic = Buffer.from('frtrec 1')
 const rowBytes = 48
+/** Size, inode, times: in a row as in a packed look (ports/entries.ts). */
+const identityAt = 8
 const trailerBytes = 8 + 4 + magic.length
 const blockBytes = 64 * 1024
 const indexBytesMax = 256 * 1024 * 1024
@@ -80,14 +83,14 @@ function trailerOf(blocks: readonly Block[], at: number, count: number): Uint8Ar
 }
 
 function bytesOfRow({ kind, name, identity, value }: TreeRow): Uint8Array {
-  const row = Buffer.alloc(rowBytes + name.length + value.length)
+  const row = Buffer.allocUnsafe(rowBytes + name.length + value.length).fill(0, 0, 8)
   row.writeUInt8(kinds.indexOf(kind), 0)
   row.writeUInt16LE(name.length, 2)
   row.writeUInt16LE(value.length, 4)
-  row.writeBigUInt64LE(BigInt(identity.size), 8)
+  put64(row, 8, identity.size)
   row.writeBigUInt64LE(BigInt(identity.inode), 16)
-  row.writeBigInt64LE(BigInt(identity.mtime.seconds), 24)
-  row.writeBigInt64LE(BigInt(identity.ctime.seconds), 32)
+  put64(row, 24, identity.mtime.seconds)
+  put64(row, 32, identity.ctime.seconds)
   row.writeUInt32LE(identity.mtime.nanos, 40)
   row.writeUInt32LE(identity.ctime.nanos, 44)
   row.set(name, rowBytes)
@@ -97,7 +100,6 @@ function bytesOfRow({ kind, name, identity, value }: TreeRow): Uint8Array {
 
 export class Segment {
   readonly path: string
-  readonly rows: number
   readonly #file: FileHandle
   readonly #blocks: readonly Block[]
   readonly #end: number
@@ -108,10 +110,8 @@ export class Segment {
     file: FileHandle,
     blocks: readonly Block[],
     end: number,
-    rows: number,
   ) {
     this.path = path
-    this.rows = rows
     this.#file = file
     this.#blocks = blocks
     this.#end = end
@@ -122,7 +122,7 @@ export class Segment {
     const file = await openKept(path)
     if (file === null) return undefined
     const found = await readIndex(file).catch(() => undefined)
-    if (found !== undefined) return new Segment(path, file, found.blocks, found.end, found.rows)
+    if (found !== undefined) return new Segment(path, file, found.blocks, found.end)
     await file.close()
     return undefined
   }
@@ -140,8 +140,7 @@ export class Segment {
     let [index, at] = [0, 0]
     for (const [place, name] of names.entries()) {
       const before = index
-      while (index + 1 < this.#blocks.length && compareNames(this.#firstOf(index + 1), name) <= 0)
-        index++
+      index = this.blockOf(name, index)
       if (index !== before) at = 0
       if (found[place] !== undefined || this.#blocks.length === 0) continue
       if (compareNames(this.#firstOf(index), name) > 0) continue
@@ -158,13 +157,25 @@ export class Segment {
 
   async block(index: number): Promise<readonly TreeRow[]> {
     if (this.#loaded?.index === index) return this.#loaded.rows
+    const rows = rowsOf(await this.bytesOf(index))
+    this.#loaded = { index, rows }
+    return rows
+  }
+
+  async bytesOf(index: number): Promise<Buffer> {
     const from = (this.#blocks[index] as Block).at
     const to = this.#blocks[index + 1]?.at ?? this.#end
     const bytes = Buffer.alloc(to - from)
     await this.#file.read(bytes, 0, bytes.length, from)
-    const rows = rowsOf(bytes)
-    this.#loaded = { index, rows }
-    return rows
+    return bytes
+  }
+
+  /** The block, not before `from`, in which this name would be. */
+  blockOf(name: Uint8Array, from: number): number {
+    let index = from
+    while (index + 1 < this.#blocks.length && compareNames(this.#firstOf(index + 1), name) <= 0)
+      index++
+    return index
   }
 
   async *all(): AsyncGenerator<TreeRow> {
@@ -172,9 +183,91 @@ export class Segment {
   }
 }
 
-async function readIndex(
-  file: FileHandle,
-): Promise<{ blocks: Block[]; end: number; rows: number }> {
+/**
+ * Finds rows by names that ascend, and tells of the last one that was found where it is: the rest
+ * of a segment goes by without objects.
+ */
+export class RowCursor {
+  readonly #segment: Segment
+  #block = -1
+  #at = 0
+  /** In which a row is. */
+  bytes: Buffer = Buffer.alloc(0)
+
+  constructor(segment: Segment) {
+    this.#segment = segment
+  }
+
+  /** Whether there is a row of this name: the first `length` of these bytes. */
+  find(name: Uint8Array, length: number): Promise<boolean> | boolean {
+    for (;;) {
+      if (this.#at >= this.bytes.length) {
+        if (this.#block + 1 >= this.#segment.blocks) return false
+        return this.#load(name, length)
+      }
+      const order = this.#compare(name, length)
+      if (order >= 0) return order === 0
+      this.#at = this.valueAt + this.valueLength
+    }
+  }
+
+  async #load(name: Uint8Array, length: number): Promise<boolean> {
+    this.#block = this.#segment.blockOf(name.subarray(0, length), this.#block + 1)
+    this.bytes = await this.#segment.bytesOf(this.#block)
+    this.#at = 0
+    return this.find(name, length)
+  }
+
+  /** Of the name of the row with this one. */
+  #compare(name: Uint8Array, length: number): number {
+    const [from, own] = [this.#at + rowBytes, this.#nameLength]
+    const most = Math.min(own, length)
+    let at = 0
+    while (at < most && this.bytes[from + at] === name[at]) at += 1
+    if (at === own || at === length) return own - length
+    return rankOf(this.bytes[from + at] as number) - rankOf(name[at] as number)
+  }
+
+  get #nameLength(): number {
+    return this.#u16(2)
+  }
+
+  get valueLength(): number {
+    return this.#u16(4)
+  }
+
+  get valueAt(): number {
+    return this.#at + rowBytes + this.#nameLength
+  }
+
+  /** Where what the file system told is, as in a packed look. */
+  get identityAt(): number {
+    return this.#at + identityAt
+  }
+
+  get isFile(): boolean {
+    return kinds[this.bytes[this.#at] as number] === 'file'
+  }
+
+  get size(): number {
+    return u64At(this.bytes, this.#at + 8)
+  }
+
+  get mtimeSeconds(): number {
+    return i64At(this.bytes, this.#at + 24)
+  }
+
+  get mtimeNanos(): number {
+    return this.bytes.readUInt32LE(this.#at + 40)
+  }
+
+  #u16(at: number): number {
+    const place = this.#at + at
+    return (this.bytes[place] as number) | ((this.bytes[place + 1] as number) << 8)
+  }
+}
+
+async function readIndex(file: FileHandle): Promise<{ blocks: Block[]; end: number }> {
   const { size } = await file.stat()
   const trailer = Buffer.alloc(trailerBytes)
   await file.read(trailer, 0, trailerBytes, size - trailerBytes)
@@ -191,7 +284,7 @@ async function readIndex(
     blocks.push({ at: Number(index.readBigUInt64LE(at)), first })
     at += 10 + length
   }
-  return { blocks, end, rows: trailer.readUInt32LE(8) }
+  return { blocks, end }
 }
 
 function rowsOf(bytes: Buffer): TreeRow[] {
@@ -205,16 +298,10 @@ function rowsOf(bytes: Buffer): TreeRow[] {
       name: bytes.subarray(nameAt, valueAt),
       value: bytes.subarray(valueAt, end),
       identity: {
-        size: Number(bytes.readBigUInt64LE(at + 8)),
-        inode: String(bytes.readBigUInt64LE(at + 16)),
-        mtime: {
-          seconds: Number(bytes.readBigInt64LE(at + 24)),
-          nanos: bytes.readUInt32LE(at + 40),
-        },
-        ctime: {
-          seconds: Number(bytes.readBigInt64LE(at + 32)),
-          nanos: bytes.readUInt32LE(at + 44),
-        },
+        size: u64At(bytes, at + 8),
+        inode: u64Text(bytes, at + 16),
+        mtime: { seconds: i64At(bytes, at + 24), nanos: bytes.readUInt32LE(at + 40) },
+        ctime: { seconds: i64At(bytes, at + 32), nanos: bytes.readUInt32LE(at + 44) },
       },
     })
     at = end

@@ -14,7 +14,7 @@ import { limits } from '../../base/limits.js'
 import { compareNames } from '../../protocol/listing.js'
 import { replaceFile, syncDirectory, writeAll } from '../files/durable.js'
 import { HashTable } from './name-table.js'
-import { Segment, type TreeRow, writeSegment } from './segment.js'
+import { RowCursor, Segment, type TreeRow, writeSegment } from './segment.js'
 
 const blocksPerSegment = 2 ** 24
 
@@ -58,8 +58,10 @@ export class TreeRecord {
     return new TreeRecord(path, segments, (numbers.at(-1) ?? 0) + 1)
   }
 
-  get rows(): number {
-    return this.#segments.reduce((sum, { rows }) => sum + rows, 0)
+  /** All rows in order; undefined where some are out of date. */
+  rows(): RowCursor | undefined {
+    const [only, ...others] = this.#segments
+    return only === undefined || others.length > 0 ? undefined : new RowCursor(only)
   }
 
   async close(): Promise<void> {

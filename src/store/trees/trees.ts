@@ -17,7 +17,7 @@ import { hiddenDir } from '../../base/names.js'
 import type { Applied } from '../../control/messages/applied.js'
 import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
 import { type Listing, listingHeadBytes } from '../../protocol/listing.js'
-import { readListing, readListingHead } from '../../protocol/listing-reader.js'
+import { readListingHead } from '../../protocol/listing-reader.js'
 import { openKept } from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
@@ -27,6 +27,7 @@ import { dryStorage, Removals } from './dry-run.js'
 import { PushState } from './push-state.js'
 import { sweep } from './sweep.js'
 import { keyOfTree, TreeRecord } from './tree-record.js'
+import { readChanged } from './unchanged.js'
 
 export interface TreesSpec {
   readonly storage: Storage
@@ -101,23 +102,33 @@ export class Trees {
 
   async #apply(bundle: BundleToApply): Promise<Applied> {
     const { name, algorithm, file } = bundle
-    const listing = await this.#read(bundle)
-    if (listing.options.isAtomic)
+    const bytes = await this.#read(bundle)
+    const { tree, options } = readListingHead(bytes)
+    if (options.isAtomic)
       throw new FrError('ERR_FR_UNSUPPORTED', 'this node cannot change a tree all at once')
-    const push = await this.#pushOf(bundle.originId, listing.tree)
-    await push.prepare(listing)
-    push.take(listing)
+    const push = await this.#pushOf(bundle.originId, tree)
     const record = await TreeRecord.open(this.#treesDir, name)
     try {
+      const { storage, dir } = this.#spec
+      const asked = { storage, dir, name, algorithm, bytes, bundleBytes: bundle.bytes }
+      const seen = (...of: [Uint8Array, number]): void => push.see(...of)
+      // Names that clash are looked at one by one.
+      const rows = push.isFolding ? undefined : record.rows()
+      const { listing, entries, held } = await readChanged({ ...asked, rows, seen })
+      await push.take(listing)
       const { owners } = push
       const clash = (of: Uint8Array): string | null => push.clash(of)
-      const removals = listing.options.isDry ? new Removals(name) : undefined
-      const storage = removals ? dryStorage(this.#spec.storage, removals.add) : this.#spec.storage
-      const given = { name, algorithm, file, record, listing, owners, clash }
-      const applying = new Applying({ ...this.#spec, storage, ...given })
-      await applying.run()
-      if (listing.final !== null) await this.#finish(storage, bundle, listing, push, applying)
-      if (listing.final !== null && removals === undefined) await record.merge()
+      const removals = options.isDry ? new Removals(name) : undefined
+      const used = removals ? dryStorage(storage, removals.add) : storage
+      const about = { listing, entries, held, owners, clash }
+      const given = { ...this.#spec, storage: used, name, algorithm, file, record, ...about }
+      const applying = new Applying(given)
+      const isClosed = await applying.run()
+      if (listing.final !== null && isClosed) {
+        await this.#finish(used, bundle, listing, push, applying)
+        if (removals === undefined) await record.merge()
+        push.end()
+      }
       const result = applying.result()
       return { ...result, ...(result.dry && { dry: { ...result.dry, ...removals?.told } }) }
     } finally {
@@ -128,11 +139,12 @@ export class Trees {
   async #finish(
     storage: Storage,
     { name }: BundleToApply,
-    listing: Listing,
+    listing: Omit<Listing, 'entries'>,
     push: PushState,
     applying: Applying,
   ): Promise<void> {
     const { deletes } = listing.options
+    if (push.isOver) return
     const isWhole = push.isWhole(listing)
     if (deletes && !isWhole) {
       const text = 'the node was restarted during the push, and has deleted nothing'
@@ -155,7 +167,8 @@ export class Trees {
     return join(this.#spec.dataDir, hiddenDir, 'trees')
   }
 
-  async #read({ id, bytes, algorithm }: BundleToApply): Promise<Listing> {
+  /** Its listing. */
+  async #read({ id, bytes }: BundleToApply): Promise<Uint8Array> {
     const file = await openKept(join(this.#spec.dataDir, hiddenDir, 'partials', id))
     if (file === null) throw new FrError('ERR_FR_IO', 'the bundle is gone')
     try {
@@ -168,7 +181,7 @@ export class Trees {
         if (read.bytesRead === 0) break
         at += read.bytesRead
       }
-      return readListing(listing, bytes, algorithm)
+      return listing
     } finally {
       await file.close()
     }

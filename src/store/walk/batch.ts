@@ -9,14 +9,12 @@
 import type { FileHandle } from 'node:fs/promises'
 import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
 import type { FrErrorCode } from '../../base/errors.js'
-import type { RangePair } from '../../base/ranges.js'
-import type { TreeRules } from '../../base/tree-rules.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Looked, TreeFiles } from '../../ports/tree-files.js'
 import {
   encodeListing,
   entryBytes,
   type Listing,
-  type ListingOptions,
   listingHeadBytes,
   type TreeEntry,
 } from '../../protocol/listing.js'
@@ -61,13 +59,17 @@ export interface Bundle {
 export interface BatchSpec {
   readonly bundle: number
   readonly tree: string
-  readonly options: ListingOptions
   readonly algorithm: DigestAlgorithm
   readonly files: TreeFiles
   readonly signal: AbortSignal
   readonly isClosing: boolean
-  readonly final: Listing['final']
-  readonly rules?: TreeRules
+  readonly isFinal: boolean
+  /** In the listing, where it has rules. */
+  readonly rulesBytes: number
+  /** Once its files have been read. */
+  readonly about: () => Pick<Listing, 'options' | 'final' | 'rules'>
+  /** How many of the entries were listed before. */
+  readonly again: number
   readonly candidates: Candidate[]
   alone(candidate: Candidate): AloneFile
   failed(name: Uint8Array, code: FrErrorCode, text: string): void
@@ -78,6 +80,7 @@ export interface BatchSpec {
 export class Batch {
   readonly isClosing: boolean
   readonly isFinal: boolean
+  readonly again: number
   readonly entries: number
   /** Bytes of files that go in bundles. */
   readonly bundledBytes: number
@@ -90,7 +93,8 @@ export class Batch {
   constructor(spec: BatchSpec) {
     this.#spec = spec
     this.isClosing = spec.isClosing
-    this.isFinal = spec.final !== null
+    this.isFinal = spec.isFinal
+    this.again = spec.again
     this.entries = spec.candidates.length
     this.#listed = spec.candidates
     this.bundledBytes = 0
@@ -109,14 +113,17 @@ export class Batch {
 
   /**
    * A bundle with the bytes of all files; or, of the bundle that came last, of the entries with
-   * these indices in it, which alone are listed then.
+   * these indices in it, which alone are listed then, with the directories that it closes.
    */
   async pack(wanted?: readonly RangePair[]): Promise<Bundle> {
     if (wanted !== undefined) {
-      const listed = this.#listed
-      this.#listed = wanted.flatMap(([from, count]) => listed.slice(from, from + count))
+      const isWanted = RangeSet.of(wanted)
+      this.#listed = this.#listed.filter(
+        ({ entry }, at) =>
+          isWanted.contains(at, 1) || (this.isClosing && entry.kind === 'directory'),
+      )
     }
-    const bundled = this.#listed.filter(({ entry }) => isBundled(entry) && !this.isClosing)
+    const bundled = this.#listed.filter(({ entry }) => isBundled(entry))
     return this.#bundle(async (writer, directory) => {
       const end = placeAll(bundled, this.#listingBytes())
       await requireRoom(directory, 0, end)
@@ -136,14 +143,14 @@ export class Batch {
       if (source === undefined || isYoung || !isBundled(entry) || entry.digest === null) return []
       return [{ name: entry.name, identity: source.looked.identity, digest: entry.digest }]
     })
-    this.#spec.released(this.isClosing ? [] : known)
+    this.#spec.released(known)
     for (const file of this.#open) await file.close().catch(() => undefined)
     this.#open.clear()
   }
 
   /** Of the listing of a bundle with all bytes. */
   #listingBytes(): number {
-    let bytes = listingHeadBytes
+    let bytes = listingHeadBytes + this.#spec.rulesBytes
     let previous: Uint8Array | null = null
     for (const { entry } of this.#listed) {
       bytes += packedBytes(entry, previous, this.#spec.algorithm)
@@ -179,12 +186,9 @@ export class Batch {
     listed: readonly Candidate[],
     end: number,
   ): Promise<Listing & { bytes: number }> {
-    const { tree, bundle, final, options, isClosing, rules } = this.#spec
+    const { tree, bundle, isClosing, about } = this.#spec
     const entries = listed.map(({ entry }) => entry)
-    const listing: Listing = {
-      ...{ tree, bundle, final, options, isClosing, entries },
-      ...(rules && { rules }),
-    }
+    const listing: Listing = { ...about(), tree, bundle, isClosing, entries }
     const head = encodeListing(listing)
     await writeAll(writer, head, 0)
     const bytes = Math.max(end, head.length)

@@ -108,15 +108,27 @@ export class Closing {
     return this.#directories.add(entry)
   }
 
-  /** What the closing bundles list, one after the other; one at least. Nothing is added then. */
-  async *lists(): AsyncGenerator<readonly TreeEntry[]> {
+  /** Everything, if one list holds it. */
+  get whole(): readonly TreeEntry[] | null {
+    return this.#links.count === 0 ? this.#rest : null
+  }
+
+  /** What is not written yet, where all directories are, if one list holds it. */
+  get #rest(): readonly TreeEntry[] | null {
     const [links, directories] = [this.#links, this.#directories]
-    yield* links.read()
     const both = links.last.length + directories.last.length
     const bytes = links.lastBytes + directories.lastBytes
     const isTogether =
       directories.count === 0 && both <= limits.treeBatchEntries && bytes <= limits.listingBytes
-    if (isTogether) return yield sorted([...links.last, ...directories.last])
+    return isTogether ? sorted([...links.last, ...directories.last]) : null
+  }
+
+  /** What the closing bundles list, one after the other; one at least. Nothing is added then. */
+  async *lists(): AsyncGenerator<readonly TreeEntry[]> {
+    const [links, directories] = [this.#links, this.#directories]
+    yield* links.read()
+    const rest = this.#rest
+    if (rest !== null) return yield rest
     if (links.last.length > 0) yield sorted(links.last)
     yield* directories.read()
     yield sorted(directories.last)

@@ -9,9 +9,12 @@ import { realpath } from 'node:fs/promises'
 import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import { rulesBytes, type TreeRules } from '../../base/tree-rules.js'
 import type { Looked, TreeFiles } from '../../ports/tree-files.js'
 import {
   compareNames,
+  entryBytes,
+  type Listing,
   type ListingOptions,
   listingHeadBytes,
   type TreeAttributes,
@@ -50,6 +53,15 @@ export interface TreeCounts {
   readonly isScanned: boolean
 }
 
+/** What a batch is made of. */
+interface Cut {
+  readonly candidates: Candidate[]
+  /** What it closes was listed before, but for links and directories of its own. */
+  readonly isClosing: boolean
+  readonly isFinal: boolean
+  readonly again: number
+}
+
 /** Something that both sides of a queue look at has changed. */
 class Change {
   happened!: () => void
@@ -68,13 +80,17 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
   readonly #stopped = new AbortController()
   readonly #signal: AbortSignal
   readonly #counts = { entries: 0, files: 0, bytes: 0, isScanned: false }
-  readonly #ready: Candidate[][] = []
+  readonly #ready: Cut[] = []
   /** Not released yet. */
   readonly #open = new Set<Batch>()
   #current: Candidate[] = []
   #currentBytes = 0
   #currentData = 0
   #isAwaited = false
+  /** A file goes by itself: nothing closes before it has arrived. */
+  #hasAlone = false
+  /** There is a final batch. */
+  #isClosed = false
   #batches = 0
   /** Names in all listings. */
   #names = 0
@@ -138,39 +154,40 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
   }
 
   /**
-   * Everything but what comes at the end. Once. The walk is at most two batches ahead; batches are
-   * to be released.
+   * Everything but what comes at the end; of a tree without files alone that too, where there is
+   * room for it in the last batch. Once. The walk is at most two batches ahead; batches are to be
+   * released, all others before a bundle is made of a final one.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
     for (;;) {
-      const candidates = this.#ready.shift()
-      if (candidates !== undefined) {
+      const cut = this.#ready.shift()
+      if (cut !== undefined) {
         this.#wake()
-        yield this.#batch(candidates, false, null)
+        yield this.#batch(cut)
+        if (cut.isFinal) return
       } else if (this.#error !== undefined) throw this.#error.reason
       else if (this.#counts.isScanned) return
       else {
-        this.#isAwaited = true
+        const timer = setTimeout(() => this.#cutEarly(), limits.treeEagerMs)
         await this.#changed.promise
+        clearTimeout(timer)
       }
     }
   }
 
   /**
    * What the tree ends with: links, files that came alone, directories. To be called once the other
-   * batches are packed, and every file alone has been told of. The last batch is final.
+   * batches are packed, and every file alone has been told of. The last batch is final. Nothing, if
+   * a batch was final before.
    */
   async *closing(): AsyncGenerator<Batch> {
+    if (this.#isClosed) return
     let last: readonly TreeEntry[] | undefined
     for await (const list of this.#closing.lists()) {
-      if (last !== undefined) yield this.#batch(candidatesOf(last), true, null)
+      if (last !== undefined) yield this.#batch(closingOf(last, false))
       last = list
     }
-    const { count } = this.#failures
-    if (this.#spec.options.deletes && count > 0)
-      this.#spec.warn(`nothing is deleted, because ${count} entries could not be read`)
-    const final = { bundles: this.#batches + 1, entries: this.#names }
-    yield this.#batch(candidatesOf(last ?? []), true, final)
+    yield this.#batch(closingOf(last ?? [], true))
   }
 
   /** What was found out is kept for the next push. Never rejects. */
@@ -186,24 +203,15 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     await this.#sent.close()
   }
 
-  #batch(
-    candidates: Candidate[],
-    isClosing: boolean,
-    final: { readonly bundles: number; readonly entries: number } | null,
-  ): Batch {
+  #batch(cut: Cut): Batch {
     const { tree, algorithm, files, signal } = this.#spec
-    const deletes = this.#spec.options.deletes && this.#failures.count === 0
-    const { include, exclude } = this.#spec
-    const hasRules = include.length + exclude.length > 0
-    // What rules leave out may be in a directory that is in the way of something: it stays, too.
-    const isDeleting = hasRules ? deletes && final !== null : deletes || !isClosing
-    const options = { ...this.#spec.options, deletes: isDeleting && this.#spec.options.deletes }
-    const rules = hasRules && isDeleting ? { rules: { include, exclude } } : {}
     const bundle = this.#batches
     this.#batches += 1
+    if (cut.isFinal) this.#isClosed = true
     const batch: Batch = new Batch({
-      ...{ bundle, tree, options, algorithm, files, signal, isClosing, final, candidates },
-      ...rules,
+      ...{ ...cut, bundle, tree, algorithm, files, signal },
+      rulesBytes: cut.isFinal ? rulesBytes(this.#rules) : 0,
+      about: () => this.#about(cut),
       alone: (candidate) => this.#aloneOf(candidate),
       failed: (name, code, text) => {
         this.#names -= 1
@@ -216,6 +224,26 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     })
     this.#open.add(batch)
     return batch
+  }
+
+  get #rules(): TreeRules {
+    const { include, exclude } = this.#spec
+    return { include, exclude }
+  }
+
+  /** Known once the files of all batches have been read. */
+  #about({ isClosing, isFinal }: Cut): Pick<Listing, 'options' | 'final' | 'rules'> {
+    const { options: given, warn, include, exclude } = this.#spec
+    const { count } = this.#failures
+    if (given.deletes && isFinal && count > 0)
+      warn(`nothing is deleted, because ${count} entries could not be read`)
+    const hasRules = include.length + exclude.length > 0
+    // What rules leave out may be in a directory that is in the way of something: it stays, too.
+    const isToDelete = hasRules ? isFinal && count === 0 : !isClosing || count === 0
+    const deletes = given.deletes && isToDelete
+    const final = isFinal ? { bundles: this.#batches, entries: this.#names } : null
+    const options = { ...given, deletes }
+    return { options, final, ...(hasRules && deletes && { rules: this.#rules }) }
   }
 
   #aloneOf(candidate: Candidate): AloneFile {
@@ -256,7 +284,25 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
           throw new FrError('ERR_FR_LIMIT', `a tree has more than ${limits.treeEntries} entries`)
       }
     }
-    if (this.#current.length > 0) this.#cut()
+    if (this.#current.length > 0) this.#cut(this.#withEnd() ?? cutOf(this.#current))
+  }
+
+  /** What is left together with what the tree ends with; undefined: there is no room for it. */
+  #withEnd(): Cut | undefined {
+    const closing = this.#hasAlone ? null : this.#closing.whole
+    if (closing === null) return undefined
+    const candidates = [...this.#current]
+    const here = new Set(candidates.map(({ entry }) => textOf(entry.name)))
+    const added = closing.filter(({ name }) => !here.has(textOf(name)))
+    const before = this.#currentBytes + rulesBytes(this.#rules)
+    const bytes = added.reduce((sum, entry) => sum + entryBytes(entry, null), before)
+    const count = candidates.length + added.length
+    if (count > limits.treeBatchEntries || bytes > limits.listingBytes - listingHeadBytes)
+      return undefined
+    candidates.push(...candidatesOf(added))
+    candidates.sort((a, b) => compareNames(a.entry.name, b.entry.name))
+    const again = added.filter(({ kind }) => kind === 'directory').length
+    return { candidates, isClosing: true, isFinal: true, again }
   }
 
   #end(error?: { readonly reason: unknown }): void {
@@ -288,6 +334,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     this.#counts.files += 1
     this.#counts.bytes += looked.size
     const isAlone = looked.size > limits.bundledFileBytes
+    if (isAlone) this.#hasAlone = true
     const { size, dataBytes, identity } = looked
     const add = (digest: Uint8Array | null): Promise<void> | undefined => {
       const entry: TreeEntry = {
@@ -313,18 +360,24 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     this.#current.push({ entry, isYoung: false, ...(source && { source }) })
     this.#currentBytes += bytes
     this.#currentData += data
+    if (this.#isAwaited) this.#cutEarly()
+    return this.#ready.length > 1 ? this.#ahead() : undefined
+  }
+
+  /** Somebody has waited for a while. */
+  #cutEarly(): void {
+    this.#isAwaited = true
     const isEnough =
       this.#current.length >= limits.treeEagerEntries || this.#currentData >= limits.treeEagerBytes
-    if (this.#isAwaited && isEnough) this.#cut()
-    return this.#ready.length > 1 ? this.#ahead() : undefined
+    if (isEnough) this.#cut()
   }
 
   async #ahead(): Promise<void> {
     while (this.#ready.length > 1 && !this.#signal.aborted) await this.#changed.promise
   }
 
-  #cut(): void {
-    this.#ready.push(this.#current)
+  #cut(cut = cutOf(this.#current)): void {
+    this.#ready.push(cut)
     this.#current = []
     this.#currentBytes = 0
     this.#currentData = 0
@@ -367,6 +420,20 @@ function checkNames(roots: readonly TreeRoot[]): void {
     if (isIn && (name.length === before.length || name[before.length] === 0x2f))
       throw new TypeError(`paths: ${name.toString()} is named twice, or in another`)
   }
+}
+
+function cutOf(candidates: Candidate[]): Cut {
+  return { candidates, isClosing: false, isFinal: false, again: 0 }
+}
+
+function closingOf(entries: readonly TreeEntry[], isFinal: boolean): Cut {
+  // All but links was listed before.
+  const again = entries.filter(({ kind }) => kind === 'directory' || kind === 'file').length
+  return { candidates: candidatesOf(entries), isClosing: true, isFinal, again }
+}
+
+function textOf(name: Uint8Array): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1')
 }
 
 function candidatesOf(entries: readonly TreeEntry[]): Candidate[] {

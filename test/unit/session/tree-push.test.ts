@@ -57,6 +57,8 @@ class PlayedTree implements TreeSource {
   open = 0
   mostOpen = 0
   isKept = false
+  /** The last batch closes. */
+  endsTogether = false
   isDisposed = false
 
   constructor(batches: readonly (readonly TreeEntry[])[], wasSent = false) {
@@ -71,11 +73,12 @@ class PlayedTree implements TreeSource {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TreeBatch> {
-    for (const [i, entries] of this.#batches.entries()) yield this.#batch(i, entries, false)
+    const last = this.endsTogether ? this.#batches.length - 1 : undefined
+    for (const [i, entries] of this.#batches.entries()) yield this.#batch(i, entries, i === last)
   }
 
   async *closing(): AsyncGenerator<TreeBatch> {
-    yield this.#batch(this.#batches.length, [], true)
+    if (!this.endsTogether) yield this.#batch(this.#batches.length, [], true)
   }
 
   async keep(): Promise<void> {
@@ -96,7 +99,7 @@ class PlayedTree implements TreeSource {
       return { listing, path, alone: this.#alone(some), release: async () => {} }
     }
     return {
-      isFinal,
+      ...{ isFinal, again: 0 },
       list: () => make('none'),
       pack: (wanted) => (wanted ? make('some', pick(entries, wanted)) : make('all')),
       release: async () => void this.open--,
@@ -217,8 +220,7 @@ describe('a push of a tree', () => {
     const { result, told } = run(played, nodes)
     const { nodes: outcomes, tree: figures, ...whole } = await result
     expect([...played.bundles.values()].map(({ which }) => which)).toEqual([
-      ...['all', 'all', 'all'],
-      'none',
+      ...['all', 'all', 'all', 'all'],
     ])
     expect(nodes.sent.filter(({ path }) => path.startsWith('alone'))).toEqual([
       { path: 'alone:large', to: addresses },
@@ -338,6 +340,11 @@ describe('a push of a tree', () => {
     // One more is there, and waits for its turn.
     expect(played.mostOpen).toBeLessThanOrEqual(3)
     expect(nodes.sent.at(-1)?.path).toMatch(/^12:/)
+    const together = new PlayedTree(many)
+    together.endsTogether = true
+    const others = new PlayedNodes()
+    const { tree: figures } = await run(together, others).result
+    expect([figures?.transfers, others.sent.at(-1)?.path]).toEqual([12, '11:11'])
   })
 
   it('fails as a whole where a transfer does, and gives every batch back', async () => {

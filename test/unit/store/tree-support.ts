@@ -162,9 +162,13 @@ export async function sendAll(spec: ScanSpec, mode: 'pack' | 'list' = 'pack'): P
   const image: Image = new Map()
   await using scan = await openScan(spec)
   let bundles = 0
+  const check = (final: { bundles: number; entries: number } | null): void => {
+    if (final !== null && (final.bundles !== bundles || final.entries !== image.size))
+      throw new Error(`${bundles} bundles of ${image.size} names end in ${JSON.stringify(final)}`)
+  }
   for await (const batch of scan) {
     const bundle = await batch[mode]()
-    const { entries, whole } = readBundle(bundle)
+    const { entries, whole, final } = readBundle(bundle)
     put(image, entries, whole)
     for (const [index, file] of bundle.alone) {
       const entry = entries[index]
@@ -175,14 +179,14 @@ export async function sendAll(spec: ScanSpec, mode: 'pack' | 'list' = 'pack'): P
     }
     await batch.release()
     bundles += 1
+    check(final)
   }
   for await (const batch of scan.closing()) {
     const { entries, whole, final } = readBundle(await batch.pack())
     put(image, entries, whole)
     await batch.release()
     bundles += 1
-    if (final !== null && (final.bundles !== bundles || final.entries !== image.size))
-      throw new Error(`${bundles} bundles of ${image.size} names end in ${JSON.stringify(final)}`)
+    check(final)
   }
   await scan.keep()
   return image
