@@ -5,7 +5,6 @@ import { limits } from './limits.js'
 export const hiddenDir = '.fastreplica'
 
 const slash = 0x2f
-const slashBytes = Uint8Array.of(slash)
 const isCaseSensitive = process.platform === 'linux'
 
 /** Why no node can store a file of this name, as the end of a sentence; null if nodes can. */
@@ -31,7 +30,13 @@ export function nameFault(name: Uint8Array): string | null {
 
 /** The name of what is directly below; `above` is empty for what stands at the top. */
 export function nameBelow(above: Uint8Array, last: Uint8Array): Buffer {
-  return Buffer.concat(above.length === 0 ? [last] : [above, slashBytes, last])
+  // Called for each entry of a tree: Buffer.concat costs several times as much.
+  const from = above.length === 0 ? 0 : above.length + 1
+  const name = Buffer.allocUnsafe(from + last.length)
+  name.set(above)
+  if (from > 0) name[from - 1] = slash
+  name.set(last, from)
+  return name
 }
 
 /** Splits at slashes; empty components stay. */

@@ -130,16 +130,23 @@ function recordAt(bytes: Buffer, at: number): Looked {
   const errno = bytes.readUInt32LE(at + 24)
   const xattrBytes = bytes.readUInt32LE(at + 28)
   const kind = kinds[bytes[at + 4] as number] as LookedKind
-  return {
+  const { size, mtime, ctime } = timesOf(identity)
+  const looked: Looked = {
     name: bytes.subarray(nameAt, targetAt),
     kind,
     mode: bytes.readUInt32LE(at + 8),
     links: bytes.readUInt32LE(at + 12),
     uid: bytes.readUInt32LE(at + 16),
     gid: bytes.readUInt32LE(at + 20),
-    ...timesOf(identity),
+    size,
+    mtime,
+    ctime,
     dataBytes: u64At(bytes, at + 80),
     identity,
+  }
+  if (kind !== 'symlink' && xattrBytes === 0 && errno === 0) return looked
+  return {
+    ...looked,
     ...(kind === 'symlink' && { target: bytes.subarray(targetAt, xattrsAt) }),
     ...(xattrBytes > 0 && { xattrs: xattrsOf(bytes.subarray(xattrsAt, xattrsAt + xattrBytes)) }),
     ...(errno > 0 && { errno }),

@@ -337,10 +337,10 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     if (isAlone) this.#hasAlone = true
     const { size, dataBytes, identity } = looked
     const add = (digest: Uint8Array | null): Promise<void> | undefined => {
-      const entry: TreeEntry = {
-        ...{ name, attributes, kind: 'file', size, dataBytes, digest, at: null, isAlone },
-      }
-      return this.#add(entry, { directory, looked })
+      return this.#add(
+        { name, attributes, kind: 'file', size, dataBytes, digest, at: null, isAlone },
+        { directory, looked },
+      )
     }
     if (isAlone) return add(this.#sent.digestAlone(name, identity))
     const known = this.#sent.digestOf(name, identity)
@@ -357,7 +357,8 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
       this.#currentBytes + bytes > limits.listingBytes - listingHeadBytes - limits.nameBytes ||
       this.#currentData + data > limits.treeBatchBytes
     if (isFull && this.#current.length > 0) this.#cut()
-    this.#current.push({ entry, isYoung: false, ...(source && { source }) })
+    const isYoung = false
+    this.#current.push(source === undefined ? { entry, isYoung } : { entry, isYoung, source })
     this.#currentBytes += bytes
     this.#currentData += data
     if (this.#isAwaited) this.#cutEarly()
@@ -392,10 +393,10 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
   }
 
   #attributesOf({ mode, mtime, uid, gid, xattrs }: Looked): TreeAttributes {
+    const base = { mode: mode & 0o7777, mtimeSeconds: mtime.seconds, mtimeNanos: mtime.nanos }
+    if (this.#owners === null && xattrs === undefined) return base
     return {
-      mode: mode & 0o7777,
-      mtimeSeconds: mtime.seconds,
-      mtimeNanos: mtime.nanos,
+      ...base,
       ...(this.#owners && { owner: this.#owners.of(uid, gid) }),
       ...(xattrs && { xattrs }),
     }

@@ -7,6 +7,7 @@
  */
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import { nameBelow } from '../../base/names.js'
 import type { Looked, TreeFiles } from '../../ports/tree-files.js'
 import type { Filter } from '../rules/filter.js'
 import { systemText } from './failures.js'
@@ -190,7 +191,8 @@ class Walk {
     }
     this.#listDirectories()
     const to = looked.kind === 'file' ? this.#hardLinks.firstOf(name, looked) : undefined
-    this.#out.push({ type: 'entry', name, directory, looked, ...(to && { to }) })
+    if (to === undefined) this.#out.push({ type: 'entry', name, directory, looked })
+    else this.#out.push({ type: 'entry', name, directory, looked, to })
     return false
   }
 
@@ -226,5 +228,5 @@ class Walk {
 /** The path of what has this name in a directory. */
 export function joined(directory: Buffer, name: Buffer): Buffer {
   const isRoot = directory.length === 1 && directory[0] === slash[0]
-  return Buffer.concat(isRoot ? [directory, name] : [directory, slash, name])
+  return isRoot ? Buffer.concat([directory, name]) : nameBelow(directory, name)
 }
