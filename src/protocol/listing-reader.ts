@@ -96,8 +96,7 @@ export class ListingCursor {
     const { bytes: length, entries, rulesBytes, ...head } = this.#reader.head()
     if (length !== bytes.length || length > bundleBytes)
       throw protocolError(`a listing of ${length} bytes has ${bytes.length}`)
-    this.head =
-      rulesBytes === 0 ? head : { ...head, rules: readRules(this.#reader, rulesBytes) }
+    this.head = rulesBytes === 0 ? head : { ...head, rules: readRules(this.#reader, rulesBytes) }
     this.entries = entries
     this.#bytes = bytes
     this.#bundleBytes = bundleBytes

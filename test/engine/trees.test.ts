@@ -111,7 +111,7 @@ describe.each(engines)('$kind engine: a tree', (under) => {
         const entries = isLast ? together(own, closing) : own
         const listing: Listing = { ...head, bundle: bundle++, entries }
         const end = { isClosing: true, final: { bundles: bundle, entries: names.size } }
-        const whole = isLast ? { ...listing, ...end } : listing
+        const whole = isLast ? { ...listing, ...end, ...(rules && { rules }) } : listing
         const looked = await this.apply(pack(whole, bytes, () => isFresh))
         said.push(looked)
         const isFile = ({ kind }: TreeEntry): boolean => kind === 'file'

@@ -8,7 +8,6 @@
  */
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
-import type { RangePair } from '../../base/ranges.js'
 import type { Applied, EntryFailure } from '../../control/messages/applied.js'
 import type {
   EntryAttributes,
@@ -20,6 +19,7 @@ import type {
 } from '../../ports.js'
 import { compareNames, type Listing, type TreeEntry } from '../../protocol/listing.js'
 import { isSameFile } from '../catalogue/same-file.js'
+import { isEqual, isLink, keyOf, rangesOf, sortedRows } from './entry-lists.js'
 import { fullName, shown } from './full-name.js'
 import { type CopySpec, copyHere, digestText, identityWith, isHere } from './local-copies.js'
 import type { Owners } from './owners.js'
@@ -73,8 +73,8 @@ export class Applying {
   constructor(spec: ApplySpec) {
     this.#spec = spec
     this.#held = spec.held
-    this.#items = spec.entries.map(({ index, entry }) => {
-      return { index, entry, full: fullName(spec.name, entry.name) }
+    this.#items = spec.entries.map(({ index, entry, isAgain }) => {
+      return { index, entry, isAgain, full: fullName(spec.name, entry.name) }
     })
   }
 
@@ -82,7 +82,7 @@ export class Applying {
   async run(): Promise<boolean> {
     const good = this.#items.filter((item) => this.#isGood(item))
     const links = good.filter(({ entry }) => isLink(entry))
-    await this.#apply(links.length === 0 ? good : good.filter(({ entry }) => !isLink(entry)))
+    await this.#apply(good.filter((item) => !isLink(item.entry) && !this.#isMade(item)))
     // A dry run tells at once of all that would come.
     const isClosing = this.#spec.listing.isClosing && (this.#isDry || !this.#isWaiting)
     if (isClosing) {
@@ -94,6 +94,11 @@ export class Applying {
     } else await this.#postpone(links)
     await this.#keepRows()
     return isClosing
+  }
+
+  /** A directory that a dry run has told of already. */
+  #isMade({ entry, isAgain }: Item): boolean {
+    return this.#isDry && isAgain && entry.kind === 'directory'
   }
 
   async #keepRows(): Promise<void> {
@@ -130,13 +135,15 @@ export class Applying {
     for (const [what, count] of this.#lost)
       this.warn(`the file system did not keep the ${what} of ${count} entries`)
     return {
-      lacks: rangesOf(this.#lacks.map(({ index }) => index).sort((a, b) => a - b)),
+      lacks: rangesOf(this.#lacks.map(({ index }) => index)),
       held: this.#held,
       done: this.#done,
       failed: this.#failed,
       failedCount: this.#failedCount,
       warnings: this.#warnings,
-      ...(this.#isDry && { dry: { sets: rangesOf([...this.#sets].sort((a, b) => a - b)), removes: [], removedCount: 0 } }),
+      ...(this.#isDry && {
+        dry: { sets: rangesOf([...this.#sets]), removes: [], removedCount: 0 },
+      }),
     }
   }
 
@@ -433,32 +440,4 @@ export class Applying {
       if (isSame && !isWritten) this.#rows.push({ ...row, identity })
     }
   }
-}
-
-function sortedRows(rows: TreeRow[]): TreeRow[] {
-  const sorted = rows.sort((a, b) => compareNames(a.name, b.name))
-  return sorted.filter((row, at) => !isEqual(row.name, sorted[at + 1]?.name))
-}
-
-function isLink({ kind }: TreeEntry): boolean {
-  return kind === 'symlink' || kind === 'hardlink'
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  return b !== undefined && Buffer.compare(a, b) === 0
-}
-
-function keyOf(name: Uint8Array): string {
-  return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1')
-}
-
-/** Neighbouring indices as ranges. */
-function rangesOf(indices: readonly number[]): RangePair[] {
-  const ranges: [number, number][] = []
-  for (const index of [...indices].sort((a, b) => a - b)) {
-    const last = ranges.at(-1)
-    if (last !== undefined && last[0] + last[1] === index) last[1]++
-    else ranges.push([index, 1])
-  }
-  return ranges
 }

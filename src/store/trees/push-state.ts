@@ -39,9 +39,9 @@ export class PushState {
     return `${shown(name)} differs from another name only in ways that the file system ignores`
   }
 
-  /** A listing has this name: the first `length` of these bytes. */
-  see(name: Uint8Array, length: number): void {
-    this.listed.add(hashOf(name, length))
+  /** A listing has this name, the first `length` of these bytes; false: it came before. */
+  see(name: Uint8Array, length: number): boolean {
+    return this.listed.add(hashOf(name, length))
   }
 
   /** A listing has come. */

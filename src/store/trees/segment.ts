@@ -105,12 +105,7 @@ export class Segment {
   readonly #end: number
   #loaded: { readonly index: number; readonly rows: readonly TreeRow[] } | undefined
 
-  private constructor(
-    path: string,
-    file: FileHandle,
-    blocks: readonly Block[],
-    end: number,
-  ) {
+  private constructor(path: string, file: FileHandle, blocks: readonly Block[], end: number) {
     this.path = path
     this.#file = file
     this.#blocks = blocks

@@ -111,7 +111,7 @@ export class Trees {
     try {
       const { storage, dir } = this.#spec
       const asked = { storage, dir, name, algorithm, bytes, bundleBytes: bundle.bytes }
-      const seen = (...of: [Uint8Array, number]): void => push.see(...of)
+      const seen = (...of: [Uint8Array, number]): boolean => push.see(...of)
       // Names that clash are looked at one by one.
       const rows = push.isFolding ? undefined : record.rows()
       const { listing, entries, held } = await readChanged({ ...asked, rows, seen })

@@ -21,6 +21,8 @@ export interface ListedEntry {
   /** In the listing. */
   readonly index: number
   readonly entry: TreeEntry
+  /** A listing of this push had it before. */
+  readonly isAgain: boolean
 }
 
 export interface ReadSpec {
@@ -34,8 +36,8 @@ export interface ReadSpec {
   readonly bundleBytes: number
   /** Of the tree; undefined: everything is read. */
   readonly rows: RowCursor | undefined
-  /** Called with each name: the first `length` of these bytes. */
-  readonly seen: (name: Uint8Array, length: number) => void
+  /** Called with each name, the first `length` of these bytes; false: it was there before. */
+  readonly seen: (name: Uint8Array, length: number) => boolean
 }
 
 export interface ReadListing {
@@ -54,7 +56,7 @@ export async function readChanged(spec: ReadSpec): Promise<ReadListing> {
   const asked = new Asked(spec.name)
   const entries: ListedEntry[] = []
   while (cursor.next()) {
-    seen(cursor.nameBytes, cursor.nameLength)
+    const isAgain = !seen(cursor.nameBytes, cursor.nameLength)
     let isHere = false
     if (rows !== undefined && cursor.kind === 'file' && cursor.digestAt >= 0 && !cursor.hasRare) {
       const found = rows.find(cursor.nameBytes, cursor.nameLength)
@@ -62,7 +64,7 @@ export async function readChanged(spec: ReadSpec): Promise<ReadListing> {
       isHere = isFound && isAsListed(cursor, rows, bytes, digestBytes)
     }
     if (isHere && rows !== undefined) asked.add(cursor, rows)
-    else entries.push({ index: cursor.index, entry: cursor.entry() })
+    else entries.push({ index: cursor.index, entry: cursor.entry(), isAgain })
   }
   const changed = await asked.changed(spec)
   const held = asked.count - changed.size
@@ -70,7 +72,8 @@ export async function readChanged(spec: ReadSpec): Promise<ReadListing> {
   if (changed.size === 0) return { listing, entries, held }
   const again = new ListingCursor(bytes, bundleBytes, algorithm)
   while (again.next())
-    if (changed.has(again.index)) entries.push({ index: again.index, entry: again.entry() })
+    if (changed.has(again.index))
+      entries.push({ index: again.index, entry: again.entry(), isAgain: false })
   return { listing, entries: entries.sort((a, b) => a.index - b.index), held }
 }
 
@@ -94,8 +97,7 @@ function isEqualAt(
   otherAt: number,
   length: number,
 ): boolean {
-  for (let at = 0; at < length; at += 1)
-    if (one[oneAt + at] !== other[otherAt + at]) return false
+  for (let at = 0; at < length; at += 1) if (one[oneAt + at] !== other[otherAt + at]) return false
   return true
 }
 
@@ -148,7 +150,8 @@ class Asked {
     for (let at = 0; at < this.count; at += 1) {
       const row = at * bytes
       const isFile = looks[row] === packedLook.file
-      const found = ((looks[row + mode] as number) | ((looks[row + mode + 1] as number) << 8)) & 0o777
+      const found =
+        ((looks[row + mode] as number) | ((looks[row + mode + 1] as number) << 8)) & 0o777
       const isSame = isEqualAt(
         looks,
         row + identity,
