@@ -27,6 +27,7 @@ import { Running } from '../running.mjs'
 import { compiled } from '../workspace.mjs'
 import { batch, cleanUp, ip, letForward, namespaces, removeNamespaces } from './namespaces.mjs'
 import {
+  fairPackets,
   fairQueue,
   fairQueueChange,
   hostLines,
@@ -292,6 +293,7 @@ export class Lab {
     this.#connect(name, `p${host}`, this.#hostSites[host])
     const isRouted = this.#router !== null || this.#line !== undefined
     batch('ip', name, hostLines(this.address(host), isRouted))
+    if (this.#queue === 'fair') batch('ip', name, fairPackets(upMbit))
     this.#wayTo(host)
     batch('tc', this.#switch, tbf(`p${host}`, downMbit))
     const fair = () => fairQueue(upMbit, this.#mates(host), (mate) => this.address(mate))
@@ -315,7 +317,10 @@ export class Lab {
   setSpeed(host, { upMbit, downMbit }) {
     this.#check(host)
     if (downMbit !== undefined) batch('tc', this.#switch, tbf(`p${host}`, downMbit, 'change'))
-    if (upMbit !== undefined) batch('tc', this.#names[host], this.#uplinkChange(host, upMbit))
+    if (upMbit !== undefined) {
+      batch('tc', this.#names[host], this.#uplinkChange(host, upMbit))
+      if (this.#queue === 'fair') batch('ip', this.#names[host], fairPackets(upMbit))
+    }
     Object.assign(this.#speeds[host], upMbit === undefined ? {} : { upMbit })
     Object.assign(this.#speeds[host], downMbit === undefined ? {} : { downMbit })
   }

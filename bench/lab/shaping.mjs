@@ -10,8 +10,14 @@ export const wireFactor = 1.046
 const bytesPerSecond = (mbit) => (mbit * 1e6) / 8
 const burstBytes = (mbit) => Math.ceil(Math.max(bytesPerSecond(mbit) * 0.004, 32 * 1024))
 const queueBytes = (mbit) => Math.ceil(bytesPerSecond(mbit) * 0.025)
-/** A segmentation-offload packet is up to 64 KiB; a queue must hold three of them. */
-const leafBytes = (mbit, classes) => Math.ceil(Math.max(queueBytes(mbit) / classes, 256 * 1024))
+/**
+ * A segmentation-offload packet is up to 64 KiB; a queue must hold three of them. On slow links
+ * that would be a second and more: packets are smaller there, so that a queue holds 25 ms at most
+ * while it is the only one.
+ */
+const leafBytes = (mbit, classes) =>
+  Math.ceil(Math.max(queueBytes(mbit) / classes, Math.min(queueBytes(mbit), 256 * 1024)))
+const packetBytes = (mbit) => Math.floor(Math.min(64 * 1024, queueBytes(mbit) / 3))
 
 /**
  * One token bucket for everything a device sends; nothing for an unlimited one.
@@ -39,8 +45,18 @@ function htbClass(verb, id, mbit, share) {
   )
 }
 
-/** Class of a destination. 1 is the root class, 2 is for other destinations (ARP). */
+function leaf(verb, mate, mbit, share) {
+  // As in tbf: what is sent meanwhile may still be of the old size.
+  const limit = Math.max(leafBytes(mbit, share), verb === 'add' ? 0 : 72 * 1024)
+  return `qdisc ${verb} dev eth0 parent 1:${classOf(mate).toString(16)} bfifo limit ${limit}`
+}
+
+/** Class of a destination. 1 is the root class, 2 is for small packets and all else (ARP). */
 const classOf = (host) => host + 3
+
+/** How large packets are that go into such an uplink. */
+export const fairPackets = (mbit) =>
+  mbit === Infinity ? [] : [`link set eth0 gso_max_size ${packetBytes(mbit)}`]
 
 /**
  * An uplink with one class per destination.
@@ -52,14 +68,19 @@ export function fairQueue(mbit, mates, addressOf) {
   if (mbit === Infinity) return []
   const share = mates.length + 1
   const lines = ['qdisc add dev eth0 root handle 1: htb default 2', htbClass('add', 1, mbit, 1)]
-  lines.push(htbClass('add', 2, mbit, share))
+  lines.push(
+    htbClass('add', 2, mbit, share),
+    // IP packets below 128 bytes.
+    'filter add dev eth0 parent 1: protocol ip prio 1 ' +
+      'u32 match u16 0x0000 0xff80 at 2 flowid 1:2',
+  )
   for (const mate of mates) {
     const id = classOf(mate)
     const hex = id.toString(16)
     lines.push(
       htbClass('add', id, mbit, share),
-      `qdisc add dev eth0 parent 1:${hex} bfifo limit ${leafBytes(mbit, share)}`,
-      'filter add dev eth0 parent 1: protocol ip prio 1 ' +
+      leaf('add', mate, mbit, share),
+      'filter add dev eth0 parent 1: protocol ip prio 2 ' +
         `u32 match ip dst ${addressOf(mate)}/32 flowid 1:${hex}`,
     )
   }
@@ -76,6 +97,7 @@ export function fairQueueChange(mbit, mates) {
   return [
     htbClass('change', 1, mbit, 1),
     ...[2, ...mates.map(classOf)].map((id) => htbClass('change', id, mbit, share)),
+    ...mates.map((mate) => leaf('change', mate, mbit, share)),
   ]
 }
 

@@ -22,7 +22,7 @@ function connections(lab: Lab, host: number): number {
 
 test('more connections are opened on a way that one does not fill', async () => {
   const line = { forth: { delayMs: 20, lossPercent: 1 }, back: { delayMs: 20 }, seed: 5 }
-  world = await startWorld(1, 40, 16 * MIB, 40, line)
+  world = await startWorld(1, 40, 16 * MIB, { line })
   const { lab, workspace, nodes, keyFile } = world
   const source = await workspace.randomFile('source', 3 * MIB)
   let isOver = false

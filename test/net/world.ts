@@ -1,8 +1,8 @@
-/** A lab of equal links but for the origin's uplink, with real nodes; host 0 is the origin. */
+/** A lab of equal links, but for some, with real nodes; host 0 is the origin. */
 
 import { Lab } from '../../bench/lab/lab.mjs'
 import { startNodes } from '../../bench/lab/runs.mjs'
-import type { Line } from '../../bench/lab/scenarios.mjs'
+import type { HostSpeeds, Line } from '../../bench/lab/scenarios.mjs'
 import { type NodeProcess, Workspace } from '../../bench/workspace.mjs'
 
 export interface World {
@@ -13,18 +13,32 @@ export interface World {
   close(): Promise<void>
 }
 
-/** `bytes` is the most that will be written. The uplink of the origin may differ. */
+export interface WorldOptions {
+  /** Hosts that are not as all others. */
+  readonly hosts?: Readonly<Record<number, Partial<HostSpeeds>>>
+  readonly line?: Line
+  readonly queue?: 'fifo' | 'fair'
+}
+
+/** Of the origin and this many nodes. */
+export function speedsOf(
+  count: number,
+  mbit: number,
+  others: NonNullable<WorldOptions['hosts']>,
+): HostSpeeds[] {
+  return Array.from({ length: count + 1 }, (_, host) => {
+    return { upMbit: mbit, downMbit: mbit, ...others[host] }
+  })
+}
+
+/** `bytes` is the most that will be written. */
 export async function startWorld(
   count: number,
   mbit: number,
   bytes: number,
-  originMbit = mbit,
-  line?: Line,
+  { hosts = {}, ...network }: WorldOptions = {},
 ): Promise<World> {
-  const speeds = { upMbit: mbit, downMbit: mbit }
-  const nodes = Array.from({ length: count }, () => speeds)
-  const hosts = [{ ...speeds, upMbit: originMbit }, ...nodes]
-  const lab = Lab.create({ hosts, ...(line && { line }) })
+  const lab = Lab.create({ hosts: speedsOf(count, mbit, hosts), ...network })
   const workspace = new Workspace(bytes)
   const keyFile = workspace.keyFile()
   const close = async () => {
