@@ -8,7 +8,7 @@ export const treeLimits = {
   /** Entries of one listing, its bytes, and bytes of the files in one bundle. */
   treeBatchEntries: 16_384,
   listingBytes: 8 * mib,
-  treeBatchBytes: 64 * mib,
+  treeBatchBytes: 128 * mib,
   /** What is enough of a listing to be sent to who has waited: entries, or bytes of files. */
   treeEagerEntries: 1_024,
   treeEagerBytes: 8 * mib,

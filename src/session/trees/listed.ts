@@ -6,6 +6,7 @@ export interface Listed {
   /** Of the files among these entries, large ones too. */
   readonly bytes: (from: number, length: number) => number
   readonly isAlone: (index: number) => boolean
+  readonly isFile: (index: number) => boolean
   readonly entries: number
   /** How many of them were listed before. */
   readonly again: number
@@ -31,6 +32,7 @@ export function listedOf({ entries, isClosing }: Listing, again: number): Listed
       const entry = entries[index]
       return entry?.kind === 'file' && entry.isAlone
     },
+    isFile: (index) => entries[index]?.kind === 'file',
     entries: entries.length,
     again,
     packedBytes,

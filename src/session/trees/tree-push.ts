@@ -14,7 +14,7 @@ import { bytesOfHex } from '../../base/bytes.js'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { nameBelow } from '../../base/names.js'
-import { RangeSet } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { nowMs } from '../../base/time/awake.js'
 import { Turns } from '../../base/time/turns.js'
 import type { Applied, NamedFailure, NodeOutcome, TreePart } from '../../control/messages/types.js'
@@ -31,6 +31,7 @@ import {
 } from '../../control/view/tree-view.js'
 import type { Listing } from '../../protocol/listing.js'
 import { DryRun } from './dry-run.js'
+import { lacking, piecesOf } from './lacks.js'
 import { type Listed, listedOf } from './listed.js'
 import { nameText } from './names.js'
 import { TreeNode } from './tree-node.js'
@@ -198,7 +199,8 @@ export class TreePush {
 
   async #bring(batch: TreeBatch): Promise<void> {
     try {
-      const isWhole = this.#isFresh && this.#dry === undefined
+      const isOne = batch.bundledBytes <= limits.treeBatchBytes
+      const isWhole = this.#isFresh && isOne && this.#dry === undefined
       const bundle = await (isWhole ? batch.pack() : batch.list())
       const listed = listedOf(bundle.listing, batch.again)
       const answers = await this.#sendBundle(bundle, this.#living)
@@ -229,12 +231,32 @@ export class TreePush {
     const wanted = new RangeSet()
     for (const node of nodes)
       for (const range of lacks.get(node)?.toArray() ?? []) wanted.add(...range)
-    const bundle = await batch.pack(wanted.toArray())
+    const pieces = piecesOf(wanted.toArray(), listed, limits.treeBatchBytes)
+    for (const [at, piece] of pieces.entries()) {
+      const isLast = at === pieces.length - 1
+      const ranges = piece.toArray()
+      const owns = new Map<TreeNode, readonly RangePair[]>()
+      for (const node of nodes) {
+        const own = ranges.flatMap((range) => lacks.get(node)?.present(...range) ?? [])
+        // What closes is for all of them.
+        const isItsOwn = own.length > 0 || (isLast && batch.isFinal)
+        if (node.isLiving && isItsOwn) owns.set(node, own)
+      }
+      if (owns.size > 0) await this.#supplyPiece(await batch.pack(ranges, isLast), owns, listed)
+    }
+  }
+
+  /** `owns`: what each of the nodes lacks of it, as indices in the first listing. */
+  async #supplyPiece(
+    bundle: TreeBundle,
+    owns: ReadonlyMap<TreeNode, readonly RangePair[]>,
+    listed: Listed,
+  ): Promise<void> {
     const some = listedOf(bundle.listing, 0)
-    const answers = await this.#sendBundle(bundle, nodes)
+    const answers = await this.#sendBundle(bundle, [...owns.keys()])
     this.#movedBytes += some.packedBytes
     for (const [node, applied] of answers) {
-      const own = (lacks.get(node) as RangeSet).toArray()
+      const own = owns.get(node) as readonly RangePair[]
       const bytes = own.reduce((sum, range) => sum + listed.bytes(...range), 0)
       const entries = own.reduce((sum, [, length]) => sum + length, 0)
       node.supplied({ entries, bytes }, applied, some)
@@ -407,24 +429,4 @@ export class TreePush {
 
 function isOfSource(error: unknown): error is FrError {
   return error instanceof FrError && error.code.startsWith('ERR_FR_SOURCE')
-}
-
-/** Of the entries that nodes lack: large files and who lacks each, and by node the others. */
-function lacking(
-  answers: Map<TreeNode, Applied>,
-  isAlone: (index: number) => boolean,
-): [Map<number, TreeNode[]>, Map<TreeNode, RangeSet>] {
-  const alone = new Map<number, TreeNode[]>()
-  const packed = new Map<TreeNode, RangeSet>()
-  for (const [node, { lacks }] of answers) {
-    const others = RangeSet.of(lacks)
-    for (const [from, length] of lacks)
-      for (let index = from; index < from + length; index++) {
-        if (!isAlone(index)) continue
-        others.remove(index, 1)
-        alone.set(index, [...(alone.get(index) ?? []), node])
-      }
-    if (!others.isEmpty) packed.set(node, others)
-  }
-  return [alone, packed]
 }

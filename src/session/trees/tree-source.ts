@@ -30,13 +30,16 @@ export interface TreeBatch {
   readonly isFinal: boolean
   /** How many of its entries were listed in batches before it. */
   readonly again: number
+  /** Of files that go in bundles. */
+  readonly bundledBytes: number
   /** A bundle without bytes. */
   list(): Promise<TreeBundle>
   /**
-   * A bundle with the bytes of all files; or of the bundle that came last of the entries with these
-   * indices in it, which alone are listed then, with directories where it closes.
+   * A bundle with the bytes of all files; or, of the last such or `list`, of the entries with these
+   * indices in it, which alone are listed then; where it closes, with directories if `isLast`, and
+   * without links if not.
    */
-  pack(wanted?: readonly RangePair[]): Promise<TreeBundle>
+  pack(wanted?: readonly RangePair[], isLast?: boolean): Promise<TreeBundle>
   release(): Promise<void>
 }
 

@@ -67,7 +67,7 @@ export interface BatchSpec {
   /** In the listing, where it has rules. */
   readonly rulesBytes: number
   /** Once its files have been read. */
-  readonly about: () => Pick<Listing, 'options' | 'final' | 'rules'>
+  readonly about: (isLast: boolean) => Pick<Listing, 'options' | 'final' | 'rules'>
   /** How many of the entries were listed before. */
   readonly again: number
   readonly candidates: Candidate[]
@@ -86,7 +86,7 @@ export class Batch {
   readonly bundledBytes: number
   readonly #spec: BatchSpec
   readonly #open = new Set<FileHandle>()
-  /** Those of the last listing. */
+  /** Those of the last listing of all. */
   #listed: readonly Candidate[]
   #isReleased = false
 
@@ -106,33 +106,35 @@ export class Batch {
     const unknown = this.#listed.filter(({ entry }) => isBundled(entry) && entry.digest === null)
     await this.#read(unknown, undefined)
     return this.#bundle(async (writer) => {
-      this.#dropFailed(unknown)
-      return this.#write(writer, this.#listed, 0)
+      this.#listed = withoutFailed(this.#listed, unknown)
+      return this.#write(writer, this.#listed, { end: 0, isLast: true })
     })
   }
 
   /**
-   * A bundle with the bytes of all files; or, of the bundle that came last, of the entries with
-   * these indices in it, which alone are listed then, with the directories that it closes.
+   * A bundle with the bytes of all files; or, of the last one of all, of the entries with these
+   * indices in it, which alone are listed then, and where it closes the directories, if `isLast`.
    */
-  async pack(wanted?: readonly RangePair[]): Promise<Bundle> {
-    if (wanted !== undefined) {
-      const isWanted = RangeSet.of(wanted)
-      this.#listed = this.#listed.filter(
-        ({ entry }, at) =>
-          isWanted.contains(at, 1) || (this.isClosing && entry.kind === 'directory'),
-      )
-    }
-    const bundled = this.#listed.filter(({ entry }) => isBundled(entry))
+  async pack(wanted?: readonly RangePair[], isLast = true): Promise<Bundle> {
+    const listed = wanted === undefined ? this.#listed : this.#some(wanted, isLast)
+    const bundled = listed.filter(({ entry }) => isBundled(entry))
     return this.#bundle(async (writer, directory) => {
-      const end = placeAll(bundled, this.#listingBytes())
+      const end = placeAll(bundled, this.#listingBytes(listed))
       await requireRoom(directory, 0, end)
       await this.#read(bundled, writer.fd)
-      this.#dropFailed(bundled)
-      const made = await this.#write(writer, this.#listed, end)
+      const left = withoutFailed(listed, bundled)
+      if (wanted === undefined) this.#listed = left
+      const made = await this.#write(writer, left, { end, isLast })
       for (const candidate of bundled) place(candidate, null)
       return made
     })
+  }
+
+  #some(wanted: readonly RangePair[], isLast: boolean): readonly Candidate[] {
+    const isWanted = RangeSet.of(wanted)
+    const isClosed = ({ entry }: Candidate): boolean =>
+      this.isClosing && isLast && entry.kind === 'directory'
+    return this.#listed.filter((candidate, at) => isWanted.contains(at, 1) || isClosed(candidate))
   }
 
   /** Closes what is open of it, and gives what was found out to be kept. Idempotent. */
@@ -149,10 +151,10 @@ export class Batch {
   }
 
   /** Of the listing of a bundle with all bytes. */
-  #listingBytes(): number {
+  #listingBytes(listed: readonly Candidate[]): number {
     let bytes = listingHeadBytes + this.#spec.rulesBytes
     let previous: Uint8Array | null = null
-    for (const { entry } of this.#listed) {
+    for (const { entry } of listed) {
       bytes += packedBytes(entry, previous, this.#spec.algorithm)
       previous = entry.name
     }
@@ -180,15 +182,16 @@ export class Batch {
     return { listing, path: descriptorPath(file.fd), bytes, alone, release }
   }
 
-  /** The listing at the beginning; `end`: of the bytes of files, if there are any. */
+  /** The listing at the beginning; `end`: of the bytes of files; `isLast`: it closes if it may. */
   async #write(
     writer: FileHandle,
     listed: readonly Candidate[],
-    end: number,
+    { end, isLast }: { readonly end: number; readonly isLast: boolean },
   ): Promise<Listing & { bytes: number }> {
-    const { tree, bundle, isClosing, about } = this.#spec
+    const { tree, bundle, about } = this.#spec
+    const isClosing = this.isClosing && isLast
     const entries = listed.map(({ entry }) => entry)
-    const listing: Listing = { ...about(), tree, bundle, isClosing, entries }
+    const listing: Listing = { ...about(isLast), tree, bundle, isClosing, entries }
     const head = encodeListing(listing)
     await writeAll(writer, head, 0)
     const bytes = Math.max(end, head.length)
@@ -218,14 +221,14 @@ export class Batch {
       if (!(read instanceof Uint8Array)) failed(entry.name, read.code, read.text)
     }
   }
+}
 
-  #dropFailed(read: readonly Candidate[]): void {
-    const failed = new Set(
-      read.filter(({ entry }) => entry.kind === 'file' && entry.digest === null),
-    )
-    if (failed.size === 0) return
-    this.#listed = this.#listed.filter((candidate) => !failed.has(candidate))
-  }
+function withoutFailed(
+  listed: readonly Candidate[],
+  read: readonly Candidate[],
+): readonly Candidate[] {
+  const failed = new Set(read.filter(({ entry }) => entry.kind === 'file' && entry.digest === null))
+  return failed.size === 0 ? listed : listed.filter((candidate) => !failed.has(candidate))
 }
 
 function isBundled(entry: TreeEntry): entry is Extract<TreeEntry, { kind: 'file' }> {

@@ -73,6 +73,8 @@ class Change {
 export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
   readonly #spec: TreeSpec
   readonly #owners: Owners | null
+  /** Bytes of the files of a batch: what was sent before is only listed at first. */
+  readonly #mostData: number
   readonly #sent: SentTree
   readonly #closing: Closing
   readonly #failures = new Failures()
@@ -107,6 +109,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     this.#spec = spec
     this.#owners = owners
     this.#sent = sent
+    this.#mostData = sent.isKnown ? Number.POSITIVE_INFINITY : limits.treeBatchBytes
     this.#closing = new Closing(spec.algorithm, spec.signal)
     this.#signal = AbortSignal.any([spec.signal, this.#stopped.signal])
     this.#signal.addEventListener('abort', () => this.#wake(), { once: true })
@@ -211,7 +214,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     const batch: Batch = new Batch({
       ...{ ...cut, bundle, tree, algorithm, files, signal },
       rulesBytes: cut.isFinal ? rulesBytes(this.#rules) : 0,
-      about: () => this.#about(cut),
+      about: (isLast) => this.#about(isLast ? cut : cutOf([])),
       alone: (candidate) => this.#aloneOf(candidate),
       failed: (name, code, text) => {
         this.#names -= 1
@@ -355,7 +358,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     const isFull =
       this.#current.length === limits.treeBatchEntries ||
       this.#currentBytes + bytes > limits.listingBytes - listingHeadBytes - limits.nameBytes ||
-      this.#currentData + data > limits.treeBatchBytes
+      this.#currentData + data > this.#mostData
     if (isFull && this.#current.length > 0) this.#cut()
     const isYoung = false
     this.#current.push(source === undefined ? { entry, isYoung } : { entry, isYoung, source })
@@ -369,7 +372,8 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
   #cutEarly(): void {
     this.#isAwaited = true
     const isEnough =
-      this.#current.length >= limits.treeEagerEntries || this.#currentData >= limits.treeEagerBytes
+      this.#current.length >= limits.treeEagerEntries ||
+      (this.#currentData >= limits.treeEagerBytes && !this.#sent.isKnown)
     if (isEnough) this.#cut()
   }
 

@@ -1,6 +1,7 @@
 /** A push of a tree over transfers that are only played: what goes when, and to whom. */
 import { describe, expect, it } from 'vitest'
 import { FrError } from '../../../src/base/errors.js'
+import { limits } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
 import type { Applied } from '../../../src/control/messages/types.js'
 import type { Progress, PushResult } from '../../../src/control/view/push-view.js'
@@ -68,8 +69,7 @@ class PlayedTree implements TreeSource {
 
   get counts() {
     const all = this.#batches.flat()
-    const bytes = all.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0)
-    return { entries: all.length, files: all.length, bytes }
+    return { entries: all.length, files: all.length, bytes: bytesOf(all) }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TreeBatch> {
@@ -99,7 +99,7 @@ class PlayedTree implements TreeSource {
       return { listing, path, alone: this.#alone(some), release: async () => {} }
     }
     return {
-      ...{ isFinal, again: 0 },
+      ...{ isFinal, again: 0, bundledBytes: bytesOf(entries) },
       list: () => make('none'),
       pack: (wanted) => (wanted ? make('some', pick(entries, wanted)) : make('all')),
       release: async () => void this.open--,
@@ -116,6 +116,10 @@ class PlayedTree implements TreeSource {
         })
     return alone
   }
+}
+
+function bytesOf(entries: readonly TreeEntry[]): number {
+  return entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0)
 }
 
 function pick(entries: readonly TreeEntry[], ranges: readonly RangePair[]): TreeEntry[] {
@@ -296,6 +300,24 @@ describe('a push of a tree', () => {
     })
     expect(outcomes.map((one) => one.tree?.changed)).toEqual([1, 0, 2])
     expect(outcomes.map(({ heldBytes }) => bytes - heldBytes)).toEqual([3, 0, 12])
+  })
+
+  it('lists a batch that is too large for one bundle, and brings it in pieces', async () => {
+    const large = (name: string): TreeEntry => {
+      const size = limits.treeBatchBytes / 2
+      return { ...file(name, name), size, dataBytes: size } as TreeEntry
+    }
+    const [played, nodes] = [new PlayedTree([['a', 'b', 'c'].map(large)]), new PlayedNodes()]
+    played.endsTogether = true
+    const { nodes: outcomes, tree: figures } = await run(played, nodes).result
+    const made = [...played.bundles.values()].map(({ which, entries }) => [which, entries.length])
+    expect(made).toEqual([
+      ['none', 3],
+      ['some', 2],
+      ['some', 1],
+    ])
+    expect(figures?.movedBytes).toBe(1.5 * limits.treeBatchBytes)
+    for (const { tree: own } of outcomes) expect(own).toMatchObject({ changed: 3, unchanged: 0 })
   })
 
   it('leaves out a node that fails, and tells of it at once', async () => {
