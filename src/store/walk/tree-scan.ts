@@ -368,13 +368,12 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     return this.#ready.length > 1 ? this.#ahead() : undefined
   }
 
-  /** Somebody has waited for a while. */
+  /** Somebody has waited for a while. Of what was sent before no bytes are to be had early. */
   #cutEarly(): void {
     this.#isAwaited = true
-    const isEnough =
-      this.#current.length >= limits.treeEagerEntries ||
-      (this.#currentData >= limits.treeEagerBytes && !this.#sent.isKnown)
-    if (isEnough) this.#cut()
+    const { treeEagerEntries, treeEagerBytes } = limits
+    const isEnough = this.#current.length >= treeEagerEntries || this.#currentData >= treeEagerBytes
+    if (isEnough && !this.#sent.isKnown) this.#cut()
   }
 
   async #ahead(): Promise<void> {
