@@ -49,7 +49,7 @@ export default defineConfig({
     teardownTimeout: 10_000,
     coverage: { provider: 'v8', include: ['src/**'] },
     projects: [
-      project('unit', { seconds: 30, isolate: false }),
+      project('unit', { seconds: 90, isolate: false }),
       project('sim', { seconds: 120 }),
       project('engine', { seconds: 60 }),
       project('e2e', { seconds: 120, maxWorkers: 3, order: 1 }),
