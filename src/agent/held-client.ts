@@ -1,5 +1,5 @@
 /** Questions about the files that a node holds; names are bytes on this side. */
-import { FrError } from '../base/errors.js'
+import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Frame, HeldEntry } from '../control/messages/types.js'
 import { decodeName, encodeName } from '../protocol/manifest.js'
@@ -12,9 +12,23 @@ export interface Found {
   readonly nowMs: number
 }
 
-export type Verdict = Extract<Frame, { type: 'verified' }>
+export type Removed = Extract<Frame, { type: 'removed' }>
+type Verified = Extract<Frame, { type: 'verified' }>
 
-/** All entries, page by page: bounded, whatever the node answers. Null lists all. */
+/** Names of failures are bytes. */
+export interface Verdict extends Omit<Verified, 'tree'> {
+  readonly tree: {
+    readonly entries: number
+    readonly failedCount: number
+    readonly failures: readonly {
+      readonly name: Uint8Array
+      readonly code: FrErrorCode
+      readonly text: string
+    }[]
+  } | null
+}
+
+/** All entries, page by page: bounded, whatever the node answers. Null: all, trees as one each. */
 export async function* listHeld(
   inquiry: Inquiry,
   within: AskOptions,
@@ -35,23 +49,31 @@ export async function* listHeld(
   }
 }
 
-export async function askToRemove(
+export function askToRemove(
   inquiry: Inquiry,
   within: AskOptions,
   name: Uint8Array,
-): Promise<void> {
-  await inquiry.ask({ type: 'remove', ...encodeName(name) }, 'removed', within)
+  isGlob: boolean,
+): Promise<Removed> {
+  const question = { type: 'remove', ...encodeName(name), isGlob } as const
+  return inquiry.ask(question, 'removed', within, 'removing')
 }
 
 /** `isReading` is called again and again until the verdict. */
-export function askToVerify(
+export async function askToVerify(
   inquiry: Inquiry,
   within: AskOptions,
   name: Uint8Array,
   isReading: (readBytes: number, bytes: number) => void,
 ): Promise<Verdict> {
   const question = { type: 'verify', ...encodeName(name) } as const
-  return inquiry.ask(question, 'verified', within, 'verifying', ({ readBytes, bytes }) =>
-    isReading(readBytes, bytes),
+  const found = await inquiry.ask(
+    ...([question, 'verified', within, 'verifying'] as const),
+    ({ readBytes, bytes }) => isReading(readBytes, bytes),
   )
+  const failures = (found.tree?.failures ?? []).map((failure) => {
+    const { code, text } = failure
+    return { name: decodeName(failure), code, text }
+  })
+  return { ...found, tree: found.tree && { ...found.tree, failures } }
 }

@@ -5,13 +5,13 @@
  * is kept between two questions. A record is believed only while the file has the identity that it
  * had when it was verified; that is looked at for the files of the page alone.
  */
-import { base64urlOf, bytesOfBase64url } from '../base/bytes.js'
+import { cleanText } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { Glob } from '../base/glob.js'
 import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
-import { nowMs } from '../base/time/awake.js'
+import { isSameName, isWithin } from '../base/names.js'
 import type { Frame, HeldEntry, HeldState } from '../control/messages/types.js'
 import type { DataDirHandle, Storage } from '../ports.js'
 import { encodeName } from '../protocol/manifest.js'
@@ -22,10 +22,13 @@ import type { HeldWork } from '../store/held/work.js'
 import { type ReadJournal, readJournal } from '../store/journal/journal.js'
 import type { NodeStore } from '../store/node-store.js'
 import { isScratch } from '../store/partial.js'
+import type { Removal } from '../store/trees/removal.js'
+import { cursorOf, Page, type Place, placeOf } from './held-page.js'
 import type { Claimant, NameClaims } from './name-claims.js'
+import type { Removing, TreeAnswers } from './tree-answers.js'
 
 export interface ListSpec {
-  /** Null: all. */
+  /** Null: all, and each tree as one. */
   readonly glob: Uint8Array | null
   /** `next` of the last page; empty: from the start. */
   readonly after: string
@@ -34,6 +37,7 @@ export interface ListSpec {
 
 type Verified = Extract<Frame, { type: 'verified' }>
 type Listed = Extract<Frame, { type: 'listed' }>
+type Removed = Extract<Frame, { type: 'removed' }>
 
 export interface HeldFilesSpec {
   readonly storage: Storage
@@ -41,6 +45,7 @@ export interface HeldFilesSpec {
   readonly store: NodeStore
   readonly work: HeldWork
   readonly names: Pick<NameClaims<Claimant>, 'without'>
+  readonly trees: TreeAnswers
   readonly log: Logger
 }
 
@@ -57,36 +62,69 @@ export class HeldFiles {
   async list({ glob, after, limit }: ListSpec): Promise<Listed> {
     const page = new Page(glob, limit)
     const place = placeOf(after)
+    const { trees } = this.#spec
     const next =
-      (place.partial === null ? await this.#held(page, place.name) : null) ??
-      (await this.#partials(page, place.partial ?? ''))
-    return { type: 'listed', nowMs: Date.now(), entries: page.entries, next }
+      (place.in === 'files' ? await this.#held(page, place.name) : null) ??
+      (place.in !== 'partials'
+        ? await trees.list(page, place.in === 'trees' ? place : null)
+        : null) ??
+      (await this.#partials(page, place.in === 'partials' ? place.id : ''))
+    const goesOn = next === null ? null : cursorOf(next)
+    return { type: 'listed', nowMs: Date.now(), entries: page.entries, next: goesOn }
   }
 
   /**
-   * Removes the file, and what unfinished transfers of this name left. Rejects with
-   * ERR_FR_NOT_HELD when there is neither, ERR_FR_BUSY while a transfer has the name,
-   * ERR_FR_READ_ONLY.
+   * Removes the file, the tree or the entry of one, and what unfinished transfers of this name
+   * left; or all that matches. What others have put in a directory stays, and so does the
+   * directory. Rejects with ERR_FR_NOT_HELD when there is nothing, ERR_FR_BUSY while a transfer
+   * has the name, ERR_FR_READ_ONLY, or the signal's reason.
    */
-  async remove(name: Uint8Array): Promise<void> {
+  async remove(name: Uint8Array, isGlob: boolean, how: Removing): Promise<Removed> {
     this.#spec.store.requireWritable()
-    return this.#spec.names.without(name, () => this.#remove(name))
+    const sum = new RemovalSum(how)
+    if (isGlob) await this.#removeMatching(new Glob(name), sum)
+    else await this.#spec.names.without(name, () => this.#remove(name, sum))
+    if (sum.isNothing) throw new FrError('ERR_FR_NOT_HELD')
+    const fields = { name: Buffer.from(name).toString('utf8'), entries: sum.removal.entries }
+    this.#spec.log({ level: 'info', event: 'removed', fields })
+    return { type: 'removed', ...sum.removal }
   }
 
-  async #remove(name: Uint8Array): Promise<void> {
-    const { storage, dir, store, log } = this.#spec
-    const { catalogue } = store
-    const isHeld = catalogue.get(name) !== undefined
+  async #remove(name: Uint8Array, sum: RemovalSum): Promise<void> {
+    const { store, trees } = this.#spec
     const left = await store.makeWay(name)
-    if (!isHeld && left === 0) throw new FrError('ERR_FR_NOT_HELD')
-    if (isHeld) {
+    const isOfTree = await trees.knows(name)
+    await this.#removeFiles(sum, (file) =>
+      isOfTree ? isWithin(file, name) : isSameName(file, name),
+    )
+    if (sum.isNothing && left > 0) sum.took(1)
+    sum.add(await trees.remove(name, sum.how))
+  }
+
+  async #removeMatching(glob: Glob, sum: RemovalSum): Promise<void> {
+    const { names, store, trees } = this.#spec
+    const matches = (name: Uint8Array): boolean => glob.matches(name)
+    for (const id of await this.#partialsBehind('')) {
+      const name = (await readJournal(store.leftovers.pathOf(id), null))?.header.name
+      if (name !== undefined && matches(name))
+        sum.took(await names.without(name, () => store.makeWay(name)))
+    }
+    await this.#removeFiles(sum, matches)
+    for (const tree of await trees.reachedBy(glob))
+      sum.add(await names.without(tree, () => trees.removeMatching(tree, glob, sum.how)))
+  }
+
+  async #removeFiles(sum: RemovalSum, goes: (name: Uint8Array) => boolean): Promise<void> {
+    const { storage, dir, store } = this.#spec
+    for (const { name } of store.catalogue.list().filter((record) => goes(record.name))) {
+      sum.how.signal.throwIfAborted()
       // Somebody else may have removed it already.
       await storage.remove(dir, name).catch((error: unknown) => {
         if (!isOfNoFile(error)) throw error
       })
-      await catalogue.remove(name)
+      await store.catalogue.remove(name)
+      sum.took(1)
     }
-    log({ level: 'info', event: 'removed', fields: { name: Buffer.from(name).toString('utf8') } })
   }
 
   /**
@@ -106,7 +144,8 @@ export class HeldFiles {
     } catch (error) {
       signal.throwIfAborted()
       const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
-      return { type: 'verified', code, text, bytes: 0, badBytes: 0, fileDigest: null }
+      const nothing = { bytes: 0, badBytes: 0, fileDigest: null, tree: null }
+      return { type: 'verified', code, text, ...nothing }
     } finally {
       this.#verifying--
     }
@@ -117,34 +156,42 @@ export class HeldFiles {
     isReading: (readBytes: number, bytes: number) => void,
     signal: AbortSignal,
   ): Promise<Verified> {
-    const { store, work } = this.#spec
+    const { store, work, trees } = this.#spec
     const record = store.catalogue.get(name)
-    if (record === undefined) throw new FrError('ERR_FR_NOT_HELD')
+    if (record === undefined) {
+      const found = await trees.verify(name, isReading, signal)
+      if (found === undefined) throw new FrError('ERR_FR_NOT_HELD')
+      return found
+    }
     const found: VerifiedFile[] = []
     const spec = { held: store.holdings, work, nowMs: Date.now, isReading }
     await verifyHeld(spec, [name], signal, (file) => found.push(file))
     const [file] = found
     const text = 'a push or a removal took its place meanwhile'
     if (file === undefined) throw new FrError('ERR_FR_BUSY', text)
+    if (file.status !== 'ok') await trees.spoil(name)
     return { type: 'verified', ...verdict(file, record) }
   }
 
   /** Adds the records behind this name; the place to go on where the page is full, else null. */
-  async #held(page: Page, after: Uint8Array | null): Promise<string | null> {
+  async #held(page: Page, after: Uint8Array | null): Promise<Place | null> {
+    // What is in a tree is listed as that.
+    const isHidden = page.glob === null ? await this.#spec.trees.within() : () => false
     const records = this.#spec.store.catalogue.list()
     for (let at = after === null ? 0 : firstBehind(records, after); at < records.length; at++) {
       const record = records[at] as HeldStream
-      if (page.isWanted(record.name)) page.add(await this.#entryOf(record))
-      if (page.isFull) return `h${base64urlOf(record.name)}`
+      const isListed = page.isWanted(record.name) && !isHidden(record.name)
+      if (isListed) page.add(await this.#entryOf(record))
+      if (page.isFull) return { in: 'files', name: record.name }
     }
     return null
   }
 
-  async #partials(page: Page, after: string): Promise<string | null> {
+  async #partials(page: Page, after: string): Promise<Place | null> {
     for (const id of await this.#partialsBehind(after)) {
       const journal = await readJournal(this.#spec.store.leftovers.pathOf(id), null)
       if (journal !== null && page.isWanted(journal.header.name)) page.add(unfinished(journal))
-      if (page.isFull) return `p${id}`
+      if (page.isFull) return { in: 'partials', id }
     }
     return null
   }
@@ -160,7 +207,7 @@ export class HeldFiles {
     const state = await this.#stateOf(record)
     const heldBytes = state === 'held' ? size : 0
     const described = { contentId, size, heldBytes, fileDigest, publishedAtMs, verifiedAtMs }
-    return { ...encodeName(name), state, ...described }
+    return { ...encodeName(name), kind: 'file', state, entries: null, ...described }
   }
 
   /** Rejects when it cannot be told. */
@@ -191,7 +238,7 @@ function verdict(
   { status, badBlocks, badBytes }: VerifiedFile,
   { size: bytes, fileDigest }: HeldStream,
 ): Omit<Verified, 'type'> {
-  const found = { bytes, badBytes, fileDigest }
+  const found = { bytes, badBytes, fileDigest, tree: null }
   if (status === 'ok') return { code: null, text: '', ...found }
   if (status === 'missing')
     return { code: 'ERR_FR_NOT_HELD', text: 'somebody else has removed the file', ...found }
@@ -205,53 +252,45 @@ function unfinished({ header, runs, whole }: ReadJournal): HeldEntry {
   const heldBytes = runs.reduce((sum, { length }) => sum + length, 0)
   const { fileDigest = null } = whole
   const times = { publishedAtMs: null, verifiedAtMs: null }
-  return { ...encodeName(name), state: 'partial', contentId, size, heldBytes, fileDigest, ...times }
+  const described = { contentId, size, heldBytes, entries: null, fileDigest, ...times }
+  return { ...encodeName(name), kind: 'file', state: 'partial', ...described }
 }
 
-/** What one page has taken, and when it is full. */
-class Page {
-  readonly entries: HeldEntry[] = []
-  readonly #glob: Glob | null
-  readonly #limit: number
-  readonly #beganMs = nowMs()
-  #bytes = 0
-  #names = 0
+/** What one request removes. */
+class RemovalSum {
+  readonly how: Removing
+  #entries = 0
+  #kept = 0
+  #failedCount = 0
+  #text = ''
 
-  constructor(glob: Uint8Array | null, limit: number) {
-    this.#glob = glob === null ? null : new Glob(glob)
-    this.#limit = limit
+  constructor({ isRemoving, signal }: Removing) {
+    this.how = { signal, isRemoving: (entries) => isRemoving(this.#entries + entries) }
   }
 
-  get isFull(): boolean {
-    return (
-      this.entries.length >= this.#limit ||
-      this.#bytes >= limits.listPageBytes ||
-      this.#names >= limits.listNames ||
-      (this.#glob?.steps ?? 0) >= limits.listSteps ||
-      nowMs() - this.#beganMs >= limits.listMs
-    )
+  took(entries: number): void {
+    this.#entries += entries
+    this.how.isRemoving(0)
   }
 
-  isWanted(name: Uint8Array): boolean {
-    this.#names++
-    return this.#glob === null || this.#glob.matches(name)
+  add({ entries, kept, failedCount, text }: Removal = nothingRemoved): void {
+    this.#entries += entries
+    this.#kept += kept
+    this.#failedCount += failedCount
+    if (this.#text === '') this.#text = text
   }
 
-  add(entry: HeldEntry): void {
-    this.entries.push(entry)
-    this.#bytes += Buffer.byteLength(JSON.stringify(entry))
+  get isNothing(): boolean {
+    return this.#entries + this.#kept + this.#failedCount === 0
+  }
+
+  get removal(): Removal {
+    const [entries, kept, failedCount] = [this.#entries, this.#kept, this.#failedCount]
+    return { entries, kept, failedCount, text: cleanText(this.#text) }
   }
 }
 
-/** Where a list goes on: behind the record of a name, or behind a partial. */
-function placeOf(after: string): { name: Uint8Array | null; partial: string | null } {
-  if (after === '') return { name: null, partial: null }
-  const rest = after.slice(1)
-  const name = after.startsWith('h') ? bytesOfBase64url(rest) : null
-  if (name !== null) return { name, partial: null }
-  if (after.startsWith('p') && /^[\w.-]{1,128}$/.test(rest)) return { name: null, partial: rest }
-  throw new FrError('ERR_FR_PROTOCOL', 'a list goes on at a place that no page named')
-}
+const nothingRemoved: Removal = { entries: 0, kept: 0, failedCount: 0, text: '' }
 
 /** Index of the first record whose name comes behind this one. */
 function firstBehind(records: readonly HeldStream[], name: Uint8Array): number {

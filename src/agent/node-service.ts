@@ -42,6 +42,7 @@ import { Reception } from '../session/receiver/reception.js'
 import type { EngineRouter } from '../session/router.js'
 import type { HeldWork } from '../store/held/work.js'
 import { NodeStore } from '../store/node-store.js'
+import { HeldTrees } from '../store/trees/held-trees.js'
 import { Trees } from '../store/trees/trees.js'
 import { Adoption } from './adoption.js'
 import { Bridges } from './bridges.js'
@@ -60,6 +61,7 @@ import { noCopies, noFiles, Questions } from './questions.js'
 import { requireSpace } from './space.js'
 import { Strangers } from './strangers.js'
 import { awaitEnd, follow } from './succession.js'
+import { TreeAnswers } from './tree-answers.js'
 
 export class NodeService implements NodeHost {
   readonly engine: DataEngine
@@ -125,6 +127,8 @@ export class NodeService implements NodeHost {
     const held = { storage: this.storage, dir, store: this.store, work: this.work, log }
     const { holdings } = this.store
     if (!isReadOnly) this.trees = new Trees({ ...held, dataDir, holdings })
+    const heldTrees = new HeldTrees({ ...held, dataDir })
+    const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
     const { engine, router, pool, maxServes: most } = spec
     this.places = new FeedPlaces(spec.limits.maxFeeds)
     const { places } = this
@@ -140,12 +144,12 @@ export class NodeService implements NodeHost {
       ended: this.#ended,
     })
     this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
-    this.#serves = new Serves({ engine, router, store: this.store, log, most, places })
+    this.#serves = new Serves({ ...held, engine, router, trees: heldTrees, most, places })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, node) => this.#add(transfer, node),
       limit: (transfer, change) => this.limited.change(transfer, change),
-      held: isRelayOnly ? noFiles : new HeldFiles({ ...held, names: this.#names }),
+      held: isRelayOnly ? noFiles : new HeldFiles({ ...held, trees, names: this.#names }),
       copies: isRelayOnly ? noCopies : this.#copies,
     })
     this.#server = createServer(

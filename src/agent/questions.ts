@@ -110,7 +110,7 @@ export class Questions {
       case 'follow':
         return this.#follow(frame.transfer, asker)
       case 'remove':
-        return answers.held.remove(decodeName(frame)).then(() => ({ type: 'removed' }))
+        return this.#remove(decodeName(frame), frame.isGlob, asker)
       case 'verify':
         return this.#verify(decodeName(frame), asker)
       default:
@@ -118,20 +118,41 @@ export class Questions {
     }
   }
 
-  /** Says again and again how far it is. */
+  /** Says again and again how far it is; a disk that brings nothing ends it. */
   async #verify(name: Uint8Array, asker: Asker): Promise<Frame> {
-    let last = { readBytes: 0, bytes: 0 }
-    const say = (): unknown => asker.link.send({ type: 'verifying', ...last })
-    const timer = setInterval(say, limits.verifyingMs)
+    const saying = this.#saying(asker, { type: 'verifying', readBytes: 0, bytes: 0 })
     try {
-      const isReading = (readBytes: number, bytes: number): void => {
-        // A disk that brings nothing ends it.
-        if (readBytes > last.readBytes) this.#expect(asker, limits.stallMs)
-        last = { readBytes, bytes }
-      }
+      const isReading = (readBytes: number, bytes: number): void =>
+        saying.now({ type: 'verifying', readBytes, bytes }, readBytes)
       return await this.#answers.held.verify(name, isReading, asker.over.signal)
     } finally {
-      clearInterval(timer)
+      saying.end()
+    }
+  }
+
+  async #remove(name: Uint8Array, isGlob: boolean, asker: Asker): Promise<Frame> {
+    const saying = this.#saying(asker, { type: 'removing', entries: 0 })
+    try {
+      const isRemoving = (entries: number): void =>
+        saying.now({ type: 'removing', entries }, entries)
+      const how = { isRemoving, signal: asker.over.signal }
+      return await this.#answers.held.remove(name, isGlob, how)
+    } finally {
+      saying.end()
+    }
+  }
+
+  /** Sends the last word every so often; `amount` tells whether there is progress. */
+  #saying(asker: Asker, first: Frame) {
+    let [last, most] = [first, 0]
+    const timer = setInterval(() => asker.link.send(last), limits.verifyingMs)
+    return {
+      now: (word: Frame, amount: number): void => {
+        if (amount > most) this.#expect(asker, limits.stallMs)
+        most = Math.max(most, amount)
+        last = word
+      },
+      end: (): void => clearInterval(timer),
     }
   }
 

@@ -15,7 +15,9 @@ import { base64urlOf, textOf } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
 import { globFault } from '../base/glob.js'
 import { limits } from '../base/limits.js'
+import { isWithin } from '../base/names.js'
 import { requireAddressText } from '../net/address.js'
+import { requireBoolean } from './checks.js'
 import { bytesOf, checkHeldName } from './held-name.js'
 import { type Asking, asking, checkAsking, openAsking } from './inquiry.js'
 import { requireOptions } from './option-names.js'
@@ -23,6 +25,7 @@ import type {
   HeldFile,
   ListOptions,
   RemoveOptions,
+  RemoveResult,
   VerifyOptions,
   VerifyProgress,
   VerifyReport,
@@ -33,7 +36,10 @@ export { limit } from './limits.js'
 const pageMs = 10_000
 const wordMs = limits.stallMs + limits.acceptMs
 
-/** The files that the node at `address` holds, whole ones by name, then partials. */
+/**
+ * What the node at `address` holds: whole files by name, then trees, one each, or with a glob what
+ * matches in them, then partials.
+ */
 export function list(
   address: string,
   options: ListOptions = {},
@@ -59,21 +65,27 @@ async function* listed(
 }
 
 /**
- * Removes a file that the node holds, or what is left of it, and what an unfinished transfer of
- * that name left. Rejects with ERR_FR_NOT_HELD when there is nothing, ERR_FR_BUSY while a transfer
+ * Removes a file or a tree that the node holds, an entry of a tree, or what an unfinished transfer
+ * of that name left. A directory of a tree goes with all that was pushed into it; what else is in
+ * it stays. Rejects with ERR_FR_NOT_HELD when there is nothing, ERR_FR_BUSY while a transfer
  * writes the name.
  */
 export async function remove(
   address: string,
   name: string | Uint8Array,
   options: RemoveOptions = {},
-): Promise<void> {
+): Promise<RemoveResult> {
   const node = requireAddressText(address, 'address')
   requireOptions('remove', options)
-  const bytes = checkHeldName(name, 'name')
-  await asking(node, options, wordMs, ({ inquiry, ...within }) =>
-    askToRemove(inquiry, within, bytes),
+  requireBoolean('glob', options.glob)
+  const isGlob = options.glob === true
+  const bytes = isGlob ? checkGlob(name) : checkHeldName(name, 'name')
+  const removed = await asking(node, options, wordMs, ({ inquiry, ...within }) =>
+    askToRemove(inquiry, within, bytes, isGlob),
   )
+  const { entries, kept, failedCount, text } = removed
+  const reason = failedCount === 0 ? null : text
+  return { event: 'removed', node, ...shownName(bytes), entries, kept, failedCount, reason }
 }
 
 /**
@@ -89,26 +101,40 @@ export function verify(
   checkAsking(options)
   if (options.names !== undefined && !Array.isArray(options.names))
     throw new TypeError('names must be a list of names')
+  if (options.names !== undefined && options.glob !== undefined)
+    throw new TypeError('either names or glob')
   const names = options.names?.map((name, at) => checkHeldName(name, `names[${at}]`))
-  return verified(node, names, options)
+  const glob = options.glob === undefined ? null : checkGlob(options.glob)
+  return verified(node, names, glob, options)
 }
 
 async function* verified(
   node: string,
   names: readonly Uint8Array[] | undefined,
+  glob: Uint8Array | null,
   options: VerifyOptions,
 ): AsyncGenerator<VerifyProgress | VerifyReport, void, undefined> {
   const opened = await openAsking(node, options, wordMs)
   try {
-    for await (const name of names ?? wholeFiles(opened)) yield* verifyOne(node, opened, name)
+    for await (const name of names ?? wholeOnes(opened, glob)) yield* verifyOne(node, opened, name)
   } finally {
     opened.inquiry.close()
   }
 }
 
-async function* wholeFiles({ inquiry, ...within }: Asking): AsyncGenerator<Uint8Array> {
-  for await (const { name, entry } of listHeld(inquiry, within, null))
-    if (entry.state !== 'partial') yield name
+/** What is in a tree that matches by itself is verified with it. */
+async function* wholeOnes(
+  { inquiry, ...within }: Asking,
+  glob: Uint8Array | null,
+): AsyncGenerator<Uint8Array> {
+  let tree: Uint8Array | undefined
+  for await (const { name, entry } of listHeld(inquiry, within, glob)) {
+    const { kind, state } = entry
+    if (kind === 'tree') tree = name
+    else if (state === 'partial' || kind === 'directory') continue
+    else if (tree !== undefined && isWithin(name, tree)) continue
+    yield name
+  }
 }
 
 /** Progress that is not taken in time is passed over: only the newest counts. */
@@ -144,11 +170,15 @@ async function* verifyOne(
 
 type Outcome = Omit<VerifyReport, 'event' | 'node' | 'name' | 'nameBase64'>
 
-function found({ code, text, bytes, badBytes, fileDigest }: Verdict): Outcome {
+function found({ code, text, bytes, badBytes, fileDigest, tree }: Verdict): Outcome {
+  const failures = tree?.failures.map(({ name, ...why }) => ({ ...shownName(name), ...why }))
   return {
     status: code === null ? 'good' : 'failed',
     bytes,
     badBytes,
+    entries: tree?.entries ?? null,
+    failedCount: tree?.failedCount ?? (code === null ? 0 : 1),
+    failures: failures ?? [],
     digest: fileDigest,
     code,
     retryable: code !== null && new FrError(code).retryable,
@@ -157,16 +187,14 @@ function found({ code, text, bytes, badBytes, fileDigest }: Verdict): Outcome {
 }
 
 function heldFile(node: string, { name, entry, nowMs }: Found): HeldFile {
-  const { state, size, heldBytes, fileDigest, publishedAtMs, verifiedAtMs } = entry
+  const { kind, state, size, heldBytes, entries, fileDigest, publishedAtMs, verifiedAtMs } = entry
   const secondsSince = (atMs: number | null): number | null =>
     atMs === null ? null : Math.max(0, (nowMs - atMs) / 1000)
   return {
     event: 'held',
     node,
     ...shownName(name),
-    state,
-    bytes: size,
-    heldBytes,
+    ...{ kind, state, bytes: size, heldBytes, entries },
     digest: fileDigest,
     version: versionOf(publishedAtMs, fileDigest),
     ageSeconds: secondsSince(publishedAtMs),

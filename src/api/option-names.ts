@@ -142,8 +142,10 @@ export const optionNames = {
     timeoutMs: true,
   } satisfies Names<LimitOptions>,
   list: { glob: true, key: true, signal: true, timeoutMs: true } satisfies Names<ListOptions>,
-  remove: { key: true, signal: true, timeoutMs: true } satisfies Names<RemoveOptions>,
-  verify: { names: true, key: true, signal: true, timeoutMs: true } satisfies Names<VerifyOptions>,
+  remove: { glob: true, key: true, signal: true, timeoutMs: true } satisfies Names<RemoveOptions>,
+  verify: {
+    ...{ names: true, glob: true, key: true, signal: true, timeoutMs: true },
+  } satisfies Names<VerifyOptions>,
   get: {
     from: true,
     output: true,

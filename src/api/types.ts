@@ -27,6 +27,7 @@ import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-s
 import type { Kept, StorageError } from '../store/node-store.js'
 
 export type {
+  HeldKind,
   HeldState,
   NamedFailure,
   NodeOutcome,

@@ -46,6 +46,15 @@ export class Glob {
     return this.#steps
   }
 
+  /** Whether names beneath this one could match: what the pattern spells first leads there. */
+  couldBeIn(directory: Uint8Array): boolean {
+    const above = Buffer.concat([directory, Buffer.of(slash)])
+    const wild = this.#bytes.findIndex((byte) => wildBytes.includes(byte))
+    const head = this.#bytes.subarray(0, wild === -1 ? undefined : wild)
+    const shared = Math.min(head.length, above.length)
+    return Buffer.compare(head.subarray(0, shared), above.subarray(0, shared)) === 0
+  }
+
   matches(name: Uint8Array): boolean {
     const text = this.#text === null ? null : textOf(name)
     if (text !== null) return this.#match(this.#text ?? [], componentsOf(codePointsOf(text)))
@@ -94,6 +103,7 @@ function codePointsOf(text: string): number[] {
 const codeOf = (character: string): number => character.charCodeAt(0)
 const slash = codeOf('/')
 const star = codeOf('*')
+const wildBytes = [...'*?\\'].map(codeOf)
 
 function componentsOf(codes: readonly number[]): Component[] {
   const components: number[][] = [[]]

@@ -50,3 +50,14 @@ export function splitName(bytes: Buffer): Buffer[] {
   components.push(bytes.subarray(from))
   return components
 }
+
+export function isSameName(name: Uint8Array, other: Uint8Array): boolean {
+  return name.length === other.length && Buffer.compare(name, other) === 0
+}
+
+/** Whether this is the name of what is above, or of something in it; all are in the empty name. */
+export function isWithin(name: Uint8Array, above: Uint8Array): boolean {
+  if (above.length === 0) return true
+  const isLonger = name.length > above.length && name[above.length] === slash
+  return isSameName(isLonger ? name.subarray(0, above.length) : name, above)
+}

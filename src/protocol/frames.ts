@@ -14,18 +14,21 @@ import { cleanText, concat, readU32, u32, utf8 } from '../base/bytes.js'
 import { digestAlgorithms } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import {
-  type FetchOffer,
-  type Frame,
-  type FrameType,
-  type HeldEntry,
-  heldStates,
-} from '../control/messages/types.js'
+import type { FetchOffer, Frame, FrameType } from '../control/messages/types.js'
 import { readApplied, readTreePart } from './applied.js'
 import { readBridge, readReach } from './bridging.js'
 import { readCopyWish, readDetection, readNodeLink, readShare } from './copy-wish.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
+import {
+  readList,
+  readListed,
+  readRemove,
+  readRemoved,
+  readRemoving,
+  readVerified,
+  readVerifying,
+} from './held.js'
 import {
   decodeBacklog,
   decodeProgress,
@@ -247,46 +250,19 @@ const frameTable: FrameTable = {
       downBytesPerSecond: readRate(body, 'downBytesPerSecond'),
     }),
   ],
-  list: [
-    36,
-    (body) => ({
-      glob: body.isNull('glob') ? null : readName(body.object('glob')),
-      after: body.string('after', limits.listCursorChars),
-      limit: body.integer('limit', 1, limits.listPageFiles),
-    }),
-  ],
-  listed: [
-    37,
-    (body) => ({
-      nowMs: body.integer('nowMs', 0, bytesMax),
-      entries: body.list('entries', limits.listPageFiles, readHeldEntry),
-      next: body.isNull('next') ? null : body.string('next', limits.listCursorChars),
-    }),
-  ],
+  list: [36, readList],
+  listed: [37, readListed],
   copy: [60, readCopyWish],
   copying: [61, (body) => ({ transfer: body.hex('transfer', 32) })],
   follow: [62, (body) => ({ transfer: body.hex('transfer', 32) })],
   report: [63, (body) => ({ json: body.string('json', limits.frameBytes) })],
   reported: [64, (body) => ({ json: body.string('json', limits.frameBytes) })],
-  remove: [38, readName],
-  removed: [39, empty],
+  remove: [38, readRemove],
+  removing: [72, readRemoving],
+  removed: [39, readRemoved],
   verify: [43, readName],
-  verifying: [
-    44,
-    (body) => ({
-      readBytes: body.integer('readBytes', 0, bytesMax),
-      bytes: body.integer('bytes', 0, bytesMax),
-    }),
-  ],
-  verified: [
-    45,
-    (body) => ({
-      ...readAnswer(body),
-      bytes: body.integer('bytes', 0, bytesMax),
-      badBytes: body.integer('badBytes', 0, bytesMax),
-      fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
-    }),
-  ],
+  verifying: [44, readVerifying],
+  verified: [45, readVerified],
 }
 
 function readFetchOffer(body: Fields): FetchOffer {
@@ -298,22 +274,6 @@ function readFetchOffer(body: Fields): FetchOffer {
     entry: readStreamEntry(body.object('entry')),
     digest: body.oneOf('digest', digestAlgorithms),
     fileDigest: readFileDigest(body, 'fileDigest'),
-  }
-}
-
-function readHeldEntry(entry: Fields): HeldEntry {
-  const size = entry.integer('size', 0, limits.fileBytes)
-  const time = (name: string): number | null =>
-    entry.isNull(name) ? null : entry.integer(name, 0, bytesMax)
-  return {
-    ...readName(entry),
-    state: entry.oneOf('state', heldStates),
-    contentId: entry.hex('contentId', 32),
-    size,
-    heldBytes: entry.integer('heldBytes', 0, size),
-    fileDigest: entry.isNull('fileDigest') ? null : readFileDigest(entry, 'fileDigest'),
-    publishedAtMs: time('publishedAtMs'),
-    verifiedAtMs: time('verifiedAtMs'),
   }
 }
 

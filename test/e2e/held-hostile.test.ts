@@ -14,6 +14,8 @@ import { until, useWorld } from './push-support.js'
 const named = (name: string) => encodeName(Buffer.from(name))
 const list: Frame = { type: 'list', glob: null, after: '', limit: 1 }
 
+const removed = { type: 'removed', entries: 1, kept: 0, failedCount: 0, text: '' } as const
+
 describe('questions against the rules', () => {
   const world = useWorld('portable')
 
@@ -38,7 +40,7 @@ describe('questions against the rules', () => {
 
   it('what is no question closes the link, and says why', async () => {
     const { link } = await asked()
-    link.say({ type: 'removed' })
+    link.say(removed)
     const refusal = { code: 'ERR_FR_PROTOCOL', text: "unexpected frame 'removed'" }
     expect(await link.next('refuse')).toMatchObject(refusal)
     await link.closed()
@@ -46,7 +48,7 @@ describe('questions against the rules', () => {
 
   it('one that is malformed closes the link', async () => {
     const { node, link } = await asked()
-    link.sayBody(38, { name: 'YQ', nameIsBase64: true })
+    link.sayBody(38, { name: 'YQ', nameIsBase64: true, isGlob: false })
     expect(await link.next('refuse')).toMatchObject({ code: 'ERR_FR_PROTOCOL' })
     await link.closed()
     expect((await fetchStatus(node.address, { key: keyText })).held.files).toBe(2)
@@ -57,7 +59,7 @@ describe('questions against the rules', () => {
     link.say({ ...list, after: 'nowhere' } as Frame)
     expect(await link.next('refuse')).toMatchObject({ code: 'ERR_FR_PROTOCOL' })
     for (const name of ['../a.bin', '/etc/passwd', '.fastreplica/node-key', 'a.bin/..', 'c.bin']) {
-      link.say({ type: 'remove', ...named(name) })
+      link.say({ type: 'remove', isGlob: false, ...named(name) })
       expect(await link.next('refuse')).toMatchObject({ code: 'ERR_FR_NOT_HELD' })
     }
     expect(existsSync(join(dataDir, '.fastreplica/node-key'))).toBe(true)
@@ -71,12 +73,12 @@ describe('questions against the rules', () => {
   it('what a transfer is writing is not removed', async () => {
     const { node, dataDir, hostile, link } = await asked()
     const writing = await hostile.accepted({ name: 'a.bin', bytes: 100_000 })
-    link.say({ type: 'remove', ...named('a.bin') })
+    link.say({ type: 'remove', isGlob: false, ...named('a.bin') })
     expect(await link.next('refuse')).toMatchObject({ code: 'ERR_FR_BUSY' })
     expect(existsSync(join(dataDir, 'a.bin'))).toBe(true)
     writing.socket.destroy()
     await until(() => node.status().transfers.length === 0, 'the transfer ends')
-    link.say({ type: 'remove', ...named('a.bin') })
+    link.say({ type: 'remove', isGlob: false, ...named('a.bin') })
     await link.next('removed')
     expect(existsSync(join(dataDir, 'a.bin'))).toBe(false)
   })
@@ -99,7 +101,7 @@ describe('a node that answers against the rules', () => {
   }
 
   it.each<[string, Frame[], string]>([
-    ['with something else', [{ type: 'removed' }], 'ERR_FR_PROTOCOL'],
+    ['with something else', [removed], 'ERR_FR_PROTOCOL'],
     ['with progress', [{ type: 'verifying', readBytes: 0, bytes: 0 }], 'ERR_FR_PROTOCOL'],
     ['with a refusal', [{ type: 'refuse', code: 'ERR_FR_LIMIT', text: 'no' }], 'ERR_FR_LIMIT'],
     ['not at all', [], 'ERR_FR_TIMEOUT'],

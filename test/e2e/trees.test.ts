@@ -1,6 +1,7 @@
 /** Trees, from the files of the sender to those of the nodes. */
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -10,7 +11,15 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type PushOptions, type PushResult, push } from '../../src/api/index.js'
+import {
+  client,
+  get,
+  type HeldFile,
+  type PushOptions,
+  type PushResult,
+  push,
+  type VerifyReport,
+} from '../../src/api/index.js'
 import { engines } from './engines.js'
 import { useWorld, type WorldNode } from './push-support.js'
 import { makeTree, treeLines } from './tree-files.js'
@@ -33,8 +42,10 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
 
   async function nodes(count: number): Promise<readonly WorldNode[]> {
     const some = await world.nodes(count)
-    for (const { dataDir } of some)
-      world.defer(() => chmodSync(join(dataDir, 'site', 'locked'), 0o755))
+    for (const { dataDir } of some) {
+      const locked = join(dataDir, 'site', 'locked')
+      world.defer(() => existsSync(locked) && chmodSync(locked, 0o755))
+    }
     return some
   }
 
@@ -81,7 +92,83 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     expect(third.tree?.movedBytes).toBe('edited'.length)
     expectTrees(path, to)
     expect(figures(await pushed(path, to, { delete: true }))).toEqual({ moved: 0, changed: 0 })
+    await askAbout(path, to[0] as WorldNode)
   })
+
+  /** Lists, verifies, gets and removes. */
+  async function askAbout(path: string, { address, dataDir }: WorldNode): Promise<void> {
+    const entries = treeLines(path).length
+    expect(await listed(address)).toEqual([expect.objectContaining({ name: 'site', entries })])
+    expect((await listed(address))[0]).toMatchObject({ kind: 'tree', state: 'held' })
+    const within = await listed(address, 'site/**')
+    const names = within.map(({ name, nameBase64 }) =>
+      Buffer.from(nameBase64 ?? name, nameBase64 === null ? 'utf8' : 'base64url').toString(
+        'latin1',
+      ),
+    )
+    const wanted = treeLines(path).map(
+      (line) => `site${/^(?:\/.*?)?(?= -> | \d+ \d+ )/.exec(line)}`,
+    )
+    expect(names.sort()).toEqual(wanted.sort())
+    expect(within.filter(({ state }) => state !== 'held')).toEqual([])
+    expect(await verified(address, 'site')).toMatchObject({ status: 'good', entries: entries - 1 })
+
+    const [f5, f6] = ['f5', 'f6'].map((name) => join(dataDir, 'site', 'deep', name)) as [
+      string,
+      string,
+    ]
+    const before = readFileSync(f5)
+    writeFileSync(f5, Buffer.alloc(before.length, '!'))
+    rmSync(f6)
+    const name = { name: 'site/deep/f5', code: 'ERR_FR_DIGEST' }
+    const wrong = await verified(address, 'site/deep')
+    expect(wrong).toMatchObject({ status: 'failed', failedCount: 2, failures: [name, {}] })
+    const states = (await listed(address, 'site/deep/f?')).map(
+      ({ name, state }) => `${name} ${state}`,
+    )
+    expect(states.filter((line) => !line.endsWith(' held'))).toEqual([
+      'site/deep/f5 changed',
+      'site/deep/f6 missing',
+    ])
+    const output = join(world.dir, 'f')
+    const fetched = (of: string) => get(of, { from: [address], engine, output, force: true }).result
+    await expect(fetched('site/deep/f5')).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
+    await expect(fetched('site')).rejects.toMatchObject({ code: 'ERR_FR_UNSUPPORTED' })
+    // The next push mends what is wrong, and moves nothing else.
+    const moved = before.length + readFileSync(join(path, 'deep', 'f6')).length
+    expect((await pushed(path, [{ address }])).tree).toMatchObject({ movedBytes: moved })
+    await fetched('site/deep/f5')
+    expect(readFileSync(output)).toEqual(before)
+    await fetched('site/deep/er/zero')
+    expect(readFileSync(output)).toHaveLength(0)
+
+    expect(await client.remove(address, 'site/deep/f5')).toMatchObject({ entries: 1, kept: 0 })
+    const some = await client.remove(address, 'site/deep/f1?', { glob: true })
+    expect(some).toMatchObject({ entries: 10, kept: 0, failedCount: 0 })
+    expect(await listed(address, '**/f1?')).toEqual([])
+    writeFileSync(join(dataDir, 'site', 'deep', 'mine'), 'mine')
+    const rest = await client.remove(address, 'site')
+    expect(rest).toMatchObject({ entries: entries - 11 - 2, kept: 2, failedCount: 0 })
+    expect(await listed(address)).toEqual([])
+    expect(await listed(address, '**')).toEqual([])
+    expect(treeLines(join(dataDir, 'site')).map((line) => line.split(' ')[0])).toEqual([
+      ...['', '/deep', '/deep/mine'],
+    ])
+    await expect(client.remove(address, 'site')).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
+  }
+
+  async function listed(address: string, glob?: string): Promise<HeldFile[]> {
+    const found: HeldFile[] = []
+    for await (const file of client.list(address, glob === undefined ? {} : { glob }))
+      found.push(file)
+    return found
+  }
+
+  async function verified(address: string, name: string): Promise<VerifyReport | undefined> {
+    for await (const found of client.verify(address, { names: [name] }))
+      if (found.event === 'verified') return found
+    return undefined
+  }
 
   it('goes only where its rules say, and several paths into one directory', async () => {
     const path = made()

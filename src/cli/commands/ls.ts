@@ -14,19 +14,22 @@ export interface LsCommand {
 export function addLs(program: Commander, found: (command: LsCommand) => void): void {
   program
     .command('ls')
-    .description('List the files that nodes hold.')
+    .description('List the files and trees that nodes hold.')
     .argument('<host[:port][,...]>', 'the nodes', checked(parseAddresses))
-    .argument('[glob]', 'names to list: * ? and ** for any directories')
+    .argument('[glob]', 'names to list, also in trees: * ? and ** for any directories')
     .option(...keyFileOption)
-    .option('--json', 'one JSON object per file on stdout')
+    .option('--json', 'one JSON object per file or tree on stdout')
     .addHelpText(
       'after',
       `
 Held is how much of a file is there: less than 100% is what an unfinished
 transfer left, and a file that somebody else changed or removed is not served.
+A tree, what a push of a directory brought, is one line; TREE/ lists what is in
+it. A tree is partial while its last push has not ended well.
 
 Examples:
   $ fr ls 10.0.0.2
+  $ fr ls 10.0.0.2 site/
   $ fr ls 10.0.0.2,10.0.0.3 'models/**/*.bin' --json`,
     )
     .action((addresses: string[], glob: string | undefined, options) =>

@@ -14,18 +14,23 @@ export interface RmCommand {
 export function addRm(program: Commander, found: (command: RmCommand) => void): void {
   program
     .command('rm')
-    .description('Remove a file from nodes.')
+    .description('Remove files and trees from nodes.')
     .argument('<host[:port][,...]>', 'the nodes', checked(parseAddresses))
-    .argument('<name>', 'its name, as fr ls shows it')
+    .argument('<name|glob>', 'of a file, a tree, what is in one; or a pattern')
     .option(...keyFileOption)
     .option('--json', 'one JSON object per node on stdout')
     .addHelpText(
       'after',
       `
 A name that a transfer is writing is refused, and so is one that is not held.
+What was pushed goes, a tree or a directory in it with all that was pushed into
+it. Files that others put there stay, and so do the directories they are in.
+A pattern counts where nothing has that very name.
 
 Examples:
-  $ fr rm 10.0.0.2,10.0.0.3 models/old.bin`,
+  $ fr rm 10.0.0.2,10.0.0.3 models/old.bin
+  $ fr rm 10.0.0.2 site
+  $ fr rm 10.0.0.2 'site/**/*.map'`,
     )
     .action((addresses: string[], name: string, options) =>
       found(rmCommand(addresses, name, options)),

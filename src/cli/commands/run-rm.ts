@@ -1,8 +1,10 @@
-/** `fr rm`: removes a file from nodes; a line for each. */
+/** `fr rm`: removes files and trees from nodes; a line for each node. */
+import { FrError } from '../../base/errors.js'
+import { heldName } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
-import { argumentBytes } from '../arguments/sources.js'
 import { type Context, watchSignals } from '../render/context.js'
-import { jsonText, printable } from '../render/text.js'
+import { removedLine } from '../render/held.js'
+import { jsonText } from '../render/text.js'
 import { eachNode } from './each-node.js'
 import type { RmCommand } from './rm.js'
 
@@ -10,14 +12,16 @@ export async function runRm(command: RmCommand, context: Context): Promise<numbe
   const signal = watchSignals((text) => context.stderr(`fr rm: ${text}\n`))
   const { remove } = await import('../../api/client.js')
   const key = await keyOption(command.keyFile, context)
-  const { name, json } = command
-  const bytes = argumentBytes(name) ?? name
+  const { json } = command
+  const { name, isPattern } = heldName(command.name)
+  const asked = { ...key, signal }
   return eachNode(command, context, async (node, tally) => {
-    await remove(node, bytes, { ...key, signal })
-    tally.good++
-    const said = json
-      ? jsonText({ event: 'removed', node, name })
-      : `${printable(name)} is removed from ${node}`
-    context.stdout(`${said}\n`)
+    const removed = await remove(node, name, asked).catch((error: unknown) => {
+      const isNone = error instanceof FrError && error.code === 'ERR_FR_NOT_HELD'
+      if (!isNone || !isPattern) throw error
+      return remove(node, name, { ...asked, glob: true })
+    })
+    tally[removed.failedCount === 0 ? 'good' : 'failed']++
+    context.stdout(`${json ? jsonText(removed) : removedLine(removed)}\n`)
   })
 }

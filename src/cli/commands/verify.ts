@@ -16,19 +16,21 @@ export function addVerify(program: Commander, found: (command: VerifyCommand) =>
     .command('verify')
     .description('Have nodes read files and compare them with their digests.')
     .argument('<host[:port][,...]>', 'the nodes', checked(parseAddresses))
-    .argument('[name]', 'one file, as fr ls shows it (default: all)')
+    .argument('[name|glob]', 'a file, a tree, what is in one, a pattern (default: all)')
     .option(...keyFileOption)
     .option('--json', 'JSON on stdout: progress, and one object per file')
     .addHelpText(
       'after',
       `
 Ctrl-C ends it; files that were reported stay reported. A file that is wrong is
-not served any more.
+not served any more. A tree is one report, which names the first 64 entries that
+are wrong; fr ls shows them all as changed. The next push of it mends them.
 
 Exit status: 0 every file is good; 3 some are; 1 none is.
 
 Examples:
   $ fr verify 10.0.0.2
+  $ fr verify 10.0.0.2 site
   $ fr verify 10.0.0.2,10.0.0.3 model.bin --json`,
     )
     .action((addresses: string[], name: string | undefined, options) =>

@@ -1,5 +1,5 @@
-/** What `fr ls` and `fr verify` show. Pure string building. */
-import type { HeldFile, VerifyProgress, VerifyReport } from '../../api/types.js'
+/** What `fr ls`, `fr rm` and `fr verify` show. Pure string building. */
+import type { HeldFile, RemoveResult, VerifyProgress, VerifyReport } from '../../api/types.js'
 import { type Cell, type Column, type Paint, printable, tableLines, truncate } from './text.js'
 import { formatBytes, formatDuration, formatPercent } from './units.js'
 
@@ -24,9 +24,9 @@ export function heldLines(
   ]
   const rows = files.map((file): Cell[] => [
     ...(withNode ? [{ text: printable(file.node) }] : []),
-    { text: printable(file.name) },
-    { text: formatBytes(file.bytes) },
-    { text: shortDigest(file.digest) },
+    { text: shownName(file) },
+    { text: file.kind === 'directory' || file.kind === 'symlink' ? '-' : formatBytes(file.bytes) },
+    { text: file.entries === null ? shortDigest(file.digest) : entriesText(file.entries) },
     heldCell(file),
     { text: file.version ?? '-' },
     { text: file.ageSeconds === null ? '-' : formatDuration(file.ageSeconds) },
@@ -34,8 +34,20 @@ export function heldLines(
   return tableLines(titles, rows, paint, columns)
 }
 
-function heldCell({ state, bytes, heldBytes }: HeldFile): Cell {
+/** What is no file shows that at its end, as `ls -F` has it. */
+function shownName({ name, kind }: HeldFile): string {
+  const end = kind === 'symlink' ? '@' : kind === 'file' ? '' : '/'
+  return printable(name) + end
+}
+
+function entriesText(entries: number): string {
+  return entries === 1 ? '1 entry' : `${entries} entries`
+}
+
+function heldCell({ kind, state, bytes, heldBytes }: HeldFile): Cell {
   if (state === 'changed' || state === 'missing') return { text: state, tone: 'red' }
+  // How much of it there is to be is not known.
+  if (kind === 'tree' && state === 'partial') return { text: state, tone: 'yellow' }
   const text = share(heldBytes, bytes)
   return state === 'partial' ? { text, tone: 'yellow' } : { text }
 }
@@ -47,14 +59,34 @@ function shortDigest(digest: string | null): string {
   return `${algorithm.replace(/-.*/, '')}:${hex.slice(0, digestDigits)}`
 }
 
-/** One file that was read: good, or what is wrong with it. */
-export function verifyLine(report: VerifyReport, paint: Paint, withNode: boolean): string {
+/** One file or tree that was read: good, or what is wrong with it. */
+export function verifyLines(report: VerifyReport, paint: Paint, withNode: boolean): string[] {
   const where = withNode ? `${printable(report.node)}  ` : ''
   const name = printable(report.name)
+  const tree = report.entries === null ? '' : `  ${entriesText(report.entries)}`
   if (report.status === 'good')
-    return `${where}${paint('green', 'good')}    ${name}  ${formatBytes(report.bytes)}`
+    return [`${where}${paint('green', 'good')}    ${name}  ${formatBytes(report.bytes)}${tree}`]
+  const failed = `${where}${paint('red', 'failed')}  `
   const bad = report.badBytes === 0 ? '' : ` (${formatBytes(report.badBytes)} wrong)`
-  return `${where}${paint('red', 'failed')}  ${name}  ${printable(report.reason ?? '')}${bad}`
+  const all = report.entries === null ? '' : `  ${report.failedCount} of ${report.entries} entries:`
+  return [
+    ...report.failures.map(({ name, code, text }) => {
+      return `${failed}${printable(name)}  ${code}: ${printable(text)}`
+    }),
+    `${failed}${name}${all}  ${printable(report.reason ?? '')}${bad}`,
+  ]
+}
+
+/** What is gone from a node, and what stays there. */
+export function removedLine(removed: RemoveResult): string {
+  const { name, node, entries, kept, failedCount, reason } = removed
+  const said = `${printable(name)} is removed from ${printable(node)}`
+  const notes = [
+    ...(entries === 1 ? [] : [entriesText(entries)]),
+    ...(kept === 0 ? [] : [`${kept} ${kept === 1 ? 'directory stays' : 'directories stay'}`]),
+    ...(failedCount === 0 ? [] : [`${failedCount} could not be removed: ${reason ?? ''}`]),
+  ]
+  return notes.length === 0 ? said : `${said} (${printable(notes.join('; '))})`
 }
 
 export function verifyProgressLine(progress: VerifyProgress, columns: number): string {

@@ -11,10 +11,12 @@ import type { TransferShare } from '../../base/rate-limits.js'
 import type { Applied, TreePart } from './applied.js'
 import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
 import type { Attributes, CopyWish, NameText, NodeLink, Strategy } from './copying.js'
+import type { HeldFrame } from './held.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
 
 export type * from './applied.js'
+export type * from './held.js'
 export type { NodeOutcome, NodeSettled } from './outcomes.js'
 export type * from './reports.js'
 export type { Attributes, NameText, Strategy }
@@ -163,25 +165,6 @@ export interface PlanFrame {
   readonly reportMs: number
 }
 
-/** What a node has of one file. */
-export interface HeldEntry extends NameText {
-  /**
-   * - held: all of it, and the file is as the node left it.
-   * - partial: what an unfinished transfer left.
-   * - changed, missing: somebody else changed or removed the file.
-   */
-  readonly state: HeldState
-  readonly contentId: string
-  readonly size: number
-  /** Bytes that are there and right, as far as the node knows. */
-  readonly heldBytes: number
-  /** Null for a partial: the digest is not known yet. */
-  readonly fileDigest: string | null
-  /** Unix milliseconds, by the clock of the node; null for a partial. */
-  readonly publishedAtMs: number | null
-  readonly verifiedAtMs: number | null
-}
-
 /** A file that a node offers to a client, and the ticket for its data connection. */
 export interface FetchOffer {
   readonly transfer: string
@@ -191,9 +174,6 @@ export interface FetchOffer {
   readonly digest: DigestAlgorithm
   readonly fileDigest: string
 }
-
-export const heldStates = ['held', 'partial', 'changed', 'missing'] as const
-export type HeldState = (typeof heldStates)[number]
 
 export type Frame =
   // --- origin -> node
@@ -360,24 +340,6 @@ export type Frame =
   | { readonly type: 'add'; readonly transfer: string; readonly node: NodeLink }
   /** The node has joined. */
   | { readonly type: 'added' }
-  /** The next files that the node holds, behind the place where the last answer ended. */
-  | {
-      readonly type: 'list'
-      /** Null: all. */
-      readonly glob: NameText | null
-      /** `next` of the last answer; empty: from the start. */
-      readonly after: string
-      /** Files in the answer at most. */
-      readonly limit: number
-    }
-  | {
-      readonly type: 'listed'
-      /** Unix milliseconds, by the clock of the node. */
-      readonly nowMs: number
-      readonly entries: readonly HeldEntry[]
-      /** Where to go on; null: this was all. An answer may be empty and not the last. */
-      readonly next: string | null
-    }
   /** Push a file that the node holds. The answer comes once it has begun. */
   | ({ readonly type: 'copy' } & CopyWish)
   | { readonly type: 'copying'; readonly transfer: string }
@@ -387,24 +349,7 @@ export type Frame =
   | { readonly type: 'report'; readonly json: string }
   /** The result: the copy is over. */
   | { readonly type: 'reported'; readonly json: string }
-  | ({ readonly type: 'remove' } & NameText)
-  /** The file is gone. */
-  | { readonly type: 'removed' }
-  /** Read the file and compare it with its digests. The peer may hang up, which ends it. */
-  | ({ readonly type: 'verify' } & NameText)
-  /** Comes again and again until `verified`. */
-  | { readonly type: 'verifying'; readonly readBytes: number; readonly bytes: number }
-  | {
-      readonly type: 'verified'
-      /** Null: the file is right. */
-      readonly code: FrErrorCode | null
-      readonly text: string
-      readonly bytes: number
-      /** Bytes in blocks that are wrong. */
-      readonly badBytes: number
-      /** Of the content that the node holds under this name; null when it holds none. */
-      readonly fileDigest: string | null
-    }
+  | HeldFrame
 
 export type FrameType = Frame['type']
 

@@ -1,18 +1,26 @@
 /**
- * What a node can prove to hold of a name: a published file, or what a transfer that has not ended
- * has verified so far. The client compares every block with digests that the author signed, so what
- * is said here decides only what it asks for.
+ * What a node can prove to hold of a name: a published file, what a transfer that has not ended has
+ * verified so far, or a file of a tree, which is read and signed when somebody asks for it. The
+ * client compares every block with digests that the author signed, so what is said here decides
+ * only what it asks for.
  */
 import { FrError } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { FetchOffer } from '../../control/messages/types.js'
 import { spanBytes } from '../../control/space/space.js'
-import type { DataEngine, FileHandle } from '../../ports.js'
+import type { DataEngine, FileHandle, FileIdentity } from '../../ports.js'
 import { encodeName } from '../../protocol/manifest.js'
 import type { DigestRun, HeldStream } from '../../store/catalogue/record.js'
 import { isSameFile } from '../../store/catalogue/same-file.js'
+import { openNow } from '../../store/held/holdings.js'
+import type { HeldWork } from '../../store/held/work.js'
 import { readJournal } from '../../store/journal/journal.js'
 import type { NodeStore } from '../../store/node-store.js'
+import { fullName, shown } from '../../store/trees/full-name.js'
+import type { HeldTrees, TreePlace } from '../../store/trees/held-trees.js'
+import { digestText } from '../../store/trees/local-copies.js'
+import { geometryOf, rawDigest } from '../../store/trees/raw-digest.js'
 
 type Described = Pick<
   HeldStream,
@@ -41,22 +49,30 @@ export interface ServedContent extends Described {
 export interface ContentSource {
   readonly engine: DataEngine
   readonly store: NodeStore
+  readonly trees: HeldTrees
+  readonly work: HeldWork
 }
 
 /** What stands for a content while nothing changes. */
-export type ContentKey = HeldStream | string
+export type ContentKey = HeldStream | TreePlace | string
 
 /** Undefined: the node holds nothing of the name that it could prove. */
-export async function keyOf(store: NodeStore, name: Uint8Array): Promise<ContentKey | undefined> {
+export async function keyOf(
+  { store, trees }: Pick<ContentSource, 'store' | 'trees'>,
+  name: Uint8Array,
+): Promise<ContentKey | undefined> {
   const record = store.catalogue.get(name)
+  if (record !== undefined) return record
+  const place = await trees.find(name)
+  if (place !== undefined) return place
   // Opening a partial writes; another node may be at it.
-  if (record !== undefined || store.isReadOnly) return record
-  return (await store.leftovers.provable(name))?.id
+  return store.isReadOnly ? undefined : (await store.leftovers.provable(name))?.id
 }
 
 /** Rejects with ERR_FR_NOT_HELD when it is not what was verified. */
 export function openContent(source: ContentSource, key: ContentKey): Promise<ServedContent> {
-  return typeof key === 'string' ? openUnfinished(source, key) : openHeld(source, key)
+  if (typeof key === 'string') return openUnfinished(source, key)
+  return 'row' in key ? openOfTree(source, key) : openHeld(source, key)
 }
 
 export function entryOf(content: ServedContent): FetchOffer['entry'] {
@@ -82,8 +98,7 @@ async function openHeld(
 ): Promise<ServedContent> {
   const file = await store.holdings.openUnchanged(record)
   if (file === undefined) {
-    const text = 'somebody else changed or removed the file, so the node does not hold it any more'
-    throw new FrError('ERR_FR_NOT_HELD', text)
+    throw changedFile()
   }
   let runs: Promise<readonly DigestRun[]> | undefined
   return {
@@ -94,13 +109,59 @@ async function openHeld(
       return runs
     },
     present: (ranges) => [...ranges],
-    look: async () => {
-      const now = await engine.storage.identityOf(file).catch(() => undefined)
-      if (now === undefined) return null
-      // Its other times change when another file takes its name, and its bytes do not.
-      const isSame = isSameFile({ ...now, ctime: record.identity.ctime }, record.identity)
-      return isSame ? null : new FrError('ERR_FR_NOT_HELD', 'somebody else changes the file')
-    },
+    look: () => lookAgain(engine.storage, file, record.identity),
+  }
+}
+
+async function lookAgain(
+  storage: DataEngine['storage'],
+  file: FileHandle,
+  identity: FileIdentity,
+): Promise<FrError | null> {
+  const now = await storage.identityOf(file).catch(() => undefined)
+  if (now === undefined) return null
+  // Its other times change when another file takes its name, and its bytes do not.
+  const isSame = isSameFile({ ...now, ctime: identity.ctime }, identity)
+  return isSame ? null : new FrError('ERR_FR_NOT_HELD', 'somebody else changes the file')
+}
+
+/** The node signs what it reads, once that has the digest that the file came with. */
+async function openOfTree(
+  { engine: { storage }, store, trees, work }: ContentSource,
+  place: TreePlace,
+): Promise<ServedContent> {
+  const { row, tree } = place
+  const { kind, identity, algorithm, value } = row
+  const name = fullName(tree, row.name)
+  if (kind !== 'file') {
+    const what = kind === 'directory' ? 'a directory' : 'a link'
+    throw new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is ${what} of a tree: get its files`)
+  }
+  const { dir } = store.holdings.spec
+  const { size } = identity
+  const [state] = await trees.statesOf(tree, [row])
+  const isServed = state === 'held' && algorithm !== null && size <= limits.bundledFileBytes
+  const file = isServed ? await openNow(storage, dir, name) : undefined
+  if (file === undefined || algorithm === null) throw changedFile()
+  const isStill = async (): Promise<boolean> => isSameFile(await storage.identityOf(file), identity)
+  try {
+    const geometry = geometryOf(size, algorithm)
+    const { digest, blocks } = await rawDigest(work, file, geometry)
+    if (!Buffer.from(value).equals(digest) || !(await isStill())) throw changedFile()
+    const [look] = await storage.lookAt(dir, [name])
+    const content = { ...geometry, contentId: work.freshId(), author: work.author }
+    const runs = Promise.resolve(work.sign(content, blocks))
+    const fileDigest = digestText(algorithm, size, Buffer.from(digest).toString('hex'))
+    return {
+      ...{ ...content, name, file, dataBytes: size, fileDigest, mtime: identity.mtime },
+      mode: (look?.mode ?? 0o644) & 0o777,
+      runs: () => runs,
+      present: (ranges) => [...ranges],
+      look: () => lookAgain(storage, file, identity),
+    }
+  } catch (error) {
+    storage.closeFile(file)
+    throw error
   }
 }
 
@@ -139,4 +200,9 @@ async function openUnfinished(
     storage.closeFile(file)
     throw error
   }
+}
+
+function changedFile(): FrError {
+  const text = 'somebody else changed or removed the file, so the node does not hold it any more'
+  return new FrError('ERR_FR_NOT_HELD', text)
 }

@@ -16,6 +16,7 @@ import type { Frame } from '../../control/messages/types.js'
 import { linkOver } from '../../net/dial.js'
 import type { Established, Ticketed } from '../../net/handshake.js'
 import { decodeName } from '../../protocol/manifest.js'
+import { shown } from '../../store/trees/full-name.js'
 import type { FeedPlaces, FreePlace } from '../driver/feed-places.js'
 import { Client } from './client.js'
 import { type ContentKey, keyOf } from './served-content.js'
@@ -107,8 +108,8 @@ export class Serves {
   }
 
   async #offer(client: Client, name: Uint8Array): Promise<void> {
-    const key = await keyOf(this.#spec.store, name)
-    if (key === undefined) throw new FrError('ERR_FR_NOT_HELD')
+    const key = await keyOf(this.#spec, name)
+    if (key === undefined) throw await this.#unheld(name)
     const file = await this.#open(key)
     if (client.isOver) return this.#closeUnused(file)
     const edge = { id: randomBytes(16).toString('hex'), secret: new Uint8Array(randomBytes(32)) }
@@ -116,6 +117,11 @@ export class Serves {
     const { log } = this.#spec
     const fields = { peer: client.address, name: Buffer.from(name).toString('utf8') }
     log({ level: 'info', event: 'serving', fields })
+  }
+
+  async #unheld(name: Uint8Array): Promise<FrError> {
+    if (!(await this.#spec.trees.has(name))) return new FrError('ERR_FR_NOT_HELD')
+    return new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is a tree: get its files`)
   }
 
   /** One open file for all who want the content. */

@@ -19,6 +19,7 @@ import type {
 } from '../../ports.js'
 import { compareNames, type Listing, type TreeEntry } from '../../protocol/listing.js'
 import { isSameFile } from '../catalogue/same-file.js'
+import { openAbove } from './above.js'
 import { isEqual, isLink, keyOf, rangesOf, sortedRows } from './entry-lists.js'
 import { fullName, shown } from './full-name.js'
 import { type CopySpec, copyHere, digestText, identityWith, isHere } from './local-copies.js'
@@ -41,8 +42,6 @@ export interface ApplySpec extends CopySpec {
 }
 
 const copiesAtOnce = 8
-const ownerBits = 0o700
-const slash = 0x2f
 
 interface Item extends ListedEntry {
   readonly full: Uint8Array
@@ -102,7 +101,8 @@ export class Applying {
   }
 
   async #keepRows(): Promise<void> {
-    await this.#spec.record.add(sortedRows(this.#rows.splice(0)))
+    const rows = sortedRows(this.#rows.splice(0))
+    if (!this.#isDry) await this.#spec.record.add(rows)
   }
 
   /** Bytes are lacking that a bundle will bring: then nothing is closed, and all of it is again. */
@@ -170,6 +170,7 @@ export class Applying {
       let { step } = decided
       const isInDoubt = step === 'lacks' && row !== undefined && look !== null
       if (isInDoubt && (await this.#isSound(item, row))) step = this.#keep(item, look)
+      if (step === 'held' && row === undefined && look !== null) this.#record(item.entry, look)
       if (step === 'lacks') missing.push(item)
       else take(item, step)
     }
@@ -180,13 +181,15 @@ export class Applying {
       if (id === undefined) this.#lacks.push(item)
       else take(item, this.#fileStep(item, id))
     }
-    await this.#open(steps)
+    const names = steps.map(({ name }) => name)
+    // Closing shuts them.
+    await openAbove(storage, dir, names)
     const placed = this.#place(of, steps).catch(async (error: unknown) => {
       for (const id of this.#copies.values()) await storage.discard(dir, id)
       throw error
     })
     this.#done += await placed
-    await this.#refresh(of)
+    if (of.some(({ entry }) => entry.kind === 'hardlink')) await this.#refresh(items)
   }
 
   async #decideAll(items: readonly Item[]): Promise<Decided[]> {
@@ -202,24 +205,6 @@ export class Applying {
       const row = rows[at]
       return { item, look, row, step: this.#decide(item, look, row, targets) }
     })
-  }
-
-  /** Directories in which something changes and that shut their owner out; closing shuts them. */
-  async #open(steps: readonly EntryStep[]): Promise<void> {
-    const { storage, dir } = this.#spec
-    const above = new Map<string, Uint8Array>()
-    for (const { name } of steps) {
-      const parent = name.subarray(0, Math.max(0, name.lastIndexOf(slash)))
-      if (parent.length > 0) above.set(keyOf(parent), parent)
-    }
-    const names = [...above.values()]
-    const looks = await storage.lookAt(dir, names)
-    const shut = names.flatMap((name, at): EntryStep[] => {
-      const look = looks[at]
-      const isShut = look?.kind === 'directory' && (look.mode & ownerBits) !== ownerBits
-      return isShut ? [{ kind: 'directory', name, mode: look.mode }] : []
-    })
-    if (shut.length > 0) await storage.placeEntries(dir, shut)
   }
 
   async #targets(items: readonly Item[]): Promise<Map<string, EntryLook>> {
@@ -414,30 +399,38 @@ export class Applying {
 
   #record(entry: TreeEntry, { identity }: EntryLook): void {
     const { name } = entry
+    const { algorithm } = this.#spec
+    const none = { identity, value: new Uint8Array(), algorithm: null }
+    if (entry.kind === 'directory') this.#rows.push({ kind: 'directory', name, ...none })
     if (entry.kind === 'symlink')
-      this.#rows.push({ kind: 'symlink', name, identity, value: entry.target })
+      this.#rows.push({ kind: 'symlink', name, identity, value: entry.target, algorithm: null })
     if (entry.kind === 'file' && entry.digest !== null)
-      this.#rows.push({ kind: 'file', name, identity, value: entry.digest })
+      this.#rows.push({ kind: 'file', name, identity, value: entry.digest, algorithm })
   }
 
-  /** A further name has changed what the file system tells of the file. */
+  /** A further name has changed what the file system tells of the file, and has a row, too. */
   async #refresh(items: readonly Item[]): Promise<void> {
     const { storage, dir, name, record } = this.#spec
     const names = items.flatMap(({ entry }) => (entry.kind === 'hardlink' ? [entry.to] : []))
-    if (names.length === 0) return
     const targets = names.sort(compareNames).filter((to, at) => !isEqual(to, names[at - 1]))
     const looks = await storage.lookAt(
       dir,
       targets.map((to) => fullName(name, to)),
     )
     const rows = await record.lookUp(targets)
+    const linked = new Map<string, TreeRow>()
     for (const [at, row] of rows.entries()) {
       const look = looks[at]
       if (row?.kind !== 'file' || look?.kind !== 'file') continue
       const { identity } = look
       const isSame = identity.inode === row.identity.inode && identity.size === row.identity.size
       const isWritten = identity.mtime.seconds !== row.identity.mtime.seconds
-      if (isSame && !isWritten) this.#rows.push({ ...row, identity })
+      if (isSame && !isWritten) linked.set(keyOf(row.name), { ...row, identity })
+    }
+    this.#rows.push(...linked.values())
+    for (const { entry } of items) {
+      const row = entry.kind === 'hardlink' ? linked.get(keyOf(entry.to)) : undefined
+      if (row !== undefined) this.#rows.push({ ...row, name: entry.name })
     }
   }
 }

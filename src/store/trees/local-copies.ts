@@ -13,6 +13,7 @@ import { isSameFile } from '../catalogue/same-file.js'
 import { type Holdings, openNow } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
 import { fullName } from './full-name.js'
+import { geometryOf, rawDigest } from './raw-digest.js'
 import type { TreeRow } from './segment.js'
 import type { TreeRecord } from './tree-record.js'
 
@@ -47,7 +48,8 @@ export async function copyHere(
     let isRight = false
     try {
       await storage.copyIn(from, to, { offset: 0, length: file.size })
-      isRight = Buffer.from(file.digest).equals(await digestOf(spec, to, file.size))
+      const found = await rawDigest(spec.work, to, geometryOf(file.size, spec.algorithm))
+      isRight = Buffer.from(file.digest).equals(found.digest)
     } finally {
       storage.closeFile(to)
       if (!isRight) await storage.discard(dir, id)
@@ -77,7 +79,8 @@ export async function identityWith(
   try {
     const now = await storage.identityOf(opened)
     if (!isSameFile({ ...now, ctime: identity.ctime }, identity)) return undefined
-    const found = await digestOf(spec, opened, now.size)
+    const geometry = geometryOf(now.size, spec.algorithm)
+    const { digest: found } = await rawDigest(spec.work, opened, geometry)
     const isStill = isSameFile(now, await storage.identityOf(opened))
     return isStill && Buffer.from(digest).equals(found) ? now : undefined
   } catch {
@@ -122,13 +125,4 @@ export function digestText(algorithm: DigestAlgorithm, size: number, hex: string
   return algorithm === 'blake3'
     ? `blake3:${hex}`
     : `${algorithm}-blocks/${blockBytesFor(size)}:${hex}`
-}
-
-async function digestOf(spec: CopySpec, file: FileHandle, size: number): Promise<Uint8Array> {
-  const geometry = { size, blockBytes: blockBytesFor(size), algorithm: spec.algorithm }
-  const parts: Uint8Array[] = []
-  const { signal } = new AbortController()
-  for await (const { digests } of spec.work.hash(file, geometry, signal)) parts.push(digests)
-  const text = spec.work.sum(geometry, Buffer.concat(parts))
-  return Buffer.from(text.slice(text.lastIndexOf(':') + 1), 'hex')
 }

@@ -1,5 +1,6 @@
 /** What a node knows of one push of a tree while its bundles come. */
 import { limits } from '../../base/limits.js'
+import type { Applied } from '../../control/messages/applied.js'
 import type { Listing } from '../../protocol/listing.js'
 import { shown } from './full-name.js'
 import { foldedName, HashTable, hashOf } from './name-table.js'
@@ -14,6 +15,7 @@ export class PushState {
   /** As the file system compares them; undefined where it tells all names apart. */
   readonly #folded: HashTable | undefined
   #owners: Owners | undefined
+  #failed = 0
   usedMs: number
 
   constructor(isFolding: boolean, nowMs: number) {
@@ -44,10 +46,22 @@ export class PushState {
     return this.listed.add(hashOf(name, length))
   }
 
-  /** A listing has come. */
-  async take({ options, bundle }: Omit<Listing, 'entries'>): Promise<void> {
+  /** Entries that are not in their places, of listings to which nothing follows. */
+  get failed(): number {
+    return this.#failed
+  }
+
+  /** What became of a listing; `isLast`: what was lacking will not come. */
+  note({ failedCount, lacks }: Applied, isLast: boolean): void {
+    this.#failed += failedCount + (isLast ? lacks.length : 0)
+  }
+
+  /** A listing has come. False: its bundle has come before. */
+  async take({ options, bundle }: Omit<Listing, 'entries'>): Promise<boolean> {
     if (options.owner) this.#owners ??= await Owners.read()
+    const isFirst = !this.#bundles.has(bundle)
     if (this.#bundles.size < limits.treeBundles) this.#bundles.add(bundle)
+    return isFirst
   }
 
   /** What it needed for what comes last is of no more use. */

@@ -1,7 +1,7 @@
 /**
  * A file of rows about entries of a tree, in walk order: what each was when it got its place.
  *
- *     frtrec 1  rows  index  [place of the index u64] [rows u32] frtrec 1
+ *     frtrec 2  rows  index  [place of the index u64] [bytes of files u64] [rows u32] frtrec 2
  *
  * The idea: written once, as a whole, and replaced by rename, so that it is there whole or not at
  * all. The index has the first name of each block of rows; a look-up of names in walk order reads
@@ -9,17 +9,24 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 import { i64At, put64, u64At, u64Text } from '../../base/bytes.js'
+import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import type { FileIdentity } from '../../ports.js'
 import { compareNames, rankOf } from '../../protocol/listing.js'
 import { openKept, replaceFile, writeAll } from '../files/durable.js'
 
 export interface TreeRow {
-  readonly kind: 'file' | 'symlink'
+  readonly kind: (typeof kinds)[number]
   /** Relative to the tree. */
   readonly name: Uint8Array
+  /** That of a directory tells nothing: it changes with what is in it. */
   readonly identity: FileIdentity
-  /** Of a file its digest, raw; of a symlink its target. */
+  /**
+   * Of a file its digest, raw, or empty where it was found to have another one; of a symlink its
+   * target; of a directory empty.
+   */
   readonly value: Uint8Array
+  /** Of the digest; null for what has none. */
+  readonly algorithm: DigestAlgorithm | null
 }
 
 interface Block {
@@ -27,14 +34,14 @@ interface Block {
   readonly first: Uint8Array
 }
 
-const magic = Buffer.from('frtrec 1')
+const magic = Buffer.from('frtrec 2')
 const rowBytes = 48
 /** Size, inode, times: in a row as in a packed look (ports/entries.ts). */
 const identityAt = 8
-const trailerBytes = 8 + 4 + magic.length
+const trailerBytes = 8 + 8 + 4 + magic.length
 const blockBytes = 64 * 1024
 const indexBytesMax = 256 * 1024 * 1024
-const kinds = ['file', 'symlink'] as const
+const kinds = ['file', 'symlink', 'directory'] as const
 
 /** Writes rows, which ascend in walk order, and makes them durable; resolves to their number. */
 export async function writeSegment(
@@ -45,7 +52,7 @@ export async function writeSegment(
   await replaceFile(path, async (file) => {
     const blocks: Block[] = []
     let parts: Uint8Array[] = []
-    let [at, held] = [magic.length, 0]
+    let [at, held, fileBytes] = [magic.length, 0, 0]
     const write = async (): Promise<void> => {
       await writeAll(file, Buffer.concat(parts), at)
       at += held
@@ -58,16 +65,23 @@ export async function writeSegment(
       const bytes = bytesOfRow(row)
       parts.push(bytes)
       held += bytes.length
+      if (row.kind === 'file') fileBytes += row.identity.size
       count++
       if (held >= blockBytes) await write()
     }
     await write()
-    await writeAll(file, trailerOf(blocks, at, count), at)
+    await writeAll(file, trailerOf(blocks, at, { rows: count, fileBytes }), at)
   })
   return count
 }
 
-function trailerOf(blocks: readonly Block[], at: number, count: number): Uint8Array {
+interface Sums {
+  readonly rows: number
+  /** Of the files among them. */
+  readonly fileBytes: number
+}
+
+function trailerOf(blocks: readonly Block[], at: number, sums: Sums): Uint8Array {
   const parts: Uint8Array[] = []
   for (const block of blocks) {
     const head = Buffer.alloc(10)
@@ -77,14 +91,16 @@ function trailerOf(blocks: readonly Block[], at: number, count: number): Uint8Ar
   }
   const end = Buffer.alloc(trailerBytes)
   end.writeBigUInt64LE(BigInt(at), 0)
-  end.writeUInt32LE(count, 8)
-  magic.copy(end, 12)
+  end.writeBigUInt64LE(BigInt(sums.fileBytes), 8)
+  end.writeUInt32LE(sums.rows, 16)
+  magic.copy(end, 20)
   return Buffer.concat([...parts, end])
 }
 
-function bytesOfRow({ kind, name, identity, value }: TreeRow): Uint8Array {
+function bytesOfRow({ kind, name, identity, value, algorithm }: TreeRow): Uint8Array {
   const row = Buffer.allocUnsafe(rowBytes + name.length + value.length).fill(0, 0, 8)
   row.writeUInt8(kinds.indexOf(kind), 0)
+  row.writeUInt8(algorithm === null ? 0 : 1 + digestAlgorithms.indexOf(algorithm), 1)
   row.writeUInt16LE(name.length, 2)
   row.writeUInt16LE(value.length, 4)
   put64(row, 8, identity.size)
@@ -100,13 +116,21 @@ function bytesOfRow({ kind, name, identity, value }: TreeRow): Uint8Array {
 
 export class Segment {
   readonly path: string
+  readonly sums: Sums
   readonly #file: FileHandle
   readonly #blocks: readonly Block[]
   readonly #end: number
   #loaded: { readonly index: number; readonly rows: readonly TreeRow[] } | undefined
 
-  private constructor(path: string, file: FileHandle, blocks: readonly Block[], end: number) {
+  private constructor(
+    path: string,
+    file: FileHandle,
+    blocks: readonly Block[],
+    end: number,
+    sums: Sums,
+  ) {
     this.path = path
+    this.sums = sums
     this.#file = file
     this.#blocks = blocks
     this.#end = end
@@ -117,7 +141,7 @@ export class Segment {
     const file = await openKept(path)
     if (file === null) return undefined
     const found = await readIndex(file).catch(() => undefined)
-    if (found !== undefined) return new Segment(path, file, found.blocks, found.end)
+    if (found !== undefined) return new Segment(path, file, found.blocks, found.end, found.sums)
     await file.close()
     return undefined
   }
@@ -173,8 +197,22 @@ export class Segment {
     return index
   }
 
-  async *all(): AsyncGenerator<TreeRow> {
-    for (let index = 0; index < this.#blocks.length; index++) yield* await this.block(index)
+  /** In walk order; behind this name, if one is given. */
+  async *all(after: Uint8Array | null = null): AsyncGenerator<TreeRow> {
+    for (let at = this.#placeOf(after); at < this.#blocks.length; at++)
+      for (const row of await this.block(at))
+        if (after === null || compareNames(row.name, after) > 0) yield row
+  }
+
+  /** The block in which a name is, if it is in any. */
+  #placeOf(name: Uint8Array | null): number {
+    let [from, to] = [0, this.#blocks.length]
+    while (name !== null && from < to) {
+      const middle = (from + to) >>> 1
+      if (compareNames(this.#firstOf(middle), name) <= 0) from = middle + 1
+      else to = middle
+    }
+    return name === null ? 0 : Math.max(0, from - 1)
   }
 }
 
@@ -262,13 +300,13 @@ export class RowCursor {
   }
 }
 
-async function readIndex(file: FileHandle): Promise<{ blocks: Block[]; end: number }> {
+async function readIndex(file: FileHandle): Promise<{ blocks: Block[]; end: number; sums: Sums }> {
   const { size } = await file.stat()
   const trailer = Buffer.alloc(trailerBytes)
   await file.read(trailer, 0, trailerBytes, size - trailerBytes)
   const end = Number(trailer.readBigUInt64LE(0))
   const bytes = size - trailerBytes - end
-  if (!trailer.subarray(12).equals(magic) || bytes < 0 || bytes > indexBytesMax)
+  if (!trailer.subarray(20).equals(magic) || bytes < 0 || bytes > indexBytesMax)
     throw new RangeError('no segment')
   const index = Buffer.alloc(bytes)
   await file.read(index, 0, bytes, end)
@@ -279,7 +317,8 @@ async function readIndex(file: FileHandle): Promise<{ blocks: Block[]; end: numb
     blocks.push({ at: Number(index.readBigUInt64LE(at)), first })
     at += 10 + length
   }
-  return { blocks, end }
+  const fileBytes = Number(trailer.readBigUInt64LE(8))
+  return { blocks, end, sums: { rows: trailer.readUInt32LE(16), fileBytes } }
 }
 
 function rowsOf(bytes: Buffer): TreeRow[] {
@@ -292,6 +331,7 @@ function rowsOf(bytes: Buffer): TreeRow[] {
       kind: kinds[bytes.readUInt8(at)] ?? 'file',
       name: bytes.subarray(nameAt, valueAt),
       value: bytes.subarray(valueAt, end),
+      algorithm: digestAlgorithms[bytes.readUInt8(at + 1) - 1] ?? null,
       identity: {
         size: u64At(bytes, at + 8),
         inode: u64Text(bytes, at + 16),

@@ -1,6 +1,7 @@
 /**
  * What a node has of one tree: `DATA/.fastreplica/trees/KEY/`, in which `name` holds the name of
- * the tree, and `N.seg` rows about its entries (segment.ts).
+ * the tree, and `N.seg` rows about its entries (segment.ts). `whole` is there while the last push
+ * of the tree came to its end, and nothing of it failed.
  *
  * The idea: each bundle adds a segment; of two rows about one name that of the later segment
  * counts. At the end of a push, and when there are many, they are merged into one. A row is a claim
@@ -8,15 +9,17 @@
  * row too many is harmless, and one that was lost costs a transfer of its file.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, unlink } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from '../../base/limits.js'
 import { compareNames } from '../../protocol/listing.js'
-import { replaceFile, syncDirectory, writeAll } from '../files/durable.js'
+import { readKept, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
 import { HashTable } from './name-table.js'
 import { RowCursor, Segment, type TreeRow, writeSegment } from './segment.js'
 
 const blocksPerSegment = 2 ** 24
+/** A record that is read may be merged meanwhile: its segments are looked up again. */
+const readAttempts = 5
 
 /** Of a tree of this name, in DATA/.fastreplica/trees. */
 export function keyOfTree(name: Uint8Array): string {
@@ -28,40 +31,93 @@ export class TreeRecord {
   /** Oldest first. */
   readonly #segments: Segment[]
   #next: number
+  /** It is not written down yet. */
+  #name: Uint8Array | null
   #byDigest: HashTable | undefined
 
-  private constructor(path: string, segments: Segment[], next: number) {
+  private constructor(path: string, segments: Segment[], next: number, name: Uint8Array | null) {
     this.#path = path
     this.#segments = segments
     this.#next = next
+    this.#name = name
   }
 
-  /** What an earlier process had no time to finish is removed. */
+  /**
+   * What an earlier process had no time to finish is removed. The record is made when something is
+   * written to it.
+   */
   static async open(treesDir: string, name: Uint8Array): Promise<TreeRecord> {
     const path = join(treesDir, keyOfTree(name))
-    await mkdir(path, { recursive: true, mode: 0o700 })
-    const files = await readdir(path)
-    if (!files.includes('name'))
-      await replaceFile(join(path, 'name'), (file) => writeAll(file, name, 0))
-    const numbers: number[] = []
-    for (const file of files) {
-      const number = /^(\d{1,9})\.seg$/.exec(file)?.[1]
-      if (number !== undefined) numbers.push(Number(number))
-      else if (file !== 'name') await unlink(join(path, file)).catch(() => {})
+    const files: string[] = await readdir(path).catch(() => [])
+    for (const file of files)
+      if (numberOf(file) === undefined && file !== 'name' && file !== 'whole')
+        await unlink(join(path, file)).catch(() => {})
+    const { segments, last } = await segmentsOf(path, files)
+    return new TreeRecord(path, segments, last + 1, files.includes('name') ? null : name)
+  }
+
+  /** Only to be read, whoever writes it meanwhile; undefined where there is none of this key. */
+  static async read(treesDir: string, key: string): Promise<TreeRecord | undefined> {
+    const path = join(treesDir, key)
+    for (let attempt = 1; ; attempt++) {
+      const files = await readdir(path).catch(() => [])
+      if (files.length === 0) return undefined
+      const { segments, last, isAll } = await segmentsOf(path, files)
+      const record = new TreeRecord(path, segments, last + 1, null)
+      if (isAll || attempt === readAttempts) return record
+      await record.close()
     }
-    numbers.sort((a, b) => a - b)
-    const segments: Segment[] = []
-    for (const number of numbers) {
-      const segment = await Segment.open(join(path, `${number}.seg`))
-      if (segment !== undefined) segments.push(segment)
-    }
-    return new TreeRecord(path, segments, (numbers.at(-1) ?? 0) + 1)
   }
 
   /** All rows in order; undefined where some are out of date. */
   rows(): RowCursor | undefined {
     const [only, ...others] = this.#segments
     return only === undefined || others.length > 0 ? undefined : new RowCursor(only)
+  }
+
+  /** Names of entries in walk order, and what they are; of each name the latest row. */
+  behind(name: Uint8Array | null): AsyncGenerator<TreeRow> {
+    return merged(this.#segments, name)
+  }
+
+  /** Rows of different names, and the bytes of the files among them. */
+  async totals(): Promise<{ readonly rows: number; readonly fileBytes: number }> {
+    const [only, ...others] = this.#segments
+    if (only !== undefined && others.length === 0) return only.sums
+    let [rows, fileBytes] = [0, 0]
+    for await (const { kind, identity } of this.behind(null)) {
+      rows++
+      if (kind === 'file') fileBytes += identity.size
+    }
+    return { rows, fileBytes }
+  }
+
+  /** When the tree was last whole, in Unix milliseconds; null: it is not, as far as is known. */
+  async wholeAtMs(): Promise<number | null> {
+    const found = await stat(join(this.#path, 'whole')).catch(() => null)
+    return found === null ? null : Math.floor(found.mtimeMs)
+  }
+
+  async #make(): Promise<void> {
+    const name = this.#name
+    if (name === null) return
+    await mkdir(this.#path, { recursive: true, mode: 0o700 })
+    await replaceFile(join(this.#path, 'name'), (file) => writeAll(file, name, 0))
+    this.#name = null
+  }
+
+  async setWhole(isWhole: boolean): Promise<void> {
+    const path = join(this.#path, 'whole')
+    if (isWhole) await this.#make()
+    if (isWhole) await replaceFile(path, async () => {})
+    else if (!(await unlinked(path))) return
+    await syncDirectory(this.#path)
+  }
+
+  /** Nothing is known of the tree any more. Closed by it. */
+  async remove(): Promise<void> {
+    await this.close()
+    await rm(this.#path, { recursive: true, force: true })
   }
 
   async close(): Promise<void> {
@@ -95,7 +151,8 @@ export class TreeRecord {
     const segment = this.#segments[index] as Segment
     for (let block = 0; block < segment.blocks; block++)
       for (const { kind, value } of await segment.block(block))
-        if (kind === 'file') table.add(hashOfDigest(value), index * blocksPerSegment + block)
+        if (kind === 'file' && value.length > 0)
+          table.add(hashOfDigest(value), index * blocksPerSegment + block)
   }
 
   /** Adds rows that ascend in walk order; durable when it resolves. */
@@ -107,6 +164,7 @@ export class TreeRecord {
   }
 
   async #write(rows: AsyncIterable<TreeRow> | Iterable<TreeRow>): Promise<void> {
+    await this.#make()
     const path = join(this.#path, `${this.#next++}.seg`)
     await writeSegment(path, rows)
     await syncDirectory(this.#path)
@@ -114,11 +172,15 @@ export class TreeRecord {
     if (segment !== undefined) this.#segments.push(segment)
   }
 
-  /** Makes one segment of all, of the rows that are still of use. */
-  async merge(isOfUse: (row: TreeRow) => boolean = () => true): Promise<void> {
-    if (this.#segments.length < 2) return
+  /** Makes one segment of all. */
+  async merge(): Promise<void> {
+    if (this.#segments.length > 1) await this.keep((rows) => rows)
+  }
+
+  /** Keeps these of all rows, which come and stay in walk order. */
+  async keep(some: (rows: AsyncGenerator<TreeRow>) => AsyncIterable<TreeRow>): Promise<void> {
     const before = [...this.#segments]
-    await this.#write(merged(before, isOfUse))
+    await this.#write(some(merged(before, null)))
     this.#segments.splice(0, before.length)
     this.#byDigest = undefined
     for (const segment of before) {
@@ -133,19 +195,58 @@ function hashOfDigest(digest: Uint8Array): readonly [number, number] {
   return [bytes.readUInt32LE(0) || 1, bytes.readUInt32LE(4)]
 }
 
+/** Of a file of rows; undefined for another file. */
+function numberOf(file: string): number | undefined {
+  const number = /^(\d{1,9})\.seg$/.exec(file)?.[1]
+  return number === undefined ? undefined : Number(number)
+}
+
+interface Found {
+  /** Oldest first. */
+  readonly segments: Segment[]
+  readonly last: number
+  /** False: some are not there any more, or damaged. */
+  readonly isAll: boolean
+}
+
+async function segmentsOf(path: string, files: readonly string[]): Promise<Found> {
+  const numbers = files.flatMap((file) => numberOf(file) ?? []).sort((a, b) => a - b)
+  const segments: Segment[] = []
+  for (const number of numbers) {
+    const segment = await Segment.open(join(path, `${number}.seg`))
+    if (segment !== undefined) segments.push(segment)
+  }
+  return { segments, last: numbers.at(-1) ?? 0, isAll: segments.length === numbers.length }
+}
+
+/** The name of the tree whose record is here; null where there is none. */
+export function nameOfRecord(treesDir: string, key: string): Promise<Uint8Array | null> {
+  return readKept(join(treesDir, key, 'name'), limits.nameBytes).catch(() => null)
+}
+
+function unlinked(path: string): Promise<boolean> {
+  return unlink(path).then(
+    () => true,
+    () => false,
+  )
+}
+
 interface Head {
   readonly rows: AsyncGenerator<TreeRow>
   row: TreeRow
 }
 
-/** Rows of all segments in walk order, of each name the one of the latest; at most treeEntries. */
+/**
+ * Rows of all segments in walk order, behind this name; of each name the one of the latest segment;
+ * at most treeEntries.
+ */
 async function* merged(
   segments: readonly Segment[],
-  isOfUse: (row: TreeRow) => boolean,
+  after: Uint8Array | null,
 ): AsyncGenerator<TreeRow> {
   const heads: Head[] = []
   for (const segment of segments) {
-    const rows = segment.all()
+    const rows = segment.all(after)
     const first = await rows.next()
     if (first.done !== true) heads.push({ rows, row: first.value })
   }
@@ -159,7 +260,6 @@ async function* merged(
       if (next.done === true) heads.splice(heads.indexOf(head), 1)
       else head.row = next.value
     }
-    if (!isOfUse(row)) continue
     count++
     yield row
   }

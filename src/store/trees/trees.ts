@@ -13,20 +13,24 @@ import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
-import { hiddenDir } from '../../base/names.js'
+import { hiddenDir, nameBelow, splitName } from '../../base/names.js'
 import type { Applied } from '../../control/messages/applied.js'
-import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
+import type { DataDirHandle, EntryStep, FileHandle, Storage } from '../../ports.js'
 import { type Listing, listingHeadBytes } from '../../protocol/listing.js'
 import { readListingHead } from '../../protocol/listing-reader.js'
+import { isSameFile } from '../catalogue/same-file.js'
 import { openKept } from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
 import { Filter } from '../rules/filter.js'
 import { Applying } from './applying.js'
 import { dryStorage, Removals } from './dry-run.js'
+import { hashOf } from './name-table.js'
 import { PushState } from './push-state.js'
+import { type Removal, type RemovalSpec, Removing, without } from './removal.js'
+import type { TreeRow } from './segment.js'
 import { sweep } from './sweep.js'
-import { keyOfTree, TreeRecord } from './tree-record.js'
+import { keyOfTree, nameOfRecord, TreeRecord } from './tree-record.js'
 import { readChanged } from './unchanged.js'
 
 export interface TreesSpec {
@@ -48,6 +52,15 @@ export interface BundleToApply {
   readonly name: Uint8Array
   readonly originId: string
   readonly algorithm: DigestAlgorithm
+}
+
+const noName = new Uint8Array()
+
+export type RemovalWish = Pick<RemovalSpec, 'goes' | 'isRemoving' | 'signal'>
+
+export interface RefreshedRow {
+  readonly before: TreeRow
+  readonly row: TreeRow
 }
 
 export class Trees {
@@ -115,7 +128,7 @@ export class Trees {
       // Names that clash are looked at one by one.
       const rows = push.isFolding ? undefined : record.rows()
       const { listing, entries, held } = await readChanged({ ...asked, rows, seen })
-      await push.take(listing)
+      const isFirst = await push.take(listing)
       const { owners } = push
       const clash = (of: Uint8Array): string | null => push.clash(of)
       const removals = options.isDry ? new Removals(name) : undefined
@@ -124,11 +137,11 @@ export class Trees {
       const given = { ...this.#spec, storage: used, name, algorithm, file, record, ...about }
       const applying = new Applying(given)
       const isClosed = await applying.run()
-      if (listing.final !== null && isClosed) {
-        await this.#finish(used, bundle, listing, push, applying)
-        if (removals === undefined) await record.merge()
-        push.end()
-      }
+      push.note(applying.result(), !isFirst || isClosed)
+      const isEnd = listing.final !== null && isClosed
+      if (isEnd) await this.#finish(used, bundle, listing, push, applying)
+      if (removals === undefined) await this.#settle(name, record, listing, push, isEnd)
+      if (isEnd) push.end()
       const result = applying.result()
       return { ...result, ...(result.dry && { dry: { ...result.dry, ...removals?.told } }) }
     } finally {
@@ -161,6 +174,78 @@ export class Trees {
         this.#spec.log({ level: 'info', event: 'tree-swept', fields })
       }
     }
+  }
+
+  /** What the record says of the tree as a whole: at the end, rows of what was deleted go. */
+  async #settle(
+    name: Uint8Array,
+    record: TreeRecord,
+    listing: Omit<Listing, 'entries'>,
+    push: PushState,
+    isEnd: boolean,
+  ): Promise<void> {
+    if (push.isOver) return record.merge()
+    if (!isEnd) return record.setWhole(false)
+    const isWhole = push.isWhole(listing)
+    const goes = (of: Uint8Array): boolean => push.listed.get(hashOf(of)) === undefined
+    if (listing.options.deletes && isWhole)
+      await record.keep((rows) => without(rows, { ...this.#spec, name, goes }))
+    else await record.merge()
+    await record.setWhole(isWhole && push.failed === 0)
+  }
+
+  /**
+   * Removes entries of a tree that its record knows: all with its name `''`. Rejects with
+   * ERR_FR_NOT_HELD when there is no record of the tree, or the signal's reason.
+   */
+  remove(name: Uint8Array, how: RemovalWish): Promise<Removal> {
+    return this.#inTurn(name, async () => {
+      if ((await nameOfRecord(this.#treesDir, keyOfTree(name))) === null)
+        throw new FrError('ERR_FR_NOT_HELD')
+      const record = await TreeRecord.open(this.#treesDir, name)
+      const spec = { ...this.#spec, ...how, name }
+      try {
+        const removal = await new Removing({ ...spec, rows: record.behind(null) }).run()
+        if (removal.entries > 0) await record.setWhole(false)
+        const isAll = how.goes(noName) && removal.failedCount === 0
+        if (isAll && !how.signal.aborted) {
+          await record.remove()
+          await this.#removeEmptyAbove(name)
+        } else await record.keep((rows) => without(rows, spec))
+        how.signal.throwIfAborted()
+        return removal
+      } finally {
+        await record.close()
+      }
+    })
+  }
+
+  /** As `Storage.remove` does. */
+  async #removeEmptyAbove(name: Uint8Array): Promise<void> {
+    const { storage, dir } = this.#spec
+    const parts = splitName(Buffer.from(name)).slice(0, -1)
+    const above = parts.map((_, at) => parts.slice(0, at + 1).reduce<Uint8Array>(nameBelow, noName))
+    await storage.placeEntries(
+      dir,
+      above.reverse().map((one): EntryStep => ({ kind: 'remove', name: one })),
+    )
+  }
+
+  /** Rows, in walk order, that were read again, each in place of the one that it was made from. */
+  refresh(name: Uint8Array, rows: readonly RefreshedRow[]): Promise<void> {
+    return this.#inTurn(name, async () => {
+      const record = await TreeRecord.open(this.#treesDir, name)
+      try {
+        const now = await record.lookUp(rows.map(({ row }) => row.name))
+        const unchanged = rows.filter(({ before }, at) => {
+          const row = now[at]
+          return row !== undefined && isSameFile(row.identity, before.identity)
+        })
+        await record.add(unchanged.map(({ row }) => row))
+      } finally {
+        await record.close()
+      }
+    })
   }
 
   get #treesDir(): string {

@@ -8,10 +8,12 @@ import type { HeldEntry } from '../../../src/control/messages/types.js'
 const entry: HeldEntry = {
   name: 'a',
   nameIsBase64: false,
+  kind: 'file',
   state: 'held',
   contentId: 'ab'.repeat(16),
   size: 0,
   heldBytes: 0,
+  entries: null,
   fileDigest: null,
   publishedAtMs: null,
   verifiedAtMs: null,

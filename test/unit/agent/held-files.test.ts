@@ -7,6 +7,13 @@ import { limits } from '../../../src/base/limits.js'
 import { encodeBody } from '../../../src/protocol/frames.js'
 import { recordOf } from '../store/records.js'
 
+/** It has none. */
+const trees = {
+  within: async () => () => false,
+  list: async () => null,
+  verify: async () => undefined,
+}
+
 /** A node that has records of these names, and none of the files. */
 function nodeWith(names: readonly (string | Uint8Array)[]) {
   const records = names.map((name) => recordOf(name))
@@ -21,6 +28,7 @@ function nodeWith(names: readonly (string | Uint8Array)[]) {
       listPartials: async () => [],
     },
     store: { catalogue: { list: () => records } },
+    trees,
   } as unknown as HeldFilesSpec)
   const list = async (after: string, limit: number, glob: string | null = null) => {
     const page = await held.list({ glob: glob === null ? null : Buffer.from(glob), after, limit })
@@ -87,15 +95,25 @@ describe('a page', () => {
     expect(next).not.toBeNull()
   })
 
-  it.each(['x', 'h', 'h!', 'hYQ==', 'p', 'p../a', `p${'a'.repeat(129)}`, 'YQ'])(
-    'goes on at no place that no page named: %s',
-    async (after) => {
-      const refusal = expect.objectContaining({ code: 'ERR_FR_PROTOCOL' })
-      if (after !== 'h') await expect(nodeWith(['a']).list(after, 1)).rejects.toEqual(refusal)
-      // Before all names, which is as good a place as any.
-      else expect(await nodeWith(['a']).list(after, 1)).toMatchObject({ names: ['a'] })
-    },
-  )
+  it.each([
+    'x',
+    'h',
+    'h!',
+    'hYQ==',
+    'p',
+    'p../a',
+    't!',
+    'eYQ',
+    'eYQ.YQ.YQ',
+    'tYQ.',
+    `p${'a'.repeat(129)}`,
+    'YQ',
+  ])('goes on at no place that no page named: %s', async (after) => {
+    const refusal = expect.objectContaining({ code: 'ERR_FR_PROTOCOL' })
+    if (after !== 'h') await expect(nodeWith(['a']).list(after, 1)).rejects.toEqual(refusal)
+    // Before all names, which is as good a place as any.
+    else expect(await nodeWith(['a']).list(after, 1)).toMatchObject({ names: ['a'] })
+  })
 })
 
 describe('a file that is verified', () => {
@@ -149,7 +167,7 @@ describe('a file that is verified', () => {
 
   it('that cannot be read is an answer', async () => {
     const store = { catalogue: { get: () => undefined } }
-    const held = new HeldFiles({ store } as unknown as HeldFilesSpec)
+    const held = new HeldFiles({ store, trees } as unknown as HeldFilesSpec)
     expect(await held.verify(name, () => {}, new AbortController().signal)).toMatchObject({
       type: 'verified',
       code: 'ERR_FR_NOT_HELD',

@@ -1,7 +1,12 @@
 /** What `fr ls` and `fr verify` print. */
 import { describe, expect, it } from 'vitest'
 import type { HeldFile, VerifyReport } from '../../../src/api/types.js'
-import { heldLines, verifyLine, verifyProgressLine } from '../../../src/cli/render/held.js'
+import {
+  heldLines,
+  removedLine,
+  verifyLines,
+  verifyProgressLine,
+} from '../../../src/cli/render/held.js'
 import { displayWidth } from '../../../src/cli/render/text.js'
 import { MIB, plain } from './support.js'
 
@@ -10,7 +15,9 @@ const held = (over: Partial<HeldFile> = {}): HeldFile => ({
   node: '10.0.0.2:7400',
   name: 'model.bin',
   nameBase64: null,
+  kind: 'file',
   state: 'held',
+  entries: null,
   bytes: 128 * MIB,
   heldBytes: 128 * MIB,
   digest: `blake3:${'0123456789abcdef'.repeat(4)}`,
@@ -34,6 +41,8 @@ describe('heldLines', () => {
       }),
       held({ name: 'edited', state: 'changed', heldBytes: 0 }),
       held({ name: 'gone', state: 'missing', heldBytes: 0 }),
+      held({ name: 'site', kind: 'tree', entries: 57, ...unknown, state: 'partial' }),
+      held({ name: 'site/in', kind: 'directory', bytes: 0, heldBytes: 0, ...unknown }),
       held({ name: 'begun', state: 'partial', heldBytes: 55 * MIB, ...unknown }),
     ]
     expect(heldLines(files, plain, false)).toEqual([
@@ -42,6 +51,8 @@ describe('heldLines', () => {
       'empty          0 B  xxh64:0123456789ab      100%  20260131T235959Z-01234567  2h03m',
       'edited     128 MiB  blake3:0123456789ab  changed  20260131T235959Z-01234567  2h03m',
       'gone       128 MiB  blake3:0123456789ab  missing  20260131T235959Z-01234567  2h03m',
+      'site/      128 MiB  57 entries           partial  -                              -',
+      'site/in/         -  -                       100%  -                              -',
       'begun      128 MiB  -                        42%  -                              -',
     ])
   })
@@ -72,6 +83,9 @@ describe('what fr verify says', () => {
     status: 'good',
     bytes: MIB,
     badBytes: 0,
+    entries: null,
+    failedCount: 0,
+    failures: [],
     digest: null,
     code: null,
     retryable: false,
@@ -80,11 +94,34 @@ describe('what fr verify says', () => {
   })
 
   it('is a line for each file', () => {
-    expect(verifyLine(report(), plain, false)).toBe('good    a\\x1b.bin  1.00 MiB')
+    expect(verifyLines(report(), plain, false)).toEqual(['good    a\\x1b.bin  1.00 MiB'])
     const reason = 'ERR_FR_DIGEST: 2 blocks are wrong'
     const bad = report({ status: 'failed', code: 'ERR_FR_DIGEST', reason, badBytes: 131_072 })
-    expect(verifyLine(bad, plain, true)).toBe(
+    expect(verifyLines(bad, plain, true)).toEqual([
       `10.0.0.2:7400  failed  a\\x1b.bin  ${reason} (128 KiB wrong)`,
+    ])
+  })
+
+  it('names what is wrong in a tree', () => {
+    const name = 'site'
+    expect(verifyLines(report({ name, entries: 57 }), plain, false)).toEqual([
+      'good    site  1.00 MiB  57 entries',
+    ])
+    const why = { nameBase64: null, code: 'ERR_FR_DIGEST', text: 'changed' } as const
+    const failures = [{ name: 'site/a', ...why }]
+    const wrong = { entries: 57, failedCount: 1, failures, badBytes: 10, reason: 'why' }
+    expect(verifyLines(report({ name, status: 'failed', ...wrong }), plain, false)).toEqual([
+      'failed  site/a  ERR_FR_DIGEST: changed',
+      'failed  site  1 of 57 entries:  why (10 B wrong)',
+    ])
+  })
+
+  it('is what fr rm has removed, and what stays', () => {
+    const removed = { event: 'removed', node: 'h:1', name: 'a', nameBase64: null } as const
+    const sums = { entries: 1, kept: 0, failedCount: 0, reason: null }
+    expect(removedLine({ ...removed, ...sums })).toBe('a is removed from h:1')
+    expect(removedLine({ ...removed, ...sums, entries: 12, kept: 1 })).toBe(
+      'a is removed from h:1 (12 entries; 1 directory stays)',
     )
   })
 

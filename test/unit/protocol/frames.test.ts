@@ -117,8 +117,9 @@ describe('a violation', () => {
   }
   const heldOf = (fields: object): object => {
     const known = { fileDigest: null, publishedAtMs: null, verifiedAtMs: null }
-    const entry = { contentId: 'ab'.repeat(16), size: 7, heldBytes: 7, ...known }
-    return { name: 'a.', nameIsBase64: false, state: 'held', ...entry, ...fields }
+    const entry = { contentId: 'ab'.repeat(16), size: 7, heldBytes: 7, entries: null, ...known }
+    const name = { name: 'a.', nameIsBase64: false, kind: 'file', state: 'held' }
+    return { ...name, ...entry, ...fields }
   }
   const edgeOf = (fields: object): object => {
     return { member: 0, id: 'ab'.repeat(16), secret: 'cd'.repeat(32), ...fields }
@@ -253,6 +254,8 @@ describe('a violation', () => {
     ['list', 'limit', { limit: limits.listPageFiles + 1 }],
     ['listed', 'nowMs', { nowMs: -1 }],
     ['listed', 'entries', { entries: Array.from({ length: limits.listPageFiles + 1 }) }],
+    ['listed', 'kind', { entries: [heldOf({ kind: 'socket' })] }],
+    ['listed', 'entries', { entries: [heldOf({ entries: -1 })] }],
     ['listed', 'state', { entries: [heldOf({ state: 'whole' })] }],
     ['listed', 'contentId', { entries: [heldOf({ contentId: '' })] }],
     ['listed', 'heldBytes', { entries: [heldOf({ heldBytes: 8 })] }],
@@ -275,6 +278,9 @@ describe('a violation', () => {
     ['verifying', 'readBytes', { readBytes: 2 ** 53 }],
     ['verified', 'code', { code: 'ERR_FR_NONE' }],
     ['verified', 'badBytes', { badBytes: '1' }],
+    ['verified', 'failures', { tree: { entries: 1, failedCount: 0, failures: [{}] } }],
+    ['remove', 'isGlob', { isGlob: null }],
+    ['removed', 'kept', { kept: -1 }],
     ['verified', 'fileDigest', { fileDigest: '' }],
   ])('is frame %s with a wrong %s', (type, named, fields) => {
     expect(refusal(() => decodeJson(type, fields)).message).toContain(named)

@@ -7,7 +7,8 @@ import { digestAlgorithms } from '../../../src/base/digests.js'
 import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
 import { blockBytesFor, limits } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
-import { type Frame, heldStates, type StreamEntry } from '../../../src/control/messages/types.js'
+import { heldKinds, heldStates } from '../../../src/control/messages/held.js'
+import type { Frame, StreamEntry } from '../../../src/control/messages/types.js'
 import { signerOf } from '../../../src/net/crypto.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
 import type { Signer } from '../../../src/protocol/primitives.js'
@@ -97,15 +98,13 @@ export const streamEntry: fc.Arbitrary<StreamEntry> = fc
   }))
 
 const nameText = rawName.map(encodeName)
+const [some, kept] = [fc.option(bytes), fc.nat({ max: limits.fileBytes })]
+const kind = fc.constantFrom(...heldKinds)
 const heldEntry = fc
   .record({
-    raw: nameText,
-    state: fc.constantFrom(...heldStates),
-    contentId: hex(32),
-    size: bytes,
-    fileDigest: fc.option(fileDigest),
-    publishedAtMs: fc.option(bytes),
-    verifiedAtMs: fc.option(bytes),
+    ...{ raw: nameText, kind, state: fc.constantFrom(...heldStates), size: kept },
+    ...{ contentId: fc.option(hex(32)), fileDigest: fc.option(fileDigest) },
+    ...{ entries: some, publishedAtMs: some, verifiedAtMs: some },
   })
   .map(({ raw, ...rest }) => ({ ...raw, ...rest, heldBytes: Math.floor(rest.size / 2) }))
 
@@ -115,6 +114,12 @@ const mates = <T extends { member: number }>(item: fc.Arbitrary<T>): fc.Arbitrar
     .map((list) => list.sort((a, b) => a.member - b.member))
 
 const reason = fc.record({ code, text })
+const heldFailure = fc.tuple(nameText, reason).map(([name, why]) => ({ ...name, ...why }))
+const heldTree = fc
+  .record({ entries: bytes, failures: fc.array(heldFailure, { maxLength: 8 }) })
+  .map((found) => ({ ...found, failedCount: found.failures.length }))
+const [tree, maybeDigest] = [fc.option(heldTree), fc.option(fileDigest)]
+const verdict = { bytes, badBytes: bytes, fileDigest: maybeDigest, tree }
 
 type Bodies = { [T in Frame['type']]: fc.Arbitrary<Omit<Extract<Frame, { type: T }>, 'type'>> }
 
@@ -387,13 +392,12 @@ const bodies: Bodies = {
   follow: fc.record({ transfer: hex(32) }),
   report: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),
   reported: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),
-  remove: nameText,
-  removed: fc.constant({}),
+  remove: fc.tuple(nameText, fc.boolean()).map(([name, isGlob]) => ({ ...name, isGlob })),
+  removing: fc.record({ entries: bytes }),
+  removed: fc.record({ entries: bytes, kept: bytes, failedCount: bytes, text }),
   verify: nameText,
   verifying: fc.record({ readBytes: bytes, bytes }),
-  verified: fc
-    .tuple(answer, fc.record({ bytes, badBytes: bytes, fileDigest: fc.option(fileDigest) }))
-    .map(([said, found]) => ({ ...said, ...found })),
+  verified: fc.tuple(answer, fc.record(verdict)).map(([said, found]) => ({ ...said, ...found })),
   statusRequest: fc.constant({}),
   status: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),
 }

@@ -1,0 +1,99 @@
+/** What a node holds, as clients list, remove and verify it. Pure data. */
+import type { FrErrorCode } from '../../base/errors.js'
+import type { NameText } from './copying.js'
+
+export const heldStates = ['held', 'partial', 'changed', 'missing'] as const
+export type HeldState = (typeof heldStates)[number]
+
+/** `tree` is all that a push of a directory has brought, as one; the last two are in a tree. */
+export const heldKinds = ['file', 'tree', 'directory', 'symlink'] as const
+export type HeldKind = (typeof heldKinds)[number]
+
+/** What a node has of one file, of a tree, or of an entry of a tree. */
+export interface HeldEntry extends NameText {
+  readonly kind: HeldKind
+  /**
+   * - held: all of it, and the file is as the node left it.
+   * - partial: what an unfinished transfer left; of a tree: its last push has not ended well.
+   * - changed, missing: somebody else changed or removed the file.
+   */
+  readonly state: HeldState
+  /** Null for a tree, and for what came in one. */
+  readonly contentId: string | null
+  /** Of a tree: of all files in it. */
+  readonly size: number
+  /** Bytes that are there and right, as far as the node knows. */
+  readonly heldBytes: number
+  /** Entries of a tree; else null. */
+  readonly entries: number | null
+  /** Null where there is none, and for a partial: the digest is not known yet. */
+  readonly fileDigest: string | null
+  /** Unix milliseconds, by the clock of the node; null where that is not known. */
+  readonly publishedAtMs: number | null
+  readonly verifiedAtMs: number | null
+}
+
+/** What was found in a tree, or beneath a directory of it. */
+export interface HeldTreeVerdict {
+  /** Entries that were looked at: of files the bytes, of links the targets. */
+  readonly entries: number
+  readonly failedCount: number
+  /** At most `limits.treeFailuresTold` of them, with their whole names. */
+  readonly failures: readonly HeldFailure[]
+}
+
+export interface HeldFailure extends NameText {
+  readonly code: FrErrorCode
+  readonly text: string
+}
+
+export type HeldFrame =
+  /** The next files that the node holds, behind the place where the last answer ended. */
+  | {
+      readonly type: 'list'
+      /** Null: all files and trees; else what matches, in trees too. */
+      readonly glob: NameText | null
+      /** `next` of the last answer; empty: from the start. */
+      readonly after: string
+      /** Files in the answer at most. */
+      readonly limit: number
+    }
+  | {
+      readonly type: 'listed'
+      /** Unix milliseconds, by the clock of the node. */
+      readonly nowMs: number
+      readonly entries: readonly HeldEntry[]
+      /** Where to go on; null: this was all. An answer may be empty and not the last. */
+      readonly next: string | null
+    }
+  /** The file, tree, or entry of a tree of this name; or all that matches it as a pattern. */
+  | ({ readonly type: 'remove'; readonly isGlob: boolean } & NameText)
+  /** Comes again and again until `removed`. */
+  | { readonly type: 'removing'; readonly entries: number }
+  | {
+      readonly type: 'removed'
+      /** Files, links and directories that are gone. */
+      readonly entries: number
+      /** Directories that stay, because something is in them that the node did not bring. */
+      readonly kept: number
+      readonly failedCount: number
+      /** Why the first of these could not be removed. */
+      readonly text: string
+    }
+  /** Read the file and compare it with its digests. The peer may hang up, which ends it. */
+  | ({ readonly type: 'verify' } & NameText)
+  /** Comes again and again until `verified`. */
+  | { readonly type: 'verifying'; readonly readBytes: number; readonly bytes: number }
+  | {
+      readonly type: 'verified'
+      /** Null: the file is right. */
+      readonly code: FrErrorCode | null
+      readonly text: string
+      readonly bytes: number
+      /** Bytes in blocks that are wrong; of files in trees all their bytes. */
+      readonly badBytes: number
+      /** Of the content that the node holds under this name; null when it holds none. */
+      readonly fileDigest: string | null
+      /** Null: the name is that of a file. */
+      readonly tree: HeldTreeVerdict | null
+    }

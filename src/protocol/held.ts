@@ -1,0 +1,94 @@
+/** Bodies of frames about what a node holds. */
+import { limits } from '../base/limits.js'
+import {
+  type HeldEntry,
+  type HeldFailure,
+  type HeldFrame,
+  heldKinds,
+  heldStates,
+} from '../control/messages/held.js'
+import type { Fields } from './fields.js'
+import { readFileDigest } from './file-digest.js'
+import { readName } from './manifest.js'
+import { readAnswer, readReason } from './reasons.js'
+
+type BodyOf<T extends HeldFrame['type']> = Omit<Extract<HeldFrame, { type: T }>, 'type'>
+
+const most = Number.MAX_SAFE_INTEGER
+
+export function readList(body: Fields): BodyOf<'list'> {
+  return {
+    glob: body.isNull('glob') ? null : readName(body.object('glob')),
+    after: body.string('after', limits.listCursorChars),
+    limit: body.integer('limit', 1, limits.listPageFiles),
+  }
+}
+
+export function readListed(body: Fields): BodyOf<'listed'> {
+  return {
+    nowMs: body.integer('nowMs', 0, most),
+    entries: body.list('entries', limits.listPageFiles, readHeldEntry),
+    next: body.isNull('next') ? null : body.string('next', limits.listCursorChars),
+  }
+}
+
+export function readRemove(body: Fields): BodyOf<'remove'> {
+  return { ...readName(body), isGlob: body.boolean('isGlob') }
+}
+
+export function readRemoving(body: Fields): BodyOf<'removing'> {
+  return { entries: body.integer('entries', 0, most) }
+}
+
+export function readRemoved(body: Fields): BodyOf<'removed'> {
+  return {
+    entries: body.integer('entries', 0, most),
+    kept: body.integer('kept', 0, most),
+    failedCount: body.integer('failedCount', 0, most),
+    text: body.text('text'),
+  }
+}
+
+export function readVerifying(body: Fields): BodyOf<'verifying'> {
+  return { readBytes: body.integer('readBytes', 0, most), bytes: body.integer('bytes', 0, most) }
+}
+
+export function readVerified(body: Fields): BodyOf<'verified'> {
+  return {
+    ...readAnswer(body),
+    bytes: body.integer('bytes', 0, most),
+    badBytes: body.integer('badBytes', 0, most),
+    fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
+    tree: body.isNull('tree') ? null : readTreeVerdict(body.object('tree')),
+  }
+}
+
+function readTreeVerdict(tree: Fields): NonNullable<BodyOf<'verified'>['tree']> {
+  const failedCount = tree.integer('failedCount', 0, most)
+  const failures = tree.list('failures', limits.treeFailuresTold, readHeldFailure)
+  if (failures.length > failedCount) tree.refuse('failures', 'has more entries than failed')
+  return { entries: tree.integer('entries', 0, most), failedCount, failures }
+}
+
+function readHeldFailure(fields: Fields): HeldFailure {
+  return { ...readName(fields), ...readReason(fields) }
+}
+
+function readHeldEntry(entry: Fields): HeldEntry {
+  const kind = entry.oneOf('kind', heldKinds)
+  const size = entry.integer('size', 0, kind === 'tree' ? most : limits.fileBytes)
+  const time = (name: string): number | null =>
+    entry.isNull(name) ? null : entry.integer(name, 0, most)
+  return {
+    ...readName(entry),
+    kind,
+    state: entry.oneOf('state', heldStates),
+    contentId: entry.isNull('contentId') ? null : entry.hex('contentId', 32),
+    size,
+    heldBytes: entry.integer('heldBytes', 0, size),
+    entries: entry.isNull('entries') ? null : entry.integer('entries', 0, most),
+    fileDigest: entry.isNull('fileDigest') ? null : readFileDigest(entry, 'fileDigest'),
+    publishedAtMs: time('publishedAtMs'),
+    verifiedAtMs: time('verifiedAtMs'),
+  }
+}

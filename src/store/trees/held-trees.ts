@@ -1,0 +1,112 @@
+/**
+ * The trees that a node holds, by their records: which there are, and what is in them.
+ *
+ * A row is believed only while the entry has the identity that it had when it was placed. Nothing
+ * is written here, so a node that only reads answers as well, while another one writes.
+ */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { hiddenDir, splitName } from '../../base/names.js'
+import type { DataDirHandle, Storage } from '../../ports.js'
+import { isSameFile } from '../catalogue/same-file.js'
+import { fullName } from './full-name.js'
+import type { TreeRow } from './segment.js'
+import { keyOfTree, nameOfRecord, TreeRecord } from './tree-record.js'
+
+export interface HeldTreesSpec {
+  readonly storage: Storage
+  readonly dir: DataDirHandle
+  readonly dataDir: string
+}
+
+export type RowState = 'held' | 'changed' | 'missing'
+
+/** An entry of a tree. */
+export interface TreePlace {
+  /** Name of the tree. */
+  readonly tree: Uint8Array
+  readonly row: TreeRow
+}
+
+export class HeldTrees {
+  readonly #spec: HeldTreesSpec
+  /** By key, which goes with one name only. */
+  readonly #names = new Map<string, Uint8Array>()
+
+  constructor(spec: HeldTreesSpec) {
+    this.#spec = spec
+  }
+
+  get #treesDir(): string {
+    return join(this.#spec.dataDir, hiddenDir, 'trees')
+  }
+
+  /** Of all trees, sorted by bytes. */
+  async names(): Promise<Uint8Array[]> {
+    const found = await readdir(this.#treesDir).catch(() => [])
+    const keys = new Set(found.filter((key) => /^[0-9a-f]{32}$/.test(key)))
+    for (const key of this.#names.keys()) if (!keys.has(key)) this.#names.delete(key)
+    for (const key of keys) {
+      const name = this.#names.get(key) ?? (await nameOfRecord(this.#treesDir, key))
+      if (name !== null) this.#names.set(key, name)
+    }
+    return [...this.#names.values()].sort(Buffer.compare)
+  }
+
+  /** What is known of a tree; the caller closes it. */
+  open(name: Uint8Array): Promise<TreeRecord | undefined> {
+    return TreeRecord.read(this.#treesDir, keyOfTree(name))
+  }
+
+  async has(name: Uint8Array): Promise<boolean> {
+    return (await nameOfRecord(this.#treesDir, keyOfTree(name))) !== null
+  }
+
+  /** The entry of this name, in the tree with the longest name that has it. */
+  async find(name: Uint8Array): Promise<TreePlace | undefined> {
+    const parts = splitName(Buffer.from(name))
+    for (let depth = parts.length - 1; depth > 0; depth--) {
+      const rest = parts.slice(depth)
+      const relBytes = rest.reduce((sum, part) => sum + part.length + 1, -1)
+      const tree = name.subarray(0, name.length - relBytes - 1)
+      const record = await this.open(tree)
+      if (record === undefined) continue
+      try {
+        const [row] = await record.lookUp([name.subarray(name.length - relBytes)])
+        if (row !== undefined) return { tree, row }
+      } finally {
+        await record.close()
+      }
+    }
+    return undefined
+  }
+
+  async isThere(name: Uint8Array): Promise<boolean> {
+    const [look] = await this.#spec.storage.lookAt(this.#spec.dir, [name])
+    return look !== null
+  }
+
+  /** Whether a tree that this name is in is held. */
+  isInTree(name: Uint8Array, trees: ReadonlySet<string>): boolean {
+    const text = Buffer.from(name).toString('latin1')
+    for (let at = text.indexOf('/'); at !== -1; at = text.indexOf('/', at + 1))
+      if (trees.has(text.slice(0, at))) return true
+    return false
+  }
+
+  async statesOf(tree: Uint8Array, rows: readonly TreeRow[]): Promise<RowState[]> {
+    const { storage, dir } = this.#spec
+    const looks = await storage.lookAt(
+      dir,
+      rows.map(({ name }) => fullName(tree, name)),
+    )
+    return rows.map(({ kind, identity, value }, at) => {
+      const look = looks[at]
+      if (look === null || look === undefined) return 'missing'
+      if (look.kind !== kind) return 'changed'
+      if (kind === 'directory') return 'held'
+      const isRight = kind === 'symlink' || value.length > 0
+      return isRight && isSameFile(look.identity, identity) ? 'held' : 'changed'
+    })
+  }
+}
