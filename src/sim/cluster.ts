@@ -11,23 +11,24 @@ import { limits } from '../base/limits.js'
 import type { OriginConfig, OriginFact } from '../control/coordinator/events.js'
 import { OriginMachine } from '../control/coordinator/machine.js'
 import { dealerOf } from '../control/dealing/strategies.js'
+import type { Peer } from '../control/members/peer.js'
 import type { HashRun } from '../control/messages/facts.js'
-import type { Frame, NodeSettled } from '../control/messages/types.js'
-import type { Identity } from '../protocol/greeting.js'
+import { type Frame, type NodeSettled, originNumber } from '../control/messages/types.js'
 import { edgeOf } from '../protocol/ticket.js'
 import { type CallerWish, CoordinatorSession } from '../session/driver/coordinator.js'
-import type { LinkEvents, Target } from '../session/driver/ports.js'
-import { contentsOf, offerFrames, pretended, pretendedAuthor, readOffer } from './codec.js'
-import { type Acceptor, Connections, type SimConnection } from './connections.js'
+import { contentsOf, offerFrames, pretended, pretendedAuthor } from './codec.js'
+import { type Acceptor, Connections } from './connections.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
+import type { Left } from './disk.js'
 import { SimEngine } from './engine.js'
 import { SimHost } from './host.js'
+import { Terms } from './invariants.js'
 import { SimNet } from './net.js'
 import { Network, originIndex, rowOf } from './network.js'
+import { identityOf, nextOf, SimProcess } from './process.js'
 import { Random } from './random.js'
-import { linkOf, type Resets, type Scenario } from './scenario.js'
-import type { SimLink } from './sim-link.js'
-import { SimNode } from './sim-node.js'
+import { linkOf, type Resets, type Restart, type Scenario } from './scenario.js'
+import type { SimNode } from './sim-node.js'
 import { Timeline } from './timeline.js'
 import { planTroubles } from './troubles.js'
 
@@ -40,7 +41,7 @@ export interface SimResult {
   readonly virtualMs: number
   /** From the plan to the last node that is complete. */
   readonly exchangeMs: number
-  /** Names of the lines that the origin logged. */
+  /** Names of the lines that the origin logged, or whoever coordinated in its stead. */
   readonly logged: readonly string[]
   readonly warnings: readonly string[]
   readonly steps: number
@@ -63,10 +64,16 @@ export class Cluster {
   readonly #source: SimFile
   readonly #machine: OriginMachine
   readonly #origin = new SimHost(this.timeline, 0)
-  readonly #hosts: readonly SimHost[]
+  readonly #processes: SimProcess[]
+  /** By address. */
+  readonly #places = new Map<string, number>()
+  /** Of each node, the attempts that the origin has begun. */
+  readonly #attempts: Peer[][] = []
+  #placed = 0
+  readonly terms = new Terms()
+  /** All that there were at each place. */
+  readonly #offered: SimNode[][]
   readonly #session: CoordinatorSession
-  /** Who dials a node that has no offer yet. */
-  readonly #early = new Map<number, ((node: SimNode | undefined) => void)[]>()
   #failure: string | null | undefined
   #plannedMs = 0
   /** Frames and their bytes that each place has sent and received, the origin's first. */
@@ -85,7 +92,10 @@ export class Cluster {
     this.#messages = new Float64Array(scenario.nodes.length + 1)
     this.#messageBytes = new Float64Array(scenario.nodes.length + 1)
     this.nodes = scenario.nodes.map(() => undefined)
-    this.#hosts = scenario.nodes.map((_, i) => new SimHost(this.timeline, (i + 1) * 3_600_000))
+    this.#offered = scenario.nodes.map(() => [])
+    this.#processes = scenario.nodes.map((_, i) => new SimProcess(i, this, identityOf(i)))
+    const links = scenario.links ?? scenario.nodes.map((_, i) => linkOf(i, scenario))
+    for (const [i, { address }] of links.entries()) this.#places.set(address, i)
     const config = {
       nodeId: this.idOf(originIndex),
       edgeOf: (...ends: [number, number]) => {
@@ -102,10 +112,13 @@ export class Cluster {
       detection: scenario.detection,
       hashAheadBytes: scenario.hashAheadBytes,
       relayClaimBytes: scenario.relayClaimBytes ?? limits.relayClaimBytes,
+      retries: scenario.retries ?? 0,
+      rejoinMs: scenario.rejoinMs ?? 0,
     }
     const { speeds = {}, wish = { groupSize, handover } } = scenario
     const dealer = dealerOf(strategy, shape, bytes, blockBytes, speeds, [], wish)
     this.#machine = new OriginMachine(config, dealer, 0)
+    this.terms.take({ counter: 1, member: originNumber }, originIndex)
     this.network = new Network(scenario, this.timeline, this.#random, (from, { offset }) => {
       if (scenario.isUnchecked) return false
       const sender = from === originIndex ? this.#source : this.nodes[from]?.file
@@ -131,7 +144,13 @@ export class Cluster {
     })
     return new CoordinatorSession(this.#machine, 0, limits.silenceMs, {
       clock: host,
-      net: new SimNet(this.connections, { place: originIndex, host }, engine),
+      net: new SimNet(
+        this.connections,
+        { place: originIndex, host },
+        () => originNumber,
+        engine,
+        (frame) => this.isUnchecked || this.terms.said(frame, originIndex),
+      ),
       engine,
       edgeTo: (node) => edgeOf(pretended, pretendedAuthor.publicKey, [node, originIndex]),
       author: pretendedAuthor,
@@ -157,6 +176,7 @@ export class Cluster {
         this.post({ type: 'nodeAdded', request: node, link: linkOf(node, this.scenario) }),
       changeUplink: (node, factor) => this.network.changeUplink(node, factor),
       kill: (node) => this.#kill(node),
+      restart: (node, restart) => this.#restart(node, restart),
       hang: (node) => this.#hang(node),
       fillDisk: (node) =>
         this.nodes[node]?.post({ type: 'fileFailed', code: 'ERR_FR_NO_SPACE', text: 'full' }),
@@ -197,13 +217,13 @@ export class Cluster {
     if (this.#failure === undefined) throw new TypeError('the push has not ended')
     const endedMs = this.timeline.nowMs
     this.#settle(endedMs)
-    const outcomes = this.#machine.peers.flatMap(({ outcome }) => (outcome ? [outcome] : []))
+    const outcomes = this.nodes.flatMap((_, node) => this.#attemptsOf(node).at(-1)?.outcome ?? [])
     return {
       outcomes,
       failure: this.#failure,
       virtualMs: endedMs,
       exchangeMs: endedMs - this.#plannedMs,
-      logged: [...this.#logged],
+      logged: [...this.#logged, ...this.successions.map(({ event }) => event)],
       warnings: this.#warnings,
       steps: this.timeline.steps,
       originBytes: this.network.originBytes,
@@ -230,20 +250,50 @@ export class Cluster {
 
   // --- the world, as those in it see it ---
 
+  /** The id of the node that is at this place now. */
   idOf(place: number): string {
-    return place === originIndex ? 'f'.repeat(32) : String(place).padStart(32, '0')
+    return place === originIndex ? 'f'.repeat(32) : this.#processOf(place).identity.nodeId
   }
 
-  identity(place: number): Identity {
-    return { nodeId: this.idOf(place), incarnation: 1 }
+  placeOf(address: string): number {
+    return this.#places.get(address) as number
+  }
+
+  /** Where the member of this number is, or was. */
+  placeOfMember(number: number): number {
+    const peer = this.#machine.peers[number]
+    return peer === undefined ? number : this.placeOf(peer.link.address)
+  }
+
+  #attemptsOf(place: number): readonly Peer[] {
+    const { peers } = this.#machine
+    for (; this.#placed < peers.length; this.#placed++) {
+      const peer = peers[this.#placed] as Peer
+      const at = this.placeOf(peer.link.address)
+      this.#attempts[at] = [...(this.#attempts[at] ?? []), peer]
+    }
+    return this.#attempts[place] ?? []
   }
 
   isOut(node: number): boolean {
-    return this.#machine.peers[node]?.phase === 'out'
+    return this.#attemptsOf(node).at(-1)?.phase === 'out'
   }
 
   isMember(node: number): boolean {
-    return !this.#origin.isDead && !this.isOut(node) && this.#machine.peers[node]?.hasLink === true
+    const [only, ...others] = this.#attemptsOf(node)
+    // Connections of an earlier attempt may end at any time.
+    if (this.#origin.isDead || others.length > 0) return false
+    return only?.hasLink === true && only.phase !== 'out'
+  }
+
+  offered(place: number, node: SimNode): void {
+    this.nodes[place] = node
+    this.#offered[place]?.push(node)
+  }
+
+  /** Files published by all processes that there were at this place. */
+  publicationsOf(place: number): number {
+    return this.#offered[place]?.reduce((sum, node) => sum + node.publications, 0) ?? 0
   }
 
   /** Nodes that have coordinated in the origin's stead, and what they logged. */
@@ -285,79 +335,15 @@ export class Cluster {
   }
 
   acceptor(place: number): Acceptor {
-    const host = this.#hostOf(place)
-    return {
-      host,
-      accept: (from: number, target: Target, connection, told) => {
-        const { channel } = target
-        if (channel !== 'control')
-          return this.#whenOffered(place, (node) => {
-            if (node === undefined) told(false)
-            else node.accept(from, target, connection, told)
-          })
-        told(true)
-        this.#serve(from, place, host, connection())
-      },
-    }
+    return this.#processOf(place)
   }
 
-  /** A connection may be there before the offer, and waits for it; undefined: too long. */
-  #whenOffered(place: number, look: (node: SimNode | undefined) => void): void {
-    const node = this.nodes[place]
-    if (node !== undefined) return look(node)
-    const early = this.#early.get(place) ?? []
-    this.#early.set(place, early)
-    early.push(look)
-    this.timeline.after(limits.earlyDataMs, () => {
-      const at = early.indexOf(look)
-      if (at >= 0) this.#hostOf(place).run(() => early.splice(at, 1)[0]?.(undefined))
-    })
-  }
-
-  /**
-   * What a node does with a control link (agent/node-service.ts): first comes an offer, or the word
-   * of a member that takes over.
-   */
-  #serve(from: number, place: number, host: SimHost, { link }: SimConnection): void {
-    if (link === undefined) return
-    const offered: Frame[] = []
-    let node: SimNode | undefined
-    const events: LinkEvents = {
-      onFrame: (frame) => {
-        if (node !== undefined) return node.events(link).onFrame(frame)
-        if (frame.type === 'succeed') {
-          const failure = this.nodes[place]?.succeed(link, frame.term, this.idOf(from))
-          if (failure === null) node = this.nodes[place]
-          else link.send({ type: 'refuse', ...(failure ?? noTransfer) })
-          return
-        }
-        offered.push(frame)
-        const complete = readOffer(offered)
-        if (complete === undefined) return
-        node = this.#nodeOf(place, host, link, complete)
-        this.nodes[place] = node
-        node.start()
-        for (const look of this.#early.get(place)?.splice(0) ?? []) look(node)
-      },
-      onClose: (code, text) => node?.events(link).onClose(code, text),
-      onBroken: (code, text) => node?.events(link).onBroken?.(code, text),
-    }
-    link.hear(events, undefined, () => node?.wentOn(link))
-  }
-
-  #nodeOf(
-    place: number,
-    host: SimHost,
-    link: SimLink,
-    { offer, entry }: NonNullable<ReturnType<typeof readOffer>>,
-  ): SimNode {
-    const { nodes, blockBytes } = this.scenario
-    const scenario = nodes[place] as Scenario['nodes'][number]
-    return new SimNode(place, offer, this, host, link, scenario, entry.size, blockBytes)
+  #processOf(place: number): SimProcess {
+    return this.#processes[place] as SimProcess
   }
 
   #hostOf(place: number): SimHost {
-    return place === originIndex ? this.#origin : (this.#hosts[place] as SimHost)
+    return place === originIndex ? this.#origin : this.#processOf(place).host
   }
 
   // --- the origin ---
@@ -389,7 +375,7 @@ export class Cluster {
         this.#warnings.push(wish.text)
         return
       case 'announceOutcome':
-        this.settledMs[wish.member] = this.timeline.nowMs
+        this.settledMs[this.placeOfMember(wish.member)] = this.timeline.nowMs
         return
       case 'answerAdd':
         return
@@ -422,14 +408,27 @@ export class Cluster {
     this.connections.killed(place)
   }
 
+  /** What was under way to the last process is gone; who has not died yet stays. */
+  #restart(place: number, { losesDisk = false }: Restart): void {
+    const before = this.#processOf(place)
+    if (!before.host.isDead) return
+    const identity = nextOf(before.identity, losesDisk)
+    const left = losesDisk ? this.#emptyDisk : before.left
+    this.#processes[place] = new SimProcess(place, this, identity, left)
+    this.nodes[place] = undefined
+  }
+
+  get #emptyDisk(): Left {
+    const { bytes, blockBytes } = this.scenario
+    return { file: new SimFile(bytes, blockBytes), held: [], signed: [] }
+  }
+
   #hang(node: number): void {
     this.#hostOf(node).hang()
     // Its kernel goes on taking bytes for a while; then everything stands.
     this.network.stallFrom(node)
   }
 }
-
-const noTransfer = { code: 'ERR_FR_NO_TRANSFER', text: 'no offer has come' } as const
 
 /** Numbers are places: behind all others come gateways, then mirrors. */
 function membersOf(scenario: Scenario): Pick<OriginConfig, 'nodes' | 'mirrors' | 'gateways'> {

@@ -16,25 +16,32 @@ import type { Random } from './random.js'
 import type { Scenario } from './scenario.js'
 import { type LinkEnd, type LinksWorld, type Resumed, SimLink } from './sim-link.js'
 
+/** Who dials: from where, and as which member of the transfer. */
+export interface Caller {
+  readonly place: number
+  readonly number: number
+}
+
 /** Who listens at a place. */
 export interface Acceptor {
   readonly host: SimHost
-  /** Calls back once: whether the dialler is welcome. The acceptor has its end by then. */
+  readonly identity: Identity
+  /** Calls back once: why the dialler is refused, or null; then the acceptor has its end. */
   accept(
-    from: number,
+    from: Caller,
     target: Target,
     connection: (lacking?: Lacking) => SimConnection,
     told: Told,
   ): void
 }
 
-type Told = (isWelcome: boolean) => void
+type Told = (refusal: FrErrorCode | null) => void
 
 export interface ConnectionsWorld extends LinksWorld {
   readonly scenario: Scenario
   acceptor(place: number): Acceptor
-  /** The node id of a place. */
-  identity(place: number): Identity
+  /** Where this is, HOST:PORT. */
+  placeOf(address: string): number
 }
 
 /** One end of what was dialled: of a link, or of a feed. */
@@ -71,14 +78,14 @@ export class Connections {
     this.#world = world
   }
 
-  /** `from` dials; the answer comes in a turn of its host. */
-  dial(from: LinkEnd, target: Target, events: DialEvents): void {
+  /** `from` dials, as the member of this number; the answer comes in a turn of its host. */
+  dial(from: LinkEnd, number: number, target: Target, events: DialEvents): void {
     const { timeline, network, scenario } = this.#world
-    const { to, channel } = target
+    const { channel } = target
+    const to = this.#world.placeOf(target.address)
     const { latencyMs, cannotDial, breaksAtMs } = network.edge(from.place, to)
     const node = scenario.nodes[to] as Scenario['nodes'][number]
     const isFromOrigin = from.place === originIndex
-    const identity = (place: number): Identity => this.#world.identity(place)
     const failed = (code: FrErrorCode, isFinal = false): void =>
       from.host.run(() => events.failed({ code, text: 'as simulated', isFinal }))
     if (cannotDial && !isFromOrigin && timeline.nowMs >= (breaksAtMs ?? 0))
@@ -94,17 +101,18 @@ export class Connections {
       if (host.isHung) return timeline.after(limits.helloMs, () => failed('ERR_FR_TIMEOUT'))
       if (host.isDead || node.trouble === 'unreachable') return failed('ERR_FR_UNREACHABLE', true)
       host.run(() => {
+        const { identity } = acceptor
         if (channel === 'control' && target.resumes !== undefined) {
           const link = target.resumes as SimLink
           const resumed = link.far.answer()
           if (resumed === undefined) return failed('ERR_FR_NO_TRANSFER', true)
           const connection = new SimConnection({ resumed }, () => link.hangUp(resumed))
-          return from.host.run(() => events.opened(connection, 2 * latencyMs, identity(to)))
+          return from.host.run(() => events.opened(connection, 2 * latencyMs, identity))
         }
-        const ends = this.#ends(from, target, host)
-        acceptor.accept(from.place, target, ends.accepted, (isWelcome) => {
-          if (!isWelcome) return failed('ERR_FR_PROTOCOL')
-          const peer = channel === 'data' ? null : identity(to)
+        const ends = this.#ends(from, { place: to, host }, channel)
+        acceptor.accept({ place: from.place, number }, target, ends.accepted, (refusal) => {
+          if (refusal !== null) return failed(refusal)
+          const peer = channel === 'data' ? null : identity
           const opened = (): void => events.opened(ends.dialled(), 2 * latencyMs, peer)
           if (from.host.runs) from.host.run(opened)
           else ends.dialled().close()
@@ -129,15 +137,15 @@ export class Connections {
   /** Both ends of what is being dialled, made when it is accepted. */
   #ends(
     from: LinkEnd,
-    { to, channel }: Target,
-    host: SimHost,
+    to: LinkEnd,
+    channel: Target['channel'],
   ): { dialled: () => SimConnection; accepted: (lacking?: Lacking) => SimConnection } {
     const { network } = this.#world
     if (channel === 'data') {
       let feed: SimFeed | undefined
       let said: Lacking | undefined
       const end = (lacking = said): SimConnection => {
-        feed ??= network.open(from.place, to)
+        feed ??= network.open(from.place, to.place)
         const open = feed
         said = lacking
         return new SimConnection({ feed: open, lacking }, () => network.hangUp(open))
@@ -145,10 +153,10 @@ export class Connections {
       return { dialled: end, accepted: end }
     }
     const name = `${channel} ${this.#dialled++}`
-    const [dialled, accepted] = SimLink.pair(this.#world, name, from, { place: to, host })
+    const [dialled, accepted] = SimLink.pair(this.#world, name, from, to)
     for (const [place, link] of [
       [from.place, dialled],
-      [to, accepted],
+      [to.place, accepted],
     ] as const)
       this.#links.set(place, [...(this.#links.get(place) ?? []), link])
     const connectionOf = (link: SimLink) => (): SimConnection =>

@@ -13,7 +13,7 @@ import type { Outage } from './outages.js'
 import { Random } from './random.js'
 import type { EdgeScenario, NodeScenario, ResetKind, Scenario } from './scenario.js'
 
-export const faultKinds = [
+const usual = [
   'crash',
   'stop',
   'cable',
@@ -37,6 +37,10 @@ export const faultKinds = [
   'origin-death',
   'touched',
 ] as const
+/** What takes a cluster long to get over: a push has one of them at most, and few nodes. */
+const rare = ['restart', 'origin-stop', 'split'] as const
+
+export const faultKinds = [...usual, ...rare] as const
 export type FaultKind = (typeof faultKinds)[number]
 
 export interface MixedScenario extends Scenario {
@@ -46,6 +50,8 @@ export interface MixedScenario extends Scenario {
 }
 
 const blockBytes = 65_536
+/** Less than usual, because many nodes never come back. */
+const rejoinMs = 30_000
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
 
@@ -131,6 +137,12 @@ class Mix {
     this.calm(outage.atMs + outage.forMs)
   }
 
+  /** Who is lost is waited for, and tried again, as in a push whose caller wishes nothing else. */
+  waits(): void {
+    this.over.retries = limits.retries
+    this.over.rejoinMs = rejoinMs
+  }
+
   calm(atMs: number): void {
     this.calmMs = Math.max(this.calmMs, atMs)
   }
@@ -169,7 +181,8 @@ const draws: Record<FaultKind, (mix: Mix) => void> = {
     const node = mix.any()
     node.hashMs *= 20
     node.publishMs *= 20
-    node.prepareMs *= 20
+    // An offer has to be answered in time.
+    node.prepareMs = Math.min(20 * node.prepareMs, limits.acceptMs / 2)
   },
   'full-disk': (mix) => strike(mix, 'diskFull'),
   refusal: (mix) => strike(mix, 'refuses'),
@@ -189,9 +202,16 @@ const draws: Record<FaultKind, (mix: Mix) => void> = {
     if (mix.random.chance(0.5)) edge.breaksAtMs = mix.moment()
   },
   resets: (mix) => {
-    const kinds = mix.random.pick<ResetKind[]>([['feed'], ['edge'], ['feed', 'edge']])
+    const kinds = mix.random.pick<ResetKind[]>([
+      ['feed'],
+      ['edge'],
+      ['link'],
+      ['feed', 'edge', 'link'],
+    ])
     const untilMs = mix.lifeMs
     mix.over.resets = { kinds, everyMs: mix.random.between(30, 400), untilMs }
+    // A link that cannot come back before bytes flow is given up, and its node tried again.
+    if (kinds.includes('link')) mix.over.retries = limits.retries
     mix.calm(untilMs)
   },
   'bad-blocks': (mix) => {
@@ -220,7 +240,7 @@ const draws: Record<FaultKind, (mix: Mix) => void> = {
       const start = first * blockBytes
       node.holds = [[start, Math.min(count * blockBytes, mix.bytes - start)]]
       node.found = mix.random.pick(['held', 'unread', 'candidates'] as const)
-      if (node.found !== 'held' && mix.random.chance(0.3)) node.stale = [first]
+      node.stale = node.found !== 'held' && mix.random.chance(0.3) ? [first] : []
     }
   },
   'origin-death': (mix) => {
@@ -229,6 +249,31 @@ const draws: Record<FaultKind, (mix: Mix) => void> = {
   },
   touched: (mix) => {
     mix.over.sourceTouchedAtMs = mix.moment()
+  },
+  restart: (mix) => {
+    mix.waits()
+    const node = mix.any()
+    if (node.trouble !== null) return
+    node.trouble = 'killed'
+    node.atMs = (node.joinsAtMs ?? 0) + mix.moment()
+    node.restart = {
+      afterMs: mix.random.pick([1, 50, 500, 3_000]),
+      losesDisk: mix.random.chance(0.4),
+      rereads: mix.random.chance(0.5),
+    }
+    mix.calm(node.atMs + node.restart.afterMs)
+  },
+  // Longer than its nodes wait for it: one of them takes over.
+  'origin-stop': (mix) => {
+    mix.waits()
+    const forMs = mix.random.between(18_000, 32_000)
+    mix.outage({ host: originNumber, kind: 'stop', atMs: mix.moment(), forMs })
+  },
+  split: (mix) => {
+    mix.waits()
+    const [atMs, forMs, side] = [mix.moment(), mix.random.between(16_000, 30_000), mix.some()]
+    const among = [originNumber, ...mix.nodes.keys()].filter((host) => !side.includes(host))
+    for (const host of side) mix.outage({ host, kind: 'cable', atMs, forMs, among })
   },
 }
 
@@ -252,7 +297,11 @@ function topologyOf(random: Random, count: number): Partial<Scenario> {
 export function mixedScenario(seed: number): MixedScenario {
   const random = new Random(seed ^ 0x313c)
   const mix = new Mix(random, sizeOf(random))
-  const kinds = Array.from({ length: random.integer(0, 5) }, () => random.pick(faultKinds))
+  const kinds: FaultKind[] = Array.from({ length: random.integer(0, 5) }, () => random.pick(usual))
+  // Drawn apart, so that the seeds without them stay what they were.
+  const apart = new Random(seed ^ 0x7e57)
+  const isSmall = mix.nodes.length <= 12
+  const late = isSmall && apart.chance(0.07) ? [apart.pick(rare)] : []
   const many = (kind: FaultKind): number => kinds.filter((one) => one === kind).length
   const joinMs = Array.from({ length: many('join') }, () => mix.moment()).sort((a, b) => a - b)
   for (const atMs of joinMs) mix.nodes.push(mix.node(atMs))
@@ -266,9 +315,10 @@ export function mixedScenario(seed: number): MixedScenario {
     ...{ breaksAtMs: null, stallAtMs: null, stallMs: 0, cannotDial: false },
   })
   for (let from = 0; from <= mix.nodes.length; from++) mix.edges.push(mix.nodes.map(edge))
-  for (const kind of kinds) draws[kind](mix)
+  for (const kind of [...kinds, ...late]) draws[kind](mix)
   return {
-    ...{ seed, blockBytes, bytes: mix.bytes, kinds, calmMs: mix.calmMs },
+    ...{ seed, blockBytes, bytes: mix.bytes, calmMs: mix.calmMs },
+    kinds: [...kinds, ...late],
     strategy: random.pick<Strategy>(['classic', 'adaptive', 'adaptive']),
     shape: 'group',
     ...topologyOf(random, mix.nodes.length),

@@ -17,26 +17,29 @@ import type { LinkEnd } from './sim-link.js'
 export class SimNet implements Net {
   readonly #connections: Connections
   readonly #end: LinkEnd
+  readonly #number: () => number
   readonly #engine: SimEngine
   readonly #saying: (frame: Frame) => void
   #isEnded = false
 
-  /** `saying`: shown what is about to be said on a link. */
+  /** `number`: of this member. `saying`: shown what is about to be said on a link. */
   constructor(
     connections: Connections,
     end: LinkEnd,
+    number: () => number,
     engine: SimEngine,
     saying: (frame: Frame) => void = () => {},
   ) {
     this.#connections = connections
     this.#end = end
+    this.#number = number
     this.#engine = engine
     this.#saying = saying
   }
 
   dial(target: Target, events: DialEvents): void {
     if (this.#isEnded) return
-    this.#connections.dial(this.#end, target, {
+    this.#connections.dial(this.#end, this.#number(), target, {
       opened: (connection, ...about) => {
         if (this.#isEnded) connection.close()
         else events.opened(connection, ...about)

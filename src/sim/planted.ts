@@ -13,10 +13,13 @@ import { StreamLedger } from '../control/holdings/ledger.js'
 import { ReceivedBytes } from '../control/holdings/mate-bytes.js'
 import { Detector } from '../control/members/detector.js'
 import type { Peer } from '../control/members/peer.js'
-import type { Frame } from '../control/messages/types.js'
+import type { Frame, Term } from '../control/messages/types.js'
 import { Puller } from '../control/pulling/puller.js'
 import { Backlog } from '../control/receiver/backlog.js'
+import { BlockHashing } from '../control/receiver/block-hashing.js'
+import { FoundBlocks } from '../control/receiver/found.js'
 import { Replica } from '../control/receiver/replica.js'
+import { NodeReports } from '../control/receiver/reports.js'
 import { Takeover } from '../control/receiver/takeover.js'
 import { SimEngine } from './engine.js'
 
@@ -160,6 +163,51 @@ export const planted = {
         function (this: Replica, frame) {
           const entries = frame.entries.slice(0, Math.ceil(frame.entries.length / 2))
           return right.call(this, { ...frame, entries })
+        },
+    ),
+  /** Takeover: whoever has taken a term takes it again. */
+  'term-again': () => {
+    const taken = new WeakMap<Takeover, Term>()
+    return replace(
+      Takeover,
+      'take',
+      (right) =>
+        function (this: Takeover, nowMs) {
+          const term = right.call(this, nowMs) ?? taken.get(this)
+          if (term !== undefined) taken.set(this, term)
+          return term
+        },
+    )
+  },
+  /** Reports: what has landed counts as verified. */
+  'landed-counts': () =>
+    replace(
+      NodeReports,
+      'sampled',
+      (right) =>
+        function (this: NodeReports, sample, known, isLast) {
+          return right.call(this, sample, { ...known, verifiedBytes: sample.landedBytes }, isLast)
+        },
+    ),
+  /** Repair: each is copied into the file twice. */
+  'copied-twice': () =>
+    replace(
+      BlockHashing,
+      'copyIn',
+      (right) =>
+        function (this: BlockHashing, runs) {
+          return right.call(this, [...runs, ...runs])
+        },
+    ),
+  /** Journal: what an earlier transfer left is taken in twice. */
+  'found-twice': () =>
+    replace(
+      FoundBlocks,
+      'prepared',
+      (right) =>
+        function (this: FoundBlocks, ...found) {
+          right.apply(this, found)
+          right.apply(this, found)
         },
     ),
   /** Links: a connection of the origin that breaks ends its node. */

@@ -19,8 +19,19 @@ export type Trouble =
   | 'refuses'
   | 'unreachable'
 
+/** Another process takes the place of one that was killed. */
+export interface Restart {
+  readonly afterMs: number
+  /** The machine comes back with an empty disk, and as another node. */
+  readonly losesDisk?: boolean
+  /** Its blocks have to be read again before they count. */
+  readonly rereads?: boolean
+}
+
 export interface NodeScenario {
   readonly trouble: Trouble | null
+  /** Of one that was killed; it stays away unless given. */
+  readonly restart?: Restart
   /** When it strikes, for those that strike at a time. */
   readonly atMs: number
   /** Added to the push at this time; null: named from the start. Those that are added come last. */
@@ -118,6 +129,9 @@ export interface Scenario {
   readonly detection?: Detection
   /** How long a node is dialled; limits.connectMs unless given. */
   readonly connectMs?: number
+  /** Further attempts that a node gets, and how long one that was lost is waited for; none. */
+  readonly retries?: number
+  readonly rejoinMs?: number
   /** limits.relayClaimBytes unless given. */
   readonly relayClaimBytes?: number
   /** Connections outlive them. */

@@ -24,7 +24,7 @@ export interface LinksWorld {
   said(from: number, to: number, bytes: number): void
 }
 
-/** Who dials, or is dialled. */
+/** A process at its place. */
 export interface LinkEnd {
   readonly place: number
   readonly host: SimHost
@@ -80,6 +80,10 @@ export class SimLink implements Link {
 
   get #other(): SimLink {
     return this.#peer as SimLink
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
   }
 
   /** Both ends have a connection, and would go on with another one. */

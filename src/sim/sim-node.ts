@@ -4,22 +4,25 @@
  */
 
 import { hexOf } from '../base/bytes.js'
-import { type Failure, FrError } from '../base/errors.js'
+import type { Failure } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { type RangePair, RangeSet } from '../base/ranges.js'
+import type { Holdings } from '../control/holdings/ledger.js'
 import type { Frame, Lacking, PlanFrame, RosterFrame, Term } from '../control/messages/types.js'
-import type { Found, NodeFact } from '../control/receiver/events.js'
+import type { NodeFact } from '../control/receiver/events.js'
 import type { Replica } from '../control/receiver/replica.js'
 import type { DigestSpec } from '../ports.js'
 import { edgeOf } from '../protocol/ticket.js'
 import type { Link, LinkEvents, Target } from '../session/driver/ports.js'
-import { type ReceiverFiles, ReceiverSession } from '../session/driver/receiver.js'
+import { ReceiverSession } from '../session/driver/receiver.js'
 import { SuccessorSession } from '../session/driver/successor.js'
-import { contentsOf, pretended, pretendedAuthor, signedRecords } from './codec.js'
-import type { Connections, SimConnection } from './connections.js'
-import { digestBytes, SimFile, sumOf } from './content.js'
+import { contentsOf, pretended, pretendedAuthor } from './codec.js'
+import type { Acceptor, Caller, Connections, SimConnection } from './connections.js'
+import { digestBytes, SimFile } from './content.js'
+import { type Left, SimDisk } from './disk.js'
 import { SimEngine } from './engine.js'
 import type { SimHost } from './host.js'
+import { NodeInvariants, type Terms } from './invariants.js'
 import { SimNet } from './net.js'
 import { type Network, originIndex } from './network.js'
 import type { NodeScenario } from './scenario.js'
@@ -33,6 +36,7 @@ export interface NodeWorld {
   idOf(place: number): string
   /** A node that coordinates in the origin's stead has logged this. */
   noted(node: number, event: string): void
+  readonly terms: Terms
   /** The origin has given this node up. */
   isOut(node: number): boolean
   /** The origin is connected to this node, and has not given it up. */
@@ -44,6 +48,18 @@ export interface NodeWorld {
   readonly isUnchecked: boolean
 }
 
+export interface SimNodeSpec {
+  readonly place: number
+  readonly offer: Frame & { readonly type: 'offer' }
+  readonly host: SimHost
+  /** To whoever coordinates. */
+  readonly link: Link
+  readonly scenario: NodeScenario
+  readonly bytes: number
+  readonly blockBytes: number
+  readonly left: Left | undefined
+}
+
 /** A dialler that this node has not heard of. */
 interface Stranger {
   readonly look: () => void
@@ -53,9 +69,7 @@ export class SimNode {
   readonly node: number
   readonly file: SimFile
   readonly scratch: SimFile
-  /** What lies in the file before anything lands. */
-  readonly #before: SimFile
-  publications = 0
+  readonly #disk: SimDisk
   /** How often it had to ask for everything it missed, because nothing moved any more. */
   asks = 0
   failure: Failure | null = null
@@ -71,27 +85,32 @@ export class SimNode {
   readonly #net: () => SimNet
   /** To whoever coordinates. */
   #link: Link
-  #diskFreeMs = 0
-  #checkedBytes = 0
+  readonly #invariants: NodeInvariants
+  readonly #endings: (() => void)[] = []
 
-  constructor(
-    node: number,
-    { silenceMs, detection, role }: Frame & { type: 'offer' },
-    world: NodeWorld,
-    host: SimHost,
-    link: Link,
-    scenario: NodeScenario,
-    bytes: number,
-    blockBytes: number,
-  ) {
+  constructor(spec: SimNodeSpec, world: NodeWorld) {
+    const { place: node, offer, host, link, scenario, bytes, blockBytes, left } = spec
+    const { silenceMs, detection, role } = offer
     this.node = node
     this.#world = world
     this.#host = host
     this.#scenario = scenario
     this.#link = link
+    this.#signed.push(...(left?.signed ?? []))
     this.file = new SimFile(bytes, blockBytes)
     this.scratch = new SimFile(bytes, blockBytes)
-    this.#before = new SimFile(bytes, blockBytes)
+    this.#invariants = new NodeInvariants(this)
+    const { timeline } = world
+    const { file, scratch } = this
+    const invariants = this.#invariants
+    this.#disk = new SimDisk({
+      ...{ timeline, host, scenario, file, scratch, left, invariants, signed: this.#signed },
+      post: (fact) => this.post(fact),
+      opened: () => {
+        this.#session.opened(0)
+        this.#lookAtStrangers()
+      },
+    })
     const deceivesAtMs = scenario.deceivesAtMs ?? Number.POSITIVE_INFINITY
     this.#engine = new SimEngine(world.network, this, {
       tell: (event, told) =>
@@ -111,16 +130,20 @@ export class SimNode {
     const about = { bytes, blockBytes, digestBytes }
     const isGateway = role === 'gateway'
     this.#net = () =>
-      new SimNet(world.connections, end, this.#engine, (frame) => {
-        if (!world.isUnchecked) this.#checkWord(frame)
-      })
+      new SimNet(
+        world.connections,
+        end,
+        () => this.#session.machine.neighbours.you ?? node,
+        this.#engine,
+        (frame) => this.says(frame),
+      )
     this.#session = new ReceiverSession(
       { ...about, ...{ originId, silenceMs, detection, contents, isGateway, seed: node } },
       {
         clock: host,
         net: this.#net(),
         engine: this.#engine,
-        files: this.#files(),
+        files: this.#disk.files(),
         link,
         primitives: pretended,
         misannounced: () => {
@@ -142,6 +165,7 @@ export class SimNode {
           this.#engine.closeAll()
           this.#lookAtStrangers()
           this.#link.close()
+          for (const ending of this.#endings.splice(0)) ending()
         },
         crashed: (error) => {
           throw error
@@ -152,6 +176,36 @@ export class SimNode {
 
   start(): void {
     this.#session.start()
+  }
+
+  /** It gives up, and keeps what it has verified. */
+  stop(): void {
+    this.post({ type: 'stopped', text: 'the origin has begun anew' })
+  }
+
+  whenEnded(ending: () => void): void {
+    this.#endings.push(ending)
+  }
+
+  /** What it is about to say to anybody. */
+  says(frame: Frame): void {
+    if (this.#world.isUnchecked) return
+    this.#invariants.says(frame)
+    this.#world.terms.said(frame, this.node)
+  }
+
+  /** The term of whoever has taken over from the origin and is followed; undefined: nobody has. */
+  get succession(): Term | undefined {
+    return this.#session.machine.takeover.succession
+  }
+
+  /** What the next attempt here finds of this one; undefined: nothing. */
+  get left(): Left | undefined {
+    const { file, publications, keepsPartial } = this
+    if (this.hasEnded && !keepsPartial && publications === 0) return undefined
+    const held = publications > 0 ? [[0, file.bytes] as const] : this.verified.toArray()
+    const isNothing = held.every(([, length]) => length === 0)
+    return isNothing ? undefined : { file, signed: this.#signed, held }
   }
 
   /** What comes on this control link. */
@@ -173,17 +227,19 @@ export class SimNode {
     this.#told(() => this.#session.onLinkBroke(link, undefined))
   }
 
-  /** As ReceiverSession says; the link of the last coordinator closes. */
+  /** As ReceiverSession says; the last coordinator, perhaps only silent, is told so. */
   succeed(link: Link, term: Term, nodeId: string): Failure | null {
     const before = this.#link
     const failure = this.#session.succeed(link, term, nodeId)
     if (failure !== null) return failure
     this.#link = link
+    before.send({ type: 'stale', term, epoch: 0 })
     before.close()
     return null
   }
 
   #takeOver(term: Term, silenceMs: number): void {
+    this.#world.terms.take(term, this.node)
     const { plan, replica } = this.#session.machine.neighbours
     const { bytes, blockBytes } = this.file
     const { strategy, shape } = plan as PlanFrame
@@ -213,12 +269,24 @@ export class SimNode {
     this.#host.run(() => this.#told(() => this.#session.post(fact)))
   }
 
-  get verifiedBytes(): number {
-    return this.#session.machine.held.verifiedBytes
+  get publications(): number {
+    return this.#disk.publications
+  }
+
+  get place(): number {
+    return this.node
+  }
+
+  get held(): Holdings {
+    return this.#session.machine.held
+  }
+
+  get isSlow(): boolean {
+    return this.#world.isSlow
   }
 
   isVerified(block: number): boolean {
-    return this.#session.machine.held.isBlockVerified(block)
+    return this.held.isBlockVerified(block)
   }
 
   get verified(): RangeSet {
@@ -258,9 +326,8 @@ export class SimNode {
     return this.#host.runs && !this.hasEnded
   }
 
-  /** Whatever is asked of the disk takes until then. */
   hangDisk(forMs: number): void {
-    this.#diskFreeMs = this.#world.timeline.nowMs + forMs
+    this.#disk.hang(forMs)
   }
 
   /**
@@ -268,10 +335,10 @@ export class SimNode {
    * enough (the parked connections of agent/node-service.ts).
    */
   accept(
-    from: number,
+    from: Caller,
     target: Target,
     connection: (lacking?: Lacking) => SimConnection,
-    told: (isWelcome: boolean) => void,
+    told: Parameters<Acceptor['accept']>[3],
   ): void {
     const { timeline } = this.#world
     const waitMs = this.#session.hasPlan ? limits.earlyDataMs : limits.acceptMs
@@ -279,25 +346,25 @@ export class SimNode {
     const look = (): void => {
       const expected = this.#expects(from, target)
       if (expected === null && timeline.nowMs < untilMs) return void this.#strangers.push({ look })
-      if (!expected) return told(false)
+      if (!expected) return told(expected === null ? 'ERR_FR_TIMEOUT' : 'ERR_FR_PROTOCOL')
       if (target.channel === 'data') {
-        const lacking = this.#session.greets(from)
-        this.#session.addFeed(from, connection(lacking))
-      } else this.#session.addPull(from, connection())
-      told(true)
+        const lacking = this.#session.greets(from.number)
+        this.#session.addFeed(from.number, connection(lacking))
+      } else this.#session.addPull(from.number, connection())
+      told(null)
     }
     timeline.at(untilMs, () => this.#host.run(() => this.#lookAtStrangers()))
     look()
   }
 
-  #expects(from: number, target: Target): boolean | null {
+  #expects({ place, number }: Caller, target: Target): boolean | null {
     if (this.hasEnded) return false
     if (target.channel === 'pull') {
       if (!this.#session.isOpen) return null
-      return this.#session.expectsPull(from, this.#world.idOf(from), target.to)
+      return this.#session.expectsPull(number, this.#world.idOf(place), target.to)
     }
     if (target.channel === 'control') return false
-    const edge = this.#session.expects(from, target.edge.id, target.to)
+    const edge = this.#session.expects(number, target.edge.id, target.to)
     return edge && edge.secret.join() === target.edge.secret.join()
   }
 
@@ -309,35 +376,14 @@ export class SimNode {
   #told(turn: () => void): void {
     if (this.hasEnded) return
     turn()
-    if (!this.#world.isUnchecked) this.#check()
-  }
-
-  /** No honest node says these. */
-  #checkWord(frame: Frame): void {
-    const { node } = this
-    if (frame.type === 'pull' && frame.ranges.some((range) => this.file.landed.contains(...range)))
-      throw new Error(`node ${node} asks for what has landed`)
-    if (frame.type === 'holding' && !frame.ranges.every((range) => this.#holds(range)))
-      throw new Error(`node ${node} promises what it does not hold`)
-    if (frame.type !== 'pullRefused') return
-    if (frame.code === 'ERR_FR_PROTOCOL')
-      throw new Error(`an honest node asks for what it may not: ${frame.text}`)
-    // What was listed has not been sent; the asker may think it is lost.
-    if (frame.code === 'ERR_FR_LIMIT' && !this.#world.isSlow)
-      throw new Error('an honest node asks for too much')
-  }
-
-  #holds([offset, length]: RangePair): boolean {
-    const { blockBytes } = this.file
-    const last = Math.floor((offset + length - 1) / blockBytes)
-    for (let block = Math.floor(offset / blockBytes); block <= last; block++)
-      if (!this.#session.machine.held.isBlockVerified(block)) return false
-    return true
+    if (!this.#world.isUnchecked) this.#invariants.turned()
   }
 
   /** A connection to a living member is never closed. */
   #checkClose(to: number): void {
-    if (!this.hasEnded && this.#world.isMember(to))
+    // Who takes over has members of its own.
+    const isFollowing = this.succession !== undefined
+    if (!this.hasEnded && !isFollowing && this.#world.isMember(to))
       throw new Error(`node ${this.node} closes its connection to node ${to}, a member`)
   }
 
@@ -348,94 +394,9 @@ export class SimNode {
         throw new Error(`node ${this.node} still serves node ${to}, which is gone`)
   }
 
-  #files(): ReceiverFiles {
-    const { timeline } = this.#world
-    return {
-      prepare: () =>
-        timeline.after(this.#scenario.prepareMs, () => {
-          if (this.#scenario.trouble === 'refuses')
-            return this.post({ type: 'fileFailed', code: 'ERR_FR_NO_SPACE', text: 'no space' })
-          this.#host.run(() => {
-            this.#session.opened(0)
-            this.#lookAtStrangers()
-          })
-          this.post({ type: 'prepared', ...this.#found() })
-        }),
-      hash: ({ part, offset, length }) =>
-        this.#afterDisk(this.#scenario.hashMs, () => {
-          const digests = (part === 'scratch' ? this.scratch : this.file).digests(offset, length)
-          if (part === 'scratch') this.scratch.clean(offset, length)
-          this.post({ type: 'hashed', part, offset, length, digests })
-        }),
-      copyIn: (offset, length) =>
-        this.#afterDisk(1, () => {
-          this.file.clean(offset, length)
-          this.post({ type: 'copied', offset, length })
-        }),
-      sum: sumOf,
-      publish: () => this.#afterDisk(this.#scenario.publishMs, () => this.#publish()),
-    }
-  }
-
-  /** What is in its file already, and the digests that it has of that. */
-  #found(): Found {
-    const { holds = [], found = 'held', stale = [] } = this.#scenario
-    const { bytes, blockBytes } = this.file
-    for (const block of stale) {
-      const at = block * blockBytes
-      this.#before.land(at, Math.min(blockBytes, bytes - at), true)
-    }
-    for (const run of holds) this.#before.land(...run, false)
-    // Of unread blocks it is known what they should be.
-    const read = found === 'unread' ? new SimFile(bytes, blockBytes) : this.#before
-    const runs = holds.map(([offset, length]) => {
-      return { offset, length, digests: read.digests(offset, length) }
-    })
-    // A mirror has them as their author has signed them.
-    if (this.isMirror) this.#signed.push(...runs.flatMap((run) => signedRecords(this.file, run)))
-    return { [found]: runs }
-  }
-
   /** What was there is part of the file from now on. */
   hold(offset: number, length: number): void {
-    const { blockBytes } = this.file
-    for (let at = offset; at < offset + length; at += blockBytes) {
-      const isWrong = this.#before.isWrong(at / blockBytes)
-      this.file.land(at, Math.min(blockBytes, offset + length - at), isWrong)
-    }
-  }
-
-  #afterDisk(ms: number, run: () => void): void {
-    const { timeline } = this.#world
-    timeline.at(Math.max(timeline.nowMs, this.#diskFreeMs) + ms, run)
-  }
-
-  #publish(): void {
-    if (this.#host.isDead) return
-    this.publications++
-    if (!this.file.isRight)
-      throw new FrError('ERR_FR_DIGEST', `node ${this.node} published a wrong file`)
-    if (this.publications > 1)
-      throw new FrError('ERR_FR_DIGEST', `node ${this.node} published twice`)
-    this.post({ type: 'published', warnings: [] })
-  }
-
-  /** Nothing may be held that is not the origin's. */
-  #check(): void {
-    const { held } = this.#session.machine
-    if (held.verifiedBytes === this.#checkedBytes) return
-    this.#checkedBytes = held.verifiedBytes
-    const { bytes, blockBytes, landed } = this.file
-    const blocks = Math.ceil(bytes / blockBytes)
-    for (let block = 0; block < blocks; block++) {
-      if (!held.isBlockVerified(block)) continue
-      const at = block * blockBytes
-      const hasLanded = landed.contains(at, Math.min(blockBytes, bytes - at))
-      if (this.file.isWrong(block) || !hasLanded) {
-        const text = `node ${this.node} holds block ${block}, which is not right`
-        throw new FrError('ERR_FR_BAD_BLOCK', text)
-      }
-    }
+    this.#disk.hold(offset, length)
   }
 }
 

@@ -2,6 +2,7 @@
  * A simulated push in words: who says what to whom, in the order in which it is first heard. What
  * is said all the time (reports, heartbeats, what standbys hear) is left out.
  */
+import type { RangePair } from '../base/ranges.js'
 import type { Frame } from '../control/messages/types.js'
 import { Cluster } from './cluster.js'
 import { originIndex } from './network.js'
@@ -11,6 +12,7 @@ const regular: ReadonlySet<Frame['type']> = new Set([
   'progress',
   'backlog',
   'beat',
+  'heard',
   'manifest',
   'roster',
 ])
@@ -20,29 +22,49 @@ export function transcriptOf(scenario: Scenario, ...without: Frame['type'][]): s
   const lines = new Set<string>()
   const hear = (from: number, to: number, frame: Frame): void => {
     if (regular.has(frame.type) || without.includes(frame.type)) return
-    lines.add(`${nameOf(from)} -> ${nameOf(to)}: ${wordsOf(frame)}`)
+    const words = wordsOf(frame, (number) => memberOf(cluster, number))
+    lines.add(`${nameOf(from)} -> ${nameOf(to)}: ${words}`)
   }
-  new Cluster(scenario, hear).run()
+  const cluster: Cluster = new Cluster(scenario, hear)
+  cluster.run()
   return [...lines].join('\n')
+}
+
+/** A node that is tried again takes part under another number. */
+function memberOf(cluster: Cluster, number: number): string {
+  const place = cluster.placeOfMember(number)
+  return place === number ? nameOf(place) : `${nameOf(place)} (now ${number})`
 }
 
 function nameOf(place: number): string {
   return place === originIndex ? 'origin' : `node${place}`
 }
 
-function wordsOf(frame: Frame): string {
+function wordsOf(frame: Frame, nameOf: (member: number) => string): string {
   switch (frame.type) {
     case 'plan': {
       const numbers = frame.members.map(({ number }) => number)
-      const nodes = numbers.filter((number) => number !== frame.coordinator)
-      return `plan, ${frame.phase}, of ${nodes.map(nameOf).join(' ')}`
+      const { coordinator, phase } = frame
+      // Whoever takes over is a member like others.
+      const nodes = numbers.filter((number) => number !== originIndex)
+      const by = coordinator === originIndex ? '' : `, by ${nameOf(coordinator)}`
+      return `plan, ${phase}${by}, of ${nodes.map(nameOf).join(' ')}`
     }
     case 'detour':
       return `detour, ${nameOf(frame.member)} is ${frame.why}`
     case 'edgeLost':
       return `edgeLost ${frame.incoming ? 'from' : 'to'} ${nameOf(frame.member)}`
     case 'missed':
-      return `missed ${nameOf(frame.member)}`
+    case 'mend':
+      return `${frame.type} ${nameOf(frame.member)}`
+    case 'succeed':
+    case 'stale':
+      return `${frame.type}, ${nameOf(frame.term.member)} has term ${frame.term.counter}`
+    case 'seal':
+      return frame.fileDigest === null ? 'seal, which nobody has heard' : 'seal'
+    case 'holds':
+    case 'accept':
+      return saidOf(frame.type, frame.have)
     case 'need':
       return frame.scratch ? 'need, as a repair' : 'need'
     case 'refuse':
@@ -54,4 +76,9 @@ function wordsOf(frame: Frame): string {
     default:
       return frame.type
   }
+}
+
+function saidOf(type: string, have: readonly RangePair[]): string {
+  const bytes = have.reduce((sum, [, length]) => sum + length, 0)
+  return bytes === 0 ? type : `${type}, with blocks`
 }

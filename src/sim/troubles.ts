@@ -1,11 +1,12 @@
 /** When the troubles of a scenario strike and nodes are added: all planned before the run. */
-import type { Resets, Scenario } from './scenario.js'
+import type { Resets, Restart, Scenario } from './scenario.js'
 import type { Timeline } from './timeline.js'
 
 export interface Troubles {
   add(node: number): void
   changeUplink(node: number, factor: number): void
   kill(node: number): void
+  restart(node: number, restart: Restart): void
   hang(node: number): void
   fillDisk(node: number): void
   changeSource(): void
@@ -22,10 +23,13 @@ export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: T
   const { nodes, sourceChangesAtMs, sourceTouchedAtMs, cancelAtMs, outages } = scenario
   for (const [i, { joinsAtMs }] of nodes.entries())
     if (joinsAtMs !== null) timeline.at(joinsAtMs, () => troubles.add(i))
-  for (const [i, { trouble, atMs, uplinkFactor, uplinkChangesAtMs }] of nodes.entries()) {
+  for (const [i, node] of nodes.entries()) {
+    const { trouble, atMs, restart, uplinkFactor, uplinkChangesAtMs } = node
     if (uplinkFactor !== 1)
       timeline.at(uplinkChangesAtMs, () => troubles.changeUplink(i, uplinkFactor))
     if (trouble === 'killed') timeline.at(atMs, () => troubles.kill(i))
+    if (trouble === 'killed' && restart !== undefined)
+      timeline.at(atMs + restart.afterMs, () => troubles.restart(i, restart))
     if (trouble === 'hung') timeline.at(atMs, () => troubles.hang(i))
     if (trouble === 'diskFull') timeline.at(atMs, () => troubles.fillDisk(i))
   }

@@ -32,6 +32,6 @@ it('standbys know the roster, the others nothing', () => {
     expect(node?.replica).toMatchObject(isStandby ? { roster } : {})
     expect(node?.replica.roster === undefined).toBe(!isStandby)
     expect(node?.phase).toBe('orphaned')
-    expect(node?.verifiedBytes).toBeGreaterThan(0)
+    expect(node?.held.verifiedBytes).toBeGreaterThan(0)
   }
 })

@@ -6,7 +6,7 @@ import { orphansOf } from './takeover-support.js'
 
 it('survivors finish, or name the same missing ranges', { timeout: 300_000 }, () => {
   const ends = { finished: 0, incomplete: 0 }
-  for (let seed = 1; seed <= 16; seed++) {
+  for (let seed = 1; seed <= 11; seed++) {
     const scenario = orphansOf(seed)
     const cluster = new Cluster(scenario)
     try {
