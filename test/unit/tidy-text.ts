@@ -31,3 +31,13 @@ export function importsOf(text: string): string[] {
   ]
   return forms.flatMap((form) => [...plain.matchAll(form)].map((match) => match[1] ?? ''))
 }
+
+/** The rows of *Claims and tests*, with the tests and commands that each says shows it. */
+export function claimsOf(page: string): { claim: string; shownBy: string[] }[] {
+  const [, table = ''] = page.split(/^## Claims and tests$/m)
+  const rows = (table.split(/^## /m)[0] ?? '').matchAll(/^\| (?!claim|-|\*)(.*) \| (.*) \|$/gm)
+  return [...rows].map(([, claim = '', tests = '']) => {
+    const named = [...tests.matchAll(/`((?:npm run |[a-z0-9]+\/)[^`]+)`/g)]
+    return { claim, shownBy: named.map(([, name = '']) => name) }
+  })
+}

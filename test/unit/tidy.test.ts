@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { errorTable } from '../../src/base/errors.js'
 import { importCycles } from './tidy-rooms.js'
 import { errorTableDifferences, namedFiles, rules } from './tidy-rules.js'
-import { codeOf, importsOf } from './tidy-text.js'
+import { claimsOf, codeOf, importsOf } from './tidy-text.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const made = /^(?:\.git|node_modules|dist|build|build-.*|prebuilds|coverage)$/
@@ -53,6 +53,14 @@ describe('the repository', () => {
     expect(missing).toEqual([])
     const sample = "/** As in a/b.ts (../c-d.ts). */\nimport x from './e.ts' // f.test.ts"
     expect(namedFiles(sample)).toEqual(['a/b.ts', 'c-d.ts', 'f.test.ts'])
+  })
+
+  it('has the test that each claim of the architecture names', () => {
+    const claims = claimsOf(readFileSync(`${root}docs/architecture.md`, 'utf8'))
+    expect(claims.filter(({ shownBy }) => shownBy.length === 0)).toEqual([])
+    const tests = claims.flatMap(({ shownBy }) => shownBy.filter((name) => !/^npm /.test(name)))
+    expect(tests.filter((name) => !files.includes(`test/${name}.test.ts`))).toEqual([])
+    expect(claims.length).toBeGreaterThan(30)
   })
 
   it('has one error table on both sides', () => {
