@@ -165,6 +165,8 @@ export class Segment {
       if (compareNames(this.#firstOf(index), name) > 0) continue
       const rows = await this.block(index)
       while (at < rows.length && compareNames((rows[at] as TreeRow).name, name) < 0) at++
+      // Batches ascend: all that this segment has may come before.
+      if (at === rows.length && index + 1 === this.#blocks.length) return
       const row = rows[at]
       if (row !== undefined && compareNames(row.name, name) === 0) found[place] = row
     }
