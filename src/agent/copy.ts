@@ -102,8 +102,8 @@ export class Copy {
 
   /** What became of it; call once it is over. */
   async ending(): Promise<Ending> {
-    const { transfer, name, bytes } = this.view()
-    const about = { transfer, name, bytes, role: 'origin' } as const
+    const { transfer, name, bytes, coordinator, term, source } = this.view()
+    const about = { transfer, name, bytes, coordinator, term, source, role: 'origin' } as const
     try {
       const { nodes } = await this.result
       const complete = nodes.filter(({ status }) => status === 'complete').length

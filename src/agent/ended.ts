@@ -2,9 +2,11 @@
 import type { Failure, FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { nowMs } from '../base/time/awake.js'
-import type { ReceptionSpec } from '../session/receiver/spec.js'
+import type { Reception } from '../session/receiver/reception.js'
+import type { TransferStatus } from '../session/receiver/transfer-status.js'
 
-export interface Ending {
+/** `coordinator`, `term`: as they were at the end. */
+export interface Ending extends Pick<TransferStatus, 'coordinator' | 'term' | 'source'> {
   readonly transfer: string
   readonly name: string
   readonly role: 'receiving' | 'origin' | 'passing'
@@ -45,14 +47,16 @@ export class EndedTransfers {
 
 /** A transfer that this node received, or passed on; null: nothing has failed. */
 export function endingOf(
-  { transfer, entry, role }: Pick<ReceptionSpec, 'transfer' | 'entry' | 'role'>,
+  reception: Pick<Reception, 'spec' | 'session' | 'view'>,
   failure: Failure | null,
 ): Ending {
-  const { name, size: bytes } = entry
-  const isPassing = role !== 'receiver'
+  const { transfer, name, bytes, coordinator, term } = reception.view()
+  const { isUnchecked } = reception.session.machine.seal
+  const isPassing = reception.spec.role !== 'receiver'
   const outcome = failure !== null ? 'failed' : isPassing ? 'over' : 'complete'
   return {
-    ...{ transfer, name, bytes, outcome },
+    ...{ transfer, name, bytes, outcome, coordinator, term },
+    source: outcome !== 'complete' ? null : isUnchecked ? 'unchecked' : 'checked',
     role: isPassing ? 'passing' : 'receiving',
     code: failure?.code ?? null,
     reason: failure === null ? null : `${failure.code}: ${failure.text}`,

@@ -335,7 +335,7 @@ export class NodeService implements NodeHost {
           late.refuse('ERR_FR_CLOSED', 'the transfer is over')
       }
       this.published.over(reception)
-      this.#ended.add(endingOf(reception.spec, failure))
+      this.#ended.add(endingOf(reception, failure))
       this.counters[failure === null ? 'transfersComplete' : 'transfersFailed']++
       void this.store.count()
       if (failure !== null) reception.log.over(failure)

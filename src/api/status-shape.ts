@@ -25,6 +25,12 @@ const relay: Shape<TransferStatus['relays'][number]> = {
   isLagging: fact,
 }
 
+const leadership: Shape<Pick<TransferStatus, 'coordinator' | 'term' | 'source'>> = {
+  coordinator: orNull(text),
+  term: amount,
+  source: orNull(one('checked', 'unchecked')),
+}
+
 const ended: Shape<NodeStatus['ended'][number]> = {
   transfer: text,
   name: text,
@@ -34,6 +40,7 @@ const ended: Shape<NodeStatus['ended'][number]> = {
   code: (value) => value === null || isFrErrorCode(value as string),
   reason: orNull(text),
   secondsAgo: amount,
+  ...leadership,
 }
 
 const fault: Shape<ComponentFault> = {
@@ -67,9 +74,7 @@ const transfer: Shape<TransferStatus> = {
   relays: list((value) => wrongField(value, relay) === null, limits.nodesPerPush),
   faults,
   waitsFor: orNull(text),
-  coordinator: orNull(text),
-  term: amount,
-  source: orNull(one('checked', 'unchecked')),
+  ...leadership,
 }
 
 const lastError: Shape<StorageError> = { code: text, text, secondsAgo: amount }

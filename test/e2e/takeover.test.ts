@@ -43,17 +43,31 @@ async function killed(
 const share = (lines: readonly Record<string, unknown>[]): number =>
   Number(lines.findLast(({ event }) => event === 'progress')?.['share'] ?? 0)
 
-it('at the end: four nodes finish by themselves', { timeout: testMs }, async () => {
+/** What `fr status` prints of a node once its transfer has ended. */
+async function endedAt(node: ServingNode): Promise<string> {
+  const untilMs = Date.now() + withinMs
+  for (;;) {
+    const { stdout } = await world.run(['status', node.address])
+    const [, ended] = stdout.split('\nended ')
+    if (ended !== undefined || Date.now() > untilMs) return ended ?? stdout
+  }
+}
+
+it('at the end: four nodes finish by themselves, and say so', { timeout: testMs }, async () => {
   const content = world.file('a.bin', 6 * MIB + 5)
   const slow = ['--limit-down', '1MB']
   const nodes = await Promise.all([1, 2, 3, 4].map((i) => world.node(`n${i}`, i > 3 ? slow : [])))
   // Somebody has all of it, and the last one lacks most.
-  await killed(nodes, [], (lines) => lines.some(({ event }) => event === 'node'))
+  const isNearlyAll = (lines: Parameters<typeof share>[0]): boolean =>
+    share(lines) >= 0.85 && lines.some(({ event }) => event === 'node')
+  await killed(nodes, [], isNearlyAll)
   await Promise.all(nodes.map((node) => logged(node, 'published')))
   for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
   // Where all are slow another standby may take the next term.
   expect(nodes.flatMap((node) => events(node, 'took-over')).join()).toContain('term=2')
   for (const node of nodes) expect(events(node, 'follows')).not.toEqual([])
+  const last = nodes[3] as ServingNode
+  expect(await endedAt(last)).toMatch(/ a\.bin +complete .* took over \(term \d+\)/)
 })
 
 it(

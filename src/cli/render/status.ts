@@ -101,7 +101,7 @@ function storeFacts({
 
 /** A transfer: its id for `fr add`, its name and progress, and its feeds to mates. */
 function transferLines(transfer: TransferStatus, paint: Paint, columns: number): string[] {
-  const { bytes, etaSeconds, waitsFor, coordinator, term, source } = transfer
+  const { bytes, etaSeconds, waitsFor } = transfer
   const parts = [
     `${transfer.role} ${formatBytes(bytes)}`,
     `${share(transfer.landedBytes, bytes)} landed`,
@@ -110,8 +110,7 @@ function transferLines(transfer: TransferStatus, paint: Paint, columns: number):
     `out ${formatRate(transfer.rateOutBytesPerSecond)}`,
     ...(etaSeconds === null ? [] : [`ETA ${formatDuration(etaSeconds)}`]),
     ...(waitsFor === null ? [] : [`waits for ${printable(waitsFor)}`]),
-    ...(term > 1 ? [`${printable(coordinator ?? 'it')} took over (term ${term})`] : []),
-    ...(source === 'unchecked' ? ['source: unchecked'] : []),
+    ...leadership(transfer),
   ]
   const id = printable(transfer.transfer)
   return [
@@ -122,16 +121,28 @@ function transferLines(transfer: TransferStatus, paint: Paint, columns: number):
   ]
 }
 
+/** Who coordinates, or did, where it is not the origin. */
+function leadership({
+  coordinator,
+  term,
+  source,
+}: Pick<TransferStatus, 'coordinator' | 'term' | 'source'>): string[] {
+  return [
+    ...(term > 1 ? [`${printable(coordinator ?? 'it')} took over (term ${term})`] : []),
+    ...(source === 'unchecked' ? ['source: unchecked'] : []),
+  ]
+}
+
 /** Transfers that are over: what became of them, when, why. */
 function endedLines({ ended }: NodeStatus, paint: Paint, columns: number): string[] {
   if (ended.length === 0) return []
-  const rows = ended.map(({ transfer, name, role, outcome, bytes, reason, secondsAgo }) => [
-    { text: printable(transfer) },
-    { text: printable(name) },
-    { text: role === 'origin' ? `sent: ${outcome}` : outcome },
-    { text: formatBytes(bytes) },
-    { text: `${formatDuration(secondsAgo)} ago` },
-    { text: reason === null ? '' : printable(reason) },
+  const rows = ended.map((ending) => [
+    { text: printable(ending.transfer) },
+    { text: printable(ending.name) },
+    { text: ending.role === 'origin' ? `sent: ${ending.outcome}` : ending.outcome },
+    { text: formatBytes(ending.bytes) },
+    { text: `${formatDuration(ending.secondsAgo)} ago` },
+    { text: [...reasonOf(ending), ...leadership(ending)].join('; ') },
   ])
   const titles = [
     { title: 'ended' },
@@ -142,6 +153,10 @@ function endedLines({ ended }: NodeStatus, paint: Paint, columns: number): strin
     { title: 'why', cut: 'end' as const },
   ]
   return tableLines(titles, rows, paint, columns)
+}
+
+function reasonOf({ reason }: NodeStatus['ended'][number]): string[] {
+  return reason === null ? [] : [printable(reason)]
 }
 
 /** What fails or has failed, and is left out or tried again. */

@@ -71,6 +71,7 @@ const status: NodeStatus = {
       code: 'ERR_FR_IO',
       reason: 'ERR_FR_IO: fsync',
       secondsAgo: 61,
+      ...{ coordinator: 'h:2', term: 2, source: null },
     },
   ],
   counters: { connections: 1 },

@@ -110,9 +110,13 @@ describe('statusLines', () => {
     ])
   })
   it('shows what has ended, when and why', () => {
-    const one = { transfer: 'ee00', name: 'a.bin', bytes: MIB, code: null, reason: null } as const
+    const about = { coordinator: null, term: 1, source: null } as const
+    const failed = { code: null, reason: null, ...about } as const
+    const one = { transfer: 'ee00', name: 'a.bin', bytes: MIB, ...failed } as const
+    const alone = { coordinator: '10.0.0.3:7400', term: 2, source: 'unchecked' } as const
     const ended: NodeStatus['ended'] = [
       { ...one, role: 'receiving', outcome: 'complete', secondsAgo: 65 },
+      { ...one, ...alone, role: 'receiving', outcome: 'complete', secondsAgo: 65 },
       {
         ...one,
         role: 'origin',
@@ -126,6 +130,8 @@ describe('statusLines', () => {
     expect(lines.slice(8)).toEqual([
       'ended  name   outcome            size       when  why',
       'ee00   a.bin  complete       1.00 MiB  1m05s ago',
+      'ee00   a.bin  complete       1.00 MiB  1m05s ago  10.0.0.3:7400 took over (term 2)' +
+        '; source: unchecked',
       `ee00   a.bin  sent: partial  1.00 MiB  1h00m ago  ${printable('ERR_FR_IO: a\u001b[31mb')}`,
     ])
   })
