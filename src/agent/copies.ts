@@ -25,6 +25,7 @@ import type { TransferStatus } from '../session/receiver/transfer-status.js'
 import type { EngineRouter } from '../session/router.js'
 import type { DigestRun, HeldStream } from '../store/catalogue/record.js'
 import type { Holdings } from '../store/held/holdings.js'
+import type { HeldTrees } from '../store/trees/held-trees.js'
 import { Copy, resultJson } from './copy.js'
 import type { EndedTransfers } from './ended.js'
 import { openHeldSource } from './held-source.js'
@@ -34,6 +35,7 @@ export interface CopiesSpec {
   readonly router: EngineRouter
   readonly pool: HashPool
   readonly holdings: Holdings
+  readonly trees: Pick<HeldTrees, 'has' | 'find'>
   readonly dataDir: string
   readonly dialler: (connectMs: number) => Dialler
   /** What all transfers of this node together may use. */
@@ -57,7 +59,8 @@ export class Copies {
 
   /**
    * Begins a copy, which `asker` ends unless it is detached. Rejects with ERR_FR_NOT_HELD,
-   * ERR_FR_CATALOGUE, ERR_FR_BUSY for a transfer that exists, ERR_FR_LIMIT.
+   * ERR_FR_CATALOGUE, ERR_FR_UNSUPPORTED for a tree, ERR_FR_BUSY for a transfer that exists,
+   * ERR_FR_LIMIT.
    */
   async start(wish: CopyWish, asker: AbortSignal): Promise<void> {
     const { transfer } = wish
@@ -69,7 +72,7 @@ export class Copies {
     this.#running.set(transfer, copy)
     let source: SourceFile | undefined
     try {
-      const record = this.#find(wish)
+      const record = await this.#find(wish)
       const { engine, holdings, dataDir } = this.#spec
       const runs = await holdings.catalogue?.runs(record)
       source = await openHeldSource(holdings, engine.storage, dataDir, record)
@@ -127,13 +130,20 @@ export class Copies {
     await Promise.allSettled(copies.map((copy) => copy.result))
   }
 
-  #find({ name, content }: CopyWish): HeldStream {
+  async #find({ name, content }: CopyWish): Promise<HeldStream> {
     const { catalogue } = this.#spec.holdings
     const record =
       name !== null
         ? catalogue?.get(decodeName(name))
         : content && catalogue?.withDigest(content.fileDigest, content.bytes)
     if (record) return record
+    const { trees } = this.#spec
+    const bytes = name && decodeName(name)
+    if (bytes && ((await trees.has(bytes)) || (await trees.find(bytes)) !== undefined)) {
+      const what = JSON.stringify(name.name)
+      const text = `${what} is a tree or came in one: nodes do not copy that yet`
+      throw new FrError('ERR_FR_UNSUPPORTED', text)
+    }
     const what = name === null ? 'a file of this content' : JSON.stringify(name.name)
     throw new FrError('ERR_FR_NOT_HELD', `the node does not hold ${what}`)
   }

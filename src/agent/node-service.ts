@@ -138,7 +138,7 @@ export class NodeService implements NodeHost {
       log,
     })
     this.#copies = new Copies({
-      ...{ engine, router, pool, holdings: this.store.holdings, dataDir, log, places },
+      ...{ engine, router, pool, holdings, trees: heldTrees, dataDir, log, places },
       ownRates: () => this.limited.stated,
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
       ended: this.#ended,

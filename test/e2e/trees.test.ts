@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   client,
+  copy,
   get,
   type HeldFile,
   type PushOptions,
@@ -134,6 +135,8 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     const fetched = (of: string) => get(of, { from: [address], engine, output, force: true }).result
     await expect(fetched('site/deep/f5')).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
     await expect(fetched('site')).rejects.toMatchObject({ code: 'ERR_FR_UNSUPPORTED' })
+    const copied = copy('site', { from: address, to: ['127.0.0.1:1'] }).result
+    await expect(copied).rejects.toMatchObject({ code: 'ERR_FR_UNSUPPORTED' })
     // The next push mends what is wrong, and moves nothing else.
     const moved = before.length + readFileSync(join(path, 'deep', 'f6')).length
     expect((await pushed(path, [{ address }])).tree).toMatchObject({ movedBytes: moved })
