@@ -16,7 +16,6 @@ import type { Frame, HeldEntry, HeldState } from '../control/messages/types.js'
 import type { DataDirHandle, Storage } from '../ports.js'
 import { encodeName } from '../protocol/manifest.js'
 import type { HeldStream } from '../store/catalogue/record.js'
-import { isSameFile } from '../store/catalogue/same-file.js'
 import { type VerifiedFile, verifyHeld } from '../store/held/verify.js'
 import type { HeldWork } from '../store/held/work.js'
 import { type ReadJournal, readJournal } from '../store/journal/journal.js'
@@ -212,11 +211,11 @@ export class HeldFiles {
 
   /** Rejects when it cannot be told. */
   async #stateOf(record: HeldStream): Promise<HeldState> {
-    const { storage, dir } = this.#spec
+    const { storage, dir, store } = this.#spec
     try {
       const file = await storage.openHeld(dir, record.name)
       try {
-        const isSame = isSameFile(await storage.identityOf(file), record.identity)
+        const isSame = await store.holdings.isDescribed(await storage.identityOf(file), record)
         return isSame ? 'held' : 'changed'
       } finally {
         storage.closeFile(file)

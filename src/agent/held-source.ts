@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { FrError } from '../base/errors.js'
 import type { SourceFile, Storage } from '../ports.js'
 import type { HeldStream } from '../store/catalogue/record.js'
-import { isSameFile } from '../store/catalogue/same-file.js'
+import { isSameButLinked } from '../store/catalogue/same-file.js'
 import type { Holdings } from '../store/held/holdings.js'
 import { descriptorPath } from '../store/spool.js'
 
@@ -22,7 +22,7 @@ export async function openHeldSource(
   const source = await openByPath(storage, dataDir, record.name)
   // The path may have led elsewhere meanwhile.
   const isSame = await storage.identityOf(source.file).then(
-    (identity) => isSameFile(identity, record.identity),
+    (identity) => isSameButLinked(identity, record.identity),
     () => false,
   )
   if (isSame) return { ...source, mode: record.mode, mtime: record.mtime }

@@ -81,6 +81,7 @@ export const optionNames = {
     include: true,
     exclude: true,
     delete: true,
+    atomic: true,
     owner: true,
     xattrs: true,
     acls: true,

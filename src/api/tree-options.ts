@@ -10,6 +10,7 @@ export interface TreeWishes {
   readonly include: readonly string[]
   readonly exclude: readonly string[]
   readonly deletes: boolean
+  readonly isAtomic: boolean
   readonly owner: boolean
   readonly xattrs: boolean
   readonly acls: boolean
@@ -19,7 +20,7 @@ export interface TreeWishes {
   readonly foreign: readonly string[]
 }
 
-const facts = ['delete', 'owner', 'xattrs', 'acls'] as const
+const facts = ['delete', 'atomic', 'owner', 'xattrs', 'acls'] as const
 const rules = ['include', 'exclude'] as const
 const foreign = ['noClobber', 'allowAdd', 'trace', 'mirrors', 'spareOrigin'] as const
 
@@ -39,6 +40,7 @@ export function checkTreeWishes(options: PushOptions): TreeWishes {
     include,
     exclude,
     deletes: options.delete ?? false,
+    isAtomic: options.atomic ?? false,
     owner: options.owner ?? false,
     xattrs: options.xattrs ?? false,
     acls: options.acls ?? false,

@@ -128,7 +128,7 @@ export async function openTree(
     exclude,
     algorithm,
     rereads,
-    options: { ...options, strict, isAtomic: false, isDry: checked.dryRun },
+    options: { ...options, strict, isDry: checked.dryRun },
   }
   return TreeScan.open({ ...how, paths: named, tree, files, signal, warn })
 }

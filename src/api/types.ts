@@ -25,6 +25,7 @@ import type {
 } from '../session/receiver/acceptance.js'
 import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-status.js'
 import type { Kept, StorageError } from '../store/node-store.js'
+import type { TreeOptions } from './tree-types.js'
 
 export type {
   HeldKind,
@@ -40,6 +41,7 @@ export type {
 export type * from './get-types.js'
 export type * from './held-types.js'
 export type * from './limit-types.js'
+export type * from './tree-types.js'
 
 /** One log event of a node or a push. */
 export interface LogLine {
@@ -149,7 +151,7 @@ export type PushSource =
   | AsyncIterable<Uint8Array | string>
   | readonly (string | URL)[]
 
-export interface PushOptions {
+export interface PushOptions extends TreeOptions {
   to: readonly (string | PushTarget)[]
   key?: Uint8Array | string
   /** Name at the nodes; by default the file's own name, if it has one. */
@@ -268,19 +270,6 @@ export interface PushOptions {
    * change: `result.tree.dry`; nothing does.
    */
   dryRun?: boolean
-  /**
-   * Of a directory: rules of gitignore(5). What `exclude` matches stays out; with `include` only
-   * what that matches goes.
-   */
-  include?: readonly string[]
-  exclude?: readonly string[]
-  /** Remove from the directory at the nodes what is not in this one. */
-  delete?: boolean
-  /** Keep owner and group, by name where both sides know it; nodes have to run as root. */
-  owner?: boolean
-  /** Keep extended attributes, and access control lists. */
-  xattrs?: boolean
-  acls?: boolean
   /**
    * HOST[:PORT] of nodes that copy the file, in this order of preference, to nodes that this
    * process cannot reach. One that does not hold the content is sent it first, under the same name.

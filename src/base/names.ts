@@ -4,11 +4,49 @@ import { limits } from './limits.js'
 /** Directory inside a data directory that belongs to the product; no name may lead into it. */
 export const hiddenDir = '.fastreplica'
 
+/** Directory inside the hidden one for versions of trees that change all at once: KEY/N. */
+export const versionsDir = 'versions'
+
+const versionPattern = /^\.fastreplica\/versions\/[0-9a-f]{32}\/[1-9]\d{0,8}(?=\/|$)/
+/** Longest text that the pattern takes, and a byte more. */
+const versionBytesMax = 80
+
 const slash = 0x2f
 const isCaseSensitive = process.platform === 'linux'
 
+/** Bytes of `.fastreplica/versions/KEY/N` at the beginning of a name; 0: it is in no version. */
+export function versionBytes(name: Uint8Array): number {
+  const text = Buffer.from(name.subarray(0, versionBytesMax)).toString('latin1')
+  return versionPattern.exec(text)?.[0].length ?? 0
+}
+
+/**
+ * The version that a symlink of this target leads to, where it is one of a tree that changes all
+ * at once, in a directory so many levels below the data directory; null: it is none.
+ */
+export function versionOfLink(target: Uint8Array, depth: number): Uint8Array | null {
+  const up = '../'.repeat(depth)
+  if (!Buffer.from(target.subarray(0, up.length)).equals(Buffer.from(up))) return null
+  const version = target.subarray(up.length)
+  return version.length > 0 && versionBytes(version) === version.length ? version : null
+}
+
+/** Whether this is no name that anybody may ask for. */
+export function isHidden(name: Uint8Array): boolean {
+  return Buffer.from(name.subarray(0, hiddenDir.length + 1)).toString('latin1') === `${hiddenDir}/`
+}
+
 /** Why no node can store a file of this name, as the end of a sentence; null if nodes can. */
 export function nameFault(name: Uint8Array): string | null {
+  const fault = partsFault(name)
+  if (fault !== null) return fault
+  const first = (splitName(Buffer.from(name))[0] as Buffer).toString('latin1')
+  const isHidden = (isCaseSensitive ? first : first.toLowerCase()) === hiddenDir
+  return isHidden ? `${hiddenDir} is reserved` : null
+}
+
+/** The same of a name beneath something, where nothing is reserved. */
+export function partsFault(name: Uint8Array): string | null {
   if (name.length === 0) return 'it is empty'
   if (name.length > limits.nameBytes) return `it is longer than ${limits.nameBytes} bytes`
   if (name.includes(0)) return 'it holds a NUL'
@@ -23,9 +61,7 @@ export function nameFault(name: Uint8Array): string | null {
       return `a component is longer than ${limits.nameComponentBytes} bytes`
     }
   }
-  const first = (components[0] as Buffer).toString('latin1')
-  const isHidden = (isCaseSensitive ? first : first.toLowerCase()) === hiddenDir
-  return isHidden ? `${hiddenDir} is reserved` : null
+  return null
 }
 
 /** The name of what is directly below; `above` is empty for what stands at the top. */

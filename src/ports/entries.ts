@@ -44,7 +44,7 @@ export interface EntryAttributes {
   readonly xattrs?: readonly ExtendedAttribute[]
 }
 
-/** One entry to be put in its place; `name` is relative to the data directory. */
+/** One entry to be put in its place; `name` is relative to the data directory, or in a version. */
 export type EntryStep = { readonly name: Uint8Array } & (
   | {
       /** Is there, and open to its owner. What is no directory is replaced by it. */
@@ -77,15 +77,18 @@ export type EntryStep = { readonly name: Uint8Array } & (
       readonly replacesDirectories: boolean
     }
   | {
-      /** A further name of a file, whose name is `to`; ERR_FR_NOT_HELD when no file is there. */
+      /** A further name of the file or symlink `to`; ERR_FR_NOT_HELD when neither is there. */
       readonly kind: 'hardlink'
       readonly to: Uint8Array
       readonly replacesDirectories: boolean
     }
   /** Of what is there; ERR_FR_NOT_HELD when nothing is. */
   | { readonly kind: 'attributes'; readonly attributes: EntryAttributes }
-  /** A directory only when it is empty (else ERR_FR_IS_DIRECTORY); nothing there is no error. */
-  | { readonly kind: 'remove' }
+  /**
+   * A directory only when it is empty (else ERR_FR_IS_DIRECTORY), or, with `isWhole`, with all that
+   * is in it (ERR_FR_NAME where a mount is in it: nothing goes then); nothing there is no error.
+   */
+  | { readonly kind: 'remove'; readonly isWhole?: boolean }
 )
 
 export type LostEntryAttribute = 'mode' | 'mtime' | 'owner' | 'xattrs'

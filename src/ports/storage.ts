@@ -69,6 +69,11 @@ export interface Leftover {
 /**
  * Files. Names are bytes, relative, and confined to the data directory by the kernel
  * (openat2 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS). Rejections are FrError.
+ *
+ * A tree that changes all at once is a symlink to a version of it, by a relative path that is
+ * exactly the one to `.fastreplica/versions/KEY/N` of the same data directory. What is beneath its
+ * name is found through it, and through no other symlink. `lookAt`, `listEntries` and
+ * `placeEntries` also take names in versions, of which nobody has heard yet.
  */
 export interface Storage {
   /**
@@ -130,9 +135,9 @@ export interface Storage {
   /** The same, for many: `names` are behind u16 lengths; of each a look as `packedLook` has it. */
   lookAtPacked(dir: DataDirHandle, names: Uint8Array): Promise<Uint8Array>
   /**
-   * What is in a directory, in no order; the reserved directory is in it like any other.
-   * ERR_FR_NOT_HELD when no directory has this name, ERR_FR_NAME when it is a mount, ERR_FR_LIMIT
-   * when it holds more than 1,048,576 entries.
+   * What is in a directory, or in the version behind the symlink of a tree, in no order; the
+   * reserved directory is in it like any other. ERR_FR_NOT_HELD when no directory has this name,
+   * ERR_FR_NAME when it is a mount, ERR_FR_LIMIT when it holds more than 1,048,576 entries.
    */
   listEntries(dir: DataDirHandle, name: Uint8Array): Promise<ListedEntry[]>
   /**

@@ -46,6 +46,8 @@ export interface PartialSpec {
   readonly noClobber: boolean
 }
 
+export type Place = (spec: PublishSpec) => Promise<readonly LostAttribute[]>
+
 export class Partial {
   readonly #storage: Storage
   readonly #dir: DataDirHandle
@@ -203,8 +205,10 @@ export class Partial {
     return this.#isSound
   }
 
-  async publish(): Promise<readonly LostAttribute[]> {
-    const lost = await this.#toDisk(this.#storage.publish(this.#dir, this.#publication()))
+  /** `place`: gives it another place than its name. */
+  async publish(place?: Place): Promise<readonly LostAttribute[]> {
+    const spec = this.#publication()
+    const lost = await this.#toDisk(place?.(spec) ?? this.#storage.publish(this.#dir, spec))
     this.#isPublished = true
     return lost
   }

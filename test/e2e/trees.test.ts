@@ -9,6 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
@@ -21,8 +22,9 @@ import {
   push,
   type VerifyReport,
 } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
 import { engines } from './engines.js'
-import { useWorld, type WorldNode } from './push-support.js'
+import { until, useWorld, type WorldNode } from './push-support.js'
 import { makeTree, treeLines } from './tree-files.js'
 
 describe.each(engines)('a tree on the %s engine', (engine) => {
@@ -199,6 +201,54 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     expect([left.includes('theirs.x'), left.includes('theirs.y')]).toEqual([true, false])
   })
 
+  it('changes all at once, whatever is killed, and large files of it are held', async () => {
+    const path = join(world.dir, 'site')
+    mkdirSync(path)
+    const make = (text: string): void => {
+      for (const name of ['a', 'b']) writeFileSync(join(path, name), text)
+      writeFileSync(join(path, 'large'), Buffer.alloc(5 * MIB, text))
+    }
+    const atomic = { atomic: true, delete: true, retries: 0 }
+    const child = await world.childNode()
+    const root = join(child.dataDir, 'site')
+    const versions = join(child.dataDir, '.fastreplica', 'versions')
+    make('one')
+    expect((await pushed(path, [child], atomic)).nodes[0]?.reason).toBe(null)
+    const seen = new Set<string>()
+    const over = new AbortController()
+    const reader = readOver(root, seen, over.signal)
+    make('two')
+    const door = await world.holding(child.address, MIB)
+    const running = pushed(path, [door], atomic)
+    const [key = ''] = readdirSync(versions)
+    await until(() => existsSync(join(versions, key, '2')), 'the next version is built')
+    child.child.kill('SIGKILL')
+    await child.ended
+    await door.close()
+    await running
+    const node = await world.node({ dataDir: child.dataDir })
+    expect(readdirSync(join(versions, key)).sort()).toEqual(['1', 'name'])
+    expect(readFileSync(join(root, 'a'), 'utf8')).toBe('one')
+    expect((await pushed(path, [node], atomic)).nodes[0]?.reason).toBe(null)
+    expect(readFileSync(join(root, 'a'), 'utf8')).toBe('two')
+    writeFileSync(join(path, 'a'), 'three')
+    writeFileSync(join(path, 'b'), 'three')
+    for (const moved of [10, 0])
+      expect((await pushed(path, [node], atomic)).tree?.movedBytes).toBe(moved)
+    over.abort()
+    await reader
+    const whole = ['one one one', 'two two two', 'three three two']
+    expect([...seen].filter((line) => !whole.includes(line))).toEqual([])
+    expect(seen.has('one one one')).toBe(true)
+    // Links and their ends change what the file system tells of it.
+    const copy = join(world.dir, 'copy')
+    await get('site/large', { from: [node.address], output: copy, engine }).result
+    expect(readFileSync(copy).equals(readFileSync(join(path, 'large')))).toBe(true)
+    await expect(pushed(path, [node])).resolves.toMatchObject({
+      nodes: [{ status: 'refused', code: 'ERR_FR_EXISTS' }],
+    })
+  })
+
   it('names what is in the way, brings the rest, and status 3 follows', async () => {
     const path = join(world.dir, 'site')
     mkdirSync(path)
@@ -214,3 +264,15 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     expect(readFileSync(join(node.dataDir, 'site', 'b'), 'utf8')).toBe('b')
   })
 })
+
+/** Notes what is behind the name of a tree, over and over, each time in one directory. */
+async function readOver(root: string, seen: Set<string>, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    const at = await realpath(root)
+    const names = ['a', 'b', 'large']
+    const read = names.map(async (name) => (await readFile(join(at, name))).toString('utf8', 0, 5))
+    // Of a version that is gone by now nothing is said.
+    const texts = await Promise.all(read).catch(() => null)
+    if (texts !== null) seen.add(texts.map((text) => /^(one|two|three)/.exec(text)?.[0]).join(' '))
+  }
+}

@@ -210,11 +210,12 @@ describe.each(engines)('$kind engine: entries', (under) => {
     const name = 'ERR_FR_NAME'
     expect(await place(...steps)).toEqual([
       ...[name, name, name, name, name, name, name],
-      ...['ERR_FR_NOT_HELD', 'ERR_FR_NOT_HELD', name, name, name],
+      ...['ERR_FR_NOT_HELD', null, name, name, name],
       ...['ERR_FR_NOT_HELD', 'ERR_FR_IO', null],
     ])
     expect(readdirSync(outside)).toEqual([])
-    expect(readdirSync(store.data).sort()).toEqual(['.fastreplica', 'ok', 'plain', 'way'])
+    expect(readdirSync(store.data).sort()).toEqual(['.fastreplica', 'h', 'ok', 'plain', 'way'])
+    expect(readlinkSync(path('h'))).toBe(outside)
     expect(readdirSync(path('.fastreplica/staging'))).toEqual([])
     await expect(
       store.party.engine.storage.listEntries(store.dir, bytesOf('plain')),

@@ -28,14 +28,16 @@ Status bad_dir(const char* call, int error) {
 }
 Status gone(const char* what, int error = 0) { return {Code::ERR_FR_DATA_DIR_GONE, error, what}; }
 
-// A directory of our own, closed to others. A symlink in its place is refused.
-Status open_private(int parent, const char* name, int* fd) {
+// A directory of our own, closed to others but for what `open_to` lets them. A symlink in its place
+// is refused.
+Status open_private(int parent, const char* name, int* fd, mode_t open_to = 0) {
   if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST) return bad_dir("mkdir", errno);
   *fd = openat(parent, name, kDirFlags | O_NOFOLLOW);
   if (*fd < 0) return bad_dir("open", errno);
   struct stat found;
   if (fstat(*fd, &found) != 0) return bad_dir("fstat", errno);
-  if ((found.st_mode & 0777) != 0700 && fchmod(*fd, 0700) != 0) return bad_dir("fchmod", errno);
+  const bool is_private = (found.st_mode & 0777 & ~open_to) == 0700;
+  if (!is_private && fchmod(*fd, 0700) != 0) return bad_dir("fchmod", errno);
   if (faccessat(*fd, ".", W_OK | X_OK, AT_EACCESS) != 0) return bad_dir("access", errno);
   return kOkStatus;
 }
@@ -86,7 +88,10 @@ Status DataDir::prepare(const char* path, const DataDir* before) {
     }
   }
   if (Status writable = check_writable(); !writable.ok()) return writable;
-  if (Status made = open_private(root_, kReservedName.data(), &control_); !made.ok()) return made;
+  // The versions of trees are in it.
+  if (Status made = open_private(root_, kReservedName.data(), &control_, 0011); !made.ok()) {
+    return made;
+  }
   if (Status locked = lock(before); !locked.ok()) return locked;
   if (Status made = open_private(control_, "partials", &partials_); !made.ok()) return made;
   // Publishing is a rename from partials to DATA: both on one file system, or nothing would work.

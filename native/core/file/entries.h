@@ -42,7 +42,7 @@ enum class StepKind : uint8_t {
   kFile = 2,        // size bytes from `offset` of the open file `file`
   kPartial = 3,     // the partial whose id is `extra`
   kSymlink = 4,     // to `extra`
-  kHardlink = 5,    // another name of the file `extra`
+  kHardlink = 5,    // another name of the file, or symlink, `extra`
   kAttributes = 6,  // of what is there
   kRemove = 7,      // a directory only when it is empty
 };
@@ -50,7 +50,7 @@ enum class StepKind : uint8_t {
 inline constexpr uint8_t kHasAttributes = 1;
 inline constexpr uint8_t kHasOwner = 2;
 inline constexpr uint8_t kIsSparse = 4;
-// What is in the way may be a directory with all that is in it.
+// What is in the way, or is to be removed, may be a directory with all that is in it.
 inline constexpr uint8_t kReplacesDirectories = 8;
 
 struct Step {

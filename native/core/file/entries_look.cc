@@ -58,7 +58,7 @@ Status look(int parent, const char* name, struct statx* found, bool* is_there) {
 }
 
 Status Parents::find(std::string_view name, bool create, int* parent, std::string* last) {
-  if (Status status = check_name_bytes(name); !status.ok()) return status;
+  if (Status status = check_name_bytes(name, Names::kAlsoVersions); !status.ok()) return status;
   const size_t slash = name.rfind('/');
   const auto path = name.substr(0, slash == std::string_view::npos ? 0 : slash);
   last->assign(name.substr(slash == std::string_view::npos ? 0 : slash + 1));
@@ -83,7 +83,7 @@ void Parents::forget() { opened_.clear(); }
 
 Status DataDir::look_at(std::string_view names, std::string* out) noexcept {
   entries::Parents parents([this](std::string_view name, bool create, NamePlace* place) {
-    return find_place(name, create, place);
+    return find_place(name, create, place, Names::kAlsoVersions);
   });
   out->clear();
   std::string last;
@@ -113,15 +113,21 @@ Status DataDir::look_at(std::string_view names, std::string* out) noexcept {
 Status DataDir::list_entries(std::string_view name, std::string* out) noexcept {
   out->clear();
   NamePlace place;
-  if (Status status = find_place(name, false, &place); !status.ok()) return status;
-  Fd directory;
-  if (Status status = open_directory(place, best_confine(root_), &directory); !status.ok()) {
+  if (Status status = find_place(name, false, &place, Names::kAlsoVersions); !status.ok()) {
     return status;
   }
+  const Confine confine = best_confine(root_);
+  Fd directory;
+  Status status = open_directory(place, confine, &directory);
+  if (!status.ok() && status.sys_errno != EXDEV) {
+    const std::string version = through_version(root_, name, true, confine);
+    if (!version.empty()) status = open_parent(root_, version, false, confine, &place);
+    if (!version.empty() && status.ok()) status = open_directory(place, confine, &directory);
+  }
+  if (!status.ok()) return status;
   DIR* const list = fdopendir(dup(directory.get()));
   if (list == nullptr) return status_of_errno(errno, "open");
   size_t count = 0;
-  Status status = kOkStatus;
   while (const dirent* const entry = readdir(list)) {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
     if (++count > kListedMax || out->size() > kListBytesMax) {

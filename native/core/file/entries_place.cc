@@ -78,6 +78,7 @@ class Placing {
                  const std::string& last);
   Status replace_directory(int from, const std::string& name, int parent, const std::string& last);
   Status remove(int parent, const std::string& last);
+  Status remove_whole(int parent, const std::string& last);
   void touched(std::string_view name);
 
   std::string staged_name(size_t index) const { return prefix_ + std::to_string(index); }
@@ -197,7 +198,8 @@ void Placing::settle_one(Placed* placed, size_t index) {
         status = entries::set_attributes_at(parent, last.c_str(), step, &placed->lost);
         break;
       case StepKind::kRemove:
-        status = remove(parent, last);
+        status = (step.flags & entries::kReplacesDirectories) != 0 ? remove_whole(parent, last)
+                                                                   : remove(parent, last);
         break;
       default:
         status = {Code::ERR_FR_IO, EINVAL, "place"};
@@ -272,7 +274,9 @@ Status Placing::hardlink(const Placed& placed, int parent, const std::string& la
   if (fstatat(source, source_last.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
     return errno == ENOENT ? Status{Code::ERR_FR_NOT_HELD, 0} : of_lookup(errno, "stat");
   }
-  if (!S_ISREG(found.st_mode)) return {Code::ERR_FR_NOT_HELD, 0};
+  if (!S_ISREG(found.st_mode) && !S_ISLNK(found.st_mode)) return {Code::ERR_FR_NOT_HELD, 0};
+  if (linkat(source, source_last.c_str(), here.get(), last.c_str(), 0) == 0) return kOkStatus;
+  if (errno != EEXIST) return of_lookup(errno, "link");
   const std::string made = staged_name(index);
   if (linkat(source, source_last.c_str(), staging_, made.c_str(), 0) != 0) {
     return of_lookup(errno, "link");
@@ -332,6 +336,15 @@ Status Placing::remove(int parent, const std::string& last) {
   return of_lookup(errno, "unlink");
 }
 
+Status Placing::remove_whole(int parent, const std::string& last) {
+  is_stale_ = true;
+  struct stat found;
+  if (fstatat(parent, last.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) {
+    return kOkStatus;
+  }
+  return entries::remove_all(parent, last.c_str());
+}
+
 void Placing::touched(std::string_view name) {
   const size_t slash = name.rfind('/');
   const auto path = name.substr(0, slash == std::string_view::npos ? 0 : slash);
@@ -387,7 +400,7 @@ Status DataDir::place_entries(std::string_view steps, std::string* out) noexcept
   if (Status status = open_staging(&opened); !status.ok()) return status;
   const Fd staging(opened);
   Parents parents([this](std::string_view name, bool create, NamePlace* place) {
-    return find_place(name, create, place);
+    return find_place(name, create, place, Names::kAlsoVersions);
   });
   timespec now;
   clock_gettime(CLOCK_REALTIME, &now);

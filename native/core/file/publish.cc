@@ -56,11 +56,23 @@ Status set_attributes(int fd, const PublishRequest& request, uint32_t* lost) {
   return kOkStatus;
 }
 
+// With O_NOFOLLOW and O_DIRECTORY a link is no directory.
+bool is_link_in_way(const Status& status) {
+  return status.code == Code::ERR_FR_NAME &&
+         (status.sys_errno == ELOOP || status.sys_errno == ENOTDIR);
+}
+
 }  // namespace
 
-Status DataDir::find_place(std::string_view name, bool create, NamePlace* place) const {
-  if (Status status = check_name_bytes(name); !status.ok()) return status;
-  Status status = open_parent(root_, name, create, best_confine(root_), place);
+Status DataDir::find_place(std::string_view name, bool create, NamePlace* place,
+                           Names names) const {
+  if (Status status = check_name_bytes(name, names); !status.ok()) return status;
+  const Confine confine = best_confine(root_);
+  Status status = open_parent(root_, name, create, confine, place);
+  if (is_link_in_way(status)) {
+    const std::string inside = through_version(root_, name, false, confine);
+    if (!inside.empty()) status = open_parent(root_, inside, create, confine, place);
+  }
   if (!status.ok()) return status;
   // However the file system compares names, ours are out of reach.
   struct stat parent, own;

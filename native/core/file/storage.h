@@ -74,6 +74,7 @@ void trim_holes(int fd) noexcept;
 // --- the data directory ------------------------------------------------------------------------
 
 struct NamePlace;
+enum class Names;  // its first: those that are published
 
 // Attributes that a file system did not keep.
 inline constexpr uint32_t kLostMode = 1;
@@ -148,12 +149,17 @@ class DataDir {
   // the final sync failed.
   Status publish(const PublishRequest& request, uint32_t* lost = nullptr) noexcept;
 
+  // A tree that changes all at once is a link to a version of it, DATA/.fastreplica/versions/KEY/N
+  // (storage_paths.h). All of these calls go through such a link to what is beneath its name, and
+  // through no other. The three that follow also take names in a version.
+
   // What is at many names now, no link followed (entries.h has the buffers). `names`: each with its
   // length before it (u16). A row each; nothing is there where a name or its way is refused.
   Status look_at(std::string_view names, std::string* out) noexcept;
 
-  // What is in a directory: a row each, the length of its name (u16), and the name. ERR_FR_NOT_HELD
-  // when no directory is there, ERR_FR_NAME when it is a mount.
+  // What is in a directory, or in the version that a link to one leads to: a row each, the length
+  // of its name (u16), and the name. ERR_FR_NOT_HELD when no directory is there, ERR_FR_NAME when
+  // it is a mount.
   Status list_entries(std::string_view name, std::string* out) noexcept;
 
   // Puts many entries in their places, in order. Each that is new or changed is whole and durable
@@ -190,7 +196,8 @@ class DataDir {
   Status each_partial(const std::function<void(const std::string&, const struct stat&)>& see);
   // Adds an open partial to the table of files, as one in use. Closes `fd` when there is no room.
   Status use_partial(const std::string& id, int fd, uint64_t size, uint32_t* file);
-  Status find_place(std::string_view name, bool create, NamePlace* place) const;
+  Status find_place(std::string_view name, bool create, NamePlace* place,
+                    Names names = Names{}) const;
   Status find_partial(const PublishRequest& request, FileRef* out) const;
   Status open_staging(int* out);
 

@@ -112,20 +112,14 @@ bool is_kept_by_sticky(const struct stat& parent, const struct statx& target) {
          self != target.stx_uid;
 }
 
-}  // namespace
-
 // In any letter case, for file systems that take one for the other.
 bool is_reserved(std::string_view component) {
   return component.size() == kReservedName.size() &&
          strncasecmp(component.data(), kReservedName.data(), component.size()) == 0;
 }
 
-void Fd::reset(int fd) {
-  if (fd_ >= 0) close(fd_);
-  fd_ = fd;
-}
-
-Status check_name_bytes(std::string_view name) {
+// `reserves`: the first component may not be ours.
+Status check_components(std::string_view name, bool reserves) {
   if (name.empty()) return bad_name("it is empty");
   if (name.size() > kNameBytesMax) return bad_name("it is longer than 4096 bytes");
   if (name.find('\0') != std::string_view::npos) return bad_name("it holds a NUL");
@@ -141,10 +135,54 @@ Status check_name_bytes(std::string_view name) {
     if (component.size() > kNameComponentBytesMax) {
       return bad_name("a component is longer than 255 bytes");
     }
-    if (at == 0 && is_reserved(component)) return bad_name(".fastreplica is reserved");
+    if (at == 0 && reserves && is_reserved(component)) {
+      return bad_name(".fastreplica is reserved");
+    }
     at = end + 1;
   }
   return kOkStatus;
+}
+
+// What a link at a place with so many directories above it leads to: the name of a version, or
+// nothing.
+std::string_view version_of(std::string_view target, size_t depth) {
+  constexpr std::string_view kUp = "../";
+  for (; depth > 0; depth--) {
+    if (!target.starts_with(kUp)) return {};
+    target.remove_prefix(kUp.size());
+  }
+  return version_bytes(target) == target.size() ? target : std::string_view();
+}
+
+}  // namespace
+
+void Fd::reset(int fd) {
+  if (fd_ >= 0) close(fd_);
+  fd_ = fd;
+}
+
+size_t version_bytes(std::string_view name) {
+  constexpr size_t kKeyBytes = 32, kNumberBytesMax = 9;
+  if (!name.starts_with(kVersions)) return 0;
+  const size_t from = kVersions.size() + kKeyBytes;
+  if (name.size() < from + 2 || name[from] != '/') return 0;
+  for (const char c : name.substr(kVersions.size(), kKeyBytes)) {
+    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return 0;
+  }
+  const size_t end = std::min(name.find('/', from + 1), name.size());
+  const std::string_view number = name.substr(from + 1, end - from - 1);
+  if (number.empty() || number.size() > kNumberBytesMax || number.front() == '0') return 0;
+  const bool is_number =
+      std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return is_number ? end : 0;
+}
+
+Status check_name_bytes(std::string_view name, Names names) {
+  const size_t version = names == Names::kAlsoVersions ? version_bytes(name) : 0;
+  if (version == 0) return check_components(name, /*reserves=*/true);
+  // In a version nothing is reserved.
+  if (version == name.size()) return kOkStatus;
+  return check_components(name.substr(version + 1), /*reserves=*/false);
 }
 
 Status check_partial_id(std::string_view id) {
@@ -178,6 +216,28 @@ Status open_parent(int root, std::string_view name, bool create, Confine confine
     if (errno != ENOENT) return of_lookup(errno, "open");
   }
   return walk(root, path, create, confine, place);
+}
+
+std::string through_version(int root, std::string_view name, bool follows_last, Confine confine) {
+  Fd here(open_below(root, ".", confine));
+  size_t depth = 0;
+  for (size_t at = 0; at < name.size() && here.get() >= 0; depth++) {
+    const size_t end = std::min(name.find('/', at), name.size());
+    if (end == name.size() && !follows_last) break;
+    const std::string component(name.substr(at, end - at));
+    char target[kNameBytesMax];
+    const ssize_t bytes = readlinkat(here.get(), component.c_str(), target, sizeof target);
+    if (bytes >= 0) {
+      const std::string_view given(target, static_cast<size_t>(bytes));
+      std::string version(version_of(given, depth));
+      if (!version.empty()) version += name.substr(end);
+      return version;
+    }
+    if (errno != EINVAL) break;  // no link
+    here.reset(open_below(here.get(), component.c_str(), confine));
+    at = end + 1;
+  }
+  return {};
 }
 
 Status of_lookup(int error, const char* call) {

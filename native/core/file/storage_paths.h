@@ -41,10 +41,18 @@ inline constexpr size_t kNameBytesMax = bounds::nameBytes;
 inline constexpr size_t kNameComponentBytesMax = bounds::nameComponentBytes;
 inline constexpr size_t kPartialIdBytesMax = 128;
 inline constexpr std::string_view kReservedName = ".fastreplica";
+inline constexpr std::string_view kVersions = ".fastreplica/versions/";
 
-// ERR_FR_NAME unless the bytes are a name as check_name of storage.h describes it. Looks at nothing
-// but the bytes.
-Status check_name_bytes(std::string_view name);
+// Which names lead somewhere: those that are published, or also those of versions of trees.
+enum class Names { kPublished, kAlsoVersions };
+
+// ERR_FR_NAME unless the bytes are a name as check_name of storage.h describes it, or, with
+// kAlsoVersions, one in a version (or that of the version). Looks at nothing but the bytes.
+Status check_name_bytes(std::string_view name, Names names = Names::kPublished);
+
+// Bytes of `.fastreplica/versions/KEY/N` at the beginning of a name: KEY 32 lower-case hexadecimal
+// digits, N a number without leading zeros. 0: it does not lead into a version.
+size_t version_bytes(std::string_view name);
 
 // ERR_FR_NAME unless the bytes are a partial's id.
 Status check_partial_id(std::string_view id);
@@ -68,6 +76,12 @@ struct NamePlace {
 // directories are made and their parents synced; without, `parent` is the last directory that is
 // there. ERR_FR_NAME: a symlink, a non-directory, a closed directory or a mount point on the way.
 Status open_parent(int root, std::string_view name, bool create, Confine confine, NamePlace* place);
+
+// A tree that changes all at once is a link to its present version. For a checked name that goes
+// through such a link, or with `follows_last` is one: the same place as a name in that version.
+// Empty: it is no such name. The link has to lead from its own place, by as many `..` as it has
+// directories above it, to a version, and by nothing else.
+std::string through_version(int root, std::string_view name, bool follows_last, Confine confine);
 
 // ERR_FR_NOT_HELD unless a regular file is there now.
 Status check_file(const NamePlace& place);

@@ -88,7 +88,7 @@ Examples:
 /** What is said of directories. */
 export type TreeWishes = Pick<PushOptions, (typeof treeNames)[number]>
 
-const treeNames = ['include', 'exclude', 'delete', 'owner', 'xattrs', 'acls'] as const
+const treeNames = ['include', 'exclude', 'delete', 'atomic', 'owner', 'xattrs', 'acls'] as const
 
 function treeOptions(command: Commander): Commander {
   return command
@@ -106,6 +106,7 @@ function treeOptions(command: Commander): Commander {
       ).argParser(listed(parseRule)),
     )
     .option('--delete', 'remove at the nodes what is not here')
+    .option('--atomic', 'change all at once: DATA/NAME is a link to a version')
     .option('--owner', 'keep owner and group, where nodes may')
     .option('--xattrs', 'keep extended attributes')
     .option('--acls', 'keep access control lists')

@@ -60,6 +60,7 @@ export function bytesOfSteps(
     if ('attributes' in step) writeAttributes(row, step.attributes)
     if (step.kind === 'directory') row.writeUInt16LE(step.mode & 0o777, 2)
     if ('replacesDirectories' in step && step.replacesDirectories) raise(row, flag.replaces)
+    if (step.kind === 'remove' && step.isWhole) raise(row, flag.replaces)
     if ('size' in step) put64(row, 24, step.size)
     if (step.kind === 'file') {
       if (step.isSparse) raise(row, flag.sparse)

@@ -223,9 +223,8 @@ async function writeSparse(fd: number, bytes: Buffer, offset: number): Promise<v
 async function settle(ways: Ways, placed: Placed, changed: Map<string, Buffer>): Promise<void> {
   const { step, lost } = placed
   if (placed.failure !== null) return
-  const name = ways.parse(step.name)
   const isMaking = step.kind !== 'attributes' && step.kind !== 'remove'
-  const device = await ways.to(name, isMaking)
+  const { name, device } = await ways.to(step.name, isMaking)
   if (device === undefined) {
     if (step.kind === 'remove') return
     throw new FrError('ERR_FR_NOT_HELD')
@@ -265,7 +264,9 @@ async function act(ways: Ways, placed: Placed, name: ConfinedName, device: bigin
       return setAttributes(name.path, step.attributes, lost)
     }
     case 'remove':
-      return removeOne(ways, name.path, device)
+      return step.isWhole
+        ? removeWhole(ways, name.path, device)
+        : removeOne(ways, name.path, device)
     default:
       step satisfies never
   }
@@ -287,10 +288,11 @@ async function addName(
   step: EntryStep & { kind: 'hardlink' },
   path: Buffer,
 ): Promise<void> {
-  const source = ways.parse(step.to)
-  const isThere = (await ways.to(source, false)) !== undefined
-  const stats = isThere ? await lookAtPath(source.path) : undefined
-  if (stats?.isFile() !== true) throw new FrError('ERR_FR_NOT_HELD')
+  const { name: source, device } = await ways.to(step.to, false)
+  const stats = device === undefined ? undefined : await lookAtPath(source.path)
+  if (!stats?.isFile() && !stats?.isSymbolicLink()) throw new FrError('ERR_FR_NOT_HELD')
+  const code = await link(source.path, path).then(() => '', systemCodeOr)
+  if (code === '') return
   await link(source.path, placed.staged)
   await moveIn(ways, placed, placed.staged, path, step.replacesDirectories)
   // Where both names were one file already, the rename did nothing.
@@ -344,6 +346,23 @@ async function removeOne(ways: Ways, path: Buffer, device: bigint): Promise<void
     const isFull = ['ENOTEMPTY', 'EEXIST'].includes(systemCode(error))
     throw isFull ? asFrError(error, 'ERR_FR_IS_DIRECTORY') : error
   })
+}
+
+async function removeWhole(ways: Ways, path: Buffer, device: bigint): Promise<void> {
+  await openToOwner(path, device)
+  if (await hasMount(path, device)) throw mounted()
+  ways.forget()
+  await rm(path, { recursive: true, force: true })
+}
+
+/** Directories that shut their owner out keep what is in them. */
+async function openToOwner(path: Buffer, device: bigint): Promise<void> {
+  const stats = await lookAtPath(path)
+  if (stats?.isDirectory() !== true || stats.dev !== device) return
+  const mode = Number(stats.mode & permissionBits)
+  if ((mode & ownerBits) !== ownerBits) await chmod(path, mode | ownerBits)
+  for (const name of await readdir(path, { encoding: 'buffer' }))
+    await openToOwner(join(path, name), device)
 }
 
 /** What a look-up met says something of the name; a disk that is full does not. */

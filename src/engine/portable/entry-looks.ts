@@ -8,7 +8,14 @@ import type { EntryLook, ListedEntry } from '../../ports.js'
 import { systemCode } from '../checks.js'
 import { systemFailure } from '../system-error.js'
 import type { DataDir } from './data-dir.js'
-import { type ConfinedName, join, parseName, refuse, refuseLookup } from './names.js'
+import {
+  type ConfinedName,
+  join,
+  parseOwnName,
+  refuse,
+  refuseLookup,
+  throughVersion,
+} from './names.js'
 
 const listedMax = 1_048_576
 const looksAtOnce = 64
@@ -54,6 +61,13 @@ export function timeOf(nanoseconds: bigint): EntryLook['identity']['mtime'] {
   return { seconds: Number((nanoseconds - nanos) / 1_000_000_000n), nanos: Number(nanos) }
 }
 
+/** Where a name is, and the device of the directory that it is in. */
+export interface FoundPlace {
+  readonly name: ConfinedName
+  /** Undefined: a directory on the way is missing, and is not to be made. */
+  readonly device: bigint | undefined
+}
+
 /** The directories on the way to names, each looked at once. */
 export class Ways {
   readonly #dir: DataDir
@@ -64,35 +78,41 @@ export class Ways {
     this.#dir = dir
   }
 
-  parse(name: Uint8Array): ConfinedName {
-    return parseName(this.#dir.root, name)
-  }
-
   /** Directories came or went: they are looked at anew. */
   forget(): void {
     this.#seen.clear()
   }
 
-  /**
-   * Device of the directory of a name; undefined when one on the way is missing and is not to be
-   * made. Rejects with what is wrong with the way.
-   */
-  async to({ components }: ConfinedName, isMaking: boolean): Promise<bigint | undefined> {
-    let path = this.#dir.root
-    let device = (await lstat(path, { bigint: true })).dev
-    for (const component of components.slice(0, -1)) {
-      path = join(path, component)
-      const step = await this.#step(path, device, isMaking)
-      if (step === undefined) return undefined
-      device = step
-    }
-    return device
+  /** Names in versions, too. Rejects with what is wrong with the name, or with the way. */
+  async to(bytes: Uint8Array, isMaking: boolean): Promise<FoundPlace> {
+    return this.#to(parseOwnName(this.#dir.root, bytes), isMaking)
   }
 
-  async #step(path: Buffer, above: bigint, isMaking: boolean): Promise<bigint | undefined> {
+  async #to(name: ConfinedName, isMaking: boolean): Promise<FoundPlace> {
+    const { root } = this.#dir
+    let path = root
+    let device = (await lstat(path, { bigint: true })).dev
+    for (const [depth, component] of name.components.slice(0, -1).entries()) {
+      path = join(path, component)
+      const step = await this.#step(path, device, isMaking)
+      if (step === undefined) return { name, device: undefined }
+      if (!(step instanceof FrError)) device = step
+      else {
+        const inside = await throughVersion(root, name, depth)
+        if (inside === undefined) throw step
+        return this.#to(inside, isMaking)
+      }
+    }
+    return { name, device }
+  }
+
+  async #step(
+    path: Buffer,
+    above: bigint,
+    isMaking: boolean,
+  ): Promise<FrError | bigint | undefined> {
     const key = path.toString('latin1')
     const known = this.#seen.get(key)
-    if (known instanceof FrError) throw known
     if (known !== undefined) return known
     let stats = await lookAtPath(path)
     if (stats === undefined && isMaking) {
@@ -104,7 +124,6 @@ export class Ways {
     if (stats === undefined) return undefined
     const found = judged(stats, above)
     this.#seen.set(key, found)
-    if (found instanceof FrError) throw found
     return found
   }
 }
@@ -168,8 +187,7 @@ function putLook(rows: Buffer, at: number, look: EntryLook): void {
 
 async function lookAtName(ways: Ways, bytes: Uint8Array): Promise<EntryLook | null> {
   try {
-    const name = ways.parse(bytes)
-    const device = await ways.to(name, false)
+    const { name, device } = await ways.to(bytes, false)
     const stats = device === undefined ? undefined : await lookAtPath(name.path)
     return device === undefined || stats === undefined ? null : lookOf(stats, device)
   } catch (error) {
@@ -180,9 +198,15 @@ async function lookAtName(ways: Ways, bytes: Uint8Array): Promise<EntryLook | nu
 
 export async function listNames(dir: DataDir, bytes: Uint8Array): Promise<ListedEntry[]> {
   const ways = new Ways(dir)
-  const name = ways.parse(bytes)
-  const above = await ways.to(name, false)
-  const stats = above === undefined ? undefined : await lookAtPath(name.path)
+  let { name, device: above } = await ways.to(bytes, false)
+  let stats = above === undefined ? undefined : await lookAtPath(name.path)
+  const inside =
+    stats?.isSymbolicLink() && (await throughVersion(dir.root, name, name.components.length - 1))
+  if (inside) {
+    const version = Buffer.from(inside.path.subarray(dir.root.length + 1))
+    ;({ name, device: above } = await ways.to(version, false))
+    stats = above === undefined ? undefined : await lookAtPath(name.path)
+  }
   if (stats?.isDirectory() !== true) throw new FrError('ERR_FR_NOT_HELD')
   if (stats.dev !== above) throw mounted()
   const names = await readdir(name.path, { encoding: 'buffer' })

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { FrError } from '../../base/errors.js'
 import { asFrError, systemCode } from '../checks.js'
 import { closeAsync, openAsync } from './calls.js'
-import { inspectHeld, join, parseName, syncDirectory } from './names.js'
+import { findName, inspectHeld, join, syncDirectory } from './names.js'
 
 const fstatAsync = promisify(fstat)
 
@@ -18,7 +18,7 @@ const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLO
 
 /** The descriptor of the file of this name; `root` is the real path of the data directory. */
 export async function openHeld(root: Buffer, bytes: Uint8Array): Promise<number> {
-  const name = parseName(root, bytes)
+  const name = await findName(root, bytes)
   await inspectHeld(root, name)
   return openRegular(name.path, readFlags)
 }
@@ -48,12 +48,12 @@ async function openRegular(path: Buffer, flags: number): Promise<number> {
 
 /** And the directories above that are empty then, durably. */
 export async function removeHeld(root: Buffer, bytes: Uint8Array): Promise<void> {
-  const name = parseName(root, bytes)
+  const name = await findName(root, bytes)
   await inspectHeld(root, name)
   await unlink(name.path).catch(notHeld)
   // The directory that has lost an entry.
   let loser = name.parent
-  for (let depth = name.components.length - 1; depth > 0; depth -= 1) {
+  for (let depth = name.components.length - 1; depth > name.version; depth -= 1) {
     const above = join(root, ...name.components.slice(0, depth - 1))
     const isRemoved = await rmdir(loser).then(
       () => true,

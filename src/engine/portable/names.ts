@@ -7,10 +7,10 @@
  * bytes throughout: nothing here may decode them.
  */
 import { constants, type Stats } from 'node:fs'
-import { access, type FileHandle, lstat, mkdir, open, realpath } from 'node:fs/promises'
+import { access, type FileHandle, lstat, mkdir, open, readlink, realpath } from 'node:fs/promises'
 import { constants as os } from 'node:os'
 import { FrError } from '../../base/errors.js'
-import { nameFault, splitName } from '../../base/names.js'
+import { nameFault, partsFault, splitName, versionBytes, versionOfLink } from '../../base/names.js'
 import { asFrError, atPath, errnoOf, systemCode } from '../checks.js'
 import { systemFailure } from '../system-error.js'
 
@@ -22,9 +22,13 @@ interface Shared {
 
 const stickyBit = 0o1000
 const separator = Buffer.from('/')
+/** Components of the name of a version. */
+const versionParts = 4
 
 export interface ConfinedName {
   readonly components: readonly Buffer[]
+  /** How many of the first of them are the version of a tree that the name is in, or 0. */
+  readonly version: number
   /** Absolute path of the directory that holds the name. */
   readonly parent: Buffer
   /** Absolute path of the name. */
@@ -47,10 +51,51 @@ export function join(...parts: readonly (Buffer | string)[]): Buffer {
 export function parseName(root: Buffer, name: Uint8Array): ConfinedName {
   const fault = nameFault(name)
   if (fault !== null) throw refuse(fault)
-  const bytes = Buffer.from(name)
+  return placeOf(root, Buffer.from(name), 0)
+}
+
+/** Takes names in a version of a tree, too, and that of the version. */
+export function parseOwnName(root: Buffer, name: Uint8Array): ConfinedName {
+  const bytes = versionBytes(name)
+  if (bytes === 0) return parseName(root, name)
+  const fault = bytes === name.length ? null : partsFault(name.subarray(bytes + 1))
+  if (fault !== null) throw refuse(fault)
+  return placeOf(root, Buffer.from(name), versionParts)
+}
+
+function placeOf(root: Buffer, bytes: Buffer, version: number): ConfinedName {
   const components = splitName(bytes)
   const parent = join(root, ...components.slice(0, -1))
-  return { components, parent, path: join(root, bytes) }
+  return { components, version, parent, path: join(root, bytes) }
+}
+
+/**
+ * A tree that changes all at once is a link to its present version. Where the component at `depth`
+ * of the name is such a link: the same place as a name in that version. It has to lead from its own
+ * place, by as many `..` as it has directories above it, to a version, and by nothing else.
+ */
+export async function throughVersion(
+  root: Buffer,
+  { components, version }: ConfinedName,
+  depth: number,
+): Promise<ConfinedName | undefined> {
+  if (version > 0) return undefined
+  const link = join(root, ...components.slice(0, depth + 1))
+  const target = await readlink(link, { encoding: 'buffer' }).catch(() => null)
+  const found = target && versionOfLink(target, depth)
+  if (!found) return undefined
+  return placeOf(root, join(Buffer.from(found), ...components.slice(depth + 1)), versionParts)
+}
+
+/** Judges a name, and goes through the link of a tree that is on the way to it. */
+export async function findName(root: Buffer, bytes: Uint8Array): Promise<ConfinedName> {
+  const name = parseName(root, bytes)
+  for (let depth = 0; depth < name.components.length - 1; depth++) {
+    const stats = await look(join(root, ...name.components.slice(0, depth + 1)))
+    if (stats?.isSymbolicLink()) return (await throughVersion(root, name, depth)) ?? name
+    if (!stats?.isDirectory()) break
+  }
+  return name
 }
 
 async function look(path: Buffer): Promise<Stats | undefined> {

@@ -16,9 +16,9 @@ import type { OpenFile } from './files.js'
 import {
   type ConfinedName,
   durably,
+  findName,
   inspectName,
   makeParents,
-  parseName,
   refuseLookup,
   withoutSync,
 } from './names.js'
@@ -65,7 +65,7 @@ export async function publishPartial(
   partial: string,
   spec: PublishSpec,
 ): Promise<LostAttribute[]> {
-  const name = parseName(dir.root, spec.name)
+  const name = await findName(dir.root, spec.name)
   await inspectName(dir, name, spec.noClobber)
   await checkPartial(file, partial)
   const lost = await file.using(async (fd) => {

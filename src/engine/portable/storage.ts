@@ -36,7 +36,7 @@ import { placeSteps } from './entries.js'
 import { listNames, lookAtNames, lookAtPacked, timeOf } from './entry-looks.js'
 import type { FileTable, HandleSource, OpenFile } from './files.js'
 import { openHeld, openLeftover, removeHeld } from './held.js'
-import { inspectName, parseName } from './names.js'
+import { findName, inspectName } from './names.js'
 import { flushFile, probePartial, publishPartial } from './publish.js'
 
 const copyBytes = 1024 * 1024
@@ -120,7 +120,7 @@ export class PortableStorage implements Storage {
   checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void> {
     return this.#run(async () => {
       const within = this.#dir(dir)
-      await inspectName(within, parseName(within.root, name), noClobber)
+      await inspectName(within, await findName(within.root, name), noClobber)
     })
   }
 

@@ -12,7 +12,7 @@ import { spanBytes } from '../../control/space/space.js'
 import type { DataEngine, FileHandle, FileIdentity } from '../../ports.js'
 import { encodeName } from '../../protocol/manifest.js'
 import type { DigestRun, HeldStream } from '../../store/catalogue/record.js'
-import { isSameFile } from '../../store/catalogue/same-file.js'
+import { isSameButLinked } from '../../store/catalogue/same-file.js'
 import { openNow } from '../../store/held/holdings.js'
 import type { HeldWork } from '../../store/held/work.js'
 import { readJournal } from '../../store/journal/journal.js'
@@ -121,7 +121,7 @@ async function lookAgain(
   const now = await storage.identityOf(file).catch(() => undefined)
   if (now === undefined) return null
   // Its other times change when another file takes its name, and its bytes do not.
-  const isSame = isSameFile({ ...now, ctime: identity.ctime }, identity)
+  const isSame = isSameButLinked(now, identity)
   return isSame ? null : new FrError('ERR_FR_NOT_HELD', 'somebody else changes the file')
 }
 
@@ -143,7 +143,8 @@ async function openOfTree(
   const isServed = state === 'held' && algorithm !== null && size <= limits.bundledFileBytes
   const file = isServed ? await openNow(storage, dir, name) : undefined
   if (file === undefined || algorithm === null) throw changedFile()
-  const isStill = async (): Promise<boolean> => isSameFile(await storage.identityOf(file), identity)
+  const isStill = async (): Promise<boolean> =>
+    isSameButLinked(await storage.identityOf(file), identity)
   try {
     const geometry = geometryOf(size, algorithm)
     const { digest, blocks } = await rawDigest(work, file, geometry)

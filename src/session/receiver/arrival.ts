@@ -102,7 +102,7 @@ export async function lend(host: NodeHost, partial: Partial, spec: ArrivalSpec):
   const file = record && runs && (await host.store.holdings.openUnchanged(record))
   if (record === undefined || signed === undefined || runs === undefined || file === undefined)
     throw new FrError('ERR_FR_NOT_HELD', 'the node holds no file of this content')
-  partial.borrow(file, record.identity)
+  partial.borrow(file, await host.storage.identityOf(file))
   return { held: runs, journal: 'none', ...(isOf(record, spec.wanted) && { signed }) }
 }
 
@@ -137,7 +137,7 @@ async function publishedAs(
   try {
     const isSigned = isOf(record, spec.wanted)
     if (await isAsWanted(host, record, spec)) {
-      partial.borrow(file, record.identity)
+      partial.borrow(file, await host.storage.identityOf(file))
       return { held: runs, journal: 'none', ...(isSigned && { signed }) }
     }
     await spec.requireSpace(0)

@@ -6,7 +6,7 @@ import { cleanText } from '../../base/bytes.js'
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
-import type { Applied } from '../../control/messages/types.js'
+import type { Applied, TreePart } from '../../control/messages/types.js'
 import type { Told } from '../../control/receiver/events.js'
 import type { DataEngine } from '../../ports.js'
 import type { Partial } from '../../store/partial.js'
@@ -19,13 +19,14 @@ export interface BundleSpec {
   readonly entry: { readonly size: number }
   /** Whose tree it is. */
   readonly originId: string
+  readonly tree?: Pick<TreePart, 'isAtomic'> | undefined
 }
 
 export class BundlePublication implements Publication {
   readonly #engine: DataEngine
   readonly #trees: BundleApplier
   readonly #partial: Partial
-  readonly #name: Uint8Array
+  readonly name: Uint8Array
   readonly #spec: BundleSpec
 
   /** `name`: of the tree. */
@@ -39,12 +40,14 @@ export class BundlePublication implements Publication {
     this.#engine = engine
     this.#trees = trees
     this.#partial = partial
-    this.#name = name
+    this.name = name
     this.#spec = spec
   }
 
   /** Each entry has a name of its own, which is looked at when it comes into place. */
-  async checkName(): Promise<void> {}
+  checkName(): Promise<void> {
+    return this.#trees.check(this.name, this.#spec.tree?.isAtomic === true)
+  }
 
   async probe(): Promise<void> {}
 
@@ -56,7 +59,7 @@ export class BundlePublication implements Publication {
   async publish(): Promise<Told> {
     const { algorithm, entry, originId } = this.#spec
     const { id, file } = this.#partial
-    const about = { id, file, bytes: entry.size, name: this.#name, originId, algorithm }
+    const about = { id, file, bytes: entry.size, name: this.name, originId, algorithm }
     return { warnings: [], applied: told(await this.#trees.apply(about)) }
   }
 }

@@ -6,6 +6,7 @@ import type { Dialler } from '../../net/dial.js'
 import type { DataDirHandle, DataEngine, FileHandle, HashPool, Storage } from '../../ports.js'
 import type { HeldWork } from '../../store/held/work.js'
 import type { NodeStore } from '../../store/node-store.js'
+import type { Place } from '../../store/partial.js'
 import type { FeedPlaces } from '../driver/feed-places.js'
 import type { EngineRouter } from '../router.js'
 import type { Audience } from './acceptance.js'
@@ -26,8 +27,25 @@ export interface Guest {
   givesWay(): boolean
 }
 
+/** Where a file is put instead of its name. */
+export interface OtherPlace {
+  readonly name: Uint8Array
+  readonly give: Place
+}
+
 /** Brings what bundles list into place. */
 export interface BundleApplier {
+  /** Refuses the name of a tree that could not be applied, or not in this way. */
+  check(tree: Uint8Array, isAtomic: boolean): Promise<void>
+  /**
+   * Where a file by itself goes that belongs to a tree which changes all at once; `name`: as if it
+   * did not. Throws ERR_FR_NODE_CLOSED where no bundle of the push has come.
+   */
+  placeOf(file: {
+    readonly originId: string
+    readonly tree: string
+    readonly name: Uint8Array
+  }): OtherPlace
   /**
    * `id` is that of the partial, `name` that of the tree. One at a time of each tree. Rejects where
    * nothing of the bundle was applied.

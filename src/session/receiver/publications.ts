@@ -15,10 +15,13 @@ export function publicationOf(
   spec: ReceptionSpec,
 ): Publication {
   const name = decodeName(spec.entry)
+  const { originId, tree } = spec
   // Who only sends what it holds, or passes on what comes, publishes nothing.
-  return spec.tree?.isBundle && spec.role === 'receiver'
-    ? new BundlePublication(host, partial, name, spec)
-    : new FilePublication(host, partial, name, hasher, spec)
+  if (tree === undefined || spec.role !== 'receiver')
+    return new FilePublication(host, partial, name, hasher, spec)
+  if (tree.isBundle) return new BundlePublication(host, partial, name, spec)
+  const other = tree.isAtomic ? host.trees?.placeOf({ originId, tree: tree.id, name }) : undefined
+  return new FilePublication(host, partial, name, hasher, spec, other)
 }
 
 /** What it takes on the disk beside its own bytes. */

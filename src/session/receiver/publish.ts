@@ -13,10 +13,10 @@ import { blockBytesFor, limits } from '../../base/limits.js'
 import type { StreamEntry } from '../../control/messages/types.js'
 import type { Told } from '../../control/receiver/events.js'
 import type { LostAttribute } from '../../ports.js'
-import type { Partial } from '../../store/partial.js'
+import type { Partial, Place } from '../../store/partial.js'
 import { fileDigestOf } from '../file-digest.js'
 import type { Hasher } from '../hasher.js'
-import type { NodeHost } from './node-host.js'
+import type { NodeHost, OtherPlace } from './node-host.js'
 import { type HowItCame, recordPublished } from './record.js'
 
 export interface PublicationSpec {
@@ -28,6 +28,8 @@ export interface PublicationSpec {
 }
 
 export interface Publication {
+  /** Under which it is known once it is published. */
+  readonly name: Uint8Array
   /** Refuses the name. */
   checkName(): Promise<void>
   /** Refuses an empty partial that could not be published when it is whole. */
@@ -43,7 +45,8 @@ export class FilePublication implements Publication {
   readonly #partial: Partial
   readonly #hasher: Hasher
   readonly #spec: PublicationSpec
-  readonly #name: Uint8Array
+  readonly name: Uint8Array
+  readonly #place: Place | undefined
   /** Of what was verified. */
   #fileDigest = ''
   #digests: Uint8Array = new Uint8Array()
@@ -55,17 +58,20 @@ export class FilePublication implements Publication {
     name: Uint8Array,
     hasher: Hasher,
     spec: PublicationSpec,
+    other?: OtherPlace,
   ) {
     this.#host = host
     this.#partial = partial
-    this.#name = name
+    this.name = other?.name ?? name
+    this.#place = other?.give
     this.#hasher = hasher
     this.#spec = spec
   }
 
-  checkName(): Promise<void> {
+  async checkName(): Promise<void> {
     const { storage, dir } = this.#host
-    return storage.checkName(dir, this.#name, this.#spec.noClobber)
+    // Nobody but us makes anything at another place.
+    if (this.#place === undefined) await storage.checkName(dir, this.name, this.#spec.noClobber)
   }
 
   async probe(): Promise<void> {
@@ -94,7 +100,7 @@ export class FilePublication implements Publication {
       throw new FrError('ERR_FR_DIGEST', text)
     }
     await isDurable()
-    const lost = await this.#partial.publish()
+    const lost = await this.#partial.publish(this.#place)
     await this.#record(arrived(), !lost.includes('mtime'))
     return { warnings: lost.map((attribute) => this.#notKept(attribute)) }
   }
@@ -103,7 +109,7 @@ export class FilePublication implements Publication {
   #record(arrived: HowItCame, hasMtime: boolean): Promise<void> {
     const { entry, algorithm } = this.#spec
     return recordPublished(this.#host, {
-      ...{ entry, name: this.#name, file: this.#partial.file, ...arrived, hasMtime },
+      ...{ entry, name: this.name, file: this.#partial.file, ...arrived, hasMtime },
       geometry: { size: entry.size, blockBytes: blockBytesFor(entry.size), algorithm },
       ...{ fileDigest: this.#fileDigest, digests: this.#digests },
     })

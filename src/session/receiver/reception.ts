@@ -298,7 +298,7 @@ export class Reception {
     return {
       wanted: { ...about, blockBytes: this.#blockBytes, size: this.bytes },
       entry,
-      name: this.name,
+      name: this.#publication.name,
       fileDigest,
       isStrict: this.spec.strict,
       isSparse: this.dataBytes < this.bytes,

@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
+import { isHidden } from '../../base/names.js'
 import {
   isTemporary,
   openKept,
@@ -138,13 +139,22 @@ export class Catalogue {
   withDigest(fileDigest: string, size: number): HeldStream | undefined {
     const found = this.#byDigest.get(fileDigest)
     for (const record of found instanceof Set ? found : [found])
-      if (record?.size === size) return record
+      if (record?.size === size && !isHidden(record.name)) return record
     return undefined
+  }
+
+  /** Of files whose names begin so, also those in versions of trees that nobody is to see yet. */
+  beneath(prefix: Uint8Array): readonly HeldStream[] {
+    const start = keyOf(prefix)
+    const found: HeldStream[] = []
+    for (const [key, { record }] of this.#entries) if (key.startsWith(start)) found.push(record)
+    return found
   }
 
   /** In the order of names, as bytes. Sorted anew only after a change. */
   list(): readonly HeldStream[] {
     this.#sorted ??= [...this.#entries]
+      .filter(([, { record }]) => !isHidden(record.name))
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, { record }]) => record)
     return this.#sorted

@@ -8,13 +8,14 @@
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import type { Logger } from '../../base/log.js'
-import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
+import { isHidden, nameBelow, splitName } from '../../base/names.js'
+import type { DataDirHandle, FileHandle, FileIdentity, Storage } from '../../ports.js'
 import type { Catalogue } from '../catalogue/catalogue.js'
 import type { DigestRun, HeldStream } from '../catalogue/record.js'
-import { isSameFile } from '../catalogue/same-file.js'
+import { isSameButLinked, isSameFile } from '../catalogue/same-file.js'
 
 export interface HoldingsSpec {
-  readonly storage: Pick<Storage, 'openHeld' | 'identityOf' | 'closeFile'>
+  readonly storage: Pick<Storage, 'openHeld' | 'identityOf' | 'closeFile' | 'lookAt'>
   readonly dir: DataDirHandle
   /** That of the present directory; undefined: there is none now. */
   readonly catalogue: () => Catalogue | undefined
@@ -47,6 +48,8 @@ export class Holdings {
    */
   async drop(record: HeldStream, why: 'changed' | 'missing' | 'bad'): Promise<void> {
     const { name } = record
+    // What is in a version that nobody has seen is looked at by nobody.
+    if (isHidden(name)) return
     if (this.catalogue?.get(name) !== record || this.catalogue.isReadOnly) return
     this.#warn('held-dropped', { name: Buffer.from(name).toString(), why })
     try {
@@ -68,7 +71,7 @@ export class Holdings {
       return undefined
     }
     try {
-      if (isSameFile(await storage.identityOf(file), record.identity)) return file
+      if (await this.isDescribed(await storage.identityOf(file), record)) return file
     } catch (error) {
       storage.closeFile(file)
       throw error
@@ -83,6 +86,29 @@ export class Holdings {
     const file = await this.openUnchanged(record)
     if (file !== undefined) this.spec.storage.closeFile(file)
     return file !== undefined
+  }
+
+  /**
+   * Whether a file of the name of this record is the one described. One in a version of a tree gets
+   * and loses links as versions come and go.
+   */
+  async isDescribed(now: FileIdentity, record: HeldStream): Promise<boolean> {
+    const { name, identity } = record
+    if (isSameFile(now, identity)) return true
+    if (!isSameButLinked(now, identity) || !(await this.#isInVersion(name))) return false
+    if (this.catalogue?.get(name) === record)
+      await this.catalogue.refresh({ ...record, identity: now }).catch(() => {})
+    return true
+  }
+
+  /** Of a name that was opened: the only links on the way to such a one lead to versions. */
+  async #isInVersion(name: Uint8Array): Promise<boolean> {
+    const { storage, dir } = this.spec
+    const above: Uint8Array[] = []
+    for (const component of splitName(Buffer.from(name)).slice(0, -1))
+      above.push(nameBelow(above.at(-1) ?? new Uint8Array(), component))
+    const looks = await storage.lookAt(dir, above)
+    return looks.some((look) => look?.kind === 'symlink')
   }
 
   #failed(error: unknown): void {

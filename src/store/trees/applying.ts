@@ -20,14 +20,17 @@ import type {
 import { compareNames, type Listing, type TreeEntry } from '../../protocol/listing.js'
 import { isSameFile } from '../catalogue/same-file.js'
 import { openAbove } from './above.js'
+import { attributesHere, hasAttributes, hasTime } from './attributes.js'
 import { isEqual, isLink, keyOf, rangesOf, sortedRows } from './entry-lists.js'
 import { fullName, shown } from './full-name.js'
 import { type CopySpec, copyHere, digestText, identityWith, isHere } from './local-copies.js'
 import type { Owners } from './owners.js'
 import type { TreeRow } from './segment.js'
-import { type ListedEntry, timeGrainNanos } from './unchanged.js'
+import type { ListedEntry } from './unchanged.js'
 
 export interface ApplySpec extends CopySpec {
+  /** Of the tree that is made. */
+  readonly name: Uint8Array
   readonly listing: Omit<Listing, 'entries'>
   /** Those of its entries about which something may have to be done, in order. */
   readonly entries: readonly ListedEntry[]
@@ -234,7 +237,8 @@ export class Applying {
         return { kind: 'directory', name, mode: entry.attributes.mode }
       }
       case 'symlink': {
-        const isThere = look?.kind === 'symlink' && row?.kind === 'symlink'
+        const isTimed = look?.kind === 'symlink' && hasTime(look, entry.attributes)
+        const isThere = isTimed && row?.kind === 'symlink'
         if (isThere && isSameFile(look.identity, row.identity) && isEqual(row.value, entry.target))
           return 'held'
         const attributes = this.#attributesOf(entry)
@@ -287,14 +291,8 @@ export class Applying {
     return known.fileDigest === digestText(this.#spec.algorithm, entry.size, hex)
   }
 
-  #hasAttributes({ attributes }: TreeEntry, { mode, uid, gid, identity }: EntryLook): boolean {
-    const { mtimeSeconds, mtimeNanos } = attributes
-    const { owner, xattrs } = this.#attributesOf({ attributes })
-    const isTime =
-      identity.mtime.seconds === mtimeSeconds &&
-      Math.abs(identity.mtime.nanos - mtimeNanos) < timeGrainNanos
-    const isOwner = owner === undefined || (owner.uid === uid && owner.gid === gid)
-    return isTime && isOwner && xattrs === undefined && (mode & 0o777) === (attributes.mode & 0o777)
+  #hasAttributes({ attributes }: TreeEntry, look: EntryLook): boolean {
+    return hasAttributes(look, attributes, this.#spec.owners)
   }
 
   get #isDry(): boolean {
@@ -307,15 +305,8 @@ export class Applying {
     return options.deletes && rules === undefined
   }
 
-  #attributesOf({ attributes }: Pick<TreeEntry, 'attributes'>): EntryAttributes {
-    const { mode, mtimeSeconds: seconds, mtimeNanos: nanos, owner, xattrs } = attributes
-    const { owners } = this.#spec
-    return {
-      mode,
-      mtime: { seconds, nanos },
-      ...(owner !== undefined && owners !== undefined && { owner: owners.of(owner) }),
-      ...(xattrs !== undefined && xattrs.length > 0 && { xattrs }),
-    }
+  #attributesOf({ attributes }: TreeEntry): EntryAttributes {
+    return attributesHere(attributes, this.#spec.owners)
   }
 
   /** From the bundle, or from a partial of this id. */

@@ -8,7 +8,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hiddenDir, splitName } from '../../base/names.js'
 import type { DataDirHandle, Storage } from '../../ports.js'
-import { isSameFile } from '../catalogue/same-file.js'
+import { isSameButLinked, isSameFile } from '../catalogue/same-file.js'
 import { fullName } from './full-name.js'
 import type { TreeRow } from './segment.js'
 import { keyOfTree, nameOfRecord, TreeRecord } from './tree-record.js'
@@ -100,13 +100,18 @@ export class HeldTrees {
       dir,
       rows.map(({ name }) => fullName(tree, name)),
     )
-    return rows.map(({ kind, identity, value }, at) => {
+    // In a version of the tree files get and lose links.
+    const [root] = await storage.lookAt(dir, [tree])
+    const isLinked = root?.kind === 'symlink'
+    const isSame = isLinked ? isSameButLinked : isSameFile
+    return rows.map(({ kind, name, identity, value }, at) => {
       const look = looks[at]
       if (look === null || look === undefined) return 'missing'
+      if (isLinked && name.length === 0) return 'held'
       if (look.kind !== kind) return 'changed'
       if (kind === 'directory') return 'held'
       const isRight = kind === 'symlink' || value.length > 0
-      return isRight && isSameFile(look.identity, identity) ? 'held' : 'changed'
+      return isRight && isSame(look.identity, identity) ? 'held' : 'changed'
     })
   }
 }

@@ -9,7 +9,7 @@
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { blockBytesFor } from '../../base/limits.js'
 import type { DataDirHandle, FileHandle, FileIdentity, Storage } from '../../ports.js'
-import { isSameFile } from '../catalogue/same-file.js'
+import { isSameButLinked, isSameFile } from '../catalogue/same-file.js'
 import { type Holdings, openNow } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
 import { fullName } from './full-name.js'
@@ -23,8 +23,8 @@ export interface CopySpec {
   readonly holdings: Holdings
   readonly work: HeldWork
   readonly record: TreeRecord
-  /** Of the tree. */
-  readonly name: Uint8Array
+  /** Of the tree that the record tells of. */
+  readonly recorded: Uint8Array
   readonly algorithm: DigestAlgorithm
 }
 
@@ -78,7 +78,7 @@ export async function identityWith(
   if (opened === undefined) return undefined
   try {
     const now = await storage.identityOf(opened)
-    if (!isSameFile({ ...now, ctime: identity.ctime }, identity)) return undefined
+    if (!isSameButLinked(now, identity)) return undefined
     const geometry = geometryOf(now.size, spec.algorithm)
     const { digest: found } = await rawDigest(spec.work, opened, geometry)
     const isStill = isSameFile(now, await storage.identityOf(opened))
@@ -102,12 +102,12 @@ async function openHere(spec: CopySpec, file: WantedFile): Promise<FileHandle | 
 }
 
 async function ofTree(spec: CopySpec, file: WantedFile): Promise<FileHandle | undefined> {
-  const { storage, dir, name, record } = spec
+  const { storage, dir, recorded, record } = spec
   const row = await record.withDigest(file.digest)
   if (row === undefined || row.identity.size !== file.size) return undefined
-  const opened = await openNow(storage, dir, fullName(name, row.name))
+  const opened = await openNow(storage, dir, fullName(recorded, row.name))
   if (opened === undefined) return undefined
-  if (isSameFile(await storage.identityOf(opened), row.identity)) return opened
+  if (isSameButLinked(await storage.identityOf(opened), row.identity)) return opened
   storage.closeFile(opened)
   return undefined
 }

@@ -2,6 +2,7 @@
 import { limits } from '../../base/limits.js'
 import type { Applied } from '../../control/messages/applied.js'
 import type { Listing } from '../../protocol/listing.js'
+import type { AtomicPush } from './atomic-push.js'
 import { shown } from './full-name.js'
 import { foldedName, HashTable, hashOf } from './name-table.js'
 import { Owners } from './owners.js'
@@ -16,6 +17,8 @@ export class PushState {
   readonly #folded: HashTable | undefined
   #owners: Owners | undefined
   #failed = 0
+  /** Where all becomes visible at once. */
+  atomic: AtomicPush | undefined
   usedMs: number
 
   constructor(isFolding: boolean, nowMs: number) {

@@ -3,8 +3,9 @@
  *
  * The idea: a bundle says all that is to be done with it, so that what is kept between bundles is
  * little: what is known of each file that was placed (tree-record.ts, on the disk), and which names
- * a push has listed (push-state.ts, in memory). A node that loses the latter deletes nothing. One
- * bundle of a tree is applied at a time.
+ * a push has listed (push-state.ts, in memory). A node that loses the latter deletes nothing, and
+ * shows no new version of a tree that changes all at once (atomic-push.ts). One bundle of a tree is
+ * applied at a time.
  */
 import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,18 +14,28 @@ import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
-import { hiddenDir, nameBelow, splitName } from '../../base/names.js'
+import { hiddenDir, nameBelow, nameFault, splitName } from '../../base/names.js'
 import type { Applied } from '../../control/messages/applied.js'
-import type { DataDirHandle, EntryStep, FileHandle, Storage } from '../../ports.js'
+import type {
+  DataDirHandle,
+  EntryLook,
+  EntryStep,
+  FileHandle,
+  LostAttribute,
+  PublishSpec,
+  Storage,
+} from '../../ports.js'
 import { type Listing, listingHeadBytes } from '../../protocol/listing.js'
-import { readListingHead } from '../../protocol/listing-reader.js'
+import { readListing, readListingHead } from '../../protocol/listing-reader.js'
 import { isSameFile } from '../catalogue/same-file.js'
 import { openKept } from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
 import { Filter } from '../rules/filter.js'
 import { Applying } from './applying.js'
+import { AtomicPush } from './atomic-push.js'
 import { dryStorage, Removals } from './dry-run.js'
+import { shown } from './full-name.js'
 import { hashOf } from './name-table.js'
 import { PushState } from './push-state.js'
 import { type Removal, type RemovalSpec, Removing, without } from './removal.js'
@@ -32,6 +43,7 @@ import type { TreeRow } from './segment.js'
 import { sweep } from './sweep.js'
 import { keyOfTree, nameOfRecord, TreeRecord } from './tree-record.js'
 import { readChanged } from './unchanged.js'
+import { tidyVersions, Versions } from './versions.js'
 
 export interface TreesSpec {
   readonly storage: Storage
@@ -63,6 +75,14 @@ export interface RefreshedRow {
   readonly row: TreeRow
 }
 
+export interface LargePart {
+  readonly originId: string
+  /** Id of the push of the tree. */
+  readonly tree: string
+  /** Of the file. */
+  readonly name: Uint8Array
+}
+
 export class Trees {
   readonly #spec: TreesSpec
   readonly #pushes = new Map<string, PushState>()
@@ -79,6 +99,7 @@ export class Trees {
     const { storage, dir, log } = this.#spec
     try {
       await storage.placeEntries(dir, [])
+      await tidyVersions(this.#spec)
       await this.#expire()
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_IO')
@@ -113,17 +134,65 @@ export class Trees {
     return turn
   }
 
+  /**
+   * Refuses the name of a tree: ERR_FR_NAME where it is none, or is within a tree that changes all
+   * at once; ERR_FR_EXISTS where it is such a tree, and this push changes entry by entry;
+   * ERR_FR_IS_DIRECTORY where it is the other way round.
+   */
+  async check(tree: Uint8Array, isAtomic: boolean): Promise<void> {
+    const fault = nameFault(tree)
+    if (fault !== null) throw new FrError('ERR_FR_NAME', `the name of the tree: ${fault}`)
+    const { storage, dir } = this.#spec
+    const components = splitName(Buffer.from(tree))
+    const names = components.map((_, at) => Buffer.from(tree).subarray(0, endOf(components, at)))
+    const looks = await storage.lookAt(dir, names)
+    const there = looks.pop()
+    const outer = names[looks.findIndex((look) => look?.kind === 'symlink')]
+    if (outer !== undefined) {
+      const text = `${shown(tree)} is within ${shown(outer)}, which is a link`
+      throw new FrError('ERR_FR_NAME', text)
+    }
+    const isVersioned = there?.kind === 'symlink' && (await this.#versions(tree).present()) !== null
+    if (isVersioned && !isAtomic) {
+      const text = `${shown(tree)} changes only all at once: push it with --atomic`
+      throw new FrError('ERR_FR_EXISTS', text)
+    }
+    if (isAtomic && (there?.kind === 'directory' || there?.kind === 'other')) {
+      const text = `${shown(tree)} is there and was not pushed with --atomic: remove it first`
+      throw new FrError('ERR_FR_IS_DIRECTORY', text)
+    }
+  }
+
+  placeOf({ originId, tree, name }: LargePart): {
+    readonly name: Uint8Array
+    readonly give: (spec: PublishSpec) => Promise<readonly LostAttribute[]>
+  } {
+    const push = this.#pushes.get(keyOfPush(originId, tree))?.atomic
+    if (push === undefined) {
+      const text = 'the node was restarted during the push'
+      throw new FrError('ERR_FR_NODE_CLOSED', text)
+    }
+    return { name: push.placeOf(name), give: (spec) => push.place(name, spec) }
+  }
+
   async #apply(bundle: BundleToApply): Promise<Applied> {
     const { name, algorithm, file } = bundle
     const bytes = await this.#read(bundle)
     const { tree, options } = readListingHead(bytes)
-    if (options.isAtomic)
-      throw new FrError('ERR_FR_UNSUPPORTED', 'this node cannot change a tree all at once')
+    await this.check(name, options.isAtomic)
     const push = await this.#pushOf(bundle.originId, tree)
+    const isBuilt = options.isAtomic && !options.isDry
+    const atomic = isBuilt ? await this.#atomicOf(push, name) : undefined
     const record = await TreeRecord.open(this.#treesDir, name)
     try {
       const { storage, dir } = this.#spec
-      const asked = { storage, dir, name, algorithm, bytes, bundleBytes: bundle.bytes }
+      const made = atomic?.next ?? name
+      if (atomic !== undefined) {
+        const whole = readListing(bytes, bundle.bytes, algorithm)
+        await push.take(whole)
+        await atomic.prepare({ record, algorithm, owners: push.owners }, whole)
+      }
+      const asked = { storage, dir, name: made, algorithm, bytes, bundleBytes: bundle.bytes }
       const seen = (...of: [Uint8Array, number]): boolean => push.see(...of)
       // Names that clash are looked at one by one.
       const rows = push.isFolding ? undefined : record.rows()
@@ -134,10 +203,12 @@ export class Trees {
       const removals = options.isDry ? new Removals(name) : undefined
       const used = removals ? dryStorage(storage, removals.add) : storage
       const about = { listing, entries, held, owners, clash }
-      const given = { ...this.#spec, storage: used, name, algorithm, file, record, ...about }
+      const place = { storage: used, name: made, recorded: name }
+      const given = { ...this.#spec, ...place, algorithm, file, record, ...about }
       const applying = new Applying(given)
       const isClosed = await applying.run()
       push.note(applying.result(), !isFirst || isClosed)
+      atomic?.note(applying.result())
       const isEnd = listing.final !== null && isClosed
       if (isEnd) await this.#finish(used, bundle, listing, push, applying)
       if (removals === undefined) await this.#settle(name, record, listing, push, isEnd)
@@ -147,6 +218,15 @@ export class Trees {
     } finally {
       await record.close()
     }
+  }
+
+  async #atomicOf(push: PushState, tree: Uint8Array): Promise<AtomicPush> {
+    if (push.atomic === undefined) {
+      for (const { atomic } of this.#pushes.values()) if (atomic?.isOf(tree)) atomic.end()
+      push.atomic = await AtomicPush.begin(this.#spec, tree)
+    }
+    push.atomic.requireLiving()
+    return push.atomic
   }
 
   async #finish(
@@ -159,15 +239,21 @@ export class Trees {
     const { deletes } = listing.options
     if (push.isOver) return
     const isWhole = push.isWhole(listing)
-    if (deletes && !isWhole) {
+    const { listed, atomic } = push
+    const { include = [], exclude = [] } = listing.rules ?? {}
+    const filter = new Filter(include, exclude)
+    const warn = (text: string): void => applying.warn(text)
+    if (atomic !== undefined) {
+      const stays = (of: Uint8Array, { kind }: EntryLook): boolean =>
+        !deletes || filter.verdict(Buffer.from(of), kind === 'directory') === 'out'
+      const whole = isWhole ? listed.size : null
+      const failure = await atomic.finish(whole, { listed, stays, warn })
+      if (failure !== null) applying.fail(0, failure.code, failure.text)
+      else this.#inTurn(name, () => atomic.tidy()).catch(() => {})
+    } else if (deletes && !isWhole) {
       const text = 'the node was restarted during the push, and has deleted nothing'
       applying.fail(0, 'ERR_FR_NODE_CLOSED', text)
-    }
-    if (deletes && isWhole) {
-      const warn = (text: string): void => applying.warn(text)
-      const { listed } = push
-      const { include = [], exclude = [] } = listing.rules ?? {}
-      const filter = new Filter(include, exclude)
+    } else if (deletes) {
       const removed = await sweep({ ...this.#spec, storage, name, listed, filter, warn })
       if (removed > 0 && !listing.options.isDry) {
         const fields = { name: Buffer.from(name).toString(), removed }
@@ -186,7 +272,7 @@ export class Trees {
   ): Promise<void> {
     if (push.isOver) return record.merge()
     if (!isEnd) return record.setWhole(false)
-    const isWhole = push.isWhole(listing)
+    const isWhole = push.isWhole(listing) && push.atomic?.isShown !== false
     const goes = (of: Uint8Array): boolean => push.listed.get(hashOf(of)) === undefined
     if (listing.options.deletes && isWhole)
       await record.keep((rows) => without(rows, { ...this.#spec, name, goes }))
@@ -248,6 +334,10 @@ export class Trees {
     })
   }
 
+  #versions(tree: Uint8Array): Versions {
+    return new Versions(this.#spec, tree)
+  }
+
   get #treesDir(): string {
     return join(this.#spec.dataDir, hiddenDir, 'trees')
   }
@@ -273,7 +363,7 @@ export class Trees {
   }
 
   async #pushOf(originId: string, tree: string): Promise<PushState> {
-    const key = `${originId}:${tree}`
+    const key = keyOfPush(originId, tree)
     const nowMs = Date.now()
     const found = this.#pushes.get(key) ?? new PushState(await this.#isFolding(), nowMs)
     found.usedMs = nowMs
@@ -313,4 +403,13 @@ export class Trees {
     for (const { path } of found.slice(limits.treesKept))
       await rm(path, { recursive: true, force: true })
   }
+}
+
+function keyOfPush(originId: string, tree: string): string {
+  return `${originId}:${tree}`
+}
+
+/** Where the component of this number ends in a name. */
+function endOf(components: readonly Buffer[], at: number): number {
+  return components.slice(0, at + 1).reduce((sum, { length }) => sum + length + 1, -1)
 }
