@@ -229,7 +229,7 @@ export function strategyArguments(strategy) {
  *   shares: { node: string, relayedBytes: number }[],
  *   nodes: {
  *     node: string, status: string, seconds: number, bytes: number, reason: string | null,
- *     servedBy: string | null
+ *     servedBy: string | null, reopened: number
  *   }[],
  * }} PushResult
  */

@@ -32,6 +32,7 @@
  *   again, so that the next repair of it can land and is reported again.
  * - `route` and `scratch` exclude each other, on the wire too; a hole or digest record is never
  *   `scratch`. Holes count as landed bytes, not as payload. `end` has nothing but its kind.
+ * - A header whose check is wrong is ERR_FR_SPOILT.
  * - A scratch record for a stream without scratch file is ERR_FR_PROTOCOL.
  * - A stream without a file stores nothing: what comes with a route goes to the feeds that stand
  *   in the table then, as it arrives, in records of other lengths; it counts as received and
@@ -122,11 +123,11 @@ export type EngineEvent =
 
 export interface TransferOptions {
   /**
-   * How long a silent peer is waited for: connections on which nothing is acknowledged live
-   * limits.connectionGraceMs longer than this, where the system lets us say so. Default:
-   * limits.silenceMs.
+   * How long connections live on which nothing is acknowledged, and some round trips longer, where
+   * the system lets us say so; a receiver that takes nothing acknowledges. Default:
+   * limits.silenceMs and limits.connectionGraceMs.
    */
-  readonly silenceMs?: number
+  readonly unackedMs?: number
 }
 
 export interface StreamSpec {

@@ -96,6 +96,7 @@ const progress: Shape<Progress> = {
 const outcome: Shape<Omit<NodeOutcome, 'tree'>> = {
   attempts: amount,
   rejoined: fact,
+  reopened: amount,
   node: text,
   status: one('complete', 'failed', 'refused'),
   bytes: amount,

@@ -25,6 +25,11 @@ export const errorTable = {
     retryable: false,
     native: 1,
   },
+  ERR_FR_SPOILT: {
+    meaning: 'bytes were changed on their way between two nodes',
+    retryable: true,
+    native: 18,
+  },
   ERR_FR_TIMEOUT: { meaning: 'the peer did not answer or finish in time', retryable: true },
   ERR_FR_NODE_LOST: { meaning: 'the connection to the node broke', retryable: true, native: 2 },
   ERR_FR_NODE_SILENT: { meaning: 'the node sent no heartbeat for too long', retryable: true },

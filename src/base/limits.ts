@@ -183,10 +183,14 @@ export const limits = {
   /** The same after it could not be opened: the first and the longest wait. */
   reopenMs: 200,
   reopenMsMax: 1_000,
+  /** Milliseconds to connect where a link goes on, and for data. */
+  reconnectMs: 2_000,
   /** Milliseconds that a connection is open before its next break counts as the first again. */
   steadyMs: 1_000,
   /** Milliseconds for which a broken connection between mates is waited for before a detour. */
   edgeMs: 2_000,
+  /** How often a node bears that bytes were changed on data connections of one member. */
+  spoiltFeeds: 4,
   /** Further attempts that a node gets: the default, and the most a caller may ask for. */
   retries: 2,
   retriesMax: 100,

@@ -163,14 +163,8 @@ const frameTable: FrameTable = {
     29,
     (body) => ({ term: readTerm(body.object('term')), epoch: body.integer('epoch', 0, bytesMax) }),
   ],
-  edgeLost: [
-    21,
-    (body) => ({
-      member: readNumber(body, 'member'),
-      incoming: body.boolean('incoming'),
-      code: readCode(body),
-    }),
-  ],
+  edgeLost: [21, (body) => ({ ...readEdge(body), code: readCode(body) })],
+  edgeBack: [73, readEdge],
   complete: [
     23,
     (body) => ({
@@ -280,6 +274,10 @@ function readFetchOffer(body: Fields): FetchOffer {
 /** Bytes a second; null: no limit. */
 function readRate(body: Fields, name: string): number | null {
   return body.isNull(name) ? null : body.integer(name, limits.rateMin, limits.rateMax)
+}
+
+function readEdge(body: Fields) {
+  return { member: readNumber(body, 'member'), incoming: body.boolean('incoming') }
 }
 
 /** Frames with a binary body. */

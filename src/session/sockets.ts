@@ -136,7 +136,7 @@ export class SocketNet implements Net {
       ...part,
       ...(channel === 'data' && { edge: target.edge, isBeside: target.isBeside }),
       ...(channel === 'pull' && { expectedNodeId: target.nodeId }),
-      ...(channel === 'control' && { link: this.#lasting(target.resumes) }),
+      ...(channel === 'control' && { link: this.#lasting(target) }),
       ...{ address, channel, signal, opened, connected, connect: () => this.#connect(target) },
     }).catch((error: unknown) => {
       this.#early.drop(placeText(target))
@@ -146,16 +146,23 @@ export class SocketNet implements Net {
     return { established, rttMs: (awakeMs() - startMs) / trips }
   }
 
-  #lasting(resumed: Link | undefined): LastingLink {
-    const link = resumed && this.#links.get(resumed)
+  #lasting({ resumes, takesOver }: Target & { channel: 'control' }): LastingLink {
+    const link = resumes && this.#links.get(resumes)
     if (link?.id === undefined) return { id: hexOf(randomBytes(16)) }
-    return { id: link.id, heard: () => link.pause() }
+    const heard = (): number => {
+      if (takesOver?.() === false) throw new FrError('ERR_FR_CLOSED', 'the link speaks again')
+      return link.pause()
+    }
+    return { id: link.id, heard }
   }
 
-  #connect({ address, via, through }: Place): Promise<Socket> {
+  #connect({ address, via, through, ...target }: Place | Target): Promise<Socket> {
     if (via !== undefined) return this.#gateways.connect({ via, through }, address)
     const { signal } = this.#dialling
-    return directly({ ...this.#dialler, signal }, requireAddress(address, 'address'))()
+    // What is tried again and again waits for the second packet, and not for the third.
+    const isMany = 'resumes' in target || ('channel' in target && target.channel === 'data')
+    const part = isMany ? { signal, connectMs: limits.reconnectMs } : { signal }
+    return directly({ ...this.#dialler, ...part }, requireAddress(address, 'address'))()
   }
 
   reach(via: string, addresses: readonly string[]): void {

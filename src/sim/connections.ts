@@ -104,6 +104,8 @@ export class Connections {
         const { identity } = acceptor
         if (channel === 'control' && target.resumes !== undefined) {
           const link = target.resumes as SimLink
+          if (target.takesOver?.() === false) return failed('ERR_FR_CLOSED')
+          link.pause()
           const resumed = link.far.answer()
           if (resumed === undefined) return failed('ERR_FR_NO_TRANSFER', true)
           const connection = new SimConnection({ resumed }, () => link.hangUp(resumed))

@@ -4,6 +4,7 @@
  *
  * The network knows nothing of the machines at its ends.
  */
+import { limits } from '../base/limits.js'
 import { originNumber } from '../control/messages/types.js'
 import { type SimChunk, SimFeed } from './feed.js'
 import { Downlink, Uplink } from './links.js'
@@ -126,9 +127,25 @@ export class Network {
     // Troubles of an edge strike its first feed, not the one that a pull opens after them.
     const { breaksAtMs, stallAtMs, stallMs } = edge
     if (this.#timeline.nowMs > Math.max(breaksAtMs ?? 0, stallAtMs ?? 0)) return feed
-    if (stallAtMs !== null) this.#timeline.at(stallAtMs, () => feed.stall(stallMs))
+    if (stallAtMs !== null) this.#timeline.at(stallAtMs, () => this.#silence(feed, stallMs))
     if (breaksAtMs !== null) this.#timeline.at(breaksAtMs, () => this.#cut(feed))
     return feed
+  }
+
+  /** Nothing passes on it for so long; a system ends it where it waits for too long to send. */
+  #silence(feed: SimFeed, forMs: number): void {
+    feed.stall(forMs)
+    const look = (leftMs: number): void => {
+      // What a gateway has passed on it cannot send again: its connections are waited for.
+      const isLong = leftMs > limits.awayMs && !this.#scenario.nodes.some((one) => one.isGateway)
+      if (!isLong) return
+      this.#timeline.after(limits.awayMs, () => {
+        if (!feed.isOpen) return
+        if (feed.queuedBytes > 0) this.#cut(feed)
+        else look(leftMs - limits.awayMs)
+      })
+    }
+    look(forMs)
   }
 
   /** One end closes the feed; the other notices. */

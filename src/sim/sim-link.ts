@@ -174,6 +174,11 @@ export class SimLink implements Link {
     else this.giveUp('ERR_FR_NODE_LOST', text)
   }
 
+  /** The end that dials again does without its last connection. */
+  pause(): void {
+    this.#wire = undefined
+  }
+
   /** The other end has dialled again; undefined: nothing is known of the link here any more. */
   answer(): Resumed | undefined {
     if (this.#state === 'closed' || this.#events?.onBroken === undefined) return undefined

@@ -53,7 +53,8 @@ function wordsOf(frame: Frame, nameOf: (member: number) => string): string {
     case 'detour':
       return `detour, ${nameOf(frame.member)} is ${frame.why}`
     case 'edgeLost':
-      return `edgeLost ${frame.incoming ? 'from' : 'to'} ${nameOf(frame.member)}`
+    case 'edgeBack':
+      return `${frame.type} ${frame.incoming ? 'from' : 'to'} ${nameOf(frame.member)}`
     case 'missed':
     case 'mend':
       return `${frame.type} ${nameOf(frame.member)}`

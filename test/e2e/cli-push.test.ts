@@ -104,6 +104,7 @@ describe('fr push to three nodes', () => {
         holeBytes: 0,
         attempts: 1,
         rejoined: false,
+        reopened: 0,
         code: null,
         retryable: false,
         reason: null,

@@ -69,7 +69,7 @@ describe.each(engines)('$kind engine: records refused', (under) => {
     socket.write(Buffer.concat([rawHeader(fields), Buffer.alloc(1000, 1)]))
     expect(await party.closed(feed)).toMatchObject({
       transfer: receiver.transfer,
-      code: 'ERR_FR_PROTOCOL',
+      code: 'spoil' in fields ? 'ERR_FR_SPOILT' : 'ERR_FR_PROTOCOL',
     })
     await gone(socket)
     expect(party.engine.stats(receiver.transfer)).toEqual({
@@ -89,7 +89,7 @@ describe.each(engines)('$kind engine: records refused', (under) => {
       const header = rawHeader({ length: 1 })
       header[byte] = (header[byte] as number) ^ (1 << (byte % 8))
       socket.write(header)
-      expect((await party.closed(feed)).code, `byte ${byte}`).toBe('ERR_FR_PROTOCOL')
+      expect((await party.closed(feed)).code, `byte ${byte}`).toBe('ERR_FR_SPOILT')
     }
   })
 
@@ -124,7 +124,7 @@ describe.each(engines)('$kind engine: records refused', (under) => {
     const spec = { transfer: origin.transfer, direction: 'out', seed: seed + 1n } as const
     const outgoing = party.engine.adopt(a, spec)
     party.engine.send(outgoing, { stream: streamId, offset: 0, length: size })
-    expect((await party.closed(incoming)).code).toBe('ERR_FR_PROTOCOL')
+    expect((await party.closed(incoming)).code).toBe('ERR_FR_SPOILT')
     expect((await party.closed(outgoing)).code).toBe('ERR_FR_NODE_LOST')
     expect(party.engine.stats(receiver.transfer).landedBytes).toBe(0)
   })

@@ -227,13 +227,13 @@ export class World {
   }
 
   /** `bytes`: the content, or the size of a file that is one hole. */
-  async origin(party: Party, bytes: Buffer | number, silenceMs?: number): Promise<Origin> {
+  async origin(party: Party, bytes: Buffer | number, unackedMs?: number): Promise<Origin> {
     const path = join(this.root, this.name())
     const size = typeof bytes === 'number' ? bytes : bytes.length
     writeFileSync(path, typeof bytes === 'number' ? '' : bytes)
     truncateSync(path, size)
     const { file } = await party.engine.storage.openSource(path)
-    const transfer = party.engine.openTransfer(silenceMs === undefined ? {} : { silenceMs })
+    const transfer = party.engine.openTransfer(unackedMs === undefined ? {} : { unackedMs })
     party.engine.addStream(transfer, {
       stream: streamId,
       file,

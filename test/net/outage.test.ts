@@ -1,9 +1,10 @@
 /**
- * Outages that TCP survives: cables out, a switch away, stopped processes. All must complete, and
- * the origin sends little more than one copy. Prints the seconds with and without the fault, and
+ * Outages that TCP survives: cables out, a switch away, stopped processes; and ways that forget
+ * connections meanwhile, as address translation does. All must complete, and the origin sends
+ * little more than one copy. Prints the seconds with and without the fault, and
  * the bytes that the origin sent.
  */
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,6 +17,8 @@ const mbit = 200
 const bytes = 48 * MIB
 /** Longer than a node may be silent before others do its work. */
 const outSeconds = 2.5
+/** For two hosts only. */
+const betweenSeconds = 4
 /** The outage begins when this part of all bytes has landed. */
 const strikesAt = 0.15
 /** Copies that the origin may send; unicast of the rest would be over three. */
@@ -54,8 +57,42 @@ async function stopped(hosts: readonly number[]): Promise<void> {
   for (const pid of pids) process.kill(pid, 'SIGCONT')
 }
 
+function nft(host: number, ...args: readonly string[]): void {
+  execFileSync('ip', ['netns', 'exec', world.lab.namespaces[host + 1] ?? '', 'nft', ...args])
+}
+
+/** Drops what this host sends to the other and what comes from there, where it is so. */
+function drop(host: number, other: number, sent = '', came = ''): void {
+  const address = world.lab.address(other)
+  nft(host, 'flush', 'ruleset')
+  nft(host, 'add', 'table', 'ip', 'way')
+  for (const [hook, end, where] of [
+    ['output', 'daddr', sent],
+    ['input', 'saddr', came],
+  ] as const) {
+    nft(host, 'add', 'chain', 'ip', 'way', hook, `{ type filter hook ${hook} priority 0; }`)
+    nft(host, 'add', 'rule', 'ip', 'way', hook, `ip ${end} ${address} ${where} drop`)
+  }
+}
+
+/** There is no way between two hosts for a while, and then one that knows no connection. */
+async function forgotten(host: number, other: number): Promise<void> {
+  drop(host, other)
+  const args = ['netns', 'exec', world.lab.namespaces[host + 1] ?? '', 'ss', '-tnH']
+  const { stdout } = spawnSync('ip', [...args, 'dst', world.lab.address(other)], {
+    encoding: 'utf8',
+  })
+  const ports = stdout.match(/(?<=:)\d+(?=\s+\S+:\d+\s*$)/gm) ?? []
+  await sleep(betweenSeconds * 1000)
+  const old = `{ ${ports.join(', ')} }`
+  drop(host, other, `tcp sport ${old}`, `tcp dport ${old}`)
+}
+
 /** Pushes once while `fault` happens; resolves to the seconds it took. */
-async function pushThrough(name: string, fault?: () => Promise<void>): Promise<number> {
+async function pushThrough(
+  name: string,
+  fault?: () => Promise<void>,
+): Promise<{ seconds: number; reopened: number[] }> {
   const { lab, workspace, keyFile, nodes } = world
   const before = lab.counters()[0]?.sent ?? 0
   let fate: Promise<void> | undefined
@@ -87,14 +124,15 @@ async function pushThrough(name: string, fault?: () => Promise<void>): Promise<n
   const origin = `origin ${(sent / 1e6).toFixed(0)} MB (${copies.toFixed(2)} copies)`
   console.info(`${name}: ${result.seconds.toFixed(1)} s${plain}, ${origin}`)
   expect(copies).toBeLessThan(copiesMax)
-  return result.seconds
+  const reopened = result.nodes.map((node) => node.reopened)
+  return { seconds: result.seconds, reopened }
 }
 
 const everyone = Array.from({ length: count + 1 }, (_, host) => host)
 
 describe(`48 MiB to ${count} nodes at ${mbit} Mbit/s, with ${outSeconds} s of`, () => {
   test('nothing', async () => {
-    plainSeconds = await pushThrough('undisturbed')
+    plainSeconds = (await pushThrough('undisturbed')).seconds
   })
 
   test.each<[string, () => Promise<void>]>([
@@ -105,5 +143,16 @@ describe(`48 MiB to ${count} nodes at ${mbit} Mbit/s, with ${outSeconds} s of`, 
     ['switch-away', () => cablesOut(everyone)],
   ])('%s', async (name, fault) => {
     await pushThrough(name, fault)
+  })
+})
+
+describe(`48 MiB to ${count} nodes with ${betweenSeconds} s in which there is no way`, () => {
+  test('from the origin to a node, which is another one after that', async () => {
+    try {
+      const { reopened } = await pushThrough('way-forgets', () => forgotten(0, 1))
+      expect(reopened[0]).toBeGreaterThan(0)
+    } finally {
+      nft(0, 'flush', 'ruleset')
+    }
   })
 })

@@ -29,6 +29,7 @@ constexpr int kRtoMaxMs = 2'000;
 constexpr int kBufLock = 72;  // SO_BUF_LOCK; older headers do not name it
 constexpr int kFreeWindow = 4 << 20;
 constexpr int kFirstUnsentBytes = 128 << 10;
+constexpr int kRoundTrips = 4;  // a lost packet costs about two, and so does the next
 
 // Of a call on the socket; 0 is its end.
 Moved moved(ssize_t result) {
@@ -57,6 +58,14 @@ void close_both(int pipe[2]) {
   ::close(pipe[0]);
   ::close(pipe[1]);
   pipe[0] = pipe[1] = -1;
+}
+
+// 0 where the system does not say.
+int round_trip_ms(int fd) {
+  tcp_info info = {};
+  socklen_t length = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return 0;
+  return static_cast<int>(info.tcpi_rtt / 1000);
 }
 
 bool is_loopback(int fd) {
@@ -113,8 +122,8 @@ int Channel::prepare(int fd, const ChannelOptions& options) {
   setsockopt(own, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   setsockopt(own, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
   // A cut cable acknowledges nothing: do not wait for the system's quarter of an hour.
-  setsockopt(own, IPPROTO_TCP, TCP_USER_TIMEOUT, &options.user_timeout_ms,
-             sizeof options.user_timeout_ms);
+  const int unacked_ms = options.user_timeout_ms + kRoundTrips * round_trip_ms(own);
+  setsockopt(own, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof unacked_ms);
   // Nor, once the cable is back, for as long again as it was out (Linux 6.15).
   setsockopt(own, IPPROTO_TCP, kRtoMax, &kRtoMaxMs, sizeof kRtoMaxMs);
   if (!options.congestion.empty()) {

@@ -167,7 +167,8 @@ bool Lane::read_header(InFeed& feed) {
 bool Lane::start_record(InFeed& feed) {
   Header& h = feed.header;
   if (!decode_header(feed.header_bytes, feed.seed, &h)) {
-    end_feed(&feed, Code::ERR_FR_PROTOCOL, 0);
+    const bool intact = is_intact(feed.header_bytes, feed.seed);
+    end_feed(&feed, intact ? Code::ERR_FR_PROTOCOL : Code::ERR_FR_SPOILT, 0);
     return false;
   }
   feed.counters->records.fetch_add(1, std::memory_order_relaxed);

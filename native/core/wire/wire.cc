@@ -50,8 +50,12 @@ void encode_header(const Header& header, uint64_t seed, uint8_t out[kHeaderBytes
   put(out + 28, static_cast<uint32_t>(xxh64(out, 28, seed)), 4);
 }
 
+bool is_intact(const uint8_t in[kHeaderBytes], uint64_t seed) {
+  return get(in + 28, 4) == static_cast<uint32_t>(xxh64(in, 28, seed));
+}
+
 bool decode_header(const uint8_t in[kHeaderBytes], uint64_t seed, Header* out) {
-  if (get(in + 28, 4) != static_cast<uint32_t>(xxh64(in, 28, seed))) return false;
+  if (!is_intact(in, seed)) return false;
   if (in[0] != kMagic || in[1] != kVersion || in[2] != kHeaderBytes) return false;
   if (in[3] < 1 || in[3] > 4) return false;
   out->kind = static_cast<Kind>(in[3]);

@@ -30,6 +30,9 @@ struct Header {
 
 void encode_header(const Header& header, uint64_t seed, uint8_t out[kHeaderBytes]);
 
+// Whether the header is as its sender wrote it.
+bool is_intact(const uint8_t in[kHeaderBytes], uint64_t seed);
+
 // False for anything a correct peer of this version never sends. Whether offset and length lie
 // inside the stream is for the caller, who knows the stream.
 bool decode_header(const uint8_t in[kHeaderBytes], uint64_t seed, Header* out);

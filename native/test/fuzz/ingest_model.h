@@ -50,6 +50,7 @@ struct Model {
     for (;;) {
       Record record;
       if (wire.size() - at < kHeader) return finish(fr::Code::ERR_FR_NODE_LOST);
+      if (!has_true_check(&wire[at], kSeed)) return finish(fr::Code::ERR_FR_SPOILT);
       if (!parse_header(&wire[at], kSeed, &record)) return finish(fr::Code::ERR_FR_PROTOCOL);
       at += kHeader;
       if (record.kind == kEnd) {

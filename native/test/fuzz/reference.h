@@ -29,11 +29,15 @@ inline void put_check(uint8_t header[kHeader], uint64_t seed) {
   memcpy(header + 28, &check, sizeof check);
 }
 
-inline bool parse_header(const uint8_t header[kHeader], uint64_t seed, Record* out) {
+inline bool has_true_check(const uint8_t header[kHeader], uint64_t seed) {
   uint8_t checked[kHeader];
   memcpy(checked, header, kHeader);
   put_check(checked, seed);
-  if (memcmp(checked, header, kHeader) != 0) return false;
+  return memcmp(checked, header, kHeader) == 0;
+}
+
+inline bool parse_header(const uint8_t header[kHeader], uint64_t seed, Record* out) {
+  if (!has_true_check(header, seed)) return false;
   if (memcmp(header, kFixed, sizeof kFixed) != 0) return false;
   Record r;
   r.kind = header[3];

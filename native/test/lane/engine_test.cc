@@ -163,7 +163,7 @@ TEST_CASE("garbage closes the feed and lands nothing") {
   const std::vector<uint8_t> noise = random_bytes(4096);
   REQUIRE(write(pair.a, noise.data(), noise.size()) == static_cast<ssize_t>(noise.size()));
   REQUIRE(host.until([&] { return host.first(EventType::kFeedClosed) != nullptr; }));
-  CHECK(host.first(EventType::kFeedClosed)->v[3] == static_cast<double>(fr::Code::ERR_FR_PROTOCOL));
+  CHECK(host.first(EventType::kFeedClosed)->v[3] == static_cast<double>(fr::Code::ERR_FR_SPOILT));
   CHECK(host.landed() == 0);
   CHECK(file.read() == std::vector<uint8_t>(1 << 20, 0));
 }

@@ -204,6 +204,7 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
   const repaired = result.nodes.reduce((sum, outcome) => sum + outcome.repairedBytes, 0)
   const { coordinator } = result
   const rejoined = complete.filter((outcome) => outcome.rejoined).length
+  const reopened = result.nodes.reduce((sum, outcome) => sum + outcome.reopened, 0)
   const isMixed = result.shape !== 'unicast' && result.directBytes > 0
   const all = count(result.nodes.length, 'node')
   const isThere = complete.length > 0 && complete.every((one) => one.heldBytes === result.bytes)
@@ -229,6 +230,7 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
     ...relayParts(result),
     ...(coordinator ? [`${printable(coordinator)} took over in term ${result.term}`] : []),
     ...(rejoined > 0 ? [`${count(rejoined, 'node')} came back in the middle`] : []),
+    ...(reopened > 0 ? [`${count(reopened, 'connection')} opened again`] : []),
     ...(repaired > 0 ? [`${formatBytes(repaired)} repaired`] : []),
   ]
 }

@@ -9,6 +9,7 @@ import { limits } from '../../base/limits.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import { isBreak, Reopening } from '../members/reopening.js'
+import type { MemberFact } from '../messages/facts.js'
 import type { Lacking } from '../messages/types.js'
 import type { OriginConfig } from './events.js'
 import type { OriginExchange } from './exchange.js'
@@ -20,6 +21,8 @@ export class BrokenFeeds {
   readonly #exchange: OriginExchange
   readonly #outbox: OriginOutbox
   readonly #reopening: Reopening
+  /** Links that broke, until they have another connection. */
+  readonly #brokenLinks = new Set<number>()
 
   constructor(
     { silenceMs, seed = 0 }: OriginConfig,
@@ -54,8 +57,26 @@ export class BrokenFeeds {
   /** It is open. Where it had broken before, what the node lacks of it is sent again. */
   fedOut(peer: Peer, lacking: Lacking | undefined, nowMs: number): void {
     const wasCut = peer.feed.is === 'cut'
+    if (wasCut) peer.counts.reopened++
     this.#reopening.opened(peer.node, nowMs)
     this.#exchange.fedOut(peer, wasCut ? lacking : undefined, nowMs)
+  }
+
+  /**
+   * Where the link was silent until it had another connection, and did not break, the way has most
+   * likely forgotten it: the data needs another one, too, unless it goes on.
+   */
+  link(peer: Peer, fact: MemberFact & { readonly type: 'linkBroke' | 'linkBack' }, nowMs: number) {
+    const { node: member, counts, presence } = peer
+    if (fact.type === 'linkBroke') {
+      this.#brokenLinks.add(member)
+      return this.#outbox.note('info', 'link-broke', peer, fact.text)
+    }
+    counts.reopened++
+    const isStill = presence !== 'alive' || nowMs >= counts.sentMs + limits.suspectMs
+    if (this.#brokenLinks.delete(member) || !isStill || this.#reopening.isUnsteady(member, nowMs))
+      return
+    this.#outbox.wish({ type: 'unfeedOut', member })
   }
 
   advance(nowMs: number): void {

@@ -6,7 +6,7 @@
 import type { Detection } from '../../base/detection.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import type { Send } from '../dealing/dealer.js'
-import type { EndWish, Fact, PaceWish, Wish } from '../messages/facts.js'
+import type { EndWish, Fact, PaceWish, RedialWish, UnfeedOutWish, Wish } from '../messages/facts.js'
 import type { NodeSettled } from '../messages/types.js'
 import type { NodeLink, PlanMade } from '../plan/plan.js'
 import type { DigestRun } from './digests.js'
@@ -29,6 +29,8 @@ export type OriginFact =
 export type OriginWish =
   | Wish
   | PaceWish
+  | RedialWish
+  | UnfeedOutWish
   | EndWish
   /** Say the offer and the manifest to the member. `planned`: the exchange has begun elsewhere. */
   | { readonly type: 'offer'; readonly member: number; readonly planned: boolean }

@@ -244,7 +244,7 @@ export class OriginExchange {
       const { member: node, rttMs, sentBytes, queuedBytes, unackedBytes } = count
       const peer = this.#peer(node)
       if (!peer.isServing) continue
-      this.flow.counted(peer, count)
+      this.flow.counted(peer, count, nowMs)
       this.answers.needs.counted(count, nowMs)
       const counted = { sentBytes, queuedBytes, unackedBytes, rttMs: rttMs || peer.rttMs }
       this.#sends.tell({ type: 'counted', node, ...counted, atMs, nowMs })
@@ -262,16 +262,13 @@ export class OriginExchange {
     else if (relay !== undefined) this.#rest(relay, nowMs)
   }
 
-  /** The feed between two nodes is dead although both live. */
-  edgeLost(
-    peer: Peer,
-    { member, incoming, code }: Frame & { type: 'edgeLost' },
-    nowMs: number,
-  ): void {
-    const mate = this.member(member)
+  /** The feed between two nodes is dead although both live, or open again. */
+  edge(peer: Peer, frame: Frame & { type: 'edgeLost' | 'edgeBack' }, nowMs: number): void {
+    const mate = this.member(frame.member)
     if (mate === undefined || mate === peer) return
-    const [from, to] = incoming ? [mate, peer] : [peer, mate]
-    this.#edges.lost(from, to, code, nowMs)
+    const [from, to] = frame.incoming ? [mate, peer] : [peer, mate]
+    if (frame.type === 'edgeLost') this.#edges.lost(from, to, peer, frame.code, nowMs)
+    else this.#edges.back(from, to, peer)
   }
 
   /** It has all. Returns those whose turn has come. */

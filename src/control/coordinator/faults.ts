@@ -57,6 +57,11 @@ export class OriginFaults {
     this.#linkFault(from, to, text, { cause: code, weight: fatal }, nowMs)
   }
 
+  /** It works again before its time. */
+  linkBack(from: Peer, to: Peer): void {
+    this.#accounts.works(linkKey(from, to))
+  }
+
   /**
    * A block was wrong at `to`, and right at `from`, that passes on to these others as well. True:
    * the link fails by that, and what was wrong there is not held against the node.

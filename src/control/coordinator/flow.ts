@@ -51,11 +51,12 @@ export class OriginFlow {
   }
 
   /** The counters of the feed to a node are new. */
-  counted({ counts }: Peer, { sentBytes, queuedBytes }: OutgoingCount): void {
+  counted({ counts }: Peer, { sentBytes, queuedBytes }: OutgoingCount, nowMs: number): void {
     const queued = queuedBytes - counts.queuedBytes
     this.queuedBytes += queued
     this.#broughtBytes -= queued
     this.#sentBytes += sentBytes - counts.sentBytes
+    if (sentBytes !== counts.sentBytes) counts.sentMs = nowMs
     counts.sentBytes = sentBytes
     counts.queuedBytes = queuedBytes
   }

@@ -144,7 +144,8 @@ export class OriginMachine {
         return this.#lose(peer, code, text, nowMs)
       }
       case 'linkBroke':
-        return this.#outbox.note('info', 'link-broke', this.#peer(fact.member), fact.text)
+      case 'linkBack':
+        return this.#broken.link(this.#peer(fact.member), fact, nowMs)
       case 'fedOut':
         return this.#broken.fedOut(this.#peer(fact.member), fact.lacking, nowMs)
       case 'unfed':
@@ -174,7 +175,6 @@ export class OriginMachine {
         return this.#joins.add({ by: null, ...fact }, fact.link, this.#peers, nowMs)
       case 'stopped':
         return this.#abortAll('ERR_FR_ABORTED', fact.text)
-      case 'linkBack':
       case 'fedIn':
       case 'due':
         return
@@ -231,7 +231,8 @@ export class OriginMachine {
           this.#onFrame(from, report, nowMs, false)
         return
       case 'edgeLost':
-        return this.exchange.edgeLost(peer, frame, nowMs)
+      case 'edgeBack':
+        return this.exchange.edge(peer, frame, nowMs)
       case 'missed':
         return this.#watch.missed(this.exchange.member(frame.member), peer, this.#outbox)
       case 'stale':
@@ -276,7 +277,7 @@ export class OriginMachine {
     if (peer.counts.report(frame, nowMs)) peer.moved(nowMs)
     for (const { member } of frame.received) {
       const mate = this.exchange.member(member)
-      if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs)
+      if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs, this.#outbox)
     }
   }
 

@@ -38,9 +38,14 @@ export class PeerWatch {
     if (gapMs >= this.#detection.suspectMs) peer.spoke(gapMs, nowMs)
   }
 
-  /** A mate has bytes from it: alive, although its own word is stuck behind such bytes. */
-  heardOf(peer: Peer, nowMs: number): void {
+  /**
+   * A mate has bytes from it: alive, although its own word is stuck behind such bytes, or the way
+   * of its link is dead.
+   */
+  heardOf(peer: Peer, nowMs: number, outbox: OriginOutbox): void {
     this.#detector.heardOf(peer.node, nowMs)
+    const { node: member } = peer
+    if (this.#detector.isMute(member, nowMs)) outbox.wish({ type: 'redial', member })
   }
 
   /** A mate has waited for a word of it in vain. */
@@ -76,7 +81,10 @@ export class PeerWatch {
     if (health === 'lost' || !peer.becomes(health)) return false
     const silent = `silent for ${Math.round(this.#detector.silentMs(peer.node, nowMs))} ms`
     if (before === 'away') outbox.note('info', 'back', peer, 'it speaks again')
-    if (health === 'suspected') outbox.note('warn', 'suspected', peer, silent)
+    if (health === 'suspected') {
+      outbox.note('warn', 'suspected', peer, silent)
+      outbox.wish({ type: 'redial', member: peer.node })
+    }
     if (health !== 'away') return false
     outbox.note('warn', 'away', peer, `${silent}: others send what it was to send`)
     return true

@@ -32,8 +32,12 @@ export class PeerCounts {
   listedBytes = 0
   /** Of `listedBytes`, not accepted by the socket. */
   queuedBytes = 0
-  /** Payload that the socket has accepted. */
+  /** Payload that the socket has accepted, and when it did last. */
   sentBytes = 0
+  sentMs = 0
+
+  /** Connections to it that broke, or were silent, and were opened again. */
+  reopened = 0
 
   /** It is dealt nothing to pass on for now, since it is far slower than the others. */
   isDemoted = false

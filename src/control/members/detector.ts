@@ -102,6 +102,13 @@ export class Detector {
     this.#lives(peer, watched, nowMs)
   }
 
+  /** It has said nothing itself for as long as makes suspected whom nobody has heard of. */
+  isMute(peer: number, nowMs: number): boolean {
+    const watched = this.#watched.get(peer)
+    if (watched === undefined) return false
+    return nowMs >= watched.saidMs + this.#limits.suspectMs + this.#slackMs(watched)
+  }
+
   /**
    * A mate of the peer has waited for its word in vain, or one of its group is away: there are two
    * signs of it. It is away once it is suspected here, also where most are silent.

@@ -107,6 +107,12 @@ export class FaultAccounts<C> {
     if (account !== undefined) account.faults = 0
   }
 
+  /** It is left out no more, although its time is not over. */
+  works(component: C): void {
+    const account = this.#accounts.get(component)
+    if (account !== undefined) Object.assign(account, { faults: 0, untilMs: null })
+  }
+
   /** Those that are tried again from now on, with nothing held against them but their past. */
   retried(nowMs: number): C[] {
     const retried: C[] = []

@@ -442,6 +442,7 @@ export class Peer {
       reason: failure === null ? null : reasonOf(failure, failure.before),
       attempts: this.history.attempts,
       rejoined: this.isReturned,
+      reopened: counts.reopened,
       ...told,
     }
   }

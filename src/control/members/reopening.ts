@@ -57,6 +57,12 @@ export class Reopening {
     return this.#broken.get(member)?.openedMs === never
   }
 
+  /** The same, or it has been there for a moment only. */
+  isUnsteady(member: number, nowMs: number): boolean {
+    const { openedMs } = this.#broken.get(member) ?? { openedMs: Number.NEGATIVE_INFINITY }
+    return nowMs < openedMs + limits.steadyMs
+  }
+
   forget(member: number): void {
     this.#broken.delete(member)
   }

@@ -165,6 +165,21 @@ export type MemberWish =
   /** Read the counters of the engine; `sampled` follows. */
   | { readonly type: 'sample' }
 
+/** The data connection to the member is closed as if it had broken, if one is open: `unfed`. */
+export interface UnfeedOutWish {
+  readonly type: 'unfeedOut'
+  readonly member: number
+}
+
+/**
+ * The member is silent, and the way to it may be dead although nothing broke: another connection
+ * takes the place of that of the link, once it is open; `linkBack` follows then.
+ */
+export interface RedialWish {
+  readonly type: 'redial'
+  readonly member: number
+}
+
 /** From now on, what may be sent to members together; whom no set names is limited by none. */
 export interface PaceWish {
   readonly type: 'pace'

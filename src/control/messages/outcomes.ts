@@ -8,6 +8,8 @@ export interface NodeSettled {
   readonly attempts: number
   /** It was lost or had failed, and came back under a new number in the same push. */
   readonly rejoined: boolean
+  /** Connections to it that broke, or were silent, and were opened again. */
+  readonly reopened: number
   /** HOST:PORT as the caller wrote it. */
   readonly node: string
   readonly status: 'complete' | 'failed' | 'refused'

@@ -279,6 +279,8 @@ export type Frame =
       /** What this end found. */
       readonly code: FrErrorCode
     }
+  /** The feed that this node said is lost is open again. */
+  | { readonly type: 'edgeBack'; readonly member: number; readonly incoming: boolean }
   /** This member brings nothing, and has not answered for a while. */
   | { readonly type: 'missed'; readonly member: number }
   | {

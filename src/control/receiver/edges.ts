@@ -2,7 +2,8 @@
  * The data connections of a node that broke: those to mates it opens again, those from mates and
  * from the origin it waits for. Whoever opens one again hears what is lacking and sends that, so
  * nobody else has to bring anything. Where it takes too long, or one from a mate breaks again and
- * again while those from others do not, the origin is told (`edgeLost`).
+ * again while those from others do not, the origin is told (`edgeLost`), so that others bring it.
+ * One that takes too long is opened again all the same, and then the origin is told that, too.
  *
  * It must never wait for a connection that cannot come back: one that was refused or never was, one
  * of a gateway, which keeps nothing that it could send again, and one of a member that is gone.
@@ -19,12 +20,14 @@ import type { NodeOutbox } from './outbox.js'
 
 /** A connection that is opened again costs little: the fourth break within a few seconds counts. */
 const breakWeight = 0.7
+const never = Number.POSITIVE_INFINITY
 
 interface Awaited {
   readonly member: number
   readonly incoming: boolean
   readonly code: FrErrorCode
-  readonly untilMs: number
+  /** When the origin is told; Infinity: it was. */
+  untilMs: number
 }
 
 /** The data connection from the origin, if there is one. */
@@ -43,6 +46,8 @@ export class NodeEdges {
   readonly #fedBy = new Set<number>()
   /** Mates from whom nothing is taken any more, because they broke the protocol. */
   readonly #refused = new Set<number>()
+  /** By member, how often its connection ended because bytes on it were changed. */
+  readonly #spoilt = new Map<number, number>()
   /** The origin's feed broke: until when it may come back. */
   #parent: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
   parentFeed: ParentFeed = 'none'
@@ -61,7 +66,7 @@ export class NodeEdges {
 
   /** A data connection from the member is open. True: that of the origin is back. */
   fedIn(member: number): boolean {
-    this.#awaited.delete(keyOf(member, true))
+    this.#isBack(member, true)
     this.#fedBy.add(member)
     if (!this.#neighbours.isParent(member)) return false
     this.parentFeed = 'open'
@@ -77,7 +82,16 @@ export class NodeEdges {
 
   fedOut(member: number, nowMs: number): void {
     this.#reopening.opened(member, nowMs)
-    this.#awaited.delete(keyOf(member, false))
+    this.#isBack(member, false)
+  }
+
+  #isBack(member: number, incoming: boolean): void {
+    const key = keyOf(member, incoming)
+    const isSaid = this.#awaited.get(key)?.untilMs === never
+    this.#awaited.delete(key)
+    // For one that breaks too often it is too early.
+    const isEarly = incoming && this.#faults.isFailed(member)
+    if (isSaid && !isEarly) this.#outbox.say({ type: 'edgeBack', member, incoming })
   }
 
   /** A data connection broke, or could not be opened. Why the transfer has failed, or null. */
@@ -85,33 +99,45 @@ export class NodeEdges {
     if (code === null) return null
     if (direction === 'in') return this.#unfedIn(member, code, text, nowMs)
     // Mates that finish first hang up; once this node is complete that is not logged.
-    if (!isComplete)
+    if (!isComplete && !this.#reopening.isBroken(member))
       this.#outbox.warn('relay-closed', { to: member, code, text: text ?? 'the feed broke' })
     this.#unfedOut(member, code, nowMs)
     return null
   }
 
   #unfedIn(member: number, code: FrErrorCode, text: string | null, nowMs: number): Failure | null {
+    const mayComeBack = isBreak(code) || this.#bears(member, code)
     if (!this.#neighbours.isParent(member)) {
-      if (!isBreak(code)) this.#refused.add(member)
-      const opensAgain = isBreak(code) && this.#neighbours.mate(member) !== undefined
+      if (!mayComeBack) this.#refused.add(member)
+      const opensAgain = mayComeBack && this.#neighbours.mate(member) !== undefined
       const untilMs = opensAgain && !this.#isTooOften(member, nowMs) ? nowMs + limits.edgeMs : 0
       this.#waitFor({ member, incoming: true, code, untilMs })
       return null
     }
     // What this node found wrong itself it says at once.
-    if (!isBreak(code)) return { code, text: refusedFeed(text) }
+    if (!mayComeBack) return { code, text: refusedFeed(text) }
     const untilMs = nowMs + this.#config.silenceMs + limits.originGraceMs
     this.#parent ??= { code, untilMs }
     return null
   }
 
+  /** Bytes that were changed on the way end a connection; the next one is borne a few times. */
+  #bears(member: number, code: FrErrorCode): boolean {
+    if (code !== 'ERR_FR_SPOILT') return false
+    const times = (this.#spoilt.get(member) ?? 0) + 1
+    this.#spoilt.set(member, times)
+    this.#outbox.warn('feed-spoilt', { from: member, times })
+    return times <= limits.spoiltFeeds
+  }
+
   #unfedOut(member: number, code: FrErrorCode, nowMs: number): void {
     const isAgain = this.#reopening.isBroken(member) && errorTable[code].retryable
     const isOurs = isBreak(code) || isAgain
-    // Whom nothing is passed on to any more the coordinator has given up.
-    const isWanted = this.#neighbours.isRouted(member) && !this.#neighbours.isGone(member)
-    const opensAgain = isOurs && !this.#config.isGateway && isWanted
+    // One that was open when the coordinator left it out is no use before a plan has it again.
+    const isWanted = this.#neighbours.isRouted(member) || this.#reopening.isUnsteady(member, nowMs)
+    const isThere = isWanted && !this.#neighbours.isGone(member)
+    const opensAgain = isOurs && !this.#config.isGateway && isThere
+    if (!opensAgain) this.#reopening.forget(member)
     const sinceMs = opensAgain ? this.#reopening.broke(member, nowMs) : 0
     const untilMs = opensAgain ? sinceMs + limits.edgeMs : 0
     this.#waitFor({ member, incoming: false, code, untilMs })
@@ -133,6 +159,11 @@ export class NodeEdges {
     return this.#faults.records(nowMs)
   }
 
+  /** A plan has it again: where it cannot be opened the coordinator hears of it once more. */
+  planned(member: number): void {
+    this.#awaited.delete(keyOf(member, false))
+  }
+
   /** The origin is gone, and its feed with it. */
   orphaned(): void {
     this.#parent = undefined
@@ -146,16 +177,14 @@ export class NodeEdges {
 
   /** Opens what is due, says what took too long. Why the transfer has failed, or null. */
   advance(hasAll: boolean, nowMs: number): Failure | null {
-    for (const member of this.#reopening.due(nowMs))
-      if (this.#neighbours.isRouted(member)) this.#outbox.feed(member)
-      else this.#reopening.forget(member)
-    for (const [key, { member, incoming, code, untilMs }] of this.#awaited) {
+    for (const member of this.#reopening.due(nowMs)) this.#outbox.feed(member)
+    for (const [key, awaited] of this.#awaited) {
+      const { member, incoming, code, untilMs } = awaited
       if (nowMs < untilMs) continue
-      this.#awaited.delete(key)
-      if (!incoming) this.#reopening.forget(member)
+      awaited.untilMs = never
       // What comes in is missed no more.
-      if (incoming && hasAll) continue
-      this.#outbox.say({ type: 'edgeLost', member, incoming, code })
+      if (incoming && hasAll) this.#awaited.delete(key)
+      else this.#outbox.say({ type: 'edgeLost', member, incoming, code })
     }
     if (hasAll) this.#parent = undefined
     if (this.#parent === undefined || nowMs < this.#parent.untilMs) return null
@@ -169,12 +198,14 @@ export class NodeEdges {
 
   /** Members whose feed to this node is broken, and is waited for. */
   get broken(): number[] {
-    return [...this.#awaited.values()].flatMap(({ member, incoming }) => (incoming ? member : []))
+    return [...this.#awaited.values()].flatMap(({ member, incoming, untilMs }) => {
+      return incoming && untilMs < never ? member : []
+    })
   }
 
   /** When something is to be done; Infinity: never. */
   get dueMs(): number {
-    let at = Math.min(this.#reopening.dueMs, this.#parent?.untilMs ?? Number.POSITIVE_INFINITY)
+    let at = Math.min(this.#reopening.dueMs, this.#parent?.untilMs ?? never)
     for (const { untilMs } of this.#awaited.values()) at = Math.min(at, untilMs)
     return at
   }
@@ -184,6 +215,7 @@ export class NodeEdges {
     if (this.#neighbours.isGone(member)) return
     const key = keyOf(member, incoming)
     const before = this.#awaited.get(key)
+    if (before?.untilMs === never) return
     // The first break counts, and what cannot come back is not waited for.
     if (before === undefined || untilMs < before.untilMs) this.#awaited.set(key, awaited)
   }

@@ -29,7 +29,10 @@ export function followPlan(
   reports.planned(plan, nowMs)
   if (news.paces !== null) outbox.wish({ type: 'pace', sets: news.paces })
   if (news.areRoutesNew) outbox.wish({ type: 'route' })
-  for (const { number } of news.dial) outbox.feed(number)
+  for (const { number } of news.dial) {
+    edges.planned(number)
+    outbox.feed(number)
+  }
   for (const member of news.gone) {
     edges.gone(member)
     outbox.wish(pulls.gone(member, nowMs))

@@ -171,9 +171,11 @@ export class PushTrace {
         const { offset, length } = frame
         return this.#instant(track, 'pulls', 'bad', { offset, length })
       }
-      case 'edgeLost': {
-        const { member, incoming } = frame
-        return this.#instant(track, 'lag', 'edge lost', { mate: member, incoming })
+      case 'edgeLost':
+      case 'edgeBack': {
+        const { type, member, incoming } = frame
+        const what = type === 'edgeLost' ? 'edge lost' : 'edge back'
+        return this.#instant(track, 'lag', what, { mate: member, incoming })
       }
       default:
         return

@@ -114,6 +114,7 @@ export interface TreeSums {
 
 const countFields = [
   'repairedBytes',
+  'reopened',
   'receivedBytes',
   'duplicateBytes',
   'holeBytes',

@@ -122,9 +122,8 @@ class AddonEngine implements DataEngine {
   }
 
   openTransfer(options: TransferOptions = {}): TransferHandle {
-    const { silenceMs = limits.silenceMs } = options
-    const userTimeoutMs = silenceMs + limits.connectionGraceMs
-    return this.#call((engine) => engine.openTransfer(userTimeoutMs))
+    const { unackedMs = limits.silenceMs + limits.connectionGraceMs } = options
+    return this.#call((engine) => engine.openTransfer(unackedMs))
   }
 
   addStream(transfer: TransferHandle, spec: StreamSpec): void {

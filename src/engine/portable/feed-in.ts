@@ -13,7 +13,7 @@ import type { FeedHandle, FeedStats } from '../../ports.js'
 import { asFrError } from '../checks.js'
 import { Asks } from './asks.js'
 import { Feed, type FeedHost } from './feed.js'
-import { decodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
+import { decodeRecordHeader, isIntact, type RecordHeader, recordHeaderBytes } from './record.js'
 import type { StreamState } from './stream.js'
 
 /** The socket is not read while this much waits; as much again may be on its way to the file. */
@@ -174,7 +174,8 @@ export class InFeed extends Feed {
       if (header.kind === 'hole') await this.#hole(header)
       return true
     }
-    this.over('ERR_FR_PROTOCOL', 0)
+    const isSpoilt = header === null && !isIntact(bytes, this.seed, this.host.hash)
+    this.over(isSpoilt ? 'ERR_FR_SPOILT' : 'ERR_FR_PROTOCOL', 0)
     return false
   }
 

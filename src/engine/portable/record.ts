@@ -60,13 +60,18 @@ export function encodeRecordHeader(
   into.writeUInt32LE(checkOf(into, seed, hash), checkAt)
 }
 
+/** Whether the 32 bytes are as their sender wrote them. */
+export function isIntact(bytes: Buffer, seed: bigint, hash: SeededHash): boolean {
+  return bytes.readUInt32LE(checkAt) === checkOf(bytes, seed, hash)
+}
+
 /** Reads 32 bytes; null is a violation of the protocol. */
 export function decodeRecordHeader(
   bytes: Buffer,
   seed: bigint,
   hash: SeededHash,
 ): RecordHeader | null {
-  if (bytes.readUInt32LE(checkAt) !== checkOf(bytes, seed, hash)) return null
+  if (!isIntact(bytes, seed, hash)) return null
   if (bytes[0] !== magic || bytes[1] !== limits.protocolVersion) return null
   if (bytes[2] !== recordHeaderBytes) return null
   const kind = kinds[bytes.readUInt8(3) - 1]

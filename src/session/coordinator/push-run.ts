@@ -8,6 +8,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { hexOf } from '../../base/bytes.js'
+import { detectionOf } from '../../base/detection.js'
 import { digestBytesOf } from '../../base/digests.js'
 import { type Failure, FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
@@ -148,7 +149,9 @@ export class PushRun {
       (event) => this.#session.post(event),
       (text) => this.warn(text),
     )
-    this.#transfer = engine.openTransfer({ silenceMs })
+    const { failMs: unackedMs } = detection ?? detectionOf({}, silenceMs)
+    // What a gateway has passed on it cannot send again.
+    this.#transfer = engine.openTransfer(gateways ? {} : { unackedMs })
     engine.limitTransfer(this.#transfer, spec.share ?? {})
     router.route(this.#transfer, (events) => this.#session.onEngine(events))
     engine.addStream(this.#transfer, {

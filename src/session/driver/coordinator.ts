@@ -7,7 +7,7 @@ import { FrError } from '../../base/errors.js'
 import type { OriginFact, OriginWish } from '../../control/coordinator/events.js'
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import type { Peer } from '../../control/members/peer.js'
-import type { MemberWish } from '../../control/messages/facts.js'
+import type { MemberWish, RedialWish, UnfeedOutWish } from '../../control/messages/facts.js'
 import type { Frame, Role } from '../../control/messages/types.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
 import { signDigests } from '../../protocol/digest-record.js'
@@ -21,7 +21,9 @@ import { Neighbours } from './neighbours.js'
 import type { Clock, FeedEngine, Net, Place } from './ports.js'
 import { Samples } from './samples.js'
 
-type Own = MemberWish['type'] | 'pace' | 'offer' | 'list' | 'sendDigests'
+type Own =
+  | (MemberWish | RedialWish | UnfeedOutWish)['type']
+  | ('pace' | 'offer' | 'list' | 'sendDigests')
 
 /** Wishes about the source and the caller, which are carried out by whoever made the session. */
 export type CallerWish = Exclude<OriginWish, { readonly type: Own }>
@@ -131,6 +133,8 @@ export class CoordinatorSession {
       case 'connect':
       case 'feed':
       case 'hangUp':
+      case 'redial':
+      case 'unfeedOut':
       case 'pace':
       case 'sample':
         return this.#executor.execute(wish)

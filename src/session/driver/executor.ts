@@ -6,7 +6,14 @@
  * After `hangUp` no fact about a member is posted any more.
  */
 import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
-import type { Fact, MemberFact, MemberWish, PaceWish } from '../../control/messages/facts.js'
+import type {
+  Fact,
+  MemberFact,
+  MemberWish,
+  PaceWish,
+  RedialWish,
+  UnfeedOutWish,
+} from '../../control/messages/facts.js'
 import type { Frame, PlanFrame } from '../../control/messages/types.js'
 import type { FeedHandle } from '../../ports.js'
 import type { Neighbour, Neighbours, Way } from './neighbours.js'
@@ -64,7 +71,7 @@ export class Executor {
     this.#servant = servant
   }
 
-  execute(wish: MemberWish | PaceWish): void {
+  execute(wish: MemberWish | PaceWish | RedialWish | UnfeedOutWish): void {
     switch (wish.type) {
       case 'connect':
         return this.#connect(this.#neighbours.of(wish.member))
@@ -75,6 +82,10 @@ export class Executor {
         return this.#feed(this.#neighbours.of(wish.member))
       case 'hangUp':
         return this.#hangUp(this.#neighbours.of(wish.member))
+      case 'redial':
+        return this.#redials.get(this.#neighbours.of(wish.member))?.doubt()
+      case 'unfeedOut':
+        return this.#unfeedOut(this.#neighbours.of(wish.member))
       case 'pace':
         return this.#neighbours.pace(wish.sets)
       case 'sample':
@@ -128,6 +139,12 @@ export class Executor {
   unfed(member: Neighbour, isWished: boolean, code: FrErrorCode | null, text: string | null): void {
     this.#servant?.unfed(member)
     if (isWished) this.#post('out', member, code, text)
+  }
+
+  #unfeedOut({ feedOut }: Neighbour): void {
+    if (feedOut === undefined) return
+    this.closed(feedOut, 'ERR_FR_NODE_LOST')
+    this.#neighbours.close(feedOut)
   }
 
   /** Hangs up on everybody; `released` once what was said is out, or never will be. */
@@ -187,12 +204,16 @@ export class Executor {
       const ports = { clock: this.#clock, net: this.#net }
       const redials = new Redials(ports, target, () => post({ type: 'linkBack', member }))
       this.#redials.set(one, redials)
+      const heard = (frame: Frame): void => {
+        redials.heard()
+        said(frame)
+      }
       const onBroken = (code: FrErrorCode, text: string): void => {
         post({ type: 'linkBroke', member, text })
         redials.broke({ code, text })
       }
       const lastWord = (code: FrErrorCode, text: string): Frame => ({ type: 'abort', code, text })
-      return { onFrame: said, onClose, onBroken, lastWord }
+      return { onFrame: heard, onClose, onBroken, lastWord }
     }
     const onFrame = (frame: Frame): void => {
       if (frame.type !== 'holding' && frame.type !== 'pullRefused' && frame.type !== 'beat')

@@ -243,7 +243,7 @@ export class Neighbours {
   refuse(member: Neighbour): void {
     const { out } = member
     leave(member, 'refused')
-    if (out.state === 'open') this.#close(out.feed)
+    if (out.state === 'open') this.close(out.feed)
   }
 
   #dial(member: Neighbour, { edge, ...place }: Way, events: OutEvents, isWished: boolean): void {
@@ -392,7 +392,7 @@ export class Neighbours {
     const { fedBy } = member
     member.fedBy = { state: 'none' }
     closeHeld(fedBy)
-    if (fedBy.state === 'open') this.#close(fedBy.feed)
+    if (fedBy.state === 'open') this.close(fedBy.feed)
   }
 
   /** The engine has closed a feed, out where it was one; undefined: it is known no more. */
@@ -422,7 +422,8 @@ export class Neighbours {
     }
   }
 
-  #close(feed: FeedHandle): void {
+  /** This side closes a feed. */
+  close(feed: FeedHandle): void {
     this.#byFeed.delete(feed)
     this.#engine.close(feed)
   }

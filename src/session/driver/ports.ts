@@ -67,8 +67,10 @@ export type Target = Place & { readonly to: number } & (
         readonly channel: 'control'
         /** A data connection will be wanted as soon as there is a link. */
         readonly isFedSoon?: boolean
-        /** The connection is for this link, which broke. */
+        /** The connection is for this link, which broke or is silent. */
         readonly resumes?: Link
+        /** Called once the way is proved; true: the link does without its last one from here on. */
+        readonly takesOver?: () => boolean
       }
     | { readonly channel: 'pull'; readonly nodeId: string }
     | {

@@ -6,6 +6,7 @@
  * reads or writes the files has come back. `done` resolves then and never rejects.
  */
 
+import { detectionOf } from '../../base/detection.js'
 import { blockAlgorithmFor, digestBytesOf } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
@@ -275,7 +276,10 @@ export class Reception {
 
   #opened(found: Found): NodeFact {
     if (this.isEnded) return { type: 'prepared' }
-    this.#transfer = this.#host.engine.openTransfer({ silenceMs: this.spec.silenceMs })
+    const { silenceMs, detection = detectionOf({}, silenceMs) } = this.spec
+    // What a gateway has passed on it cannot send again.
+    const options = this.#isGateway ? {} : { unackedMs: detection.failMs }
+    this.#transfer = this.#host.engine.openTransfer(options)
     this.#host.engine.limitTransfer(this.#transfer, this.#share)
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
     this.#host.engine.addStream(this.#transfer, {

@@ -87,6 +87,7 @@ export const outcomeOf = (over: Partial<NodeOutcome> & { node: string }): NodeOu
   holeBytes: 0,
   attempts: 1,
   rejoined: false,
+  reopened: 0,
   code: null,
   retryable: false,
   reason: null,

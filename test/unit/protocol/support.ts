@@ -290,11 +290,9 @@ const bodies: Bodies = {
     digest: fc.constantFrom(...digestAlgorithms),
     fileDigest,
   }),
-  bad: fc.record({
-    offset: fc.nat({ max: 2 ** 52 }),
-    length: fc.integer({ min: 1, max: 2 ** 40 }),
-  }),
+  bad: fc.record({ offset: fc.nat(2 ** 52), length: fc.integer({ min: 1, max: 2 ** 40 }) }),
   edgeLost: fc.record({ member: mate, incoming: fc.boolean(), code }),
+  edgeBack: fc.record({ member: mate, incoming: fc.boolean() }),
   complete: fc.record({
     bytes,
     repairedBytes: bytes,

@@ -9,6 +9,7 @@ export function outcomeOf(node: string, code: FrErrorCode | null): NodeOutcome {
     ...{ repairedBytes: 0, receivedBytes: 9, duplicateBytes: 0, heldBytes: 0, holeBytes: 0 },
     ...{ fromOriginBytes: 9, fromMatesBytes: 0, fromMirrorsBytes: 0, fromRelaysBytes: 0 },
     ...{ attempts: 1, rejoined: false, retryable: code !== null, servedBy: null, seconds: 1 },
+    reopened: 0,
     ...{ reason: code === null ? null : `${code}: played`, warnings: [] },
   }
 }

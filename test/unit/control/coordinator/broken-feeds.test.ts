@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
+import { progressOf } from '../plans.js'
 import { Bench, type BenchOptions, block, bytes, outcomes } from './origin-support.js'
 
 const breaks = (member: number, code: 'ERR_FR_NODE_LOST' | 'ERR_FR_UNREACHABLE') =>
@@ -55,6 +56,30 @@ describe('a data connection of the origin that breaks', () => {
     expect(dials(speaks)).toEqual([1])
     const ended = outcomes(bench.pass(400, [0, 1]))
     expect(ended).toEqual([['n1:1', 'failed', 'ERR_FR_UNREACHABLE: it broke']])
+  })
+
+  it('is opened again where the node was silent until its link had another connection', () => {
+    const bench = new Bench(2, unicast).running().sealed()
+    const back = { type: 'linkBack', member: 1 } as const
+    const unfeeds = (wishes: readonly OriginWish[]) =>
+      wishes.filter(({ type }) => type === 'unfeedOut')
+    expect(unfeeds(bench.feed(back))).toEqual([])
+    bench.pass(limits.suspectMs + 100, [0])
+    expect(unfeeds(bench.feed(back))).toMatchObject([{ member: 1 }])
+    expect(unfeeds(bench.feed({ type: 'linkBroke', member: 1, text: 'reset' }, back))).toEqual([])
+    expect(bench.machine.peers[1]?.counts.reopened).toBe(3)
+  })
+
+  it('has a link that is dialled again where only mates hear of the node', () => {
+    const bench = new Bench(3).running()
+    const wishes: OriginWish[] = []
+    for (let bytes = 1; bytes < 15; bytes++) {
+      const received = [{ member: 1, bytes }]
+      wishes.push(...bench.pass(100, [2]))
+      wishes.push(...bench.from(0, progressOf({ receivedBytes: bytes, received })))
+    }
+    expect(wishes).toContainEqual({ type: 'redial', member: 1 })
+    expect(bench.machine.peers[1]?.presence).toBe('alive')
   })
 
   it('that was never broken lists nothing twice', () => {

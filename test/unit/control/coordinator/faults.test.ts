@@ -75,9 +75,15 @@ describe('a link that is lost', () => {
     expect(runningPlans(back, 1)).toMatchObject([{ avoid: [] }])
     expect(bench.faults).toEqual([['link', 'n0:1', 'n1:1', false]])
 
-    // It is named no second time, and left alone for twice as long.
+    // It is named no second time, and comes back at once where those who lost it say that it is.
     expect(warnings(bench.from(1, edgeLost))).toEqual([])
-    expect(runningPlans(bench.wait(2 * limits.failedMs - 100), 1)).toEqual([])
+    const open = bench.from(1, { type: 'edgeBack', member: 0, incoming: true })
+    expect(runningPlans(open, 0)).toMatchObject([{ routes: [{ route: 1, to: both }] }])
+    expect(bench.faults).toEqual([['link', 'n0:1', 'n1:1', false]])
+
+    // It is left alone for twice as long each time.
+    expect(warnings(bench.from(1, edgeLost))).toEqual([])
+    expect(runningPlans(bench.wait(4 * limits.failedMs - 100), 1)).toEqual([])
     expect(runningPlans(bench.wait(100), 1)).toMatchObject([{ avoid: [] }])
   })
 })

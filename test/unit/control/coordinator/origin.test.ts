@@ -209,6 +209,26 @@ describe('OriginMachine', () => {
     expect(frames(bench.from(0, lost), 0, 'detour')).toEqual([])
   })
 
+  it('a broken edge is back once nobody says that it is lost, and can be lost again', () => {
+    const bench = new Bench().running()
+    const code = 'ERR_FR_NODE_LOST'
+    const said = (by: number, type: 'edgeLost' | 'edgeBack') => {
+      const edge = by === 0 ? { member: 1, incoming: false } : { member: 0, incoming: true }
+      const wishes = bench.from(
+        by,
+        type === 'edgeLost' ? { type, ...edge, code } : { type, ...edge },
+      )
+      return wishes.flatMap((wish) => (wish.type === 'note' ? [wish.event] : []))
+    }
+    expect(said(0, 'edgeBack')).toEqual([])
+    expect(said(0, 'edgeLost')).toEqual(['edge-lost'])
+    expect(said(1, 'edgeLost')).toEqual([])
+    expect(said(0, 'edgeBack')).toEqual([])
+    expect(said(1, 'edgeBack')).toEqual(['edge-back'])
+    expect(bench.machine.peers[1]?.counts.reopened).toBe(1)
+    expect(said(1, 'edgeLost')).toEqual(['edge-lost'])
+  })
+
   it('a node that refuses after it was complete stays complete, and serves nobody', () => {
     const bench = new Bench().running().sealed()
     bench.complete(1)

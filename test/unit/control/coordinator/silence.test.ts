@@ -32,6 +32,7 @@ describe('silence', () => {
       ['suspected', 2],
       ['away', 2],
     ])
+    expect(away).toContainEqual({ type: 'redial', member: 2 })
     expect(outcomes(away)).toEqual([])
     const detour = { member: 2, why: 'away', ranges: [[2 * block, block]] }
     for (const node of [0, 1]) expect(frames(away, node, 'detour')).toMatchObject([detour])

@@ -16,6 +16,7 @@ const broke = (member: number, direction: 'in' | 'out', code: FrErrorCode): Node
 const feeds = (wishes: readonly NodeWish[]) =>
   wishes.flatMap((wish) => (wish.type === 'feed' ? [wish.member] : []))
 const lost = (wishes: NodeWish[]) => sent(wishes).filter(({ type }) => type === 'edgeLost')
+const back = (wishes: NodeWish[]) => sent(wishes).filter(({ type }) => type === 'edgeBack')
 
 /** What is wished while time passes, 50 ms at a time. */
 function pass(bench: Bench, ms: number): NodeWish[] {
@@ -35,12 +36,12 @@ describe('a data connection to a mate that breaks', () => {
     expect([feeds(later), lost(later)]).toEqual([[], []])
   })
 
-  it('is said to be lost when it stays broken, and is left alone then', () => {
+  it('is said to be lost when it stays broken, and to be back once it is open again', () => {
     const bench = new Bench().receiving()
     bench.feed({ type: 'fedOut', member: 2 }, broke(2, 'out', 'ERR_FR_NODE_LOST'))
     const wishes: NodeWish[] = []
     let tries = 0
-    for (let at = 0; at < 2 * limits.edgeMs; at += 50) {
+    for (let at = 0; at < 10_000; at += 50) {
       const now = bench.pass(50)
       wishes.push(...now)
       if (feeds(now).length === 0) continue
@@ -48,8 +49,20 @@ describe('a data connection to a mate that breaks', () => {
       wishes.push(...bench.feed(broke(2, 'out', 'ERR_FR_UNREACHABLE')))
     }
     expect(lost(wishes)).toMatchObject([{ member: 2, incoming: false, code: 'ERR_FR_NODE_LOST' }])
-    expect(tries).toBeGreaterThanOrEqual(3)
-    expect(tries).toBeLessThanOrEqual(7)
+    expect(tries).toBeGreaterThanOrEqual(10)
+    expect(tries).toBeLessThanOrEqual(24)
+    const opened = bench.feed({ type: 'fedOut', member: 2 })
+    expect(back(opened)).toEqual([{ type: 'edgeBack', member: 2, incoming: false }])
+    expect(back(bench.feed({ type: 'fedOut', member: 2 }))).toEqual([])
+  })
+
+  it('is left alone once the other side will not have it', () => {
+    const bench = new Bench().receiving()
+    bench.feed({ type: 'fedOut', member: 2 }, broke(2, 'out', 'ERR_FR_NODE_LOST'))
+    pass(bench, 100)
+    expect(lost(bench.feed(broke(2, 'out', 'ERR_FR_PROTOCOL')))).toMatchObject([{ member: 2 }])
+    const wishes = pass(bench, 5_000)
+    expect([feeds(wishes), lost(wishes)]).toEqual([[], []])
   })
 
   it('is lost at once where it was refused, or never was', () => {
@@ -85,6 +98,25 @@ describe('a data connection from a mate that breaks', () => {
     expect(lost(pass(bench, limits.edgeMs))).toEqual([])
   })
 
+  it('is said to be back where it was said to be lost', () => {
+    const bench = new Bench().receiving()
+    bench.feed({ type: 'fedIn', member: 2 }, broke(2, 'in', 'ERR_FR_NODE_LOST'))
+    expect(lost(pass(bench, 2 * limits.edgeMs)).length).toBe(1)
+    const opened = bench.feed({ type: 'fedIn', member: 2 })
+    expect(back(opened)).toEqual([{ type: 'edgeBack', member: 2, incoming: true }])
+  })
+
+  it('because bytes on it were changed is borne a few times', () => {
+    const bench = new Bench().receiving()
+    const wishes: NodeWish[] = []
+    for (let times = 0; times < limits.spoiltFeeds; times++)
+      wishes.push(...bench.feed({ type: 'fedIn', member: 2 }, broke(2, 'in', 'ERR_FR_SPOILT')))
+    expect([lost(wishes), bench.machine.edges.refuses(2)]).toEqual([[], false])
+    const last = bench.feed({ type: 'fedIn', member: 2 }, broke(2, 'in', 'ERR_FR_SPOILT'))
+    expect(lost(last)).toMatchObject([{ member: 2, code: 'ERR_FR_SPOILT' }])
+    expect(bench.machine.edges.refuses(2)).toBe(true)
+  })
+
   it('is not waited for after a violation, and no other is taken', () => {
     const bench = new Bench().receiving()
     expect(bench.machine.edges.refuses(2)).toBe(false)
@@ -106,23 +138,24 @@ describe('what a node lacks', () => {
 })
 
 describe('a connection from a mate that breaks and comes back all the time', () => {
-  const back = (member: number): NodeFact => ({ type: 'fedIn', member })
+  const open = (member: number): NodeFact => ({ type: 'fedIn', member })
 
   it('is said to be lost where those of others hold, and not otherwise', () => {
     for (const breaking of [[0], [0, 2]]) {
       const bench = new Bench().receiving()
-      for (const member of [0, 2]) bench.feed(back(member))
+      for (const member of [0, 2]) bench.feed(open(member))
       const said: NodeWish[] = []
       for (let times = 0; times < 4; times++) {
         for (const member of breaking) {
           said.push(...bench.feed(broke(member, 'in', 'ERR_FR_NODE_LOST')))
-          bench.feed(back(member))
+          said.push(...bench.feed(open(member)))
         }
         said.push(...pass(bench, 300))
       }
       const code = 'ERR_FR_NODE_LOST'
       const lostOne = [{ type: 'edgeLost', member: 0, incoming: true, code }]
       expect(lost(said)).toEqual(breaking.length === 1 ? lostOne : [])
+      expect(back(said)).toEqual([])
     }
   })
 })
@@ -131,6 +164,27 @@ describe('a mate that the plan leaves out', () => {
   const to = (...members: number[]) => [
     { route: 1, to: members.map((member) => ({ member, next: 0 })) },
   ]
+
+  it('because its connection is broken is dialled on, and anew once a plan has it again', () => {
+    const bench = new Bench().receiving()
+    bench.feed({ type: 'fedOut', member: 2 }, broke(2, 'out', 'ERR_FR_NODE_LOST'))
+    const said = pass(bench, limits.edgeMs + 100)
+    expect(lost(said)).toMatchObject([{ member: 2, incoming: false }])
+    bench.feed(broke(2, 'out', 'ERR_FR_UNREACHABLE'))
+    bench.feed(frame(planOf(1, [0, 1, 2], { epoch: 2, routes: to(0) })))
+    expect(feeds(pass(bench, limits.reopenMsMax))).toEqual([2])
+    expect(back(bench.feed({ type: 'fedOut', member: 2 }))).toMatchObject([{ member: 2 }])
+    const again = bench.feed(frame(planOf(1, [0, 1, 2], { epoch: 3, routes: to(0, 2) })))
+    expect(feeds(again)).toEqual([2])
+  })
+
+  it('is reported again where it is tried again in vain', () => {
+    const bench = new Bench().receiving()
+    expect(lost(bench.feed(broke(2, 'out', 'ERR_FR_UNREACHABLE')))).toHaveLength(1)
+    bench.feed(frame(planOf(1, [0, 1, 2], { epoch: 2, routes: to(0) })))
+    bench.feed(frame(planOf(1, [0, 1, 2], { epoch: 3, routes: to(0, 2) })))
+    expect(lost(bench.feed(broke(2, 'out', 'ERR_FR_UNREACHABLE')))).toHaveLength(1)
+  })
 
   it('is not dialled again before the plan names it again', () => {
     const bench = new Bench().receiving()
