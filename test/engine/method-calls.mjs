@@ -68,6 +68,7 @@ const calls = {
   'storage.refreshDataDir': ({ storage }, h) => storage.refreshDataDir(h.dir),
   'storage.listPartials': ({ storage }, h) => storage.listPartials(h.dir),
   'storage.lookAt': ({ storage }, h) => storage.lookAt(h.dir, [Buffer.from('a')]),
+  'storage.lookAtPacked': ({ storage }, h) => storage.lookAtPacked(h.dir, Buffer.from('\x01\0a')),
   'storage.listEntries': ({ storage }, h) => storage.listEntries(h.dir, Buffer.from('listed')),
   'storage.placeEntries': ({ storage }, h) =>
     storage.placeEntries(h.dir, [{ kind: 'directory', name: Buffer.from('made'), mode: 0o700 }]),
