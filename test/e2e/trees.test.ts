@@ -22,8 +22,8 @@ import {
   push,
   type VerifyReport,
 } from '../../src/api/index.js'
-import { MIB } from '../../src/base/limits.js'
-import { engines } from './engines.js'
+import { limits, MIB } from '../../src/base/limits.js'
+import { engines, usualEngines } from './engines.js'
 import { until, useWorld, type WorldNode } from './push-support.js'
 import { makeTree, treeLines } from './tree-files.js'
 
@@ -262,6 +262,47 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
       tree: { failedCount: 1, failures: [{ name: 'a', code: 'ERR_FR_IS_DIRECTORY' }] },
     })
     expect(readFileSync(join(node.dataDir, 'site', 'b'), 'utf8')).toBe('b')
+  })
+})
+
+describe.each(usualEngines)('a node of a tree on the %s engine', (engine) => {
+  const world = useWorld(engine)
+
+  it('is killed in the middle, started again, and lacks only what had not come', async () => {
+    const path = join(world.dir, 'site')
+    mkdirSync(path)
+    // One bundle, less than what a scan sends before it has ended.
+    const small = Math.floor(limits.treeEagerBytes / 65_536) - 1
+    for (let i = 0; i < small; i++)
+      writeFileSync(join(path, `f${i}`), world.file('one', 65_536 - i).content)
+    const large = limits.bundledFileBytes + 1
+    writeFileSync(join(path, 'large'), world.file('one', large).content)
+    const child = await world.childNode()
+    const other = await world.node()
+    // The other node has to wait for the bundle, and all else comes after that.
+    const door = await world.holding(other.address, MIB)
+    const to = (address: string) => [address, door.address]
+    const options = { engine, rejoinMs: 0, retries: 0 }
+    const pushing = push(path, { to: to(child.address), ...options }).result
+    const trees = join(child.dataDir, '.fastreplica', 'trees')
+    const isRecorded = () =>
+      existsSync(trees) &&
+      readdirSync(trees, { recursive: true, encoding: 'utf8' }).some(
+        (name) => name.endsWith('.seg') && readFileSync(join(trees, name)).includes('f99'),
+      )
+    await until(isRecorded, 'the small files are in their places', 60_000)
+    child.kill('SIGKILL')
+    await child.ended
+    door.open()
+    const first = await pushing
+    expect(first.nodes.map(({ status }) => status)).toEqual(['failed', 'complete'])
+    const again = await world.node({ dataDir: child.dataDir })
+    const second = await push(path, { to: to(again.address), ...options }).result
+    expect(second.nodes.map(({ status }) => status)).toEqual(['complete', 'complete'])
+    for (const { dataDir } of [child, other])
+      expect(treeLines(join(dataDir, 'site'))).toEqual(treeLines(path))
+    expect(second.tree?.movedBytes).toBe(large)
+    expect(second.bytes).toBeGreaterThan(2.5 * large)
   })
 })
 
