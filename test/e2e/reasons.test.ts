@@ -1,7 +1,7 @@
 /** The reason for a failure is what a node or the origin found, not the broken connection. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { push } from '../../src/api/index.js'
+import { type PushOptions, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { usualEngines } from './engines.js'
 import { keyText } from './hostile.js'
@@ -36,7 +36,7 @@ describe.each(usualEngines)('reasons on the %s engine', (engine) => {
     expect(result.nodes[0]?.reason).toBeNull()
   })
 
-  async function hostilePush(): Promise<{
+  async function hostilePush(more: Partial<PushOptions> = {}): Promise<{
     node: HostileNode
     result: ReturnType<typeof push>['result']
   }> {
@@ -44,7 +44,7 @@ describe.each(usualEngines)('reasons on the %s engine', (engine) => {
     world.defer(() => node.close())
     const to = [await node.listening()]
     const { path } = world.file('data.bin', 4 * MIB)
-    return { node, result: push(path, { to, engine, key: keyText, retries: 0 }).result }
+    return { node, result: push(path, { to, engine, key: keyText, retries: 0, ...more }).result }
   }
 
   it('what a node says after its data connection broke', async () => {
@@ -73,7 +73,7 @@ describe.each(usualEngines)('reasons on the %s engine', (engine) => {
   })
 
   it('a data connection that broke, where the node says nothing else', async () => {
-    const { node, result } = await hostilePush()
+    const { node, result } = await hostilePush({ silenceMs: 4_000 })
     const link = await node.control()
     const feed = await node.data()
     link.say({ type: 'accept', have: [] })

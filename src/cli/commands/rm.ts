@@ -16,7 +16,7 @@ export function addRm(program: Commander, found: (command: RmCommand) => void): 
     .command('rm')
     .description('Remove files and trees from nodes.')
     .argument('<host[:port][,...]>', 'the nodes', checked(parseAddresses))
-    .argument('<name|glob>', 'of a file, a tree, what is in one; or a pattern')
+    .argument('<name>', 'of a file, a tree, what is in one; or a pattern')
     .option(...keyFileOption)
     .option('--json', 'one JSON object per node on stdout')
     .addHelpText(

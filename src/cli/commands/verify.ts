@@ -16,7 +16,7 @@ export function addVerify(program: Commander, found: (command: VerifyCommand) =>
     .command('verify')
     .description('Have nodes read files and compare them with their digests.')
     .argument('<host[:port][,...]>', 'the nodes', checked(parseAddresses))
-    .argument('[name|glob]', 'a file, a tree, what is in one, a pattern (default: all)')
+    .argument('[name]', 'a file, a tree, what is in one, a pattern (default: all)')
     .option(...keyFileOption)
     .option('--json', 'JSON on stdout: progress, and one object per file')
     .addHelpText(

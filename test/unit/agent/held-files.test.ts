@@ -83,7 +83,9 @@ describe('a page', () => {
     expect(second.names).toEqual([])
     expect(second.next).not.toBeNull()
     expect(second.next).not.toBe(first.next)
-    expect(await node.list(second.next ?? '', 10)).toMatchObject({ next: null })
+    // A page may end sooner, when its time is over.
+    let { next } = second
+    while (next !== null) next = (await node.list(next, 10)).next
     expect(node.looks()).toBe(1)
   })
 
