@@ -208,6 +208,11 @@ export class SimNode {
     return isNothing ? undefined : { file, signed: this.#signed, held }
   }
 
+  /** Of which it has the author's digests, so that others can verify what it sends. */
+  get signed(): RangeSet {
+    return RangeSet.of(this.#signed.map(({ offset, length }) => [offset, length]))
+  }
+
   /** What comes on this control link. */
   events(link: Link): LinkEvents {
     return {
