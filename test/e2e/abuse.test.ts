@@ -14,7 +14,14 @@ import { KIB, limits, MIB } from '../../src/base/limits.js'
 import { awakeMs, unwatch, watch } from '../../src/base/time/awake.js'
 import { type Frame, originNumber } from '../../src/control/messages/types.js'
 import { usualEngines } from './engines.js'
-import { digestsOf, Hostile, type HostileLink, hostileEdge, keyText } from './hostile.js'
+import {
+  digestsOf,
+  Hostile,
+  type HostileFeed,
+  type HostileLink,
+  hostileEdge,
+  keyText,
+} from './hostile.js'
 import { expectCopies, partials, until, World } from './push-support.js'
 
 const block = 64 * KIB
@@ -312,21 +319,6 @@ describe.each(usualEngines)('abuse of a node on the %s engine', (engine) => {
 
     const crimes: [string, (peer: Hostile, from: number) => Promise<void>][] = [
       [
-        'brings on one more flow what is no record',
-        async (peer, from) => {
-          await peer.data(from)
-          const flow = await peer.flow(from)
-          flow.socket.write(Buffer.alloc(64))
-        },
-      ],
-      [
-        'shows a ticket again',
-        async (peer, from) => {
-          const feed = await peer.data(from)
-          feed.socket.write(Buffer.concat([Buffer.from('f7010000', 'hex'), Buffer.alloc(88)]))
-        },
-      ],
-      [
         'brings a record of another stream',
         async (peer, from) => {
           const feed = await peer.data(from)
@@ -362,6 +354,51 @@ describe.each(usualEngines)('abuse of a node on the %s engine', (engine) => {
       const mate = peer(hostile.transfer)
       link.say(hostile.plan([{ number: 1, nodeId: mate.nodeId, address: '127.0.0.1:1' }]))
       await crime(mate, 1)
+      expect(await link.next('edgeLost')).toMatchObject({ member: 1, incoming: true })
+      await expect(mate.data(1)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
+      await link.next('progress')
+      expect(link.isClosed).toBe(false)
+    })
+
+    // Each is the like of bytes that were changed on the way: the next connection may be sound.
+    const spoilt: [string, (feed: HostileFeed, peer: Hostile, from: number) => Promise<void>][] = [
+      [
+        'brings on one more flow what is no record',
+        async (_, peer, from) => {
+          const flow = await peer.flow(from)
+          flow.socket.write(Buffer.alloc(64))
+        },
+      ],
+      [
+        'shows a ticket again',
+        async ({ socket }) => {
+          socket.write(Buffer.concat([Buffer.from('f7010000', 'hex'), Buffer.alloc(88)]))
+        },
+      ],
+    ]
+
+    it.each(spoilt)('of an origin that %s is borne a few times', async (_, crime) => {
+      const link = await hostile.accepted(small)
+      link.say(hostile.plan([]))
+      for (let times = 0; times <= limits.spoiltFeeds; times++) {
+        expect(link.isClosed).toBe(false)
+        const feed = await hostile.data()
+        await crime(feed, hostile, originNumber)
+        await until(() => feed.socket.closed, 'the node ends it')
+      }
+      await failed(link, 'ERR_FR_SPOILT', /feed from the origin/)
+      expect(existsSync(join(node.dataDir, small.name))).toBe(false)
+    })
+
+    it.each(spoilt)('of a mate that %s is borne a few times', async (_, crime) => {
+      const link = await hostile.accepted(small)
+      const mate = peer(hostile.transfer)
+      link.say(hostile.plan([{ number: 1, nodeId: mate.nodeId, address: '127.0.0.1:1' }]))
+      for (let times = 0; times <= limits.spoiltFeeds; times++) {
+        const feed = await mate.data(1)
+        await crime(feed, mate, 1)
+        await until(() => feed.socket.closed, 'the node ends it')
+      }
       expect(await link.next('edgeLost')).toMatchObject({ member: 1, incoming: true })
       await expect(mate.data(1)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
       await link.next('progress')

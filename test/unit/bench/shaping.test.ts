@@ -35,7 +35,9 @@ describe('a token bucket', () => {
 describe('a fair uplink', () => {
   test('has a class, a queue and a filter for each destination, and a class for the rest', () => {
     const lines = fairQueue(100, [1, 2], addressOf)
-    expect(lines).toHaveLength(3 + 2 * 3)
+    // Small packets have a filter of their own, into the class for the rest.
+    expect(lines).toHaveLength(4 + 2 * 3)
+    expect(lines.filter((line) => line.startsWith('filter'))).toHaveLength(3)
     expect(lines.filter((line) => line.startsWith('class'))).toHaveLength(4)
     expect(lines.filter((line) => line.includes('ceil 100000000bit'))).toHaveLength(4)
     expect(lines).toContainEqual(expect.stringContaining('match ip dst 10.99.0.3/32 flowid 1:5'))
@@ -43,12 +45,17 @@ describe('a fair uplink', () => {
 
   test('changes in place, class by class', () => {
     const lines = fairQueueChange(30, [1, 2])
-    expect(lines.map((line) => /classid (\S+) htb rate (\d+)bit/.exec(line)?.slice(1))).toEqual([
+    const [classes, queues] = [lines.slice(0, 4), lines.slice(4)]
+    expect(classes.map((line) => /classid (\S+) htb rate (\d+)bit/.exec(line)?.slice(1))).toEqual([
       ['1:1', '30000000'],
       ['1:2', '10000000'],
       ['1:4', '10000000'],
       ['1:5', '10000000'],
     ])
+    // 25 ms of it, and room for what waits.
+    expect(queues).toEqual(
+      ['1:4', '1:5'].map((at) => `qdisc change dev eth0 parent ${at} bfifo limit 93750`),
+    )
   })
 })
 
