@@ -89,7 +89,7 @@ describe('fr add', () => {
   })
 
   it('a node that starts again is added again, and then that counts', async () => {
-    const { push, transfer } = await pushing()
+    const { push, transfer } = await pushing('--silence', '6s')
     expect((await add(transfer, third.address)).status).toBe(0)
     await push.until('the middle', third.isHolding)
     at(2).kill('SIGKILL')

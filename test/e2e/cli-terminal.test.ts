@@ -54,7 +54,7 @@ describe.each([
     const [lost, held] = doors as [Door, Door]
     const to = [good.address, lost.address, held.address, '127.0.0.1:1']
     const size = [String(rows), String(columns)]
-    const options = ['--retries', '0', '--connect-timeout', '4s']
+    const options = ['--retries', '0', '--connect-timeout', '4s', '--silence', '6s']
     const push = ['push', 'live.bin', ...options, '--to', to.join()]
     const command = [process.execPath, main, ...push]
     const env = { TERM: 'xterm', NO_COLOR: '1' }

@@ -43,7 +43,7 @@ describe.runIf(canFail()).each(engines)('on the %s engine', (engine) => {
     const doors = await doorsOf(bad)
     const { path, content } = world.file('data.bin', bytes)
     const to = [good, ...doors].map(({ address }) => address)
-    const { result } = push(path, { to, engine, retries: 0, shape: 'group' })
+    const { result } = push(path, { to, engine, retries: 0, shape: 'group', silenceMs: 6_000 })
     await isInTheMiddle(doors)
     full.fill()
     readOnly.becomeReadOnly()

@@ -25,7 +25,7 @@ for (const engine of usualEngines) {
       const { path, content } = world.file('data.bin', 96 * MIB)
       const door = await world.holding(victim.address, 4 * MIB)
       const to = [nodes[0].address, door.address, nodes[1].address, nodes[2].address]
-      const transfer = push(path, { to, engine, retries: 0 })
+      const transfer = push(path, { to, engine, retries: 0, silenceMs: 6_000 })
       // It has received and relayed, and was sent bytes that nobody has from it.
       await until(door.isHolding, 'the node is in the middle', 60_000)
       victim.child.kill('SIGKILL')

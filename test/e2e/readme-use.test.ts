@@ -93,7 +93,7 @@ describe('the first screen', () => {
     const door = await holdingDoor(two.address, MIB)
     try {
       const held = Object.assign(Object.create(two), { address: door.address })
-      const push = world.fr([...pushWords([one, held]), '--retries', '0'])
+      const push = world.fr([...pushWords([one, held]), '--retries', '0', '--silence', '6s'])
       await push.until('the middle', door.isHolding)
       two.kill('SIGKILL')
       expect(await push.ended).toBe(3)

@@ -162,7 +162,7 @@ describe.each(usualEngines)('an unfinished copy at a %s node', (engine) => {
     const child = await world.childNode()
     const { path, content } = world.file('data.bin', bytes)
     const door = await world.holding(child.address, 16 * MIB)
-    const running = push(path, { to: [door.address], engine, retries: 0 })
+    const running = push(path, { to: [door.address], engine, retries: 0, silenceMs: 6_000 })
     await writtenDown(child.dataDir, door, heldMin)
     child.child.kill('SIGKILL')
     await child.ended

@@ -152,6 +152,7 @@ describe('a trace of a push that is cut short', () => {
     // More than the sockets on the way to a node take that reads nothing.
     world.file('big.bin', 192 * MIB)
     const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--retries', '0']
+    args.push('--silence', '6s')
     const push = world.fr([...args, '--to', listOf(nodes)])
     const feed = async (isSo: (feed: TransferStatus['relays'][number]) => boolean) => {
       for (;;) {

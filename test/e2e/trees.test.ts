@@ -282,7 +282,7 @@ describe.each(usualEngines)('a node of a tree on the %s engine', (engine) => {
     // The other node has to wait for the bundle, and all else comes after that.
     const door = await world.holding(other.address, MIB)
     const to = (address: string) => [address, door.address]
-    const options = { engine, rejoinMs: 0, retries: 0 }
+    const options = { engine, rejoinMs: 0, retries: 0, silenceMs: 6_000 }
     const pushing = push(path, { to: to(child.address), ...options }).result
     const trees = join(child.dataDir, '.fastreplica', 'trees')
     const isRecorded = () =>
