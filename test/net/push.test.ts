@@ -38,7 +38,7 @@ describe(`a push to ${count} nodes over links of ${mbit} Mbit/s`, () => {
       keyFile,
       prefix: lab.prefix(0),
       // It does not come back.
-      args: ['--rejoin', '0'],
+      args: ['--rejoin', '0', '--silence', '6s'],
       onLine(line) {
         if (line.event === 'plan') struck = strike()
       },
