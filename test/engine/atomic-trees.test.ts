@@ -56,6 +56,12 @@ function versionsOf({ store }: TreeNode): number[] {
     .sort()
 }
 
+/** What its record says of the tree. */
+function isWhole({ store }: TreeNode): boolean {
+  const all = join(store.data, '.fastreplica/trees')
+  return readdirSync(all).some((key) => existsSync(join(all, key, 'whole')))
+}
+
 /** Whatever `see` does is done before and after each call that changes something. */
 function watched(storage: Storage, see: (isAfter: boolean) => void): Storage {
   return new Proxy(storage, {
@@ -100,11 +106,16 @@ describe.each(engines)('$kind engine: a tree that changes all at once', (under) 
       after = stateOf(node.source)
       expect(failures((await node.push(atomic)).said)).toEqual([])
       node.expectEqual()
+      expect(isWhole(node)).toBe(true)
       // Links share what files have: none of the version before has changed.
       if (old !== null) expect(stateOf(old)).toEqual(before)
       before = after
       const again = await node.push(atomic)
       expect([again.sentFiles, failures(again.said), sumOf(again.said, 'done')]).toEqual([0, [], 0])
+      node.expectEqual()
+      // Links may be told, because those that came along have another change time.
+      const dry = await node.push({ ...atomic, isDry: true })
+      expect([dry.sentFiles, failures(dry.said)]).toEqual([0, []])
       node.expectEqual()
       const last = join(realpathSync(node.root), '..', `${2 * round - 1}`)
       for (const path of pathsIn(last)) {

@@ -186,10 +186,11 @@ export class Trees {
     const record = await TreeRecord.open(this.#treesDir, name)
     try {
       const { storage, dir } = this.#spec
-      const made = atomic?.next ?? name
+      const made = atomic?.next ?? (options.isAtomic ? await this.#presentOf(name) : name)
+      let isFirst: boolean | undefined
       if (atomic !== undefined) {
         const whole = readListing(bytes, bundle.bytes, algorithm)
-        await push.take(whole)
+        isFirst = await push.take(whole)
         await atomic.prepare({ record, algorithm, owners: push.owners }, whole)
       }
       const asked = { storage, dir, name: made, algorithm, bytes, bundleBytes: bundle.bytes }
@@ -197,7 +198,7 @@ export class Trees {
       // Names that clash are looked at one by one.
       const rows = push.isFolding ? undefined : record.rows()
       const { listing, entries, held } = await readChanged({ ...asked, rows, seen })
-      const isFirst = await push.take(listing)
+      isFirst ??= await push.take(listing)
       const { owners } = push
       const clash = (of: Uint8Array): string | null => push.clash(of)
       const removals = options.isDry ? new Removals(name) : undefined
@@ -218,6 +219,13 @@ export class Trees {
     } finally {
       await record.close()
     }
+  }
+
+  /** Where the present version of a tree is that changes all at once, or would be. */
+  async #presentOf(tree: Uint8Array): Promise<Uint8Array> {
+    const versions = this.#versions(tree)
+    const present = await versions.present()
+    return present === null ? tree : versions.nameOf(present)
   }
 
   async #atomicOf(push: PushState, tree: Uint8Array): Promise<AtomicPush> {
