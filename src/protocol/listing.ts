@@ -92,7 +92,13 @@ export const magic = utf8('frtree 1')
 export const kinds = ['directory', 'file', 'symlink', 'hardlink'] as const
 export const flag = { at: 1, alone: 2, digest: 4, holes: 8, owner: 16, xattrs: 32 } as const
 export const optionNames = [
-  ...(['isAtomic', 'deletes', 'strict', 'owner', 'xattrs', 'acls', 'isDry'] as const),
+  'isAtomic',
+  'deletes',
+  'strict',
+  'owner',
+  'xattrs',
+  'acls',
+  'isDry',
 ] as const
 export const closingFlag = 1 << optionNames.length
 export const finalFlag = closingFlag << 1

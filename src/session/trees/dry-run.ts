@@ -21,7 +21,7 @@ export class DryRun {
   take(answers: readonly Applied[], listed: Listed): number {
     const sends = countsOf(answers.map(({ lacks }) => lacks))
     const sets = countsOf(answers.map(({ dry }) => dry?.sets ?? []))
-    // The time of a directory that was made is no further change.
+    // What one node lacks and another has, but otherwise, is told once.
     for (const index of sends.keys()) sets.delete(index)
     let bytes = 0
     for (const [index, nodes] of sends) {

@@ -4,6 +4,11 @@ import type { DataDirHandle, EntryLook, EntryStep, Storage } from '../../ports.j
 const ownerBits = 0o700
 const slash = 0x2f
 
+/** Its mode keeps its owner from working in it. */
+export function isShut({ mode }: EntryLook): boolean {
+  return (mode & ownerBits) !== ownerBits
+}
+
 type Shut = readonly (readonly [Uint8Array, EntryLook])[]
 
 /** Opens the directories above these names that shut their owner out. */
@@ -21,8 +26,7 @@ export async function openAbove(
   const looks = await storage.lookAt(dir, parents)
   const shut = parents.flatMap((name, at): (readonly [Uint8Array, EntryLook])[] => {
     const look = looks[at]
-    const isShut = look?.kind === 'directory' && (look.mode & ownerBits) !== ownerBits
-    return isShut ? [[name, look]] : []
+    return look?.kind === 'directory' && isShut(look) ? [[name, look]] : []
   })
   const steps = shut.map(([name, { mode }]): EntryStep => ({ kind: 'directory', name, mode }))
   if (steps.length > 0) await storage.placeEntries(dir, steps)

@@ -23,7 +23,8 @@ import { openAbove } from './above.js'
 import { attributesHere, hasAttributes, hasTime } from './attributes.js'
 import { isEqual, isLink, keyOf, rangesOf, sortedRows } from './entry-lists.js'
 import { fullName, shown } from './full-name.js'
-import { type CopySpec, copyHere, digestText, identityWith, isHere } from './local-copies.js'
+import { hasContent, rowOf } from './known.js'
+import { type CopySpec, copyHere, identityWith, isHere } from './local-copies.js'
 import type { Owners } from './owners.js'
 import type { TreeRow } from './segment.js'
 import type { ListedEntry } from './unchanged.js'
@@ -252,7 +253,8 @@ export class Applying {
         return { kind: 'hardlink', name, to, replacesDirectories }
       }
       case 'file': {
-        if (look?.kind === 'file' && this.#isUnchanged(item, look, row))
+        const known = { full: name, row, isSame: isSameFile }
+        if (look?.kind === 'file' && hasContent(this.#spec, entry, look, known))
           return this.#keep(item, look)
         return entry.at !== null || entry.size === 0 ? this.#fileStep(item) : 'lacks'
       }
@@ -277,18 +279,6 @@ export class Applying {
     const found = await identityWith(this.#spec, full, row, entry.digest)
     if (found !== undefined) this.#rows.push({ ...row, identity: found })
     return found !== undefined
-  }
-
-  #isUnchanged({ entry, full }: Item, look: EntryLook, row: TreeRow | undefined): boolean {
-    if (entry.kind !== 'file' || entry.digest === null) return false
-    if (look.identity.size !== entry.size) return false
-    if (entry.size === 0) return true
-    if (row?.kind === 'file' && isSameFile(row.identity, look.identity))
-      return isEqual(row.value, entry.digest)
-    const known = this.#spec.holdings.catalogue?.get(full)
-    if (known === undefined || !isSameFile(known.identity, look.identity)) return false
-    const hex = Buffer.from(entry.digest).toString('hex')
-    return known.fileDigest === digestText(this.#spec.algorithm, entry.size, hex)
   }
 
   #hasAttributes({ attributes }: TreeEntry, look: EntryLook): boolean {
@@ -388,15 +378,9 @@ export class Applying {
     if (look !== null) this.#record(entry, look)
   }
 
-  #record(entry: TreeEntry, { identity }: EntryLook): void {
-    const { name } = entry
-    const { algorithm } = this.#spec
-    const none = { identity, value: new Uint8Array(), algorithm: null }
-    if (entry.kind === 'directory') this.#rows.push({ kind: 'directory', name, ...none })
-    if (entry.kind === 'symlink')
-      this.#rows.push({ kind: 'symlink', name, identity, value: entry.target, algorithm: null })
-    if (entry.kind === 'file' && entry.digest !== null)
-      this.#rows.push({ kind: 'file', name, identity, value: entry.digest, algorithm })
+  #record(entry: TreeEntry, look: EntryLook): void {
+    const row = rowOf(entry, look, this.#spec.algorithm)
+    if (row !== null) this.#rows.push(row)
   }
 
   /** A further name has changed what the file system tells of the file, and has a row, too. */

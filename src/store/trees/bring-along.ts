@@ -6,16 +6,17 @@
  * along. A link shares mode and time with the version before, so only what is to have the same is
  * linked: nothing here, and nothing later, changes a file of the version before.
  */
-import type { DigestAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { nameBelow } from '../../base/names.js'
 import type { DataDirHandle, EntryLook, EntryStep, ListedEntry, Storage } from '../../ports.js'
 import type { Listing, TreeEntry } from '../../protocol/listing.js'
 import { isSameButLinked } from '../catalogue/same-file.js'
+import { isShut } from './above.js'
 import { hasAttributes, hasTime } from './attributes.js'
 import { isEqual } from './entry-lists.js'
 import { fullName, shown } from './full-name.js'
-import { type CopySpec, digestText } from './local-copies.js'
+import { hasContent, rowOf } from './known.js'
+import type { CopySpec } from './local-copies.js'
 import { type HashTable, hashOf } from './name-table.js'
 import type { Owners } from './owners.js'
 import type { TreeRow } from './segment.js'
@@ -36,7 +37,6 @@ export interface LinkSpec extends Versioned, Pick<CopySpec, 'record' | 'holdings
 }
 
 const stepsAtOnce = 4_096
-const ownerBits = 0o700
 
 /** Links what the listing names and the version before has; what cannot be linked is left out. */
 export async function linkUnchanged(spec: LinkSpec, { entries }: Listing): Promise<void> {
@@ -94,7 +94,8 @@ function stepFor(
     }
     case 'file': {
       const hasAll = old.kind === 'file' && hasAttributes(old, entry.attributes, spec.owners)
-      return hasAll && isUnchanged(spec, entry, old, row) ? link : null
+      const known = { full: fullName(spec.tree, entry.name), row, isSame: isSameButLinked }
+      return hasAll && hasContent(spec, entry, old, known) ? link : null
     }
     case 'hardlink':
       return null
@@ -108,32 +109,6 @@ function unlinkFor({ next, owners }: LinkSpec, entry: TreeEntry, found: EntryLoo
   const isShared = entry.kind === 'file' && found.kind === 'file' && found.links > 1
   if (!isShared || hasAttributes(found, entry.attributes, owners)) return null
   return { kind: 'remove', name: fullName(next, entry.name) } as const
-}
-
-function isUnchanged(
-  { holdings, algorithm, tree }: LinkSpec,
-  { name, size, digest }: TreeEntry & { readonly kind: 'file' },
-  { identity }: EntryLook,
-  row: TreeRow | undefined,
-): boolean {
-  if (digest === null || identity.size !== size) return false
-  if (size === 0) return true
-  if (row?.kind === 'file' && isSameButLinked(row.identity, identity))
-    return isEqual(row.value, digest)
-  const known = holdings.catalogue?.get(fullName(tree, name))
-  if (known === undefined || !isSameButLinked(known.identity, identity)) return false
-  return known.fileDigest === digestText(algorithm, size, Buffer.from(digest).toString('hex'))
-}
-
-function rowOf(
-  entry: TreeEntry,
-  { identity }: EntryLook,
-  algorithm: DigestAlgorithm,
-): TreeRow | null {
-  const { kind, name } = entry
-  if (kind === 'symlink') return { kind, name, identity, value: entry.target, algorithm: null }
-  if (kind !== 'file' || entry.digest === null) return null
-  return { kind, name, identity, value: entry.digest, algorithm }
 }
 
 /** Further names of files that were linked, where the version before had them, too. */
@@ -206,9 +181,9 @@ export async function linkRest(spec: Versioned, { listed, stays, warn }: Rest): 
     const [there] = await storage.lookAt(dir, [full])
     if (there?.kind !== 'directory') continue
     const { mode, identity } = there
-    const isShut = (mode & ownerBits) !== ownerBits
-    if (isShut) await storage.placeEntries(dir, [{ kind: 'directory', name: full, mode }])
-    let some = isShut
+    const isClosed = isShut(there)
+    if (isClosed) await storage.placeEntries(dir, [{ kind: 'directory', name: full, mode }])
+    let some = isClosed
     for (const { name: own, look } of await entriesBefore(spec, above)) {
       const name = nameBelow(above, own)
       const isListed = listed.get(hashOf(name)) !== undefined

@@ -96,12 +96,9 @@ export class HeldTrees {
 
   async statesOf(tree: Uint8Array, rows: readonly TreeRow[]): Promise<RowState[]> {
     const { storage, dir } = this.#spec
-    const looks = await storage.lookAt(
-      dir,
-      rows.map(({ name }) => fullName(tree, name)),
-    )
+    const names = rows.map(({ name }) => fullName(tree, name))
+    const [root, ...looks] = await storage.lookAt(dir, [tree, ...names])
     // In a version of the tree files get and lose links.
-    const [root] = await storage.lookAt(dir, [tree])
     const isLinked = root?.kind === 'symlink'
     const isSame = isLinked ? isSameButLinked : isSameFile
     return rows.map(({ kind, name, identity, value }, at) => {

@@ -15,7 +15,7 @@ import { isSameFile } from '../catalogue/same-file.js'
 import { type Holdings, openNow } from '../held/holdings.js'
 import { type VerifiedFile, verifyHeld } from '../held/verify.js'
 import type { HeldWork } from '../held/work.js'
-import { fullName } from './full-name.js'
+import { fullName, shown } from './full-name.js'
 import type { HeldTrees } from './held-trees.js'
 import { geometryOf, rawDigest } from './raw-digest.js'
 import type { TreeRow } from './segment.js'
@@ -176,7 +176,6 @@ async function ofRecord(
 export function faultText(faults: readonly EntryFault[], failedCount: number): string {
   const [first] = faults
   if (first === undefined) return ''
-  const name = JSON.stringify(Buffer.from(first.name).toString())
   const others = failedCount > 1 ? ` and ${failedCount - 1} more` : ''
-  return cleanText(`${name}${others}: ${first.text}`)
+  return cleanText(`${shown(first.name)}${others}: ${first.text}`)
 }

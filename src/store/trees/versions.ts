@@ -11,7 +11,7 @@ import { chmod, lstat, mkdir, readdir, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import { hiddenDir, versionOfLink, versionsDir } from '../../base/names.js'
+import { hiddenDir, isWithin, versionOfLink, versionsDir } from '../../base/names.js'
 import type { DataDirHandle, Storage } from '../../ports.js'
 import { readKept, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
@@ -90,14 +90,14 @@ export class Versions {
     const { holdings } = this.#spec
     const { catalogue } = holdings
     if (catalogue === undefined) return
-    const shownPrefix = present === null ? null : Buffer.concat([this.nameOf(present), slashByte])
+    const shown = present === null ? null : this.nameOf(present)
     const records = catalogue.beneath(Buffer.from(this.#prefix))
     for (let at = 0; at < records.length; at += recordsAtOnce)
       await Promise.all(
         records.slice(at, at + recordsAtOnce).map(async (record) => {
           const { name } = record
-          if (shownPrefix !== null && startsWith(name, shownPrefix)) {
-            const below = name.subarray(shownPrefix.length - 1)
+          if (shown !== null && isWithin(name, shown)) {
+            const below = name.subarray(shown.length)
             const runs = await catalogue.runs(record).catch(() => null)
             const named = { ...record, name: Buffer.concat([this.#name, below]) }
             if (runs !== null) await holdings.put(named, runs)
@@ -169,12 +169,6 @@ export async function tidyVersions(spec: VersionsSpec): Promise<void> {
     const versions = new Versions(spec, name)
     await versions.tidy(await versions.present())
   }
-}
-
-const slashByte = Buffer.of(slash)
-
-function startsWith(name: Uint8Array, prefix: Uint8Array): boolean {
-  return Buffer.compare(name.subarray(0, prefix.length), prefix) === 0
 }
 
 /** Nothing is there, or something that is no link or no directory. */
