@@ -67,14 +67,13 @@ function isExcused(scenario: MixedScenario, { code, reason }: NodeSettled): bool
  * cut off when that was decided knows less, and may say so.
  */
 function checkLeft(scenario: MixedScenario, cluster: Cluster): void {
-  const { originDiesAtMs = 0, outages, nodes, wrongChance } = scenario
+  const { originDiesAtMs = 0, outages, nodes } = scenario
   const left = cluster.nodes.filter(
     (node): node is SimNode => node !== undefined && cluster.lives(node.node),
   )
   for (const { node, failure, publications } of left)
     if (failure === null && publications !== 1) throw new Error(`node ${node} ended for no reason`)
-  // Blocks that came wrong nobody sends again.
-  if (wrongChance > 0 || outages.some(({ atMs, forMs }) => atMs + forMs > originDiesAtMs)) return
+  if (outages.some(({ atMs, forMs }) => atMs + forMs > originDiesAtMs)) return
   const survivors = left.filter(
     ({ node, hasPlan, isMirror }) => hasPlan && !isMirror && nodes[node]?.trouble === null,
   )

@@ -28,3 +28,10 @@ it('end as they must for 300 seeds', { timeout: 300_000 }, () => {
     expect([each, seen.has(each)]).toEqual([each, true])
   expect(most).toBeGreaterThan(50)
 })
+
+it.each([
+  [4639, 'a block that came wrong after the origin had died, where no mate had a connection'],
+  [8664, 'the same, of several at once'],
+])('seed %i ends as it must: %s', (seed) => {
+  runMixed(mixedScenario(seed))
+})

@@ -29,7 +29,7 @@ import type {
   RosterFrame,
   Term,
 } from '../messages/types.js'
-import { hasLink, isOpen, memberOf, placeOf, Survivor } from './survivor.js'
+import { hasLink, isOpen, memberOf, mendsOf, placeOf, Survivor } from './survivor.js'
 
 export interface SuccessorConfig {
   readonly transfer: string
@@ -163,7 +163,10 @@ export class SuccessorMachine {
         const answer = { request: frame.request, code: 'ERR_FR_ORIGIN_LOST', text } as const
         return this.#say(survivor, { type: 'joined', ...answer })
       }
-      // What only the origin could do: mates are asked instead.
+      case 'need':
+        // Anything else only the origin could send: mates are asked instead.
+        if (frame.scratch) survivor.cameWrong(frame.ranges, this.#config.bytes)
+        return
       default:
         return
     }
@@ -196,6 +199,7 @@ export class SuccessorMachine {
     if (this.#areNew) this.#plan()
     this.#seal()
     this.#spread()
+    this.#outbox.wish(...mendsOf(this.#following))
     if (this.#following.every(({ isSender }) => isSender))
       return this.#end({ code: 'ERR_FR_ORIGIN_LOST', text: 'nobody follows who took over' })
     // Who has not answered yet may lack something, and those that are complete have it.

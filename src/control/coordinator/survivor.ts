@@ -1,7 +1,11 @@
 /** A member that is left where the origin is gone, as whoever took over knows it. */
-import { RangeSet } from '../../base/ranges.js'
+import { limits } from '../../base/limits.js'
+import { type RangePair, RangeSet, slicesOf } from '../../base/ranges.js'
 import { type WayThere, wayBetween } from '../members/ways.js'
+import type { MemberWish } from '../messages/facts.js'
 import type { Member, RosterEntry } from '../messages/types.js'
+
+type SayWish = MemberWish & { readonly type: 'say' }
 
 export class Survivor {
   readonly entry: RosterEntry
@@ -20,6 +24,10 @@ export class Survivor {
   isSealed = false
   /** What it was told to ask others for. */
   readonly told = new RangeSet()
+  /** Blocks that came wrong, and that nobody has been told to send it again. */
+  readonly owed = new RangeSet()
+  /** How often others were told to. */
+  mends = 0
   readonly introduced = new Set<number>()
   heardMs = 0
 
@@ -39,6 +47,12 @@ export class Survivor {
   get follows(): boolean {
     return this.state === 'joined' || this.state === 'complete'
   }
+
+  /** These blocks came wrong to it; `bytes`: of the file. */
+  cameWrong(ranges: readonly RangePair[], bytes: number): void {
+    for (const [offset, length] of ranges)
+      if (offset + length <= bytes) this.owed.add(offset, length)
+  }
 }
 
 /** It has not said yet whether it follows. */
@@ -48,6 +62,28 @@ export function isOpen({ state }: Survivor): boolean {
 
 export function hasLink({ state }: Survivor): boolean {
   return state !== 'dialled' && state !== 'out'
+}
+
+/**
+ * Who sends each what came wrong to it: others that hold it verified, each time another one first,
+ * since what was wrong may have become so on the way from there.
+ */
+export function mendsOf(following: readonly Survivor[]): SayWish[] {
+  return following.flatMap((survivor) => {
+    if (survivor.owed.isEmpty) return []
+    const others = following.filter((other) => other !== survivor)
+    const first = survivor.mends++ % Math.max(1, others.length)
+    const turn = [...others.slice(first), ...others.slice(0, first)]
+    return turn.flatMap((holder) => mendsBy(holder, survivor))
+  })
+}
+
+function mendsBy({ number: member, have }: Survivor, survivor: Survivor): SayWish[] {
+  const part = RangeSet.of([...survivor.owed].flatMap((range) => have.present(...range)))
+  survivor.owed.subtract(part)
+  return slicesOf(part.toArray(), limits.needRanges).map((ranges) => {
+    return { type: 'say', member, frame: { type: 'mend', member: survivor.number, ranges } }
+  })
 }
 
 export function memberOf({ entry }: Survivor, viewer: Survivor): Member {

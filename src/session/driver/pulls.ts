@@ -109,12 +109,23 @@ export class Pulls implements Servant {
     }
   }
 
-  /** As repairs. Where there is no feed, or it is full, the mate asks the coordinator again. */
+  /**
+   * As repairs, over the data connection that is there, or over one that is opened for it. Where
+   * none opens, or it is full, the mate asks the coordinator again.
+   */
   mend(member: number, ranges: readonly RangePair[]): void {
-    const { feedOut } = this.#neighbours.of(member)
+    const mate = this.#neighbours.of(member)
+    if (mate.out.state === 'none') this.#open(mate)
     try {
-      if (feedOut !== undefined)
-        for (const range of ranges) this.#hooks.list(feedOut, range, { scratch: true })
+      this.#neighbours.onFeed(mate, (feed) => this.#repair(feed, ranges))
+    } catch (error) {
+      if (!(error instanceof FrError)) throw error
+    }
+  }
+
+  #repair(feed: FeedHandle, ranges: readonly RangePair[]): void {
+    try {
+      for (const range of ranges) this.#hooks.list(feed, range, { scratch: true })
     } catch (error) {
       if (!(error instanceof FrError)) throw error
     }

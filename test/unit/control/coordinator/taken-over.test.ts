@@ -176,6 +176,31 @@ describe('whoever takes over', () => {
     ])
   })
 
+  it('has what came wrong sent again by who holds it, each time by another one first', () => {
+    const bench = new Bench()
+    bench.joined([[0, 300]], [], all)
+    const needs = (ranges: RangePair[]): Said[] =>
+      sent(bench.said(1, { type: 'need', scratch: true, ranges }), 'mend')
+    const mend = (from: number, ranges: RangePair[]): Said => [
+      from,
+      { type: 'mend', member: 1, ranges },
+    ]
+    expect(needs([[200, 200]])).toEqual([mend(0, [[200, 100]]), mend(2, [[300, 100]])])
+    expect(needs([[200, 100]])).toEqual([mend(2, [[200, 100]])])
+    // Past the end of the file is nothing; what only it lacks is asked of mates.
+    expect(needs([[300, 200]])).toEqual([])
+    expect(sent(bench.said(1, { type: 'need', scratch: false, ranges: all }), 'mend')).toEqual([])
+  })
+
+  it('has it sent once somebody holds it', () => {
+    const bench = new Bench()
+    bench.joined([], [], [])
+    expect(sent(bench.said(1, { type: 'need', scratch: true, ranges: all }), 'mend')).toEqual([])
+    expect(sent(bench.holds(0, [[100, 100]]), 'mend')).toEqual([
+      [0, { type: 'mend', member: 1, ranges: [[100, 100]] }],
+    ])
+  })
+
   it.each([
     ['some have heard', 'digest'],
     ['nobody has heard', null],

@@ -48,6 +48,31 @@ function accepted(): PretendLink {
   return net.links.at(-1) as PretendLink
 }
 
+describe('what came wrong to a mate', () => {
+  const specs = () => engine.sent.map(({ spec: { offset, length } }) => [offset, length])
+
+  it('is sent again over the data connection that is there, or that is opened for it', () => {
+    pulls.mend(1, [[0, 10]])
+    pulls.mend(1, [[20, 10]])
+    expect([net.channels, specs()]).toEqual([['data to 1'], []])
+    net.answer()
+    expect(specs()).toEqual([
+      [0, 10],
+      [20, 10],
+    ])
+    pulls.mend(1, [[40, 10]])
+    expect(specs().at(-1)).toEqual([40, 10])
+  })
+
+  it('is asked for again where none opens', () => {
+    pulls.mend(1, [[0, 10]])
+    net.refuse()
+    pulls.mend(1, [[0, 10]])
+    net.answer()
+    expect([net.channels.length, specs()]).toEqual([2, [[0, 10]]])
+  })
+})
+
 describe('a mate that asks', () => {
   it('is heard, and served on a data connection that is dialled for it', () => {
     const link = accepted()
