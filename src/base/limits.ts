@@ -407,6 +407,10 @@ export const limits = {
   journalBatchBytes: 1 * MIB,
   journalBytesPerBlock: 512,
 
+  // --- older content of a name ---
+  /** Bytes of a file from which on it is compared with what has its name: less is soon sent. */
+  olderBytesMin: 1 * MIB,
+
   // --- engine ---
   /** Ranges listed on one feed by its caller; ranges that the feed lists itself do not count. */
   listedRanges: 65_536,

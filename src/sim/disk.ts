@@ -63,6 +63,7 @@ export class SimDisk {
           host.run(opened)
           post({ type: 'prepared', ...this.#found() })
         }),
+      bring: (ranges) => this.#bring(ranges),
       hash: ({ part, offset, length }) =>
         this.#after(scenario.hashMs, () => {
           const digests = (part === 'scratch' ? scratch : file).digests(offset, length)
@@ -87,9 +88,19 @@ export class SimDisk {
     const { file, invariants } = this.#spec
     invariants.holding(offset, length)
     for (let at = offset; at < offset + length; at += file.blockBytes) {
-      const isWrong = this.#before.isWrong(at / file.blockBytes)
+      // What is in another file is not there before it is brought.
+      const { left, scenario } = this.#spec
+      const isElsewhere = left === undefined && scenario.found === 'elsewhere'
+      const isWrong = isElsewhere || this.#before.isWrong(at / file.blockBytes)
       file.land(at, Math.min(file.blockBytes, offset + length - at), isWrong)
     }
+  }
+
+  #bring(ranges: readonly RangePair[]): void {
+    const { file } = this.#spec
+    for (const [offset, length] of ranges)
+      for (let at = offset; at < offset + length; at += file.blockBytes)
+        if (!this.#before.isWrong(at / file.blockBytes)) file.clean(at, 1)
   }
 
   /** What is in its file already, and the digests that it has of that. */

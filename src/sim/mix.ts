@@ -239,7 +239,7 @@ const draws: Record<FaultKind, (mix: Mix) => void> = {
       const count = mix.random.integer(1, blocks - first)
       const start = first * blockBytes
       node.holds = [[start, Math.min(count * blockBytes, mix.bytes - start)]]
-      node.found = mix.random.pick(['held', 'unread', 'candidates'] as const)
+      node.found = mix.random.pick(['held', 'unread', 'candidates', 'elsewhere'] as const)
       node.stale = node.found !== 'held' && mix.random.chance(0.3) ? [first] : []
     }
   },

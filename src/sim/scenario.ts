@@ -48,7 +48,7 @@ export interface NodeScenario {
   /** Runs of whole blocks that it has from before. */
   readonly holds?: readonly RangePair[]
   /** What it knows of those: see Found (control/receiver/events.ts); `held` unless given. */
-  readonly found?: 'held' | 'unread' | 'candidates'
+  readonly found?: 'held' | 'unread' | 'candidates' | 'elsewhere'
   /** Blocks of those whose bytes are not of this content. */
   readonly stale?: readonly number[]
   /** It takes part only to send what it holds to others; these come last. */

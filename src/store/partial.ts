@@ -9,7 +9,7 @@
  */
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import { RangeSet } from '../base/ranges.js'
+import { type RangePair, RangeSet } from '../base/ranges.js'
 import type { StreamEntry } from '../control/messages/types.js'
 import type {
   ByteRange,
@@ -141,10 +141,14 @@ export class Partial {
     return this.#borrowed !== undefined && isSameFile(now, this.#borrowed)
   }
 
-  /** `bring` copies these bytes from this file of the node, which is closed here. */
-  copyFrom(file: FileHandle, bytes: number): void {
+  /** Another file of the node that has some of the content, which is closed here. */
+  copyFrom(file: FileHandle): void {
     this.#from = file
-    this.#toBring.add(0, bytes)
+  }
+
+  /** `bring` copies these bytes from that file. */
+  toBring(ranges: Iterable<RangePair>): void {
+    for (const range of ranges) this.#toBring.add(...range)
   }
 
   /** True when bytes come from another file of the node. */

@@ -84,7 +84,7 @@ describe.each(usualEngines)('a file that a %s node holds', (engine) => {
     expect(again.nodes[0]).toMatchObject({ reason: null, heldBytes: bytes })
   })
 
-  it('is moved when the source has changed, and read when the caller says so', async () => {
+  it('is moved as far as the source has changed, and read when the caller says so', async () => {
     const node = await world.node()
     const to = [node.address]
     const { path, content } = world.file('data.bin', bytes)
@@ -97,7 +97,15 @@ describe.each(usualEngines)('a file that a %s node holds', (engine) => {
     edited[bytes - 1] = (edited[bytes - 1] ?? 0) ^ 1
     writeFileSync(path, edited)
     const result = await push(path, { to, engine }).result
-    expect(result.nodes[0]?.reason).toBeNull()
+    expect(result.nodes[0]).toMatchObject({ reason: null, heldBytes: bytes - 5 })
+    expect(result.originBytesSent).toBe(5)
     expectCopies(edited, 'data.bin', [node])
+    // Longer, with other blocks in between: its old end is no whole block any more.
+    const longer = Buffer.concat([edited, edited.subarray(0, MIB)])
+    longer.fill(7, 3 * MIB, 4 * MIB)
+    writeFileSync(path, longer)
+    const next = await push(path, { to, engine }).result
+    expect(next.nodes[0]).toMatchObject({ reason: null, heldBytes: 8 * MIB })
+    expectCopies(longer, 'data.bin', [node])
   })
 })

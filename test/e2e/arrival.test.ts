@@ -25,6 +25,8 @@ import { until, useWorld } from './push-support.js'
 
 const name = new Uint8Array(Buffer.from('name'))
 const blockBytes = 65_536
+/** Nothing has this name. */
+const catalogue = { get: () => undefined }
 const wanted: WantedContent = {
   contentId: '01'.repeat(16),
   author: 'ab'.repeat(32),
@@ -79,7 +81,7 @@ describe.each(engines)('what an earlier transfer left (%s engine)', (kind) => {
   async function arrival(
     transfer: string,
     meanwhile: () => Promise<unknown> = async () => {},
-    host = { storage: engine.storage, dir, store: { leftovers } } as unknown as NodeHost,
+    host = { storage: engine.storage, dir, store: { leftovers, catalogue } } as unknown as NodeHost,
   ): Promise<{ partial: Partial; found: Arrival }> {
     const entry = { mode: 0o644, mtimeSeconds: 0, mtimeNanos: 0 } as StreamEntry
     const partial = new Partial(engine.storage, dir, name, { transfer, entry, noClobber: false })
@@ -89,8 +91,8 @@ describe.each(engines)('what an earlier transfer left (%s engine)', (kind) => {
       if (isFirst) await meanwhile()
       isFirst = false
     }
-    const about = { name, fileDigest: null, isStrict: false, isSparse: false, requireSpace }
-    const spec: ArrivalSpec = { wanted, entry, ...about }
+    const about = { name, visibleName: name, fileDigest: null, isStrict: false, isSparse: false }
+    const spec: ArrivalSpec = { wanted, entry, ...about, requireSpace }
     return { partial, found: await arrive(host, partial, spec) }
   }
 
@@ -140,7 +142,7 @@ describe.each(engines)('what an earlier transfer left (%s engine)', (kind) => {
     const at = Math.max(mtimeMs, before.mtimeMs)
     const { storage } = engine
     const host = {
-      ...{ dir, store: { leftovers } },
+      ...{ dir, store: { leftovers, catalogue } },
       storage: new Proxy(storage, {
         get: (target, key) => {
           const value = Reflect.get(target, key) as (...values: unknown[]) => unknown
@@ -188,8 +190,8 @@ describe.each(engines)('what an earlier transfer left (%s engine)', (kind) => {
       { transfer: first, entry: {} as StreamEntry, noClobber: false },
     )
     opened.push(partial)
-    const host = { storage, dir, store: { leftovers } } as unknown as NodeHost
-    const about = { name, fileDigest: null, isStrict: false, isSparse: false }
+    const host = { storage, dir, store: { leftovers, catalogue } } as unknown as NodeHost
+    const about = { name, visibleName: name, fileDigest: null, isStrict: false, isSparse: false }
     const entry = { mode: 0o644, mtimeSeconds: 0, mtimeNanos: 0 } as StreamEntry
     const found = await arrive(host, partial, {
       ...{ ...about, wanted, entry },
@@ -223,7 +225,8 @@ describe.each(engines)('what an earlier transfer left (%s engine)', (kind) => {
     const path = join(hidden, 'other')
     writeFileSync(path, 'o'.repeat(wanted.size))
     const { file } = await engine.storage.openSource(path)
-    partial.copyFrom(file, wanted.size)
+    partial.copyFrom(file)
+    partial.toBring([[0, wanted.size]])
     await partial.bring({ offset: 0, length: blockBytes })
     const partials = join(hidden, 'partials')
     writeFileSync(join(partials, `${partial.id}.scratch`), 'r'.repeat(wanted.size))

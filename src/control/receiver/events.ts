@@ -35,6 +35,8 @@ export interface Found {
   readonly candidates?: readonly HeldRun[]
   /** Perhaps of this content, and perhaps not there: the digests are of what was there once. */
   readonly unreadCandidates?: readonly HeldRun[]
+  /** Perhaps of this content, in another file, from where `bring` has them copied. */
+  readonly elsewhere?: readonly HeldRun[]
 }
 
 /** What came of the publication. */
@@ -87,6 +89,8 @@ export type NodeWish =
   | { readonly type: 'prepare' }
   /** These bytes are in the file already: they have landed. */
   | { readonly type: 'hold'; readonly ranges: readonly RangePair[] }
+  /** These blocks of the other file are of this content: copy them before they are hashed. */
+  | { readonly type: 'bring'; readonly ranges: readonly RangePair[] }
   /** These bytes are passed on with the route once they have landed. */
   | { readonly type: 'assign'; readonly ranges: readonly RangePair[]; readonly route: number }
   /** List these bytes for the member as repairs, if there is a data connection to it. */

@@ -35,6 +35,9 @@ export class FoundBlocks {
   /** Blocks in question; undefined: not known yet, or the offer is accepted. */
   #candidates: readonly HeldRun[] | undefined
   #unreadCandidates: readonly HeldRun[] = []
+  #elsewhere: readonly HeldRun[] = []
+  /** Those of which no digest is announced, as far as that was looked at. */
+  #awaited: HeldRun[] = []
 
   constructor(ledger: StreamLedger, landed: RangeSet, hashing: BlockHashing, outbox: NodeOutbox) {
     this.#ledger = ledger
@@ -44,7 +47,8 @@ export class FoundBlocks {
   }
 
   prepared(found: Found, nowMs: number): void {
-    const { held = [], unread = [], candidates = [], unreadCandidates = [] } = found
+    const { held = [], unread = [], candidates = [] } = found
+    const { unreadCandidates = [], elsewhere = [] } = found
     for (const { offset, length, digests } of held) this.#ledger.restore(offset, length, digests)
     for (const { offset, length, digests } of unread) {
       this.#ledger.announce(offset, length, digests)
@@ -53,15 +57,19 @@ export class FoundBlocks {
     this.#hold([...held, ...unread].map(({ offset, length }) => [offset, length]))
     this.#candidates = candidates
     this.#unreadCandidates = unreadCandidates
+    this.#elsewhere = elsewhere
+    this.#awaited = [...candidates, ...unreadCandidates, ...elsewhere]
     if (!this.isDecided) this.#outbox.say({ type: 'compares' })
   }
 
   /** Prepared, and a digest is announced of every block in question; the offer can be accepted. */
   get isDecided(): boolean {
-    const isAnnounced = ({ offset, length }: HeldRun) => this.#ledger.isAnnounced(offset, length)
-    return (
-      this.#candidates?.every(isAnnounced) === true && this.#unreadCandidates.every(isAnnounced)
-    )
+    if (this.#candidates === undefined) return false
+    for (let run = this.#awaited.at(-1); run !== undefined; run = this.#awaited.at(-1)) {
+      if (!this.#ledger.isAnnounced(run.offset, run.length)) return false
+      this.#awaited.pop()
+    }
+    return true
   }
 
   /** Takes in what is of this content, and says so. */
@@ -74,9 +82,25 @@ export class FoundBlocks {
         equal.add(offset, length)
         this.#hashing.landed('file', offset, length, nowMs)
       }
+    const brought = this.#equalElsewhere(equal)
+    for (const [offset, length] of brought) {
+      equal.add(offset, length)
+      this.#hashing.landed('file', offset, length, nowMs)
+    }
     this.#hold(equal.toArray())
+    if (!brought.isEmpty) this.#outbox.wish({ type: 'bring', ranges: brought.toArray() })
     this.#candidates = undefined
     this.#outbox.say({ type: 'accept', have: toldOf(this.#landed) })
+  }
+
+  /** What only the other file has of this content. */
+  #equalElsewhere(equal: RangeSet): RangeSet {
+    const brought = new RangeSet()
+    for (const run of this.#elsewhere)
+      for (const range of this.#ledger.matching(run))
+        for (const lacking of this.#landed.missing(...range)) brought.add(...lacking)
+    brought.subtract(equal)
+    return brought
   }
 
   #hold(ranges: readonly RangePair[]): void {

@@ -37,6 +37,8 @@ import { edgeOf, pullTargetOf, wayTo } from './ways.js'
 export interface ReceiverFiles {
   /** -> claimed, then prepared, or fileFailed. */
   prepare(): void
+  /** Blocks of another file here, to be copied before they are hashed. */
+  bring(ranges: readonly RangePair[]): void
   /** -> hashed or fileFailed. */
   hash(run: HashRun): void
   /** -> copied or fileFailed. */
@@ -382,6 +384,8 @@ export class ReceiverSession {
         return this.#ports.takeOver(wish.term)
       case 'prepare':
         return files.prepare()
+      case 'bring':
+        return files.bring(wish.ranges)
       case 'hash':
         return files.hash(wish)
       case 'copyIn':

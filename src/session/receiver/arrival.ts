@@ -3,8 +3,9 @@
  *
  * In this order: the published file itself, where it is the content under this name, time and mode;
  * another file of the node with this content, which is copied while the transfer runs, and read
- * before it counts; what an earlier transfer left; nothing, in a new partial. What is found is no
- * more than a claim: blocks count when the author's digest says so.
+ * before it counts; what an earlier transfer left; nothing, in a new partial. Older content of the
+ * name (older.ts) may have some of the rest. What is found is no more than a claim: blocks count
+ * when the author's digest says so.
  */
 import { FrError } from '../../base/errors.js'
 import type { HeldRun } from '../../control/holdings/have.js'
@@ -15,12 +16,15 @@ import { digestTable } from '../../store/held/verify.js'
 import type { Leftovers, Unfinished, WantedContent } from '../../store/leftovers.js'
 import type { Partial } from '../../store/partial.js'
 import type { NodeHost } from './node-host.js'
+import { olderContent } from './older.js'
 
 export interface ArrivalSpec {
   readonly wanted: WantedContent
   readonly entry: StreamEntry
   /** At this node. */
   readonly name: Uint8Array
+  /** What it is to be called: that of `name`, but for a version of a tree that nobody sees yet. */
+  readonly visibleName: Uint8Array
   /** Of the content, where the origin knows it; null: it does not. */
   readonly fileDigest: string | null
   /** What the file system does not keep of it is no matter of a warning. */
@@ -52,9 +56,20 @@ export async function arrive(
   partial: Partial,
   spec: ArrivalSpec,
 ): Promise<Arrival> {
-  const { wanted, isSparse, requireSpace } = spec
   const published = await publishedAs(host, partial, spec)
   if (published !== undefined) return published
+  const arrival = await arriveInPartial(host, partial, spec)
+  const older = await olderContent(host, spec.wanted, [spec.name, spec.visibleName])
+  if (older === undefined) return arrival
+  partial.copyFrom(older.file)
+  return { ...arrival, elsewhere: older.runs }
+}
+
+async function arriveInPartial(
+  host: NodeHost,
+  partial: Partial,
+  { wanted, isSparse, requireSpace }: ArrivalSpec,
+): Promise<Arrival> {
   const unfinished = await host.store.leftovers.find(wanted)
   // What another content left would show through the holes of this one.
   const isOfUse = (left: Unfinished): boolean => left.isOfContent || !isSparse
@@ -142,7 +157,8 @@ async function publishedAs(
     }
     await spec.requireSpace(0)
     await createNew(host, partial, spec.wanted.size)
-    partial.copyFrom(file, spec.wanted.size)
+    partial.copyFrom(file)
+    partial.toBring([[0, spec.wanted.size]])
     const { contentId, author } = record
     const found = { unread: runs, journal: 'none' } as const
     return isSigned ? { ...found, signed } : { ...found, copied: { contentId, author, signed } }

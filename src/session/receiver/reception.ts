@@ -224,6 +224,7 @@ export class Reception {
   #files(): ReceiverFiles {
     return {
       prepare: () => this.#run(this.#prepare()),
+      bring: (ranges) => this.#partial.toBring(ranges),
       hash: (run) => this.#hash(run),
       copyIn: (offset, length) => {
         const copied = this.#partial.copyIn({ offset, length })
@@ -303,6 +304,7 @@ export class Reception {
       wanted: { ...about, blockBytes: this.#blockBytes, size: this.bytes },
       entry,
       name: this.#publication.name,
+      visibleName: this.name,
       fileDigest,
       isStrict: this.spec.strict,
       isSparse: this.dataBytes < this.bytes,

@@ -37,7 +37,14 @@ beforeEach(() => {
       clock: { awakeMs: () => 0, nowMs: () => 0, at: () => () => {}, watch: () => () => {} },
       net,
       engine,
-      files: { prepare: never, hash: never, copyIn: never, sum: never, publish: never },
+      files: {
+        prepare: never,
+        bring: never,
+        hash: never,
+        copyIn: never,
+        sum: never,
+        publish: never,
+      },
       link: { send: () => true },
       primitives: {
         hmac: never,
