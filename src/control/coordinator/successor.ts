@@ -29,6 +29,7 @@ import type {
   RosterFrame,
   Term,
 } from '../messages/types.js'
+import { Acquaintance } from './acquaintance.js'
 import { hasLink, isOpen, memberOf, mendsOf, placeOf, Survivor } from './survivor.js'
 
 export interface SuccessorConfig {
@@ -54,15 +55,18 @@ export type SuccessorWish =
 export class SuccessorMachine {
   readonly #config: SuccessorConfig
   readonly #survivors: ReadonlyMap<number, Survivor>
+  readonly #acquaintance: Acquaintance
   readonly #outbox = new Outbox<SuccessorWish>()
   readonly #startMs: number
   #epoch = 0
   #hasBegun = false
   #isOwnAsked = false
   #isEnded = false
-  #areNew = false
-  /** Somebody may hold what another was not told to ask for. */
-  #isToSpread = false
+  /** Whose plan is not what it was told last. */
+  readonly #unplanned = new Set<Survivor>()
+  /** They may hold what others were not told to ask them for. */
+  readonly #unspread = new Set<Survivor>()
+  #standbys: readonly Survivor[] = []
   /** When anything was last known to change. */
   #movedMs: number
   /** How often what is lacking was named again because nothing moved. */
@@ -73,6 +77,7 @@ export class SuccessorMachine {
     this.#config = config
     const left = config.roster.filter(({ state }) => state !== 'coming' && state !== 'out')
     this.#survivors = new Map(left.map((entry) => [entry.number, new Survivor(entry)]))
+    this.#acquaintance = new Acquaintance(this.#survivors.values())
     this.#startMs = this.#movedMs = nowMs
     this.#beatMs = nowMs + limits.beatMs
   }
@@ -177,11 +182,12 @@ export class SuccessorMachine {
     if (fault !== null) return this.#out(survivor, { code: 'ERR_FR_PROTOCOL', text: fault }, nowMs)
     survivor.have = RangeSet.of(frame.have)
     survivor.seal ??= frame.fileDigest
-    this.#isToSpread = true
+    this.#unspread.add(survivor)
     this.#movedMs = nowMs
     if (survivor.state !== 'asked') return
     survivor.state = 'joined'
-    this.#areNew = true
+    this.#unplanned.add(survivor)
+    for (const other of this.#acquaintance.of(survivor)) this.#unspread.add(other)
   }
 
   /** Whatever follows from the state and the time alone. */
@@ -196,10 +202,10 @@ export class SuccessorMachine {
     }
     if (!this.#hasBegun && !this.#mayBegin(nowMs)) return
     this.#begin()
-    if (this.#areNew) this.#plan()
+    if (this.#unplanned.size > 0) this.#plan()
     this.#seal()
     this.#spread()
-    this.#outbox.wish(...mendsOf(this.#following))
+    this.#outbox.wish(...mendsOf(this.#following, this.#acquaintance))
     if (this.#following.every(({ isSender }) => isSender))
       return this.#end({ code: 'ERR_FR_ORIGIN_LOST', text: 'nobody follows who took over' })
     // Who has not answered yet may lack something, and those that are complete have it.
@@ -233,17 +239,18 @@ export class SuccessorMachine {
     this.#note('info', 'took-over', { term, members: this.#following.length })
   }
 
-  /** Everybody knows everybody who is left, as far as a plan has room. */
+  /** Who is left is told whom it meets, those that have not answered yet as well. */
   #plan(): void {
-    this.#areNew = false
     const following = this.#following
-    // Also those that have not answered yet: who is left out is gone for good. Always the same.
-    const known = [...this.#survivors.values()].slice(0, limits.nodesPerGroup)
-    const members = known.filter(({ state }) => state !== 'out')
     const standbys = following
       .filter(({ number, isSender }) => number !== this.#config.term.member && !isSender)
       .slice(0, limits.standbys)
-    for (const survivor of following) this.#planFor(survivor, members, standbys)
+    const areSame = standbys.every((standby, at) => standby === this.#standbys[at])
+    const isAll = !areSame || standbys.length !== this.#standbys.length
+    this.#standbys = standbys
+    for (const survivor of following)
+      if (isAll || this.#unplanned.has(survivor)) this.#planFor(survivor)
+    this.#unplanned.clear()
     const entries = this.#config.roster.map((entry): RosterEntry => {
       const survivor = this.#survivors.get(entry.number)
       if (!survivor?.follows) return { ...entry, state: 'out' }
@@ -254,13 +261,15 @@ export class SuccessorMachine {
       for (const frame of this.#rosterFrames(entries)) this.#say(standby, frame)
   }
 
-  #planFor(survivor: Survivor, all: readonly Survivor[], standbys: readonly Survivor[]): void {
+  #planFor(survivor: Survivor): void {
     const { term, edgeOf, strategy, shape } = this.#config
+    const standbys = this.#standbys
     const own = [this.#of(term.member), survivor, ...standbys]
-    const named = new Map([...own, ...all].map((one) => [one.number, memberOf(one, survivor)]))
-    const strange = [...named.keys()].filter((other) => {
-      return other !== survivor.number && !survivor.introduced.has(other)
-    })
+    // Who is left out of a plan is gone for good, so whom one meets never changes.
+    const met = this.#acquaintance.of(survivor).filter(({ state }) => state !== 'out')
+    const named = new Map([...own, ...met].map((one) => [one.number, memberOf(one, survivor)]))
+    const numbers = met.map(({ number }) => number)
+    const strange = numbers.filter((number) => !survivor.introduced.has(number))
     for (const other of strange) survivor.introduced.add(other)
     this.#say(survivor, {
       ...{ type: 'plan', term, epoch: ++this.#epoch, you: survivor.number, phase: 'running' },
@@ -298,13 +307,13 @@ export class SuccessorMachine {
 
   /** Who lacks what another holds asks for it. */
   #spread(): void {
-    if (!this.#isToSpread) return
-    this.#isToSpread = false
-    const following = this.#following
-    for (const [at, survivor] of following.entries()) {
-      if (survivor.state === 'complete') continue
-      const others = [...following.slice(at + 1), ...following.slice(0, at)]
-      for (const other of others) {
+    const holders = new Set(this.#unspread)
+    this.#unspread.clear()
+    const lacking = new Set([...holders].flatMap((holder) => this.#acquaintance.of(holder)))
+    for (const survivor of this.#following) {
+      if (survivor.state === 'complete' || !lacking.has(survivor)) continue
+      for (const other of this.#acquaintance.of(survivor)) {
+        if (!holders.has(other) || !other.follows) continue
         const ranges = RangeSet.of(other.have)
         ranges.subtract(survivor.have)
         ranges.subtract(survivor.told)
@@ -332,8 +341,7 @@ export class SuccessorMachine {
     if (behind.length > 0 && this.#rounds < limits.repairTries) {
       this.#rounds++
       for (const { told } of behind) told.clear()
-      this.#isToSpread = true
-      return this.#spread()
+      return this.#spreadAgain()
     }
     const missing = RangeSet.of([[0, bytes]])
     missing.subtract(held)
@@ -362,14 +370,20 @@ export class SuccessorMachine {
     survivor.state = 'out'
     survivor.have.clear()
     this.#movedMs = nowMs
-    this.#areNew = true
+    const met = this.#acquaintance.of(survivor)
+    for (const other of met) this.#unplanned.add(other)
     this.#note('info', 'left', { member: survivor.number, code, text })
     this.#outbox.wish({ type: 'hangUp', member: survivor.number })
     // Its own node follows somebody else, or is over.
     if (survivor.number === this.#config.term.member) this.#end({ code, text })
     // What was asked of it others may hold, too.
-    for (const other of this.#following) other.told.clear()
-    this.#isToSpread = true
+    for (const other of met) other.told.clear()
+    this.#spreadAgain()
+  }
+
+  #spreadAgain(): void {
+    for (const survivor of this.#following) this.#unspread.add(survivor)
+    if (this.#hasBegun) this.#spread()
   }
 
   #end(failure: Failure | null): void {

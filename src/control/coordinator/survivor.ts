@@ -68,10 +68,13 @@ export function hasLink({ state }: Survivor): boolean {
  * Who sends each what came wrong to it: others that hold it verified, each time another one first,
  * since what was wrong may have become so on the way from there.
  */
-export function mendsOf(following: readonly Survivor[]): SayWish[] {
+export function mendsOf(
+  following: readonly Survivor[],
+  acquaintance: { readonly of: (survivor: Survivor) => readonly Survivor[] },
+): SayWish[] {
   return following.flatMap((survivor) => {
     if (survivor.owed.isEmpty) return []
-    const others = following.filter((other) => other !== survivor)
+    const others = acquaintance.of(survivor).filter(({ follows }) => follows)
     const first = survivor.mends++ % Math.max(1, others.length)
     const turn = [...others.slice(first), ...others.slice(0, first)]
     return turn.flatMap((holder) => mendsBy(holder, survivor))

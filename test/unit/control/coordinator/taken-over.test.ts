@@ -7,7 +7,7 @@ import {
   SuccessorMachine,
   type SuccessorWish,
 } from '../../../../src/control/coordinator/successor.js'
-import type { Frame, RosterEntry } from '../../../../src/control/messages/types.js'
+import type { Frame, PlanFrame, RosterEntry } from '../../../../src/control/messages/types.js'
 import { progressOf } from '../plans.js'
 import { completeFrame } from './origin-support.js'
 
@@ -185,8 +185,8 @@ describe('whoever takes over', () => {
       from,
       { type: 'mend', member: 1, ranges },
     ]
+    expect(needs([[200, 200]])).toEqual([mend(2, [[200, 200]])])
     expect(needs([[200, 200]])).toEqual([mend(0, [[200, 100]]), mend(2, [[300, 100]])])
-    expect(needs([[200, 100]])).toEqual([mend(2, [[200, 100]])])
     // Past the end of the file is nothing; what only it lacks is asked of mates.
     expect(needs([[300, 200]])).toEqual([])
     expect(sent(bench.said(1, { type: 'need', scratch: false, ranges: all }), 'mend')).toEqual([])
@@ -245,6 +245,47 @@ describe('whoever takes over', () => {
     expect(sent(bench.said(0, { type: 'join', request: 7, node }), 'joined')).toMatchObject([
       [0, { request: 7, code: 'ERR_FR_ORIGIN_LOST' }],
     ])
+  })
+})
+
+describe('more than a plan has room for', () => {
+  const count = 150
+  const roster = Array.from({ length: count }, (_, number) => entryOf(number))
+  const planned = (wishes: readonly SuccessorWish[]) =>
+    new Map(sent(wishes, 'plan').map(([you, plan]) => [you, plan as PlanFrame]))
+
+  it('meet some of the others each, and are met by those', () => {
+    const plans = planned(new Bench(roster).joined(...roster.map(() => [])))
+    expect(plans.size).toBe(count)
+    const metBy = (you: number): number[] =>
+      (plans.get(you) as PlanFrame).edges.map(({ member }) => member)
+    for (const [you, { members }] of plans) {
+      expect(members.length).toBeLessThanOrEqual(limits.nodesPerGroup)
+      for (const other of metBy(you)) expect(metBy(other)).toContain(you)
+    }
+  })
+
+  it('have what one of them holds, from one to the next, though a whole group is gone', () => {
+    const bench = new Bench(roster)
+    const gone = (member: number): boolean => member >= 40 && member < 104
+    const haves = new Map<number, RangePair[]>()
+    let asked = bench.joined(...roster.map(({ number }) => (number === 0 ? all : [])))
+    haves.set(0, all)
+    for (const { number: member } of roster)
+      if (gone(member))
+        asked.push(...bench.feed({ type: 'unlinked', member, code: 'ERR_FR_NODE_LOST', text: '' }))
+    // Each has what it is told to ask for once the one that it asks has it.
+    for (let round = 0; asked.length > 0 && round < count; round++) {
+      const next: SuccessorWish[] = []
+      for (const [member, frame] of sent(asked, 'detour')) {
+        const { member: from } = frame as Frame & { type: 'detour' }
+        if (gone(member) || haves.has(member) || !haves.has(from)) continue
+        haves.set(member, all)
+        next.push(...bench.holds(member, all))
+      }
+      asked = next
+    }
+    expect(haves.size).toBe(count - 64)
   })
 })
 
