@@ -24,6 +24,11 @@ export interface GetOptions {
    * is verified for 15 s, or for 60 s while a node says that it serves too many.
    */
   timeoutMs?: number
+  /**
+   * Connections that carry the bytes from each node, 1 to 16. `auto` (default): one, and more on a
+   * way that one alone does not fill, which a node with the native engine sees.
+   */
+  flows?: number | 'auto'
   logger?: (line: LogEntry) => void
   signal?: AbortSignal
 }

@@ -24,7 +24,7 @@ import {
 } from './checks.js'
 import { GetObject } from './get-object.js'
 import { requireOptions } from './option-names.js'
-import { checkKey, engines } from './options.js'
+import { checkFlows, checkKey, engines } from './options.js'
 import type { Get, GetOptions, GetProgress, GetResult } from './types.js'
 
 const progressMs = 250
@@ -38,6 +38,7 @@ interface CheckedGet {
   readonly key: Key
   readonly engine: 'native' | 'portable' | undefined
   readonly timeoutMs: number | null
+  readonly flows: number | undefined
 }
 
 /**
@@ -68,8 +69,8 @@ async function run(
     const self = selfOf(signerOf(await clientKey()))
     const { connectMs } = limits
     const dialler = { keys: [checked.key], self, connectMs, resolver: new Resolver() }
-    const { name, holders, output, range, force, timeoutMs } = checked
-    const spec = { name, holders, output, range, force, timeoutMs, dialler, log }
+    const { name, holders, output, range, force, timeoutMs, flows } = checked
+    const spec = { name, holders, output, range, force, timeoutMs, flows, dialler, log }
     const running = new FetchRun(engine, router, pool, spec)
     const tell = (): void => show(progressOf(running.view(), checked.name))
     const ticking = setInterval(tell, progressMs)
@@ -150,6 +151,7 @@ function checkGet(name: string | Uint8Array, options: GetOptions): CheckedGet {
     key: checkKey('key', options.key),
     engine: oneOf('engine', options.engine, engines),
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax) ?? null,
+    flows: checkFlows(options.flows),
   }
 }
 

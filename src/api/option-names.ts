@@ -155,6 +155,7 @@ export const optionNames = {
     key: true,
     engine: true,
     timeoutMs: true,
+    flows: true,
     logger: true,
     signal: true,
   } satisfies Names<GetOptions>,

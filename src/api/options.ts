@@ -266,10 +266,14 @@ export function checkShare(
 ): TransferShare {
   const { priorityMin, priorityMax } = limits
   const priority = optionalInteger('priority', options.priority, priorityMin, priorityMax)
-  const said = options.flows === 'auto' ? undefined : options.flows
-  const flows = optionalInteger('flows', said, 1, limits.flowsPerFeed)
+  const flows = checkFlows(options.flows)
   const share = { ...checkRates(options), priority, flows }
   return Object.fromEntries(Object.entries(share).filter(([, value]) => value !== undefined))
+}
+
+/** Undefined: as many as fill the way. */
+export function checkFlows(flows: PushOptions['flows']): number | undefined {
+  return optionalInteger('flows', flows === 'auto' ? undefined : flows, 1, limits.flowsPerFeed)
 }
 
 /** Without a key the result is the open key, which serves and dials loopback only. */

@@ -46,13 +46,20 @@ export function goOnOver(link: ControlLink, established: Established, engine: Da
 }
 
 /**
- * Hands the connection to the engine, or closes it when the engine refuses. Throws FrError when the
- * connection is broken or no descriptors are left.
+ * Hands the data connection to the engine, as one more flow of the feed `beside` where that is
+ * given, or closes it when the engine refuses. Throws FrError when the connection is broken or no
+ * descriptors are left.
  */
-export function adopt(engine: DataEngine, established: Established, spec: FeedSpec): FeedHandle {
+export function adopt(
+  engine: DataEngine,
+  established: Established,
+  spec: Omit<FeedSpec, 'seed' | 'beside'>,
+  beside?: FeedHandle,
+): FeedHandle {
+  const { recordSeed: seed } = established.feed
   const socket = established.detach()
   try {
-    return engine.adopt(socket, spec)
+    return engine.adopt(socket, { ...spec, seed, ...(beside !== undefined && { beside }) })
   } catch (error) {
     socket.destroy()
     throw error

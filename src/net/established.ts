@@ -45,9 +45,10 @@ export interface Ticketed extends Introduction {
    * Sends `go` once the dialler has proved the edge's secret, with what `lacking` then says: from
    * there on this connection takes the place of any earlier one, unless it is beside it. Rejects
    * with ERR_FR_AUTH when it does not have the secret, ERR_FR_NODE_LOST, ERR_FR_TIMEOUT, and with
-   * what `lacking` throws, which the dialler is told.
+   * what `lacking` throws, which the dialler is told. Null: the dialler has the last word
+   * (DialOptions), so `go` is not sent.
    */
-  go(edge: Edge, lacking?: () => Lacking): Promise<Established>
+  go(edge: Edge, lacking?: (() => Lacking) | null): Promise<Established>
   refuse(code: FrErrorCode, text: string): void
 }
 

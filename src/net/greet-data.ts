@@ -1,9 +1,9 @@
 /**
  * Both sides of the opening of a data connection (protocol/ticket.ts).
  *
- * Between its last message and the peer's `go` a side sends nothing, and reading stops in the
- * socket's handle before `go` leaves. So no later byte can be in a JavaScript buffer when an engine
- * takes the connection.
+ * Until the last message has come a side sends nothing behind its own, and who is to receive stops
+ * reading in the socket's handle before its last message leaves. So no later byte can be in a
+ * JavaScript buffer when an engine takes the connection.
  */
 import type { Socket } from 'node:net'
 import { FrError } from '../base/errors.js'
@@ -28,12 +28,14 @@ export interface DataHello extends wire.TicketPlace {
   readonly edge: wire.Edge
   /** One more connection, beside one of this edge. */
   readonly isBeside?: boolean | undefined
+  /** See DialOptions. */
+  readonly hasLastWord?: boolean | undefined
 }
 
 /** Rejects with FrError, after telling the peer the reason where that makes sense. */
 export async function greetData(
   socket: Socket,
-  { edge, isBeside = false, ...place }: DataHello,
+  { edge, isBeside = false, hasLastWord = false, ...place }: DataHello,
   key: Key,
 ): Promise<Established> {
   const stream = new HelloStream(socket, wire.answerBytes)
@@ -45,13 +47,14 @@ export async function greetData(
     const nonces = { dialler: nonce, acceptor: wire.nonceOf(challenge) }
     const keys = wire.feedKeys(nodePrimitives, edge, place, nonces)
     if (!wire.isChallengeOf(nodePrimitives, keys, challenge)) throw badProof('accepting')
+    if (hasLastWord) await stopReading(socket)
     await stream.write(wire.confirmation(nodePrimitives, keys))
-    const lacking = wire.decodeGo(await stream.read())
-    await stopReading(socket)
-    const behindGo = stream.stop()
+    const lacking = hasLastWord ? lacksAll : wire.decodeGo(await stream.read())
+    if (!hasLastWord) await stopReading(socket)
+    const behind = stream.stop()
     socket.on('error', ignore)
-    // Bytes behind `go` are an error on a data channel: detach() will refuse them.
-    if (behindGo.length > 0) socket.unshift(behindGo)
+    // Bytes behind the last answer are an error on a data channel: detach() will refuse them.
+    if (behind.length > 0) socket.unshift(behind)
     const terms = { ...keys, lacking }
     return new Established(introductionOf(socket, place, key), terms, { socket, raw: socket })
   } catch (error) {
@@ -121,12 +124,12 @@ function ticketed(
   }
 }
 
-/** Challenges the dialler; `go` has been sent when this resolves. */
+/** Challenges the dialler; `go`, where there is one, has been sent when this resolves. */
 async function confirmed(
   socket: Socket,
   keys: wire.FeedKeys,
   nonce: Uint8Array,
-  lacking: () => Lacking,
+  lacking: (() => Lacking) | null,
 ): Promise<void> {
   const stream = new HelloStream(socket, () => wire.confirmBytes)
   try {
@@ -137,7 +140,7 @@ async function confirmed(
     await stopReading(socket)
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'the dialler of a data connection did not wait for go')
-    await writeLast(socket, wire.encodeGo(lacking()))
+    if (lacking !== null) await writeLast(socket, wire.encodeGo(lacking()))
   } catch (error) {
     stream.release()
     closeAfter(socket, error, wire.encodeRefusal)

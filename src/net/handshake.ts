@@ -61,6 +61,11 @@ export interface DialOptions extends SideOptions {
   readonly edge?: Edge
   /** Data channels: one more connection, beside one of this edge. */
   readonly isBeside?: boolean | undefined
+  /**
+   * Data channels: this side receives, and bytes may be waiting for the connection. It gets no
+   * `go`, which they would be read with: they follow its own last message.
+   */
+  readonly hasLastWord?: boolean | undefined
   /** Links: refuses another node at the address, with ERR_FR_UNREACHABLE. */
   readonly expectedNodeId?: string
   /** Control channels: the link outlives its connections, if the owners of its ends let it. */
@@ -153,8 +158,8 @@ function greet(
     return greetLink(socket, hello, key, others)
   }
   const place = { transfer: transfer as string, from: from as number, to: to as number }
-  const { edge, isBeside } = options
-  return greetData(socket, { ...place, edge: edge as Edge, isBeside }, key)
+  const { edge, isBeside, hasLastWord } = options
+  return greetData(socket, { ...place, edge: edge as Edge, isBeside, hasLastWord }, key)
 }
 
 /**

@@ -211,6 +211,7 @@ const frameTable: FrameTable = {
   ],
   fetch: [46, readName],
   fetched: [47, readFetchOffer],
+  flows: [74, (body) => ({ count: body.integer('count', 2, limits.flowsPerFeed) })],
   statusRequest: [32, empty],
   status: [33, (body) => ({ json: body.string('json', limits.frameBytes) })],
   add: [

@@ -17,7 +17,8 @@
  * nothing. These keys include the numbers of both ends, because an edge has a direction.
  *
  * `beside` is 0, or 1 for one more connection of an edge that has one: it carries records beside
- * that, and takes nobody's place.
+ * that, and takes nobody's place. Where the acceptor sends them (a fetch) there is no `go`: records
+ * may wait for the connection, and follow `confirm`.
  *
  * `go` says what the acceptor lacks, and how much payload connections of this dialler have brought
  * it so far: where an earlier one broke, what was under way on it is sent again and nothing else.

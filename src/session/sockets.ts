@@ -207,11 +207,8 @@ export class SocketNet implements Net {
   }
 
   adopt(connection: Connection, direction: 'in' | 'out', beside?: FeedHandle): FeedHandle {
-    const established = connection as Established
-    const { recordSeed: seed } = established.feed
-    const transfer = this.#transfer()
-    const spec = { transfer, direction, seed, ...(beside !== undefined && { beside }) }
-    return adopt(this.#engine, established, spec)
+    const spec = { transfer: this.#transfer(), direction }
+    return adopt(this.#engine, connection as Established, spec, beside)
   }
 
   end(): void {

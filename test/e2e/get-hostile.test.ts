@@ -133,6 +133,15 @@ describe.each(usualEngines)('with the %s engine', (engine) => {
     expect(good?.reason).toBeNull()
   })
 
+  it('a holder that wants more flows has them, and sends on each', async () => {
+    const made = await content(MIB)
+    const [{ asked }, holder] = await liar(made, { flows: 4 })
+    const { from } = await fetched([holder])
+    expect(readFileSync(out()).equals(made.content)).toBe(true)
+    expect(from.map(({ reason }) => reason)).toEqual([null])
+    expect(asked).toMatchObject({ flows: 4, repairs: 0 })
+  })
+
   it('a holder alone that sends wrong bytes is named, and asked a few times only', async () => {
     const made = await content(MIB)
     const [{ asked }, lying] = await liar(made, { bytes: spoilt })

@@ -10,6 +10,7 @@ import { createPortableEngine } from '../../src/engine/portable/engine.js'
 import { freshSigner, randomId } from '../../src/net/crypto.js'
 import { signDigests } from '../../src/protocol/digest-record.js'
 import type { Signer } from '../../src/protocol/primitives.js'
+import { encodeGo, ticketFirstByte } from '../../src/protocol/ticket.js'
 import { fileDigestOf } from '../../src/session/file-digest.js'
 import { Catalogue } from '../../src/store/catalogue/catalogue.js'
 import type { DigestRun, HeldStream } from '../../src/store/catalogue/record.js'
@@ -127,4 +128,46 @@ export async function holdingBack(
       held.clear()
     },
   }
+}
+
+export interface FlowDoor {
+  readonly address: string
+  /** Data connections so far; of the further flows those that have brought records. */
+  readonly seen: { first: number; further: number; joined: number }
+}
+
+/**
+ * A door to a node: of what that sends on a further flow, whatever follows its challenge arrives in
+ * one piece with the first records, as on a way that holds packets up.
+ */
+export async function flowDoor(world: Pick<World, 'defer'>, address: string): Promise<FlowDoor> {
+  const seen = { first: 0, further: 0, joined: 0 }
+  const further = new WeakSet<Socket>()
+  const join = (from: Socket, to: Socket): void => {
+    from.once('data', ([first, , beside]: Buffer) => {
+      if (first !== ticketFirstByte) return
+      if (beside === 1) further.add(from)
+      seen[beside === 1 ? 'further' : 'first']++
+    })
+    passAll(from, to)
+  }
+  const back = (to: Socket, from: Socket): void => {
+    let waiting = Buffer.alloc(0)
+    const collect = (chunk: Buffer): void => {
+      waiting = Buffer.concat([waiting, chunk])
+      if (waiting.length <= encodeGo().length) return
+      to.off('data', collect)
+      seen.joined++
+      from.write(waiting)
+      passAll(to, from)
+    }
+    to.once('data', (answer: Buffer) => {
+      from.write(answer)
+      if (further.has(from)) to.on('data', collect)
+      else passAll(to, from)
+    })
+  }
+  const passed = await proxy(address, join, 0, back)
+  world.defer(passed.close)
+  return { address: passed.address, seen }
 }

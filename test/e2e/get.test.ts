@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { client, type GetOptions, type GetResult, get } from '../../src/api/index.js'
 import type { DigestAlgorithm } from '../../src/base/digests.js'
 import { engines } from './engines.js'
-import { type Authored, authored, holdingBack, plantHeld } from './get-support.js'
+import { type Authored, authored, flowDoor, holdingBack, plantHeld } from './get-support.js'
 import { until, useWorld, type World, type WorldNode } from './push-support.js'
 
 const MIB = 1024 * 1024
@@ -93,12 +93,36 @@ describe.each(engines)('with the %s engine', (engine) => {
   })
 
   it('all holders bring a part of it', async () => {
-    const { content, from } = await holders(world, 48 * MIB, 3)
+    const { content, from } = await holders(world, 24 * MIB, 3)
     const result = await fetched(from)
     expect(readFileSync(at('out')).equals(content)).toBe(true)
     const brought = result.from.map(({ bytes }) => bytes)
     expect(brought.reduce((sum, bytes) => sum + bytes)).toBe(content.length)
     for (const bytes of brought) expect(bytes).toBeGreaterThan(0)
+  })
+
+  it('has more connections to a holder that has places for them', async () => {
+    const { path, content } = world.file('source', 2 * MIB)
+    const made = await authored(path, content)
+    const limitUpBytesPerSecond = 256 * 1024
+    const node = async (maxFeeds: number) => {
+      const dataDir = world.dataDir()
+      await plantHeld(dataDir, name, made)
+      return world.node({ dataDir, limitUpBytesPerSecond, maxFeeds })
+    }
+    const [wide, narrow] = [await node(32), await node(1)]
+    const { address, seen } = await flowDoor(world, wide.address)
+    const getting = fetched([address, narrow.address], { flows: 4 })
+    const open = () => [wide, narrow].map((one) => one.status().counters['openFeeds'])
+    await until(() => open().join() === '4,1', 'four connections and one')
+    await until(() => seen.joined === 3, 'all have brought bytes')
+    for (const node of [wide, narrow]) await client.limit(node.address, { upBytesPerSecond: null })
+    const { from } = await getting
+    expect(readFileSync(at('out')).equals(content)).toBe(true)
+    expect(from.map(({ reason }) => reason)).toEqual([null, null])
+    // None has broken and was opened again.
+    expect(seen).toEqual({ first: 1, further: 3, joined: 3 })
+    await until(() => open().join() === '0,0', 'all are closed')
   })
 
   it('goes on when a holder dies in the middle', async () => {

@@ -25,6 +25,8 @@ export interface Ways {
   repairs: boolean
   /** Sends what it promised. */
   sends: boolean
+  /** Says that so many flows would fill the way, and sends once they are open. */
+  flows: number
 }
 
 const honest: Ways = {
@@ -37,27 +39,31 @@ const honest: Ways = {
   before: () => {},
   repairs: true,
   sends: true,
+  flows: 1,
 }
 
 export class HostileHolder {
   /** How often it was asked. */
-  readonly asked = { names: 0, pulls: 0, repairs: 0, digests: 0 }
+  readonly asked = { names: 0, pulls: 0, repairs: 0, digests: 0, flows: 0 }
   readonly #authored: Authored
   readonly #ways: Ways
   readonly #self = selfOf(freshSigner())
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #feeds: HostileFeed[] = []
+  /** Wait until it has all flows. */
+  readonly #late: (() => void)[] = []
 
   constructor(authored: Authored, ways: Partial<Ways>) {
     this.#authored = authored
     this.#ways = { ...honest, ...ways }
-    let feed: HostileFeed | undefined
     this.#server = createServer((socket) => {
       this.#sockets.add(socket)
       void accept(socket, { keys: [key], self: this.#self })
         .then(async (early) => {
-          if (early.channel === 'data') feed = new HostileFeed(await early.go(edge))
-          else this.#serve(new HostileLink(await early.go()), () => feed as HostileFeed)
+          if (early.channel !== 'data') this.#serve(new HostileLink(await early.go()))
+          else if (early.isBeside) this.#open(new HostileFeed(await early.go(edge, null)))
+          else this.#open(new HostileFeed(await early.go(edge)))
         })
         .catch(() => socket.destroy())
     })
@@ -86,8 +92,14 @@ export class HostileHolder {
     return { transfer, you: 1, edge: { id: edge.id, secret }, entry, digest: algorithm, fileDigest }
   }
 
-  #serve(link: HostileLink, feed: () => HostileFeed): void {
+  #open(feed: HostileFeed): void {
+    this.asked.flows = this.#feeds.push(feed)
+    if (this.asked.flows >= this.#ways.flows) for (const send of this.#late.splice(0)) send()
+  }
+
+  #serve(link: HostileLink): void {
     const { asked } = this
+    const feed = (): HostileFeed => this.#feeds[0] as HostileFeed
     link.onFrame = (frame) => {
       if (frame.type === 'fetch') {
         asked.names++
@@ -101,21 +113,28 @@ export class HostileHolder {
         const ranges = this.#ways.holding(frame.ranges)
         link.say({ type: 'holding', request: frame.request, ranges, backlogBytes: 0 })
         this.#ways.before(feed(), ranges)
-        if (this.#ways.sends) this.#send(feed(), ranges, false)
+        const send = (): void => this.#send(ranges, false)
+        const { flows: count, sends } = this.#ways
+        if (asked.flows < count) {
+          link.say({ type: 'flows', count })
+          this.#late.push(send)
+        } else if (sends) send()
       } else if (frame.type === 'need') {
         asked.repairs++
-        if (this.#ways.repairs) this.#send(feed(), frame.ranges, true)
+        if (this.#ways.repairs) this.#send(frame.ranges, true)
       }
     }
   }
 
-  #send(feed: HostileFeed, ranges: readonly RangePair[], scratch: boolean): void {
+  /** On all flows in turn. */
+  #send(ranges: readonly RangePair[], scratch: boolean): void {
     const most = 65_536
     for (const [offset, length] of ranges)
       for (let at = offset; at < offset + length; at += most) {
         const part = this.#authored.content.subarray(at, Math.min(at + most, offset + length))
         const bytes = this.#ways.bytes(part, at)
-        feed.record({ kind: 'payload', scratch, offset: at, length: bytes.length }, bytes)
+        const feed = this.#feeds[(at / most) % this.#feeds.length]
+        feed?.record({ kind: 'payload', scratch, offset: at, length: bytes.length }, bytes)
       }
   }
 }

@@ -4,7 +4,15 @@ import { limits } from '../../base/limits.js'
 import { parseAddresses } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { parseDuration, UsageError } from '../render/units.js'
-import { checked, engineOption, given, keyFileOption, logOptions, type Values } from './options.js'
+import {
+  checked,
+  engineOption,
+  flowsOption,
+  given,
+  keyFileOption,
+  logOptions,
+  type Values,
+} from './options.js'
 
 export interface GetCommand {
   readonly command: 'get'
@@ -17,6 +25,7 @@ export interface GetCommand {
   readonly keyFile?: string
   readonly engine?: 'native' | 'portable'
   readonly timeoutMs?: number
+  readonly flows?: number | 'auto'
   readonly json: boolean
   /** Print progress while it runs. */
   readonly progress: boolean
@@ -44,6 +53,7 @@ export function addGet(program: Commander, found: (command: GetCommand) => void)
       'give up after this time',
       checked((text) => Math.ceil(parseDuration(text, 0.001, limits.timeoutMsMax / 1000) * 1000)),
     )
+    .addOption(flowsOption())
     .option(...keyFileOption)
     .addOption(engineOption())
     .option('--no-progress', 'print no progress, only the outcome')
@@ -75,7 +85,7 @@ export function parseRange(text: string): { first: number; last: number } {
 }
 
 function getCommand(name: string, options: Values): GetCommand {
-  const { from, output, range, keyFile, engine, timeout: timeoutMs } = options
+  const { from, output, range, keyFile, engine, timeout: timeoutMs, flows } = options
   if (name === '') throw new UsageError('NAME is empty')
   if (output === '') throw new UsageError('--output is empty')
   if (output === '-' && options['json'] === true)
@@ -86,7 +96,7 @@ function getCommand(name: string, options: Values): GetCommand {
     command: 'get',
     name,
     from: addressesOf(from),
-    ...given({ output, range, keyFile, engine, timeoutMs }),
+    ...given({ output, range, keyFile, engine, timeoutMs, flows }),
     force: options['force'] === true,
     json: options['json'] === true,
     progress: options['progress'] !== false,

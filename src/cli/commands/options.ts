@@ -1,7 +1,8 @@
 /** Shared by the options of several commands: checking, refusing and passing on values. */
 import { type Command as Commander, InvalidArgumentError, Option } from 'commander'
+import { limits } from '../../base/limits.js'
 import { type LogWish, logLevels } from '../render/text.js'
-import { UsageError } from '../render/units.js'
+import { parseCount, UsageError } from '../render/units.js'
 
 /** Values that commander collected, typed by the options that the command declares. */
 // biome-ignore lint/suspicious/noExplicitAny: commander knows only names and values
@@ -49,6 +50,15 @@ export function choice(
     if (choices.includes(text)) return text
     throw new InvalidArgumentError(`Allowed choices are ${shown.join(', ')}.`)
   })
+}
+
+export function flowsOption(): Option {
+  return new Option(
+    '--flows <auto|n>',
+    'connections from one machine to another, 1 to 16; auto: as many as fill a long way',
+  ).argParser(
+    checked((text) => (text === 'auto' ? text : parseCount(text, 1, limits.flowsPerFeed))),
+  )
 }
 
 export function engineOption(): Option {

@@ -18,10 +18,11 @@ export async function runGet(command: GetCommand, context: Context): Promise<num
   const { name, json } = command
   const view = new GetView(command, context)
   const signal = watchSignals((text) => view.say(`fr get: ${text}`))
-  const { from, range, force, engine, timeoutMs, output, log } = command
+  const { from, range, force, engine, timeoutMs, flows, output, log } = command
   const options: GetOptions = {
     ...{ from, force, signal },
-    ...given({ range, engine, timeoutMs, output: output === '-' ? process.stdout : output }),
+    ...given({ range, engine, timeoutMs, flows }),
+    ...given({ output: output === '-' ? process.stdout : output }),
     ...(await keyOption(command.keyFile, context)),
     logger: (line) => {
       if (isLogged(line.level, log.level)) view.say(logText(line, log.format, Date.now()))

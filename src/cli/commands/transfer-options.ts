@@ -15,7 +15,15 @@ import {
   parseShare,
   UsageError,
 } from '../render/units.js'
-import { checked, choice, given, keyFileOption, listed, type Values } from './options.js'
+import {
+  checked,
+  choice,
+  flowsOption,
+  given,
+  keyFileOption,
+  listed,
+  type Values,
+} from './options.js'
 import { nodesOption, type Targets, targetsOf, toOption } from './targets.js'
 
 /** Options that the library knows by the same names. */
@@ -124,11 +132,7 @@ export function shareOptions(command: Commander, what: 'push' | 'copy', sender: 
       'weight against other transfers of nodes that have a limit, 1 to 100 (default: 10)',
       checked((text) => parseCount(text, priorityMin, priorityMax)),
     )
-    .option(
-      '--flows <auto|n>',
-      'connections from one machine to another, 1 to 16; auto: as many as fill a long way',
-      checked((text) => (text === 'auto' ? text : parseCount(text, 1, limits.flowsPerFeed))),
-    )
+    .addOption(flowsOption())
 }
 
 export function relayOption(): Option {

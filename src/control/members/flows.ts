@@ -13,13 +13,13 @@
  */
 import { limits } from '../../base/limits.js'
 
-/** Counters of a feed at one moment. */
+/** Counters of a feed out (FeedStats of the ports) at one moment. */
 export interface FlowLook {
   readonly nowMs: number
   /** Payload that sockets have taken. */
-  readonly sentBytes: number
+  readonly payloadBytes: number
   /** Payload that waits for them. */
-  readonly waitingBytes: number
+  readonly queuedBytes: number
   /** The shortest round trip; 0: not known. */
   readonly rttMs: number
   /** Connections that it has. */
@@ -66,7 +66,7 @@ export class FlowCount {
   /** How many the feed should have; `fixed`: as somebody has said. */
   wanted(look: FlowLook, fixed: number | undefined): number {
     const { flows, path, rttMs } = look
-    if (fixed !== undefined) return look.waitingBytes > 0 ? Math.max(flows, fixed) : flows
+    if (fixed !== undefined) return look.queuedBytes > 0 ? Math.max(flows, fixed) : flows
     if (path === undefined || rttMs < limits.flowsFarMs) return flows
     const looking = this.#looking
     if (looking?.from.flows !== flows) {
@@ -74,7 +74,7 @@ export class FlowCount {
       return flows
     }
     looking.looks++
-    if (look.waitingBytes > 0) looking.waited++
+    if (look.queuedBytes > 0) looking.waited++
     if (path.queueMs <= rttMs * queuePart) looking.clear++
     if (look.nowMs - looking.from.nowMs < Math.max(limits.flowsLookMs, lookTrips * rttMs))
       return flows
@@ -91,7 +91,7 @@ export class FlowCount {
     // Who has nothing to send learns nothing of the way.
     if (waited < mostLooks * looks) return flows
     const tookMs = nowMs - from.nowMs
-    const rate = (look.sentBytes - from.sentBytes) / tookMs
+    const rate = (look.payloadBytes - from.payloadBytes) / tookMs
     this.#learn(rate, flows, nowMs)
     if (nowMs < this.#restUntilMs) return flows
     const hasLost = path.retransmits > 0 && clear >= mostLooks * looks

@@ -329,6 +329,8 @@ export type Frame =
   // --- a client that fetches a file <-> node; then `pull`, `need` (scratch), `needDigests`
   | ({ readonly type: 'fetch' } & NameText)
   | ({ readonly type: 'fetched' } & FetchOffer)
+  /** As many connections would fill the way to the client: it may open more beside its first. */
+  | { readonly type: 'flows'; readonly count: number }
   // --- member of a transfer <-> gateway
   | ReachFrame
   | BridgeFrame

@@ -310,9 +310,7 @@ export class Neighbours {
       const member = stats.direction === 'out' ? this.#byFeed.get(stats.feed) : undefined
       const { out } = member ?? {}
       if (member === undefined || member.isNarrow || out?.state !== 'open') continue
-      const { payloadBytes: sentBytes, queuedBytes: waitingBytes, rttMs, flows, path } = stats
-      const look = { nowMs, sentBytes, waitingBytes, rttMs, flows, path }
-      const wanted = out.beside.count.wanted(look, this.#flows)
+      const wanted = out.beside.count.wanted({ ...stats, nowMs }, this.#flows)
       if (out.beside.frees.size + 1 < wanted) this.#widen(member, out, wanted, wayTo(member.number))
     }
   }

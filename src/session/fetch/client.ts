@@ -1,18 +1,20 @@
 /**
  * One client that a node serves: its link, on which it asks, and its data connection, on which it
  * is sent what it asked for. What it may have open is bounded as between mates
- * (control/pulling/serving.ts).
+ * (control/pulling/serving.ts). The client may open more flows of the data connection beside the
+ * first; whether they would bring anything only the sender sees, and tells it.
  */
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import { nowMs } from '../../base/time/awake.js'
+import { FlowCount } from '../../control/members/flows.js'
 import type { FetchOffer, Frame } from '../../control/messages/types.js'
 import { pullFault } from '../../control/pulling/holder.js'
 import { type HeldRequest, Serving } from '../../control/pulling/serving.js'
 import { adopt } from '../../net/dial.js'
-import type { Established } from '../../net/handshake.js'
+import type { Established, Ticketed } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
 import type { FeedHandle, FeedStats } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
@@ -31,7 +33,9 @@ export class Client implements FeedOwner {
   readonly #link: ControlLink
   readonly #serving = new Serving()
   #feed: FeedHandle | undefined
-  #free: FreePlace = () => {}
+  /** Places of the flows of the data connection. */
+  readonly #frees: FreePlace[] = []
+  #count = new FlowCount()
   /** Digests that wait for the data connection. */
   #digestsOf: readonly RangePair[] = []
 
@@ -44,9 +48,14 @@ export class Client implements FeedOwner {
     this.#queuedBytes = queuedBytes
   }
 
-  /** It may open a data connection. */
-  get isFeedAwaited(): boolean {
-    return this.edge !== undefined && this.#feed === undefined
+  /** It may open a data connection, or a further flow of the one that it has. */
+  expects({ isBeside }: Ticketed): boolean {
+    return isBeside === (this.#feed !== undefined)
+  }
+
+  /** Of its data connection. */
+  get flows(): number {
+    return this.#frees.length
   }
 
   offer(file: ServedFile, edge: Edge): void {
@@ -65,14 +74,19 @@ export class Client implements FeedOwner {
     throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}' on a fetch link`)
   }
 
-  /** `free` gives back its place. Throws FrError when the connection broke meanwhile. */
+  /**
+   * The data connection, or a further flow of it. `free` gives back its place. Throws FrError when
+   * the connection broke meanwhile.
+   */
   adopt(established: Established, free: FreePlace): void {
     const file = this.#served
-    const { recordSeed: seed } = established.feed
-    const spec = { transfer: file.transfer, direction: 'out', seed } as const
-    const feed = adopt(file.engine, established, spec)
+    const beside = this.#feed
+    const spec = { transfer: file.transfer, direction: 'out' } as const
+    const feed = adopt(file.engine, established, spec, beside)
+    this.#frees.push(free)
+    if (beside !== undefined) return
     this.#feed = feed
-    this.#free = free
+    this.#count = new FlowCount()
     file.own(feed, this)
     for (const held of this.#serving.opened(0)) this.#list(feed, held)
     const waiting = this.#digestsOf
@@ -83,8 +97,12 @@ export class Client implements FeedOwner {
   /** The data connection is gone: the client opens another one, or leaves. */
   unfed(): void {
     this.#feed = undefined
-    this.#free()
+    this.#freeAll()
     this.#serving.closed(0)
+  }
+
+  #freeAll(): void {
+    for (const free of this.#frees.splice(0)) free()
   }
 
   refuse({ code, message: text }: FrError): void {
@@ -97,7 +115,7 @@ export class Client implements FeedOwner {
     if (this.isOver) return
     this.isOver = true
     if (this.#feed !== undefined) this.file?.disown(this.#feed)
-    this.#free()
+    this.#freeAll()
     this.file?.leave()
     if (this.#link.isOpen) this.#link.destroy()
   }
@@ -110,13 +128,21 @@ export class Client implements FeedOwner {
   #pull({ request, ranges }: Frames<'pull'>): void {
     const file = this.#served
     this.#check(pullFault({ ranges }, file.content.size, file.content.blockBytes))
+    const fill = this.#fill
+    if (fill !== undefined) this.#look(fill)
     const held = { request, ranges: file.content.present(ranges) }
     if (held.ranges.length === 0) return this.#tell(held)
-    const verdict = this.#serving.asked(0, held, this.#fill ?? 'opening', nowMs())
+    const verdict = this.#serving.asked(0, held, fill ?? 'opening', nowMs())
     if (verdict === 'list') this.#list(this.#feed as FeedHandle, held)
     if (verdict !== 'full') return
     const text = 'more is asked for than has been sent'
     this.#link.send({ type: 'pullRefused', request, code: 'ERR_FR_LIMIT', text })
+  }
+
+  /** Says how many flows would fill the way to the client, where they are more than it has. */
+  #look(stats: FeedStats): void {
+    const count = this.#count.wanted({ ...stats, nowMs: nowMs() }, undefined)
+    if (count > stats.flows) this.#link.send({ type: 'flows', count })
   }
 
   /** Blocks that came wrong, marked as such. */

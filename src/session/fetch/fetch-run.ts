@@ -21,7 +21,6 @@ import type {
 import { FetchMachine } from '../../control/fetching/machine.js'
 import { taskBytesFor } from '../../control/holdings/hashing.js'
 import type { HashedPart } from '../../control/messages/facts.js'
-import type { Dialler } from '../../net/dial.js'
 import type { DataEngine, EngineEvent, HashPool, TransferHandle } from '../../ports.js'
 import { encodeName } from '../../protocol/manifest.js'
 import { Loop } from '../driver/loop.js'
@@ -29,11 +28,11 @@ import { fileDigestOf } from '../file-digest.js'
 import { Hasher } from '../hasher.js'
 import type { EngineRouter } from '../router.js'
 import { processClock } from '../sockets.js'
-import { HolderLinks } from './holder-links.js'
+import { HolderLinks, type HolderSpec } from './holder-links.js'
 import { type Landed, Landing } from './landing.js'
 import { OrderedOutput } from './ordered-output.js'
 
-export interface FetchSpec {
+export interface FetchSpec extends HolderSpec {
   readonly name: Uint8Array
   /** HOST:PORT of each holder. */
   readonly holders: readonly string[]
@@ -41,7 +40,6 @@ export interface FetchSpec {
   readonly force: boolean
   readonly range: FetchRange | null
   readonly timeoutMs: number | null
-  readonly dialler: Dialler
   readonly log: Logger
 }
 
@@ -95,7 +93,7 @@ export class FetchRun {
     const config = { holders, range, aheadBytes, silenceMs, timeoutMs }
     this.#machine = new FetchMachine(config, encodeName(spec.name), awakeMs())
     this.#transfer = engine.openTransfer()
-    this.#links = new HolderLinks(engine, this.#transfer, spec.dialler, this.#machine.holders, {
+    this.#links = new HolderLinks(engine, this.#transfer, spec, this.#machine.holders, {
       post: (fact) => this.#loop.post(fact),
     })
     this.#loop = new Loop<FetchFact, FetchWish>(this.#machine, processClock, {

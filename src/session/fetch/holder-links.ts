@@ -1,11 +1,15 @@
 /**
  * What a client has open to each holder: a link on which it asks, a data connection on which bytes
  * come. After `hangUp` nothing is told of what was open before.
+ *
+ * A data connection gets more flows beside its first one: as many as the caller says at once, else
+ * as many as the holder says would fill the way. One that breaks while it has several is opened
+ * again with one, and keeps that.
  */
 import { bytesOfHex } from '../../base/bytes.js'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
-import { blockBytesFor } from '../../base/limits.js'
+import { blockBytesFor, limits } from '../../base/limits.js'
 import { awakeMs } from '../../base/time/awake.js'
 import type { FetchFact } from '../../control/fetching/events.js'
 import type { FetchHolder } from '../../control/fetching/holders.js'
@@ -14,10 +18,16 @@ import { requireAddress } from '../../net/address.js'
 import { dialController } from '../../net/connect.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import { adopt, type Dialler, linkOver } from '../../net/dial.js'
-import { dial, type Established } from '../../net/handshake.js'
+import { dial } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
 import type { DataEngine, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
 import { readDigests } from '../../protocol/digest-record.js'
+
+export interface HolderSpec {
+  readonly dialler: Dialler
+  /** Flows of each data connection; undefined: as many as fill its way. */
+  readonly flows: number | undefined
+}
 
 export interface HolderHooks {
   readonly post: (fact: FetchFact) => void
@@ -28,6 +38,8 @@ interface Way {
   readonly member: number
   link?: ControlLink
   feed?: FeedHandle
+  /** Connections of its feed, those that are being opened included. */
+  flows: number
   isOver: boolean
 }
 
@@ -40,6 +52,9 @@ export class HolderLinks {
   readonly #dialler: Dialler
   readonly #holders: readonly FetchHolder[]
   readonly #hooks: HolderHooks
+  readonly #flows: number | undefined
+  /** Members that get no more flows. */
+  readonly #narrow = new Set<number>()
   readonly #ways = new Map<number, Way>()
   readonly #byFeed = new Map<FeedHandle, Way>()
   readonly #dialling = dialController()
@@ -48,19 +63,20 @@ export class HolderLinks {
   constructor(
     engine: DataEngine,
     transfer: TransferHandle,
-    dialler: Dialler,
+    { dialler, flows }: HolderSpec,
     holders: readonly FetchHolder[],
     hooks: HolderHooks,
   ) {
     this.#engine = engine
     this.#transfer = transfer
     this.#dialler = dialler
+    this.#flows = flows
     this.#holders = holders
     this.#hooks = hooks
   }
 
   connect(member: number): void {
-    const way: Way = { member, isOver: false }
+    const way: Way = { member, flows: 0, isOver: false }
     this.#ways.set(member, way)
     this.#connect(way).catch((error: unknown) => this.#lost(way, error))
   }
@@ -100,7 +116,8 @@ export class HolderLinks {
     if (way === undefined || way.isOver) return
     delete way.feed
     this.#end(way)
-    const { member } = way
+    const { member, flows } = way
+    if (flows > 1) this.#narrow.add(member)
     this.#hooks.post({ type: 'unfed', member, direction: 'in', code, text: null })
   }
 
@@ -155,7 +172,9 @@ export class HolderLinks {
     const { member } = way
     const events = {
       onFrame: (frame: Frame): void => {
-        if (!way.isOver) this.#hooks.post({ type: 'said', member, frame })
+        if (way.isOver) return
+        if (frame.type === 'flows') this.#widen(way, frame.count)
+        else this.#hooks.post({ type: 'said', member, frame })
       },
       onClose: (code: FrErrorCode, text: string): void => this.#lost(way, new FrError(code, text)),
     }
@@ -164,30 +183,43 @@ export class HolderLinks {
     this.#hooks.post({ type: 'linked', member, nodeId, rttMs })
   }
 
-  async #feed(way: Way): Promise<void> {
-    const { member } = way
-    const { address, offer } = this.#holders[member - 1] as FetchHolder
+  /** Opens the data connection, or one more flow `beside` it. */
+  async #feed(way: Way, beside?: FeedHandle): Promise<void> {
+    const { address, offer } = this.#holders[way.member - 1] as FetchHolder
     if (offer === undefined) return
     const { transfer, you: from, edge } = offer
     const secret = bytesOfHex(edge.secret) ?? new Uint8Array()
-    let established: Established | undefined
-    try {
-      established = await dial({
-        ...this.#dialler,
-        ...{ address, channel: 'data', signal: this.#dialling.signal },
-        ...{ transfer, from, to: 0, edge: { id: edge.id, secret } },
+    const established = await dial({
+      ...this.#dialler,
+      ...{ address, channel: 'data', signal: this.#dialling.signal },
+      ...{ transfer, from, to: 0, edge: { id: edge.id, secret } },
+      // Bytes may be waiting for one more flow.
+      ...(beside !== undefined && { isBeside: true, hasLastWord: true }),
+    })
+    if (way.isOver) return established.close()
+    const spec = { transfer: this.#transfer, direction: 'in', isAsked: true } as const
+    const feed = adopt(this.#engine, established, spec, beside)
+    if (beside === undefined) this.#fed(way, feed)
+  }
+
+  #fed(way: Way, feed: FeedHandle): void {
+    way.feed = feed
+    way.flows = 1
+    this.#byFeed.set(feed, way)
+    this.#hooks.post({ type: 'fedIn', member: way.member })
+    this.#widen(way, this.#flows ?? 1)
+  }
+
+  /** Opens more flows of the data connection, until it has as many as are wanted. */
+  #widen(way: Way, wanted: number): void {
+    const { member, feed } = way
+    if (feed === undefined || this.#narrow.has(member)) return
+    const most = Math.min(wanted, this.#flows ?? limits.flowsPerFeed)
+    for (; way.flows < most; way.flows++)
+      this.#feed(way, feed).catch(() => {
+        way.flows--
+        this.#narrow.add(member)
       })
-      if (way.isOver) return established.close()
-      const spec = { transfer: this.#transfer, direction: 'in', isAsked: true } as const
-      const { recordSeed: seed } = established.feed
-      const feed = adopt(this.#engine, established, { ...spec, seed })
-      way.feed = feed
-      this.#byFeed.set(feed, way)
-    } catch (error) {
-      established?.close()
-      throw error
-    }
-    this.#hooks.post({ type: 'fedIn', member })
   }
 
   #lost(way: Way, error: unknown): void {

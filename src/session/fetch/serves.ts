@@ -83,9 +83,9 @@ export class Serves {
     const own = [...this.#clients].find(
       ({ place }) => place?.transfer === transfer && place.you === from,
     )
-    if (own?.edge?.id !== edgeId || to !== 0 || !own.isFeedAwaited || ticketed.isBeside)
-      ticketed.refuse('ERR_FR_PROTOCOL', 'this data connection was not expected')
-    else this.#admit(own, own.edge, ticketed)
+    if (own?.edge?.id === edgeId && to === 0 && own.expects(ticketed))
+      this.#admit(own, own.edge, ticketed)
+    else ticketed.refuse('ERR_FR_PROTOCOL', 'this data connection was not expected')
     return true
   }
 
@@ -146,11 +146,19 @@ export class Serves {
   /** The client is told where the node sends to as many as it may. */
   #admit(client: Client, edge: ClientEdge, ticketed: Ticketed): void {
     try {
-      void this.#adopt(client, edge, ticketed, this.#spec.places.take())
+      void this.#adopt(client, edge, ticketed, this.#placeFor(client, ticketed))
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
       ticketed.refuse(code, text)
     }
+  }
+
+  #placeFor(client: Client, { isBeside }: Ticketed): FreePlace {
+    const { places } = this.#spec
+    if (!isBeside) return places.take()
+    const free = client.flows < limits.flowsPerFeed ? places.spare() : undefined
+    if (free === undefined) throw new FrError('ERR_FR_LIMIT', 'there is no place for one more flow')
+    return free
   }
 
   async #adopt(
@@ -161,8 +169,8 @@ export class Serves {
   ): Promise<void> {
     let established: Established | undefined
     try {
-      established = await ticketed.go(edge)
-      if (!client.isOver && client.isFeedAwaited) return client.adopt(established, free)
+      established = await ticketed.go(edge, ticketed.isBeside ? null : undefined)
+      if (!client.isOver && client.expects(ticketed)) return client.adopt(established, free)
       established.close()
       free()
     } catch (error) {

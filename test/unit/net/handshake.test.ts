@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Ticketed } from '../../../src/net/handshake.js'
 import { Resolver } from '../../../src/net/resolver.js'
 import {
   acceptor,
@@ -123,6 +124,19 @@ describe('an established connection', () => {
     keepAfter(theirs.detach()).write('x')
     await sleep(20)
     expect(keepAfter(ours.detach()).readableLength).toBe(0)
+  })
+
+  it('leaves in the kernel what comes behind the last word of its dialler', async () => {
+    const server = await serveAccept()
+    const dialled = dialTo(server.address, { ...dataChannel, isBeside: true, hasLastWord: true })
+    const early = (await server.next()) as Ticketed
+    const sender = keepAfter((await early.go(edge, null)).detach())
+    sender.write('early')
+    const ours = await dialled
+    await sleep(20)
+    const receiver = keepAfter(ours.detach())
+    expect(receiver.readableLength).toBe(0)
+    expect(await nextData(receiver)).toBe('early')
   })
 
   it('that was closed is not handed over', async () => {

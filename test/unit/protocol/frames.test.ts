@@ -266,6 +266,8 @@ describe('a violation', () => {
     ['listed', 'next', { next: 7 }],
     ['remove', 'name', { name: '' }],
     ['fetch', 'name', { name: '' }],
+    ['flows', 'count', { count: 1 }],
+    ['flows', 'count', { count: 17 }],
     ['fetched', 'you', { you: 0 }],
     ['fetched', 'secret', { edge: { id: '0'.repeat(32), secret: '0'.repeat(62) } }],
     ['fetched', 'id', { edge: { id: 'g'.repeat(32), secret: '0'.repeat(64) } }],

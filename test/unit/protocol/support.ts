@@ -282,6 +282,7 @@ const bodies: Bodies = {
   holding: fc.record({ request: bytes, ranges, backlogBytes: bytes }),
   pullRefused: fc.record({ request: bytes, code, text }),
   fetch: nameText,
+  flows: fc.record({ count: fc.integer({ min: 2, max: limits.flowsPerFeed }) }),
   fetched: fc.record({
     transfer: hex(32),
     you: fc.integer({ min: 1, max: 0xffff_ffff }),

@@ -23,18 +23,18 @@ const mbit = 125_000
 function run(way: Way, seconds: number, fixed?: number): number[] {
   const count = new FlowCount()
   const seen = [1]
-  let [flows, sentBytes, retransmits, windowLimitedMs] = [1, 0, 0, 0]
+  let [flows, payloadBytes, retransmits, windowLimitedMs] = [1, 0, 0, 0]
   for (let i = 0; i * lookMs <= seconds * 1000; i++) {
     const path: FlowPath = { queueMs: way.queueMs ?? 0, retransmits, windowLimitedMs }
-    const waitingBytes = way.waits?.(i) === false ? 0 : 100_000
+    const queuedBytes = way.waits?.(i) === false ? 0 : 100_000
     const look: FlowLook = {
-      ...{ nowMs: i * lookMs, sentBytes, waitingBytes, rttMs: way.rttMs, flows },
+      ...{ nowMs: i * lookMs, payloadBytes, queuedBytes, rttMs: way.rttMs, flows },
       ...(way.isBlind !== true && { path }),
     }
     const wanted = count.wanted(look, fixed)
     if (wanted !== flows) seen.push(wanted)
     flows = wanted
-    sentBytes += (way.carries(flows) * lookMs) / 1000
+    payloadBytes += (way.carries(flows) * lookMs) / 1000
     retransmits += ((way.losses ?? 0) * flows * lookMs) / 1000
     windowLimitedMs += (way.limited ?? 0) * flows * lookMs
   }
