@@ -110,13 +110,15 @@ export class NodeService implements NodeHost {
     this.work = new PoolWork(spec.engine, spec.pool, spec.self.signer)
     this.#strangers = new Strangers(spec.log, this.counters)
     this.#adoption = new Adoption(spec.log)
-    const { dir, dataDir, minFreeBytes, keepPartialsSeconds, isReadOnly, isRelayOnly, log } = spec
+    const { dir, dataDir, minFreeBytes, keepPartialsSeconds, versions } = spec
+    const { isReadOnly, isRelayOnly, log } = spec
     this.store = new NodeStore({
       storage: this.storage,
       dir,
       dataDir,
       minFreeBytes,
       keepPartialsSeconds,
+      versions,
       isReadOnly,
       isEmpty: isRelayOnly,
       log,
@@ -126,7 +128,7 @@ export class NodeService implements NodeHost {
     })
     const held = { storage: this.storage, dir, store: this.store, work: this.work, log }
     const { holdings } = this.store
-    if (!isReadOnly) this.trees = new Trees({ ...held, dataDir, holdings })
+    if (!isReadOnly) this.trees = new Trees({ ...held, dataDir, holdings, keep: versions.keep })
     const heldTrees = new HeldTrees({ ...held, dataDir })
     const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
     const { engine, router, pool, maxServes: most } = spec

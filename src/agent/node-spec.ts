@@ -8,6 +8,7 @@ import type { Key } from '../net/keys.js'
 import type { DataDirHandle, DataEngine, HashPool } from '../ports.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import type { EngineRouter } from '../session/router.js'
+import type { VersionRules } from '../store/versions/kept-files.js'
 
 export interface NodeServiceSpec {
   readonly engine: DataEngine
@@ -21,6 +22,7 @@ export interface NodeServiceSpec {
   readonly self: Self
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
+  readonly versions: VersionRules
   /** Nothing is written to the directory. */
   readonly isReadOnly: boolean
   /** It has no files, and only passes on what comes to it. */

@@ -3,6 +3,7 @@ import { FrError } from '../base/errors.js'
 import { formatBytes } from '../base/limits.js'
 import type { Guest } from '../session/receiver/node-host.js'
 import type { NodeStore } from '../store/node-store.js'
+import type { KeptFiles } from '../store/versions/kept-files.js'
 
 export interface SpaceRules {
   /** Bytes that stay free. */
@@ -17,7 +18,7 @@ export interface SpaceRules {
  */
 export async function requireSpace(
   guest: Guest,
-  store: Pick<NodeStore, 'free' | 'expire'>,
+  store: Pick<NodeStore, 'free' | 'expire'> & { readonly versions: Pick<KeptFiles, 'evict'> },
   holders: () => Iterable<Guest>,
   { minFreeBytes, dataDir: path }: SpaceRules,
 ): Promise<void> {
@@ -31,6 +32,12 @@ export async function requireSpace(
   if (guest.neededBytes > free - reservedBytes()) {
     // Partials of transfers that are over give way.
     await store.expire(0)
+    free = await store.free()
+  }
+  const missing = guest.neededBytes - (free - reservedBytes())
+  if (missing > 0) {
+    // So do earlier versions of files.
+    await store.versions.evict(missing)
     free = await store.free()
   }
   // No await from here on: the reserved bytes must include this transfer and all others.

@@ -72,6 +72,7 @@ async function openNode(
       log({ level: 'warn', event: 'new-identity', fields: { nodeId, text } })
     }
     const { listen, keys, minFreeBytes, keepPartialsSeconds, maxServes, accept, adopt } = checked
+    const { versions } = checked
     const statusJson = (): string => boundedJson(node.status())
     const spec = {
       engine,
@@ -84,6 +85,7 @@ async function openNode(
       self,
       minFreeBytes,
       keepPartialsSeconds,
+      versions,
       isReadOnly,
       isRelayOnly,
       adopt,

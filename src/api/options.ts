@@ -17,6 +17,7 @@ import { refuseUnsupported } from '../control/plan/refusals.js'
 import { requireAddress, requireAddressText } from '../net/address.js'
 import { type Key, openKey, parseKey } from '../net/keys.js'
 import type { AcceptHook } from '../session/receiver/acceptance.js'
+import type { VersionRules } from '../store/versions/kept-files.js'
 import {
   oneOf,
   optionalInteger,
@@ -46,6 +47,7 @@ export interface CheckedPush {
   readonly algorithm: DigestAlgorithm
   readonly engine: 'native' | 'portable' | undefined
   readonly noClobber: boolean
+  readonly keep: number | undefined
   readonly strict: boolean
   /** Read the source, also where an earlier push has written down its digests. */
   readonly verify: boolean
@@ -114,6 +116,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     algorithm: oneOf('digest', options.digest, digestAlgorithms) ?? defaultDigest(key),
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,
+    keep: optionalInteger('keep', options.keep, 0, limits.versionsPerName),
     strict: options.strict ?? false,
     verify: options.verify ?? false,
     allowAdd: options.allowAdd ?? false,
@@ -188,6 +191,7 @@ export interface CheckedNode {
   readonly engine: 'native' | 'portable' | undefined
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
+  readonly versions: VersionRules
   /** Algorithm to hash files that lie in the data directory with; undefined: they stay unknown. */
   readonly adopt: DigestAlgorithm | undefined
   readonly readOnly: boolean
@@ -197,13 +201,19 @@ export interface CheckedNode {
   readonly accept: AcceptHook | undefined
 }
 
+/** Options of a node that has files. */
+const ofFiles = [
+  ...(['dataDir', 'adopt', 'mirror', 'readOnly', 'maxServes', 'keep'] as const),
+  ...(['maxSpaceBytes', 'maxAgeSeconds', 'minVersions'] as const),
+]
+
 export function checkNode(options: NodeOptions): CheckedNode {
   requireOptions('startNode', options)
   requireText('listen', options.listen)
   requireBoolean('relayOnly', options.relayOnly)
   const { relayOnly = false } = options
   if (!relayOnly) requireText('dataDir', options.dataDir)
-  for (const name of ['dataDir', 'adopt', 'mirror', 'readOnly', 'maxServes'] as const)
+  for (const name of ofFiles)
     if (relayOnly && options[name] !== undefined && options[name] !== false)
       throw new TypeError(`${name} and relayOnly exclude each other: such a node has no files`)
   if (options.name !== undefined) requireText('name', options.name)
@@ -234,6 +244,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     keepPartialsSeconds:
       optionalInteger('keepPartialsSeconds', options.keepPartialsSeconds, 0) ??
       limits.keepPartialsSeconds,
+    versions: checkVersions(options),
     adopt: options.adopt === true ? defaultDigest(key) : undefined,
     maxServes:
       optionalInteger('maxServes', options.maxServes, 0, limits.servesPerNodeMax) ??
@@ -243,6 +254,18 @@ export function checkNode(options: NodeOptions): CheckedNode {
       maxFeeds: optionalInteger('maxFeeds', options.maxFeeds, ...feedsPerNode),
     },
     accept: options.accept,
+  }
+}
+
+/** What becomes of earlier versions. */
+function checkVersions(options: NodeOptions): VersionRules {
+  const { versionsPerName } = limits
+  const maxAgeSeconds = optionalInteger('maxAgeSeconds', options.maxAgeSeconds, 0)
+  return {
+    keep: optionalInteger('keep', options.keep, 0, versionsPerName) ?? 0,
+    maxBytes: optionalInteger('maxSpaceBytes', options.maxSpaceBytes, 0) ?? null,
+    maxAgeMs: maxAgeSeconds === undefined ? null : maxAgeSeconds * 1000,
+    least: optionalInteger('minVersions', options.minVersions, 0, versionsPerName) ?? 1,
   }
 }
 

@@ -45,7 +45,7 @@ export function checkTreeWishes(options: PushOptions): TreeWishes {
     xattrs: options.xattrs ?? false,
     acls: options.acls ?? false,
     given: [...rules, ...facts].filter(isGiven),
-    foreign: foreign.filter(isGiven),
+    foreign: [...foreign, ...(options.atomic ? [] : (['keep'] as const))].filter(isGiven),
   }
 }
 

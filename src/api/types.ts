@@ -26,6 +26,7 @@ import type {
 import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-status.js'
 import type { Kept, StorageError } from '../store/node-store.js'
 import type { TreeOptions } from './tree-types.js'
+import type { VersionOptions } from './version-types.js'
 
 export type {
   HeldKind,
@@ -42,6 +43,7 @@ export type * from './get-types.js'
 export type * from './held-types.js'
 export type * from './limit-types.js'
 export type * from './tree-types.js'
+export type * from './version-types.js'
 
 /** One log event of a node or a push. */
 export interface LogLine {
@@ -50,7 +52,7 @@ export interface LogLine {
   readonly fields: Record<string, string | number | boolean | null>
 }
 
-export interface NodeOptions {
+export interface NodeOptions extends VersionOptions {
   /** HOST[:PORT], like 10.0.0.2 or [::1]:7400; the default port is 7400, and 0 picks a free one. */
   listen: string
   /** Required, but not with `relayOnly`. */
@@ -178,6 +180,11 @@ export interface PushOptions extends TreeOptions {
   engine?: 'native' | 'portable'
   /** Refuse nodes that already have the name. */
   noClobber?: boolean
+  /**
+   * Earlier versions of the name that nodes keep from now on, at least (0: as many as the node
+   * keeps by itself), for `client.rollback`. Of trees only with `atomic`.
+   */
+  keep?: number
   /**
    * Refuse nodes whose file system does not keep the file's mode and modification time. By default
    * such a node completes, with a sentence in its `warnings`.

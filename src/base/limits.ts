@@ -7,6 +7,7 @@ import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
 import { simulationLimits } from './simulation-limits.js'
 import { treeLimits } from './tree-limits.js'
+import { versionLimits } from './version-limits.js'
 
 export { formatBytes } from './byte-text.js'
 
@@ -309,6 +310,7 @@ export const limits = {
   ...reportLimits,
   ...simulationLimits,
   ...treeLimits,
+  ...versionLimits,
 
   // --- asking a node what it holds ---
   /** Files in one page of a list, and bytes of the page: a long name may be 24 KiB in JSON. */

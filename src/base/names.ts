@@ -4,7 +4,7 @@ import { limits } from './limits.js'
 /** Directory inside a data directory that belongs to the product; no name may lead into it. */
 export const hiddenDir = '.fastreplica'
 
-/** Directory inside the hidden one for versions of trees that change all at once: KEY/N. */
+/** Directory inside the hidden one for versions of files, and of trees that change all at once. */
 export const versionsDir = 'versions'
 
 const versionPattern = /^\.fastreplica\/versions\/[0-9a-f]{32}\/[1-9]\d{0,8}(?=\/|$)/

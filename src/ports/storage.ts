@@ -72,8 +72,8 @@ export interface Leftover {
  *
  * A tree that changes all at once is a symlink to a version of it, by a relative path that is
  * exactly the one to `.fastreplica/versions/KEY/N` of the same data directory. What is beneath its
- * name is found through it, and through no other symlink. `lookAt`, `listEntries` and
- * `placeEntries` also take names in versions, of which nobody has heard yet.
+ * name is found through it, and through no other symlink. `lookAt`, `listEntries`,
+ * `placeEntries` and `openHeld` also take names of versions, and in them, which are nobody else's.
  */
 export interface Storage {
   /**

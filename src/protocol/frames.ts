@@ -79,6 +79,7 @@ const frameTable: FrameTable = {
       role: body.oneOf('role', roles),
       ...(body.has('share') && { share: readShare(body.object('share')) }),
       ...(body.has('tree') && { tree: readTreePart(body.object('tree')) }),
+      ...(body.has('keep') && { keep: body.integer('keep', 0, limits.versionsPerName) }),
     }),
   ],
   manifest: [

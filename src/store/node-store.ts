@@ -21,6 +21,7 @@ import { Holdings } from './held/holdings.js'
 import { Leftovers } from './leftovers.js'
 import { isScratch, titleOf } from './partial.js'
 import { recordUnrecorded } from './unrecorded.js'
+import { KeptFiles, type VersionRules } from './versions/kept-files.js'
 
 export interface NodeStoreSpec {
   readonly storage: Storage
@@ -29,6 +30,8 @@ export interface NodeStoreSpec {
   readonly dataDir: string
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
+  /** Of earlier versions of files. */
+  readonly versions: VersionRules
   /** Nothing is written to the directory. */
   readonly isReadOnly: boolean
   /** The directory has no path, and nothing is ever in it. */
@@ -60,6 +63,7 @@ export class NodeStore {
   kept: Kept = { files: 0, bytes: 0, names: [] }
   readonly holdings: Holdings
   readonly leftovers: Leftovers
+  readonly versions: KeptFiles
   readonly #spec: NodeStoreSpec
   readonly #timers: NodeJS.Timeout[] = []
   #catalogue: Catalogue | undefined
@@ -71,8 +75,11 @@ export class NodeStore {
   constructor(spec: NodeStoreSpec) {
     this.#spec = spec
     this.holdings = new Holdings({ ...spec, catalogue: () => this.#catalogue })
-    const { storage, dir, dataDir } = spec
+    const { storage, dir, dataDir, versions: rules, log } = spec
     this.leftovers = new Leftovers(storage, dir, join(dataDir, hiddenDir))
+    const clocks = { wallMs: Date.now, nowMs }
+    const { holdings } = this
+    this.versions = new KeptFiles({ storage, dir, dataDir, holdings, rules, log, ...clocks })
   }
 
   /**
@@ -83,6 +90,7 @@ export class NodeStore {
     if (this.#spec.isEmpty) return
     await this.#openCatalogue()
     if (!this.#spec.isReadOnly) await this.#cleanUp()
+    await this.#loadVersions()
     await this.count()
     const { files, bytes } = this.kept
     const names = this.kept.names.join(', ')
@@ -92,7 +100,9 @@ export class NodeStore {
     }
     every(limits.lookMs, () => this.look())
     every(countEveryMs, () => this.count())
-    if (!this.#spec.isReadOnly) every(expireEveryMs, () => this.expire())
+    if (this.#spec.isReadOnly) return
+    every(expireEveryMs, () => this.expire())
+    every(limits.versionsExpireMs, () => this.versions.evict())
   }
 
   async #cleanUp(): Promise<void> {
@@ -109,6 +119,7 @@ export class NodeStore {
   /** After `stop`, and after what records or removes files. */
   async close(): Promise<void> {
     await this.#looking
+    await this.versions.close()
     await this.#catalogue?.close()
     this.#catalogue = undefined
   }
@@ -181,6 +192,7 @@ export class NodeStore {
       const wasReplaced = await this.#spec.storage.refreshDataDir(this.#spec.dir)
       if (wasReplaced) await this.#replaced()
       await this.#openCatalogue()
+      if (wasReplaced) await this.#loadVersions()
       this.#problem = undefined
       if (wasReplaced) return
       if (before !== undefined) this.#log('info', 'data-dir-back', {})
@@ -274,6 +286,17 @@ export class NodeStore {
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_IO')
       this.#log('warn', 'not-recorded', { code, text })
+    }
+  }
+
+  async #loadVersions(): Promise<void> {
+    const { isReadOnly } = this.#spec
+    try {
+      await this.versions.load(isReadOnly)
+      if (!isReadOnly) await this.versions.evict()
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_IO')
+      this.#log('warn', 'versions-not-settled', { code, text })
     }
   }
 

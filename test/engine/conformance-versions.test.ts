@@ -179,11 +179,13 @@ describe.each(engines)('$kind engine: a version of a tree', (under) => {
     const refusal = failsWith('ERR_FR_NAME')
     for (const own of [name, version]) {
       await expect(storage.checkName(dir, bytesOf(own), false)).rejects.toEqual(refusal)
-      await expect(storage.openHeld(dir, bytesOf(own))).rejects.toEqual(refusal)
       await expect(storage.remove(dir, bytesOf(own))).rejects.toEqual(refusal)
       await expect(store.publish(file, 'p', { name: bytesOf(own) })).rejects.toEqual(refusal)
     }
     storage.closeFile(file)
+    storage.closeFile(await storage.openHeld(dir, bytesOf(name)))
+    const notHeld = failsWith('ERR_FR_NOT_HELD')
+    await expect(storage.openHeld(dir, bytesOf(version))).rejects.toEqual(notHeld)
     const next = `.fastreplica/versions/${key}/8`
     const link = symlink('t', next)
     const steps = [directory(next), hard(`${next}/.fastreplica`, name), link]

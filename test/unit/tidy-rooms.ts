@@ -89,7 +89,11 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'store/held': {
-    rooms: ['store/catalogue', 'control/holdings', 'base/*', 'ports'],
+    rooms: ['store/catalogue', 'store/files', 'control/holdings', 'base/*', 'ports'],
+    node: 'all',
+  },
+  'store/versions': {
+    rooms: ['store/held', 'store/catalogue', 'store/files', 'base', 'ports'],
     node: 'all',
   },
   'store/walk': {
@@ -98,7 +102,7 @@ const rooms: Record<string, Room> = {
   },
   'store/trees': {
     rooms: [
-      ...['store/held', 'store/catalogue', 'store/files', 'store/rules'],
+      ...['store/versions', 'store/held', 'store/catalogue', 'store/files', 'store/rules'],
       ...['protocol', 'control/messages', 'base/*', 'ports'],
     ],
     node: 'all',

@@ -17,7 +17,8 @@ namespace fr {
 Status DataDir::open_held(std::string_view name, uint32_t* file) noexcept {
   NamePlace place;
   Fd fd;
-  if (Status status = find_place(name, false, &place); !status.ok()) return status;
+  Status way = find_place(name, false, &place, Names::kAlsoVersions);
+  if (!way.ok()) return way;
   if (Status status = open_file(place, best_confine(root_), &fd); !status.ok()) return status;
   struct stat found;
   if (fstat(fd.get(), &found) != 0) return status_of_errno(errno, "fstat");

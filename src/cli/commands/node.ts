@@ -20,6 +20,10 @@ export interface NodeCommand {
   readonly relayOnly: boolean
   readonly engine?: 'native' | 'portable'
   readonly keepPartialsSeconds?: number
+  readonly keep?: number
+  readonly maxSpaceBytes?: number
+  readonly maxAgeSeconds?: number
+  readonly minVersions?: number
   readonly minFreeBytes?: number
   readonly maxServes?: number
   readonly limitUpBytesPerSecond?: number
@@ -63,6 +67,26 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       'how long unfinished files are kept while there is room (default: 7d)',
       checked((text) => Math.ceil(parseDuration(text))),
     )
+    .option(
+      '--keep <n>',
+      'earlier versions to keep of each name (default: 0; of trees pushed --atomic 1)',
+      checked((text) => parseCount(text, 0, limits.versionsPerName)),
+    )
+    .option(
+      '--max-space <size>',
+      'space that earlier versions of files may take',
+      checked(parseSize),
+    )
+    .option(
+      '--max-age <duration>',
+      'how long earlier versions of files are kept',
+      checked((text) => Math.ceil(parseDuration(text))),
+    )
+    .option(
+      '--min-versions <n>',
+      'earlier versions of each name that neither age nor space takes (default: 1)',
+      checked((text) => parseCount(text, 0, limits.versionsPerName)),
+    )
     .option('--min-free <size>', 'disk space that stays free (default: 64MiB)', checked(parseSize))
     .option(
       '--max-serves <n>',
@@ -93,6 +117,12 @@ Examples:
   command.action((options) => found(nodeCommand(options)))
 }
 
+/** Options of a node that has files. */
+const ofFiles = [
+  ...['data', 'adopt', 'readOnly', 'mirror', 'maxServes'],
+  ...['keep', 'maxSpace', 'maxAge', 'minVersions'],
+]
+
 /** As it is written on the command line. */
 function flagOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
@@ -104,7 +134,7 @@ function nodeCommand(options: Values): NodeCommand {
   for (const name of relayOnly ? ['listen'] : ['listen', 'data']) {
     if (!options[name]) throw new UsageError(`--${name} is required (see fr node --help)`)
   }
-  for (const name of ['data', 'adopt', 'readOnly', 'mirror', 'maxServes'])
+  for (const name of ofFiles)
     if (relayOnly && options[name] !== undefined)
       throw new UsageError(`--relay-only stores nothing: it takes no --${flagOf(name)}`)
   if (options['keyFile'] === '-' && options['previousKeyFile'] === '-')
@@ -117,6 +147,8 @@ function nodeCommand(options: Values): NodeCommand {
     listen,
     ...given({ dataDir: data, keyFile, previousKeyFile, name, advertise, engine }),
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
+    ...given({ keep: options['keep'], minVersions: options['minVersions'] }),
+    ...given({ maxSpaceBytes: options['maxSpace'], maxAgeSeconds: options['maxAge'] }),
     ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
     ...given({
       limitUpBytesPerSecond: options['limitUp'],

@@ -2,10 +2,11 @@
 import { type Command as Commander, Option } from 'commander'
 import type { PushOptions } from '../../api/types.js'
 import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
+import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
-import { UsageError } from '../render/units.js'
-import { choice, engineOption, given, listed, logOptions, type Values } from './options.js'
+import { parseCount, UsageError } from '../render/units.js'
+import { checked, choice, engineOption, given, listed, logOptions, type Values } from './options.js'
 import {
   dealOptions,
   relayOption,
@@ -26,6 +27,7 @@ export interface PushCommand extends TransferWishes {
   readonly digest?: DigestAlgorithm
   readonly engine?: 'native' | 'portable'
   readonly verify: boolean
+  readonly keep?: number
   /** File for the timeline. */
   readonly trace?: string
   readonly dryRun: boolean
@@ -40,10 +42,13 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .description('Put a file, or directories with all that is in them, on nodes.')
     .argument('<path...>', 'a file or directories; - is standard input, and needs --as')
     .optionsGroup('What goes where:')
-  whereOptions(command, 'push', 'the name of the file, or of the directory').option(
-    '--verify',
-    'read the source even if it is unchanged since an earlier push',
-  )
+  whereOptions(command, 'push', 'the name of the file, or of the directory')
+    .option('--verify', 'read the source even if it is unchanged since an earlier push')
+    .option(
+      '--keep <n>',
+      'earlier versions of the name that nodes keep, at least (fr versions, fr rollback)',
+      checked((text) => parseCount(text, 0, limits.versionsPerName)),
+    )
   treeOptions(command).optionsGroup('How it goes:')
   dealOptions(command)
   siteOptions(command, 'this machine')
@@ -144,6 +149,7 @@ function pushCommand([path = '', ...more]: readonly string[], options: Values): 
     tree: treeWishes(options),
     ...wishes,
     ...given({ digest, engine, trace: options['trace'], mirrors: options['mirror'] }),
+    ...given({ keep: options['keep'] }),
     verify: options['verify'] === true,
     dryRun: options['dryRun'] === true,
     spareOrigin: options['spareOrigin'] === true,

@@ -62,9 +62,11 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   }
   const { dataDir, name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes } = command
   const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds } = command
+  const { keep, maxSpaceBytes, maxAgeSeconds, minVersions } = command
   return {
     ...options,
     ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds }),
+    ...given({ keep, maxSpaceBytes, maxAgeSeconds, minVersions }),
     ...given({ dataDir, name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes }),
   }
 }

@@ -41,11 +41,11 @@ async function pushSource(
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const { verify, dryRun, spareOrigin, mirrors, digest, engine, trace, tree } = command
+  const { verify, dryRun, spareOrigin, mirrors, digest, engine, trace, tree, keep } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
     ...{ verify, dryRun, spareOrigin, ...tree },
-    ...given({ as, digest, engine, trace, mirrors }),
+    ...given({ as, digest, engine, trace, mirrors, keep }),
     ...wishOptions(command),
   }
 }

@@ -202,6 +202,8 @@ export type Frame =
       readonly share?: TransferShare
       /** Absent: the content is a file, and part of no tree. */
       readonly tree?: TreePart
+      /** Earlier versions of the name that are to be kept; absent: as the node does. */
+      readonly keep?: number
     }
   | {
       readonly type: 'manifest'

@@ -7,9 +7,10 @@ import { constants, fstat } from 'node:fs'
 import { chmod, lstat, rmdir, unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { FrError } from '../../base/errors.js'
+import { versionBytes } from '../../base/names.js'
 import { asFrError, systemCode } from '../checks.js'
 import { closeAsync, openAsync } from './calls.js'
-import { findName, inspectHeld, join, syncDirectory } from './names.js'
+import { findName, inspectHeld, join, parseOwnName, syncDirectory } from './names.js'
 
 const fstatAsync = promisify(fstat)
 
@@ -18,7 +19,7 @@ const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLO
 
 /** The descriptor of the file of this name; `root` is the real path of the data directory. */
 export async function openHeld(root: Buffer, bytes: Uint8Array): Promise<number> {
-  const name = await findName(root, bytes)
+  const name = versionBytes(bytes) > 0 ? parseOwnName(root, bytes) : await findName(root, bytes)
   await inspectHeld(root, name)
   return openRegular(name.path, readFlags)
 }

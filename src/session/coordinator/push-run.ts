@@ -191,7 +191,7 @@ export class PushRun {
       signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],
       contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
       offer: (planned: boolean, role: Role): Frame[] => {
-        const { noClobber, strict, share, detection, tree } = this.#spec
+        const { noClobber, strict, share, detection, tree, keep } = this.#spec
         const fileDigest = known?.fileDigest ?? this.#machine.fileDigest
         const wishes = {
           transfer,
@@ -205,6 +205,7 @@ export class PushRun {
           ...(share && { share }),
           ...(detection && { detection }),
           ...(tree && { tree }),
+          ...(keep !== undefined && { keep }),
         }
         const offer = { ...wishes, author: own, ...manifest.summary }
         return [{ type: 'offer', ...offer }, ...manifest.pages]

@@ -55,6 +55,8 @@ export interface PushSpec {
   /** What an earlier reading of the same content has found; undefined: it is to be read. */
   readonly known: KnownContent | undefined
   readonly noClobber: boolean
+  /** Earlier versions that nodes are to keep of the name, at least; undefined: as they do. */
+  readonly keep?: number | undefined
   readonly strict: boolean
   readonly allowAdd: boolean
   readonly connectMs: number

@@ -20,6 +20,8 @@ export interface BundleSpec {
   /** Whose tree it is. */
   readonly originId: string
   readonly tree?: Pick<TreePart, 'isAtomic'> | undefined
+  /** So many earlier versions are to be kept, at least; undefined: as the node does. */
+  readonly keep?: number | undefined
 }
 
 export class BundlePublication implements Publication {
@@ -57,9 +59,9 @@ export class BundlePublication implements Publication {
   }
 
   async publish(): Promise<Told> {
-    const { algorithm, entry, originId } = this.#spec
+    const { algorithm, entry, originId, keep } = this.#spec
     const { id, file } = this.#partial
-    const about = { id, file, bytes: entry.size, name: this.name, originId, algorithm }
+    const about = { id, file, bytes: entry.size, name: this.name, originId, algorithm, keep }
     return { warnings: [], applied: told(await this.#trees.apply(about)) }
   }
 }

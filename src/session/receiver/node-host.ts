@@ -57,6 +57,7 @@ export interface BundleApplier {
     readonly name: Uint8Array
     readonly originId: string
     readonly algorithm: DigestAlgorithm
+    readonly keep?: number | undefined
   }): Promise<Applied>
 }
 

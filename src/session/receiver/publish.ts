@@ -25,6 +25,10 @@ export interface PublicationSpec {
   /** Refuse, rather than warn, when the file system does not keep the attributes of the file. */
   readonly strict: boolean
   readonly algorithm: DigestAlgorithm
+  /** So many earlier versions are to be kept, at least; undefined: as the node does. */
+  readonly keep?: number | undefined
+  /** Of a file of a tree: trees have versions as a whole. */
+  readonly tree?: object | undefined
 }
 
 export interface Publication {
@@ -88,7 +92,10 @@ export class FilePublication implements Publication {
   }
 
   async publish(isDurable: () => Promise<void>, arrived: () => HowItCame): Promise<Told> {
+    const { versions } = this.#host.store
     if (this.#partial.isBorrowed) {
+      const { keep } = this.#spec
+      if (keep !== undefined) await versions.want(this.name, keep)
       if (await this.#partial.isUnchanged()) return { warnings: [] }
       throw new FrError('ERR_FR_DIGEST', 'somebody else changed the file that was here already')
     }
@@ -100,9 +107,16 @@ export class FilePublication implements Publication {
       throw new FrError('ERR_FR_DIGEST', text)
     }
     await isDurable()
-    const lost = await this.#partial.publish(this.#place)
-    await this.#record(arrived(), !lost.includes('mtime'))
-    return { warnings: lost.map((attribute) => this.#notKept(attribute)) }
+    const { keep, tree } = this.#spec
+    const replacing = tree ? null : await versions.replacing(this.name, this.#fileDigest, keep)
+    try {
+      const lost = await this.#partial.publish(this.#place)
+      await this.#record(arrived(), !lost.includes('mtime'))
+      const warnings = lost.map((attribute) => this.#notKept(attribute))
+      return { warnings: replacing?.warning ? [...warnings, replacing.warning] : warnings }
+    } finally {
+      await (this.#partial.isPublished ? replacing?.done() : replacing?.undo())
+    }
   }
 
   /** The file is known to the node from now on. */

@@ -15,6 +15,8 @@ export interface ReceptionSpec {
   readonly fileDigest: string | null
   readonly role: Role
   readonly entry: StreamEntry
+  /** So many earlier versions are to be kept, at least; undefined: as the node does. */
+  readonly keep?: number | undefined
   /** Undefined: a file, and part of no tree. */
   readonly tree?: TreePart | undefined
   /** What the push may use of this node. */

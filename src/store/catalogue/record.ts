@@ -25,6 +25,8 @@ export interface HeldStream {
   /** Of the file when it was last verified. */
   readonly identity: FileIdentity
   readonly via: 'push' | 'adopt'
+  /** Of an earlier version: when another file took its name, in Unix milliseconds. */
+  readonly keptAtMs?: number
 }
 
 /**
@@ -45,11 +47,12 @@ export function digestsOf({ payload }: DigestRun): Uint8Array {
 /** What a line of the index holds of a record: values in this order, without their names. */
 export function rowOf(record: HeldStream): readonly unknown[] {
   const { contentId, author, algorithm, blockBytes, size, dataBytes, fileDigest } = record
-  const { mode, mtime, publishedAtMs, verifiedAtMs, identity, via } = record
+  const { mode, mtime, publishedAtMs, verifiedAtMs, identity, via, keptAtMs } = record
   return [
     ...[keyOf(record.name), contentId, author, algorithm, blockBytes, size, dataBytes, fileDigest],
     ...[mode, rowOfTime(mtime), publishedAtMs, verifiedAtMs],
     ...[[identity.size, rowOfTime(identity.mtime), rowOfTime(identity.ctime), identity.inode], via],
+    ...(keptAtMs === undefined ? [] : [keptAtMs]),
   ]
 }
 
@@ -57,7 +60,8 @@ export function rowOf(record: HeldStream): readonly unknown[] {
 export function recordOf(row: unknown): HeldStream | undefined {
   if (!Array.isArray(row)) return undefined
   const [key, contentId, author, algorithm, blockBytes, size, dataBytes, fileDigest] = row
-  const [, , , , , , , , mode, mtimeRow, publishedAtMs, verifiedAtMs, identityRow, via] = row
+  const [, , , , , , , , mode, mtimeRow, publishedAtMs, verifiedAtMs, identityRow, via, keptAtMs] =
+    row
   const mtime = timeOf(mtimeRow)
   const identity = identityOf(identityRow)
   const isWhole =
@@ -72,7 +76,8 @@ export function recordOf(row: unknown): HeldStream | undefined {
     isCount(dataBytes) &&
     isCount(mode) &&
     isCount(publishedAtMs) &&
-    isCount(verifiedAtMs)
+    isCount(verifiedAtMs) &&
+    (keptAtMs === undefined || isCount(keptAtMs))
   if (!isWhole || mtime === undefined || identity === undefined) return undefined
   return {
     name: nameOfKey(key),
@@ -89,6 +94,7 @@ export function recordOf(row: unknown): HeldStream | undefined {
     verifiedAtMs,
     identity,
     via,
+    ...(keptAtMs !== undefined && { keptAtMs }),
   }
 }
 

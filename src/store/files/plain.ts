@@ -1,4 +1,5 @@
 /** Checks of what was read from a line of JSON; a checksum tells only that it is as written. */
+import { hash } from 'node:crypto'
 import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 
@@ -25,6 +26,11 @@ export function isAlgorithm(value: unknown): value is DigestAlgorithm {
 /** A name as text, one character a byte, in which names compare as their bytes do. */
 export function keyOf(name: Uint8Array): string {
   return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1')
+}
+
+/** The directory that is kept for a name has this one: 32 hex digits of its SHA-256. */
+export function dirKeyOf(name: Uint8Array): string {
+  return hash('sha256', name, 'hex').slice(0, 32)
 }
 
 export function nameOfKey(key: string): Uint8Array {

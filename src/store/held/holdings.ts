@@ -13,6 +13,7 @@ import type { DataDirHandle, FileHandle, FileIdentity, Storage } from '../../por
 import type { Catalogue } from '../catalogue/catalogue.js'
 import type { DigestRun, HeldStream } from '../catalogue/record.js'
 import { isSameButLinked, isSameFile } from '../catalogue/same-file.js'
+import { keyOf } from '../files/plain.js'
 
 export interface HoldingsSpec {
   readonly storage: Pick<Storage, 'openHeld' | 'identityOf' | 'closeFile' | 'lookAt'>
@@ -24,6 +25,8 @@ export interface HoldingsSpec {
 
 export class Holdings {
   readonly spec: HoldingsSpec
+  /** Keys of names whose files get and lose links now: earlier versions are kept so. */
+  readonly linked = new Set<string>()
 
   constructor(spec: HoldingsSpec) {
     this.spec = spec
@@ -89,13 +92,15 @@ export class Holdings {
   }
 
   /**
-   * Whether a file of the name of this record is the one described. One in a version of a tree gets
-   * and loses links as versions come and go.
+   * Whether a file of the name of this record is the one described. One that is a version, or in
+   * one, gets and loses links as versions come and go.
    */
   async isDescribed(now: FileIdentity, record: HeldStream): Promise<boolean> {
     const { name, identity } = record
     if (isSameFile(now, identity)) return true
-    if (!isSameButLinked(now, identity) || !(await this.#isInVersion(name))) return false
+    if (!isSameButLinked(now, identity)) return false
+    const isLinked = isHidden(name) || this.linked.has(keyOf(name))
+    if (!isLinked && !(await this.#isInVersion(name))) return false
     if (this.catalogue?.get(name) === record)
       await this.catalogue.refresh({ ...record, identity: now }).catch(() => {})
     return true

@@ -47,9 +47,14 @@ export class AtomicPush {
     this.#number = next
   }
 
-  static async begin(spec: AtomicSpec, tree: Uint8Array): Promise<AtomicPush> {
+  /** `keep`: earlier versions that are to be kept, at least; undefined: as many as before. */
+  static async begin(
+    spec: AtomicSpec,
+    tree: Uint8Array,
+    keep: number | undefined,
+  ): Promise<AtomicPush> {
     const versions = new Versions(spec, tree)
-    return new AtomicPush(spec, tree, versions, await versions.begin())
+    return new AtomicPush(spec, tree, versions, await versions.begin(keep))
   }
 
   isOf(tree: Uint8Array): boolean {
@@ -153,7 +158,7 @@ export class AtomicPush {
     return null
   }
 
-  /** Removes what is older than the version before; never rejects. */
+  /** Removes what is older than the versions that are kept; never rejects. */
   async tidy(): Promise<void> {
     if (this.#state === 'shown') await this.#versions.tidy(this.#number).catch(() => {})
   }

@@ -9,9 +9,10 @@ import { join } from 'node:path'
 import { hiddenDir, splitName } from '../../base/names.js'
 import type { DataDirHandle, Storage } from '../../ports.js'
 import { isSameButLinked, isSameFile } from '../catalogue/same-file.js'
+import { dirKeyOf } from '../files/plain.js'
 import { fullName } from './full-name.js'
 import type { TreeRow } from './segment.js'
-import { keyOfTree, nameOfRecord, TreeRecord } from './tree-record.js'
+import { nameOfRecord, TreeRecord } from './tree-record.js'
 
 export interface HeldTreesSpec {
   readonly storage: Storage
@@ -55,11 +56,11 @@ export class HeldTrees {
 
   /** What is known of a tree; the caller closes it. */
   open(name: Uint8Array): Promise<TreeRecord | undefined> {
-    return TreeRecord.read(this.#treesDir, keyOfTree(name))
+    return TreeRecord.read(this.#treesDir, dirKeyOf(name))
   }
 
   async has(name: Uint8Array): Promise<boolean> {
-    return (await nameOfRecord(this.#treesDir, keyOfTree(name))) !== null
+    return (await nameOfRecord(this.#treesDir, dirKeyOf(name))) !== null
   }
 
   /** The entry of this name, in the tree with the longest name that has it. */

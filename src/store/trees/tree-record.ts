@@ -8,12 +8,12 @@
  * about one file at one moment: whoever uses it compares the identity with that of the file, so a
  * row too many is harmless, and one that was lost costs a transfer of its file.
  */
-import { createHash } from 'node:crypto'
 import { mkdir, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from '../../base/limits.js'
 import { compareNames } from '../../protocol/listing.js'
 import { readKept, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
+import { dirKeyOf } from '../files/plain.js'
 import { HashTable } from './name-table.js'
 import { RowCursor, Segment, type TreeRow, writeSegment } from './segment.js'
 
@@ -22,10 +22,6 @@ const blocksPerSegment = 2 ** 24
 const readAttempts = 5
 
 /** Of a tree of this name, in DATA/.fastreplica/trees. */
-export function keyOfTree(name: Uint8Array): string {
-  return createHash('sha256').update(name).digest('hex').slice(0, 32)
-}
-
 export class TreeRecord {
   readonly #path: string
   /** Oldest first. */
@@ -47,7 +43,7 @@ export class TreeRecord {
    * written to it.
    */
   static async open(treesDir: string, name: Uint8Array): Promise<TreeRecord> {
-    const path = join(treesDir, keyOfTree(name))
+    const path = join(treesDir, dirKeyOf(name))
     const files: string[] = await readdir(path).catch(() => [])
     for (const file of files)
       if (numberOf(file) === undefined && file !== 'name' && file !== 'whole')

@@ -29,6 +29,7 @@ import { type Listing, listingHeadBytes } from '../../protocol/listing.js'
 import { readListing, readListingHead } from '../../protocol/listing-reader.js'
 import { isSameFile } from '../catalogue/same-file.js'
 import { openKept } from '../files/durable.js'
+import { dirKeyOf } from '../files/plain.js'
 import type { Holdings } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
 import { Filter } from '../rules/filter.js'
@@ -41,7 +42,7 @@ import { PushState } from './push-state.js'
 import { type Removal, type RemovalSpec, Removing, without } from './removal.js'
 import type { TreeRow } from './segment.js'
 import { sweep } from './sweep.js'
-import { keyOfTree, nameOfRecord, TreeRecord } from './tree-record.js'
+import { nameOfRecord, TreeRecord } from './tree-record.js'
 import { readChanged } from './unchanged.js'
 import { tidyVersions, Versions } from './versions.js'
 
@@ -52,6 +53,8 @@ export interface TreesSpec {
   readonly dataDir: string
   readonly holdings: Holdings
   readonly work: HeldWork
+  /** Earlier versions of trees that change all at once that are kept; the least is 1. */
+  readonly keep?: number
   readonly log: Logger
 }
 
@@ -64,6 +67,8 @@ export interface BundleToApply {
   readonly name: Uint8Array
   readonly originId: string
   readonly algorithm: DigestAlgorithm
+  /** Earlier versions that are to be kept of a tree that changes all at once, at least. */
+  readonly keep?: number | undefined
 }
 
 const noName = new Uint8Array()
@@ -120,7 +125,7 @@ export class Trees {
   }
 
   #inTurn<T>(name: Uint8Array, work: () => Promise<T>): Promise<T> {
-    const key = keyOfTree(name)
+    const key = dirKeyOf(name)
     const turn = (this.#turns.get(key) ?? Promise.resolve()).then(() => {
       if (this.#isClosed) throw new FrError('ERR_FR_CLOSED', 'the node is closing')
       return work()
@@ -176,13 +181,13 @@ export class Trees {
   }
 
   async #apply(bundle: BundleToApply): Promise<Applied> {
-    const { name, algorithm, file } = bundle
+    const { name, algorithm, file, keep } = bundle
     const bytes = await this.#read(bundle)
     const { tree, options } = readListingHead(bytes)
     await this.check(name, options.isAtomic)
     const push = await this.#pushOf(bundle.originId, tree)
     const isBuilt = options.isAtomic && !options.isDry
-    const atomic = isBuilt ? await this.#atomicOf(push, name) : undefined
+    const atomic = isBuilt ? await this.#atomicOf(push, name, keep) : undefined
     const record = await TreeRecord.open(this.#treesDir, name)
     try {
       const { storage, dir } = this.#spec
@@ -228,10 +233,14 @@ export class Trees {
     return present === null ? tree : versions.nameOf(present)
   }
 
-  async #atomicOf(push: PushState, tree: Uint8Array): Promise<AtomicPush> {
+  async #atomicOf(
+    push: PushState,
+    tree: Uint8Array,
+    keep: number | undefined,
+  ): Promise<AtomicPush> {
     if (push.atomic === undefined) {
       for (const { atomic } of this.#pushes.values()) if (atomic?.isOf(tree)) atomic.end()
-      push.atomic = await AtomicPush.begin(this.#spec, tree)
+      push.atomic = await AtomicPush.begin(this.#spec, tree, keep)
     }
     push.atomic.requireLiving()
     return push.atomic
@@ -294,7 +303,7 @@ export class Trees {
    */
   remove(name: Uint8Array, how: RemovalWish): Promise<Removal> {
     return this.#inTurn(name, async () => {
-      if ((await nameOfRecord(this.#treesDir, keyOfTree(name))) === null)
+      if ((await nameOfRecord(this.#treesDir, dirKeyOf(name))) === null)
         throw new FrError('ERR_FR_NOT_HELD')
       const record = await TreeRecord.open(this.#treesDir, name)
       const spec = { ...this.#spec, ...how, name }
@@ -304,6 +313,7 @@ export class Trees {
         const isAll = how.goes(noName) && removal.failedCount === 0
         if (isAll && !how.signal.aborted) {
           await record.remove()
+          await this.#versions(name).removeAll()
           await this.#removeEmptyAbove(name)
         } else await record.keep((rows) => without(rows, spec))
         how.signal.throwIfAborted()

@@ -4,18 +4,19 @@
  *
  * The idea: a version is built out of sight, and one rename of the symlink shows it. N counts up,
  * so whatever is younger than the present version was never shown, and goes; of the older ones the
- * last stays, for whoever still reads it, until the next version is shown. Files of several
- * versions are hard links, so that a version takes no more room than what has changed.
+ * last stays, for whoever still reads it, until the next version is shown, and as many before it as
+ * somebody wants. Files of several versions are hard links, so that a version takes no more room
+ * than what has changed.
  */
-import { chmod, lstat, mkdir, readdir, readlink, rm } from 'node:fs/promises'
+import { chmod, lstat, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import { hiddenDir, isWithin, versionOfLink, versionsDir } from '../../base/names.js'
+import { hiddenDir, isWithin, versionOfLink } from '../../base/names.js'
 import type { DataDirHandle, Storage } from '../../ports.js'
-import { readKept, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
+import { syncDirectory } from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
-import { keyOfTree } from './tree-record.js'
+import { orNothing, VersionDir, versionDirs } from '../versions/version-dir.js'
 
 export interface VersionsSpec {
   readonly storage: Pick<Storage, 'placeEntries' | 'lookAt'>
@@ -23,6 +24,8 @@ export interface VersionsSpec {
   /** Path of `dir`. */
   readonly dataDir: string
   readonly holdings: Holdings
+  /** Versions before the present one that are kept; default 1, which is the least. */
+  readonly keep?: number
 }
 
 const slash = 0x2f
@@ -34,18 +37,18 @@ const hiddenMode = 0o711
 export class Versions {
   readonly #spec: VersionsSpec
   readonly #name: Uint8Array
-  readonly #key: string
+  readonly #versions: VersionDir
 
   /** `name`: of the tree. */
   constructor(spec: VersionsSpec, name: Uint8Array) {
     this.#spec = spec
     this.#name = name
-    this.#key = keyOfTree(name)
+    this.#versions = new VersionDir(spec.dataDir, name)
   }
 
   /** As a name of the storage. */
   nameOf(version: number): Uint8Array {
-    return Buffer.from(`${this.#prefix}${version}`)
+    return this.#versions.nameOf(version)
   }
 
   /** The one that the name of the tree leads to; null: the name is no link to one of its own. */
@@ -54,15 +57,22 @@ export class Versions {
     const target = await readlink(path, { encoding: 'buffer' }).catch(orNothing)
     const found = target && versionOfLink(target, this.#depth)
     const text = found === null ? '' : Buffer.from(found).toString('latin1')
-    return text.startsWith(this.#prefix) ? Number(text.slice(this.#prefix.length)) : null
+    const { prefix } = this.#versions
+    return text.startsWith(prefix) ? Number(text.slice(prefix.length)) : null
   }
 
-  /** The present version, and a number that no version has; what was left unfinished goes. */
-  async begin(): Promise<{ readonly present: number | null; readonly next: number }> {
+  /**
+   * The present version, and a number that no version has; what was left unfinished goes. `keep`:
+   * earlier versions that are to be kept from now on, at least.
+   */
+  async begin(keep?: number): Promise<{ readonly present: number | null; readonly next: number }> {
     const present = await this.present()
     await this.tidy(present)
-    await this.#makeDirectories()
-    return { present, next: Math.max(present ?? 0, ...(await this.#all())) + 1 }
+    await this.#versions.make()
+    if (keep !== undefined) await this.#versions.want(keep)
+    await this.#openWay()
+    const numbers = (await this.#versions.versions()).map(({ number }) => number)
+    return { present, next: Math.max(present ?? 0, ...numbers) + 1 }
   }
 
   /**
@@ -91,7 +101,11 @@ export class Versions {
     const { catalogue } = holdings
     if (catalogue === undefined) return
     const shown = present === null ? null : this.nameOf(present)
-    const records = catalogue.beneath(Buffer.from(this.#prefix))
+    const { prefix } = this.#versions
+    // Those of earlier versions of a file are directly there.
+    const records = catalogue
+      .beneath(Buffer.from(prefix))
+      .filter(({ name }) => name.indexOf(slash, prefix.length) >= 0)
     for (let at = 0; at < records.length; at += recordsAtOnce)
       await Promise.all(
         records.slice(at, at + recordsAtOnce).map(async (record) => {
@@ -107,16 +121,23 @@ export class Versions {
       )
   }
 
-  /** Removes all versions but the present one and the last before it, unless a mount is in one. */
+  /** Removes versions that are not kept, unless a mount is in one. */
   async tidy(present: number | null): Promise<void> {
     await this.settle(present)
     const all = await this.#all()
     const older = present === null ? [] : all.filter((version) => version < present)
-    const last = Math.max(...older)
+    const keep = Math.max(this.#spec.keep ?? 0, (await this.#versions.wanted()) ?? 0, 1)
+    const kept = older.sort((a, b) => b - a).slice(0, Math.min(keep, limits.versionsPerTree))
     for (const version of all)
-      if (version !== present && version !== last) await this.remove(version)
-    if (present === null && (await this.#all()).length === 0)
-      await rm(this.#path, { recursive: true, force: true })
+      if (version !== present && !kept.includes(version)) await this.remove(version)
+    if (present === null) await this.#versions.dropEmpty()
+  }
+
+  /** The tree is removed: so are its versions, unless the name still leads to one. */
+  async removeAll(): Promise<void> {
+    if ((await this.present()) !== null || (await this.#all()).length === 0) return
+    await this.#versions.want(0)
+    await this.tidy(null)
   }
 
   /** With all that is in it, unless something is mounted there; never the present one. */
@@ -132,26 +153,16 @@ export class Versions {
   }
 
   async #all(): Promise<number[]> {
-    const names = await readdir(this.#path).catch(orNothing)
-    return (names ?? []).filter((name) => /^[1-9]\d{0,8}$/.test(name)).map(Number)
+    const found = await this.#versions.versions()
+    return found.flatMap(({ number, kind }) => (kind === 'directory' ? number : []))
   }
 
-  async #makeDirectories(): Promise<void> {
+  /** For whoever goes through the link. */
+  async #openWay(): Promise<void> {
     const hidden = join(this.#spec.dataDir, hiddenDir)
-    await mkdir(this.#path, { recursive: true, mode: newDirectory })
-    for (const path of [join(hidden, versionsDir), this.#path]) await chmod(path, newDirectory)
-    if (((await lstat(hidden)).mode & 0o777) !== hiddenMode) await chmod(hidden, hiddenMode)
-    await replaceFile(join(this.#path, 'name'), (file) => writeAll(file, this.#name, 0))
-    await syncDirectory(join(hidden, versionsDir))
+    if (((await lstat(hidden)).mode & 0o777) === hiddenMode) return
+    await chmod(hidden, hiddenMode)
     await syncDirectory(hidden)
-  }
-
-  get #prefix(): string {
-    return `${hiddenDir}/${versionsDir}/${this.#key}/`
-  }
-
-  get #path(): string {
-    return join(this.#spec.dataDir, this.#prefix)
   }
 
   /** Directories above the name. */
@@ -162,18 +173,8 @@ export class Versions {
 
 /** What processes that were killed left of all trees goes. */
 export async function tidyVersions(spec: VersionsSpec): Promise<void> {
-  const path = join(spec.dataDir, hiddenDir, versionsDir)
-  for (const key of (await readdir(path).catch(orNothing)) ?? []) {
-    const name = await readKept(join(path, key, 'name'), limits.nameBytes).catch(() => null)
-    if (name === null || keyOfTree(name) !== key) continue
+  for (const { name } of await versionDirs(spec.dataDir)) {
     const versions = new Versions(spec, name)
     await versions.tidy(await versions.present())
   }
-}
-
-/** Nothing is there, or something that is no link or no directory. */
-function orNothing(error: unknown): null {
-  const { code } = error as NodeJS.ErrnoException
-  if (['ENOENT', 'ENOTDIR', 'EINVAL'].includes(code ?? '')) return null
-  throw error
 }

@@ -201,6 +201,7 @@ const bodies: Bodies = {
       planned: fc.boolean(),
       fileDigest: fc.option(fileDigest),
       role: fc.constantFrom('receiver', 'mirror', 'gateway'),
+      keep: fc.nat({ max: limits.versionsPerName }),
     })
     .chain((offer) => fc.option(share).map((share) => (share ? { ...offer, share } : offer))),
   manifest: fc.record({
