@@ -88,7 +88,9 @@ export class Connections {
     const isFromOrigin = from.place === originIndex
     const failed = (code: FrErrorCode, isFinal = false): void =>
       from.host.run(() => events.failed({ code, text: 'as simulated', isFinal }))
-    if (cannotDial && !isFromOrigin && timeline.nowMs >= (breaksAtMs ?? 0))
+    // The link to the own node of who takes over needs no network.
+    const isCut = cannotDial && !isFromOrigin && from.place !== to
+    if (isCut && timeline.nowMs >= (breaksAtMs ?? 0))
       return timeline.after(limits.connectMs, () => failed('ERR_FR_UNREACHABLE'))
     const trips = channel === 'data' && !isFromOrigin ? 3 : 6
     const takesMs = channel === 'control' ? node.connectMs : trips * latencyMs

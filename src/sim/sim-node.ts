@@ -39,6 +39,8 @@ export interface NodeWorld {
   readonly terms: Terms
   /** The origin has given this node up. */
   isOut(node: number): boolean
+  /** Where the member of this number is. */
+  placeOfMember(number: number): number
   /** The origin is connected to this node, and has not given it up. */
   isMember(node: number): boolean
   /** Something holds up what was listed: an asker may take it for lost. */
@@ -392,11 +394,18 @@ export class SimNode {
       throw new Error(`node ${this.node} closes its connection to node ${to}, a member`)
   }
 
-  /** The origin says that all is over, after it has said who is gone. */
+  /** Whoever coordinates says that all is over, after saying who is gone. */
   #checkFarewells(): void {
     for (const to of this.#engine.receivers)
-      if (this.#world.isOut(to))
+      if (this.#isGone(to))
         throw new Error(`node ${this.node} still serves node ${to}, which is gone`)
+  }
+
+  /** Whoever has taken over judges by itself who takes part, whatever the origin thinks. */
+  #isGone(place: number): boolean {
+    if (this.succession === undefined) return this.#world.isOut(place)
+    const { members = [] } = this.#session.machine.neighbours.plan ?? {}
+    return !members.some(({ number }) => this.#world.placeOfMember(number) === place)
   }
 
   /** What was there is part of the file from now on. */

@@ -3,7 +3,7 @@
  * time the cluster checks itself.
  */
 import { limits } from '../base/limits.js'
-import { RangeSet } from '../base/ranges.js'
+import { type RangePair, RangeSet } from '../base/ranges.js'
 import { missingText } from '../control/holdings/have.js'
 import type { NodeSettled } from '../control/messages/types.js'
 import { Cluster, type SimResult } from './cluster.js'
@@ -64,32 +64,60 @@ function isExcused(scenario: MixedScenario, { code, reason }: NodeSettled): bool
 
 /**
  * The origin is dead: all that had a plan have published, or name what none of them holds. Who was
- * cut off when that was decided knows less, and may say so.
+ * cut off when that was decided knows less, and may say so; so may whom nobody reached who took
+ * over.
  */
 function checkLeft(scenario: MixedScenario, cluster: Cluster): void {
-  const { originDiesAtMs = 0, outages, nodes } = scenario
+  const { originDiesAtMs = 0, outages, nodes, bytes } = scenario
   const left = cluster.nodes.filter(
     (node): node is SimNode => node !== undefined && cluster.lives(node.node),
   )
   for (const { node, failure, publications } of left)
     if (failure === null && publications !== 1) throw new Error(`node ${node} ended for no reason`)
   if (outages.some(({ atMs, forMs }) => atMs + forMs > originDiesAtMs)) return
-  const survivors = left.filter(
-    ({ node, hasPlan, isMirror }) => hasPlan && !isMirror && nodes[node]?.trouble === null,
-  )
-  const missing = RangeSet.of([[0, scenario.bytes]])
-  for (const node of survivors) missing.subtract(node.verified)
-  // Blocks that one found at its own place are of no use to others without the author's digests.
-  const unsigned = RangeSet.of([[0, scenario.bytes]])
-  for (const node of survivors) unsigned.subtract(node.signed)
+  const took = cluster.successions.filter(({ event }) => event === 'took-over')
+  const holders = left.filter(({ node, hasPlan, failure }) => {
+    const isReached =
+      took.length === 0 || took.some(({ node: from }) => hasWay(scenario, from, node))
+    const isSound = nodes[node]?.trouble === null && !isSpoiled(scenario, failure)
+    return hasPlan && isSound && isReached
+  })
+  const missing = withoutHeld([[0, bytes]], holders)
   const text = `the origin is gone: ${missingText(missing)}`
-  for (const { node, failure, publications } of survivors) {
+  for (const one of holders) {
+    const { node, failure, publications } = one
     if (publications === 1) continue
     if (failure?.text === text && !missing.isEmpty) continue
-    if (missing.isEmpty && !unsigned.isEmpty && failure?.text === notBrought) continue
+    const isStranded = missing.isEmpty && !isBroughtAll(scenario, one, holders)
+    if (isStranded && failure?.text === notBrought) continue
     const expected = missing.isEmpty ? 'all is held' : text
     throw new Error(`node ${node} says ${failure?.code}: ${failure?.text}, but ${expected}`)
   }
+}
+
+/** Blocks came wrong again and again: nobody can send it what is right. */
+function isSpoiled({ wrongChance }: MixedScenario, failure: SimNode['failure']): boolean {
+  return wrongChance > 0 && failure?.code === 'ERR_FR_BAD_BLOCK'
+}
+
+function hasWay({ edges }: MixedScenario, from: number, to: number): boolean {
+  return from === to || edges[from + 1]?.[to]?.cannotDial !== true
+}
+
+function withoutHeld(ranges: readonly RangePair[], holders: readonly SimNode[]): RangeSet {
+  const rest = RangeSet.of(ranges)
+  for (const { verified } of holders) rest.subtract(verified)
+  return rest
+}
+
+/** Those who reach it hold all that it lacks, with the author's digests. */
+function isBroughtAll(scenario: MixedScenario, node: SimNode, all: readonly SimNode[]): boolean {
+  const near = all.filter((holder) => hasWay(scenario, holder.node, node.node))
+  const lacks = node.verified.missing(0, scenario.bytes)
+  // Blocks that one found at its own place are of no use to others without the author's digests.
+  const unsigned = RangeSet.of(lacks)
+  for (const { signed } of [node, ...near]) unsigned.subtract(signed)
+  return withoutHeld(lacks, near).isEmpty && unsigned.isEmpty
 }
 
 /** Faults that many feel at once: what was under way to all of them may be sent again. */

@@ -54,6 +54,11 @@ export class Puller {
   readonly #requests = new Map<number, Request>()
   /** Wanted, and asked of nobody. */
   readonly #open = new RangeSet()
+  /** Mates that say that this node takes nothing from them, since anything came. */
+  readonly #untaken = new Set<Holder>()
+  /** When they are asked again, and until when nobody else is. */
+  #againMs = Number.POSITIVE_INFINITY
+  #standsUntilMs = 0
   #site: string | undefined
   #self = 0
   #nextRequest = 0
@@ -187,6 +192,7 @@ export class Puller {
     const holder = this.#holders.get(member)
     if (holder === undefined) return
     this.#return(holder, nowMs)
+    this.#untaken.delete(holder)
     this.#holders.delete(member)
   }
 
@@ -211,7 +217,7 @@ export class Puller {
     const request = this.#requests.get(frame.request)
     // Late answers, and answers to what another was asked.
     if (request?.holder.mate.number !== member) return
-    if (frame.type === 'pullRefused') return this.#give(request.holder, nowMs)
+    if (frame.type === 'pullRefused') return this.#refused(request.holder, frame.code, nowMs)
     if (request.isAnswered) return
     const lacking = RangeSet.of(request.left)
     for (const [offset, length] of frame.ranges) lacking.remove(offset, length)
@@ -235,6 +241,22 @@ export class Puller {
     if (holder === undefined || bytes === holder.receivedBytes) return
     holder.receivedBytes = bytes
     holder.movedMs = nowMs
+    // What waits there comes now.
+    if (this.#untaken.size > 1) this.#standsUntilMs = nowMs + limits.pullQuietMs
+    this.#untaken.clear()
+  }
+
+  /**
+   * Where several say that this node takes nothing of what waits for it there, its own disk or way
+   * stands still, and what it asks others for would come twice: it asks them again instead.
+   */
+  #refused(holder: Holder, code: FrErrorCode, nowMs: number): void {
+    this.#give(holder, nowMs)
+    if (code !== 'ERR_FR_TIMEOUT') return
+    this.#untaken.add(holder)
+    if (this.#untaken.size < 2) return
+    this.#againMs = holder.pausedMs
+    this.#standsUntilMs = holder.pausedMs + limits.pullQuietMs
   }
 
   /** Whatever follows from the state and the time. */
@@ -243,6 +265,7 @@ export class Puller {
     for (const request of [...this.#requests.values()])
       if (nowMs >= this.#deadlineOf(request)) this.#give(request.holder, nowMs)
     const wishes: PullWish[] = []
+    if (nowMs >= this.#againMs) this.#againMs = Number.POSITIVE_INFINITY
     if (nowMs >= this.#keptMs + this.#pace.patienceMs) this.#leave(RangeSet.of(this.#open), wishes)
     this.#ask(wishes, nowMs)
     this.#seek(wishes, nowMs)
@@ -259,10 +282,11 @@ export class Puller {
     for (const request of this.#requests.values()) at = Math.min(at, this.#deadlineOf(request))
     if (this.#requests.size > 0) at = Math.min(at, this.#countAtMs)
     if (!this.#open.isEmpty) {
-      at = Math.min(at, this.#keptMs + this.#pace.patienceMs)
+      at = Math.min(at, this.#keptMs + this.#pace.patienceMs, this.#againMs)
       for (const holder of this.#holders.values())
         if (holder.link === 'dialling') at = Math.min(at, holder.sinceMs + this.#pace.answerMs)
-      if (!this.#hasPromise()) at = Math.min(at, this.#hopeMs + this.#pace.searchMs)
+      const searchedMs = Math.max(this.#hopeMs + this.#pace.searchMs, this.#standsUntilMs)
+      if (!this.#hasPromise()) at = Math.min(at, searchedMs)
     }
     return Number.isFinite(at) ? at : null
   }
@@ -320,6 +344,7 @@ export class Puller {
         stuck.isEmpty ? Math.max(0, limits.pullHolders - usable.length) : limits.pullHolders,
       )
     const isTooLate = !this.#hasPromise() && nowMs >= this.#hopeMs + this.#pace.searchMs
+    if (nowMs < this.#standsUntilMs) return
     if (isTooLate) this.#leave(RangeSet.of(this.#open), wishes)
     else if (idle.length === 0) this.#leave(stuck, wishes)
     else {

@@ -34,7 +34,7 @@ import { isReport } from './group-reports.js'
 import { MissingDigests } from './missing-digests.js'
 import { Neighbourhood } from './neighbourhood.js'
 import { NodeOutbox } from './outbox.js'
-import { Presence } from './presence.js'
+import { type LostLink, Presence } from './presence.js'
 import { NodeReports } from './reports.js'
 import { Seal } from './seal.js'
 import { Seeking } from './seeking.js'
@@ -276,7 +276,7 @@ export class NodeMachine {
 
   #onUnlinked(fact: MemberFact & { type: 'unlinked' }, nowMs: number): void {
     const { member, code, text } = fact
-    if (member === originNumber) return this.#onOrphaned(lostOrigin(code, text), false, nowMs)
+    if (member === originNumber) return this.#onOrphaned(lostOrigin(code, text), 'ended', nowMs)
     if (this.#phase !== 'complete') this.#outbox.warn('pull-closed', { to: member, code, text })
     this.reports.group.unlinked(member)
     this.pulls.unlinked(fact, nowMs)
@@ -286,8 +286,8 @@ export class NodeMachine {
    * Who receives keeps what it has, and waits as long as for a silent one; so does who has all and
    * may be asked for it.
    */
-  #onOrphaned(failure: Failure, comesBack: boolean, nowMs: number): void {
-    this.#presence.lost(comesBack, nowMs)
+  #onOrphaned(failure: Failure, link: LostLink, nowMs: number): void {
+    this.#presence.lost(link, nowMs)
     if (this.#phase === 'complete') return this.neighbours.hasMates ? undefined : this.#end(null)
     if (isDisk(this.#phase)) return
     if (this.#phase !== 'receiving' || failure.code !== 'ERR_FR_ORIGIN_LOST')
@@ -307,6 +307,8 @@ export class NodeMachine {
     this.#onReturned()
     this.#outbox.note('follows', { term: term.counter, member: term.member })
     this.#outbox.say(this.takeover.holds(this.#ledger, this.seal.digest, nowMs))
+    // Repairs that the last coordinator was asked for may never come.
+    this.#verifying.askAgain()
     if (this.#phase === 'complete') this.#outbox.say(this.#completion.frame())
   }
 
@@ -381,13 +383,13 @@ export class NodeMachine {
   /** Whatever follows from the state alone. */
   #advance(nowMs: number): void {
     if (nowMs >= this.#presence.goneAtMs)
-      this.#onOrphaned(lostOrigin('ERR_FR_NODE_LOST', this.#presence.text), true, nowMs)
+      this.#onOrphaned(lostOrigin('ERR_FR_NODE_LOST', this.#presence.text), 'broken', nowMs)
     else if (nowMs >= this.#lostAtMs) {
       const failure: Failure = { code: 'ERR_FR_ORIGIN_LOST', text: this.#waits.silence(nowMs) }
       const isOver = this.#outbox.isAlone || !this.neighbours.hasMates
       if (isOver && this.#phase === 'complete') return this.#end(null)
       if (isOver) return this.#fail(failure.code, failure.text)
-      this.#onOrphaned(failure, false, nowMs)
+      this.#onOrphaned(failure, 'silent', nowMs)
     }
     if ((this.#phase as NodePhase) === 'ended') return
     const term = this.takeover.take(nowMs)

@@ -16,6 +16,12 @@ import type { NodeWaits } from './waits.js'
 
 const never = Number.POSITIVE_INFINITY
 
+/**
+ * Why the coordinator is taken for gone: its link has ended, has no connection and may have another
+ * one, or is there and silent.
+ */
+export type LostLink = 'ended' | 'broken' | 'silent'
+
 export class Presence {
   readonly #outbox: NodeOutbox
   readonly #waits: NodeWaits
@@ -42,12 +48,12 @@ export class Presence {
     this.#takeover.isDoubtful = true
   }
 
-  /** The coordinator is gone. `comesBack`: its link may have another connection. */
-  lost(comesBack: boolean, nowMs: number): void {
+  /** The coordinator is gone. What is said is kept for the case that it comes back. */
+  lost(link: LostLink, nowMs: number): void {
     this.#outbox.isAlone = true
-    this.#outbox.isKept = comesBack
+    this.#outbox.isKept = link !== 'ended'
     // Its link has its time to come back before another takes over.
-    this.#takeover.lost(comesBack ? nowMs + limits.resumeMs : nowMs)
+    this.#takeover.lost(link === 'broken' ? nowMs + limits.resumeMs : nowMs)
     this.#edges.orphaned()
     // Somebody else may come in its stead.
     this.#waits.heard(nowMs)

@@ -13,6 +13,7 @@ import type { LogFields } from '../../base/log.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Fact } from '../../control/messages/facts.js'
 import { bytesOf, type HeldRequest, Serving } from '../../control/pulling/serving.js'
+import { Taken } from '../../control/pulling/taken.js'
 import { isReport } from '../../control/receiver/group-reports.js'
 import type { FeedHandle, FeedStats } from '../../ports.js'
 import type { Servant } from './executor.js'
@@ -39,6 +40,7 @@ export class Pulls implements Servant {
   readonly #neighbours: Neighbours
   readonly #hooks: PullHooks
   readonly #serving = new Serving()
+  readonly #taken = new Taken()
 
   constructor(net: Net, neighbours: Neighbours, hooks: PullHooks) {
     this.#net = net
@@ -86,6 +88,10 @@ export class Pulls implements Servant {
     const mate = this.#neighbours.of(member)
     if (mate.asked === undefined) return
     const { out } = mate
+    if (ranges.length > 0 && this.#taken.isStill(member)) {
+      const text = 'nothing is taken of what was listed before'
+      return this.#refuse(mate, request, { code: 'ERR_FR_TIMEOUT', text })
+    }
     const fill = out.state === 'open' ? (this.#hooks.statsOf(out.feed) ?? emptyFeed) : undefined
     const opening = out.state === 'dialling' && out.isWished ? 'opening' : undefined
     const held = { request, ranges }
@@ -133,6 +139,7 @@ export class Pulls implements Servant {
 
   /** Of the bytes that wait on the feed to this mate, those it has pulled. */
   queuedBytes(member: number, feed: FeedStats): number {
+    this.#taken.look(member, feed, this.#hooks.nowMs())
     return this.#serving.queuedBytes(member, feed, this.#hooks.nowMs())
   }
 
@@ -144,6 +151,7 @@ export class Pulls implements Servant {
 
   /** What waits needs another one. */
   unfed(mate: Neighbour): void {
+    this.#taken.forget(mate.number)
     if (this.#serving.closed(mate.number)) this.#open(mate)
   }
 

@@ -13,12 +13,25 @@ import {
   landed,
   lostMs,
   seal,
+  sent,
 } from './node-support.js'
 
 it('a node without mates fails by name when the origin is silent', () => {
   const bench = new Bench().receiving(alone)
   while (bench.nowMs < lostMs) bench.tick()
   expect(bench.machine.phase).toBe('ended')
+})
+
+it('a node whose origin is silent says on its link what the origin may still hear', () => {
+  const bench = new Bench().receiving()
+  bench.feed(announced, frame(seal))
+  while (bench.machine.phase === 'receiving') bench.tick()
+  expect(bench.machine.phase).toBe('orphaned')
+  bench.feed(landed(0, bytes), hashed(0, bytes, digests(1, 2, 3)))
+  bench.feed({ type: 'summed', fileDigest: 'digest' })
+  expect(sent(bench.feed({ type: 'published', warnings: [] }))).toEqual([
+    { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest', warnings: [] },
+  ])
 })
 
 describe('a node whose link to the origin has no connection', () => {
@@ -98,6 +111,16 @@ describe('a node whose link to the origin breaks for good', () => {
     expect(bench.feed({ type: 'outbid' })).toEqual([])
     bench.feed(lost)
     expect(bench.feed({ type: 'outbid' })).toMatchObject([end()])
+  })
+
+  it('asks whoever takes over for repairs that have not come', () => {
+    const bench = new Bench().receiving()
+    bench.feed(announced, landed(0, bytes), hashed(0, bytes, digests(9, 2, 3)), lost)
+    const term = { counter: 2, member: 0 }
+    expect(sent(bench.feed({ type: 'succeeded', term, nodeId: 'id0' }))).toEqual([
+      { type: 'holds', have: [[100, 150]], fileDigest: null },
+      { type: 'need', scratch: true, ranges: [[0, 100]] },
+    ])
   })
 
   it('publishes where only its own disk is left to do', () => {

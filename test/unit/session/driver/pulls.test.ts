@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import type { Fact } from '../../../../src/control/messages/facts.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
+import type { FeedStats } from '../../../../src/ports.js'
 import { FeedPlaces } from '../../../../src/session/driver/feed-places.js'
 import { type Neighbour, Neighbours } from '../../../../src/session/driver/neighbours.js'
 import { Pulls } from '../../../../src/session/driver/pulls.js'
@@ -24,6 +25,7 @@ let neighbours: Neighbours
 let mate: Neighbour
 let posted: Fact[]
 let warned: string[]
+let nowMs: number
 
 beforeEach(() => {
   net = new PretendNet()
@@ -32,10 +34,11 @@ beforeEach(() => {
   neighbours = new Neighbours({ net, engine, places })
   posted = []
   warned = []
+  nowMs = 0
   pulls = new Pulls(net, neighbours, {
     post: (fact) => posted.push(fact),
     warn: (event) => warned.push(event),
-    nowMs: () => 0,
+    nowMs: () => nowMs,
     wayTo,
     list: (feed, [offset, length]) => engine.send(feed, { stream: 0, offset, length }),
     statsOf: () => undefined,
@@ -107,6 +110,20 @@ describe('a mate that asks', () => {
       pulls.serve(1, request, [[0, 10]])
     expect(link.said).toMatchObject([{ code: 'ERR_FR_LIMIT' }, { code: 'ERR_FR_LIMIT' }])
     expect(warned).toEqual(['pull-refused'])
+  })
+
+  it('is refused while it takes nothing of what waits for it', () => {
+    const link = accepted()
+    const counters = { payloadBytes: 0, queuedBytes: 10 } as FeedStats
+    for (nowMs = 0; nowMs <= 2 * limits.pullQuietMs; nowMs += limits.progressMs)
+      pulls.queuedBytes(1, counters)
+    pulls.serve(1, 1, [[0, 10]])
+    // What is not here it may be told.
+    pulls.serve(1, 2, [])
+    expect(link.said).toMatchObject([
+      { type: 'pullRefused', request: 1, code: 'ERR_FR_TIMEOUT' },
+      { type: 'holding', request: 2, ranges: [] },
+    ])
   })
 
   it('by a second link is heard on that alone', () => {
