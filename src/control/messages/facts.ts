@@ -180,6 +180,12 @@ export interface RedialWish {
   readonly member: number
 }
 
+/** The member was hung up on, and takes part again. */
+export interface ReadmitWish {
+  readonly type: 'readmit'
+  readonly member: number
+}
+
 /** From now on, what may be sent to members together; whom no set names is limited by none. */
 export interface PaceWish {
   readonly type: 'pace'

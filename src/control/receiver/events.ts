@@ -5,7 +5,7 @@
 import type { Detection } from '../../base/detection.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { HeldRun } from '../holdings/have.js'
-import type { EndWish, Fact, PaceWish, Wish } from '../messages/facts.js'
+import type { EndWish, Fact, PaceWish, ReadmitWish, Wish } from '../messages/facts.js'
 import type { Applied, Term } from '../messages/types.js'
 import type { ServeWish } from '../pulling/events.js'
 
@@ -81,6 +81,7 @@ export type NodeFact =
 export type NodeWish =
   | Wish
   | PaceWish
+  | ReadmitWish
   | ServeWish
   /**
    * Check the name, reserve the space, create the partial; `claimed` and `prepared` follow, or

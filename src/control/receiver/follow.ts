@@ -24,6 +24,7 @@ export function followPlan(
 ): Failure | { readonly begins: boolean } {
   const news = neighbours.take(plan, from)
   if ('code' in news) return news
+  for (const member of news.back) outbox.wish({ type: 'readmit', member })
   pulls.met(news.met, plan)
   pulls.avoid(plan.avoid, nowMs)
   reports.planned(plan, nowMs)

@@ -10,7 +10,7 @@ import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Pace } from '../messages/facts.js'
 import type { EdgeWord, Mate, Member, PlanFrame, RosterFrame, Route } from '../messages/types.js'
-import { isNewer, planFault } from '../plan/check.js'
+import { compareTerms, isNewer, planFault } from '../plan/check.js'
 import { Replica } from './replica.js'
 
 /** What follows from a plan that is followed. */
@@ -26,6 +26,8 @@ export interface PlanNews {
   /** Mates that this node had not heard of. */
   readonly met: readonly Mate[]
   readonly gone: readonly number[]
+  /** Whom another coordinator had left out. */
+  readonly back: readonly number[]
 }
 
 export class Neighbourhood {
@@ -94,6 +96,8 @@ export class Neighbourhood {
     const fault = planFault(plan) ?? this.#contradiction(plan, from)
     if (fault !== null) return { code: 'ERR_FR_PROTOCOL', text: `the plan ${fault}` }
     this.#plan = plan
+    const back = plan.members.flatMap(({ number }) => (this.#gone.delete(number) ? number : []))
+    for (const number of back) this.#met.delete(number)
     for (const member of plan.members)
       if (!this.#members.has(member.number)) this.#members.set(member.number, member)
     for (const edge of plan.edges)
@@ -112,6 +116,7 @@ export class Neighbourhood {
       dial: routed.filter(({ number }) => isNew(this.#dialled, number)),
       met: isRunning ? mates.filter(({ number }) => isNew(this.#met, number)) : [],
       gone,
+      back,
     }
   }
 
@@ -145,7 +150,9 @@ export class Neighbourhood {
       const known = this.#members.get(number)
       if (known !== undefined && known.nodeId !== nodeId)
         return `uses the number of a member, ${number}, for another`
-      if (this.#gone.has(number)) return `brings back member ${number}, which was gone`
+      // Another coordinator may reach whom the last one did not.
+      const isOfLast = before !== undefined && compareTerms(plan.term, before.term) === 0
+      if (isOfLast && this.#gone.has(number)) return `brings back member ${number}, which was gone`
     }
     const fresh = plan.members.filter(({ number }) => !this.#members.has(number)).length
     const isTooMany = this.#members.size + fresh > limits.membersPerPlan

@@ -3,7 +3,7 @@
  * out, and what happens to members is posted as facts. Whatever only one end knows (files, the
  * caller, answers to mates that ask) is the session's own.
  *
- * After `hangUp` no fact about a member is posted any more.
+ * After `hangUp` no fact about a member is posted any more, unless it is readmitted.
  */
 import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
 import type {
@@ -11,6 +11,7 @@ import type {
   MemberFact,
   MemberWish,
   PaceWish,
+  ReadmitWish,
   RedialWish,
   UnfeedOutWish,
 } from '../../control/messages/facts.js'
@@ -71,7 +72,7 @@ export class Executor {
     this.#servant = servant
   }
 
-  execute(wish: MemberWish | PaceWish | RedialWish | UnfeedOutWish): void {
+  execute(wish: MemberWish | PaceWish | ReadmitWish | RedialWish | UnfeedOutWish): void {
     switch (wish.type) {
       case 'connect':
         return this.#connect(this.#neighbours.of(wish.member))
@@ -82,6 +83,8 @@ export class Executor {
         return this.#feed(this.#neighbours.of(wish.member))
       case 'hangUp':
         return this.#hangUp(this.#neighbours.of(wish.member))
+      case 'readmit':
+        return this.#readmit(this.#neighbours.of(wish.member))
       case 'redial':
         return this.#redials.get(this.#neighbours.of(wish.member))?.doubt()
       case 'unfeedOut':
@@ -232,6 +235,10 @@ export class Executor {
       },
       failed: ({ code, text }) => this.unfed(member, true, code, text),
     })
+  }
+
+  #readmit(member: Neighbour): void {
+    if (member.isRefused) member.out = { state: 'none' }
   }
 
   #hangUp(member: Neighbour): void {

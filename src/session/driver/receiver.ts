@@ -355,6 +355,7 @@ export class ReceiverSession {
       case 'connect':
       case 'feed':
       case 'hangUp':
+      case 'readmit':
       case 'pace':
       case 'sample':
         return this.#executor.execute(wish)

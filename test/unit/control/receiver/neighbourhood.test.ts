@@ -14,7 +14,10 @@ function following(...plans: PlanFrame[]): Neighbourhood {
   return neighbours
 }
 
-const nothing = { begins: false, areRoutesNew: false, paces: null, dial: [], met: [], gone: [] }
+const nothing = {
+  ...{ begins: false, areRoutesNew: false, paces: null },
+  ...{ dial: [], met: [], gone: [], back: [] },
+}
 const [m0, m2, m3] = [memberOf(0), memberOf(2), memberOf(3)]
 
 describe('what follows from a plan', () => {
@@ -105,6 +108,24 @@ describe('a plan is a violation that', () => {
     const plan = planOf(1, [0, 1, 2], { epoch: 3, ...over })
     expect(take(neighbours, plan)).toMatchObject({ code: 'ERR_FR_PROTOCOL' })
     expect(neighbours.plan).toBe(before)
+  })
+
+  it('of another coordinator may bring back whom the last one left out', () => {
+    const running = { phase: 'running' } as const
+    const neighbours = following(planOf(1, [0, 1, 2], running), planOf(1, [1, 2], { epoch: 9 }))
+    expect(neighbours.isGone(0)).toBe(true)
+    const term = { counter: 2, member: 2 }
+    const back = planOf(1, [0, 1, 2], {
+      ...running,
+      term,
+      coordinator: 2,
+      reportTo: 2,
+      parents: [],
+    })
+    const members = back.members.filter(({ number }) => number < 3)
+    const news = neighbours.take({ ...back, members }, 'id2')
+    expect(news).toMatchObject({ back: [0], met: [{ number: 0 }] })
+    expect([neighbours.isGone(0), neighbours.mate(0)?.number]).toEqual([false, 0])
   })
 
   it('names more members, one after another, than a push can have', () => {

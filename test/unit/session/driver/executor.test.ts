@@ -44,7 +44,7 @@ beforeEach(() => {
   })
 })
 
-const wish = (type: 'connect' | 'hangUp'): void => executor.execute({ type, member: 1 })
+const wish = (type: 'connect' | 'hangUp' | 'readmit'): void => executor.execute({ type, member: 1 })
 const feed: MemberWish = { type: 'feed', member: 1 }
 
 function linked(): PretendLink {
@@ -64,6 +64,17 @@ describe('a link that is wished for', () => {
       { type: 'said', member: 1, frame: holding },
     ])
     expect(link.said).toEqual([holding])
+  })
+
+  it('is dialled again to who was hung up on and is readmitted, and not before', () => {
+    linked()
+    wish('hangUp')
+    executor.execute(feed)
+    expect(net.channels).toEqual(['pull to 1'])
+    wish('readmit')
+    executor.execute(feed)
+    expect(net.channels).toEqual(['pull to 1', 'data to 1'])
+    expect(linked().isOpen).toBe(true)
   })
 
   it('and that breaks is reported with the reason', () => {
