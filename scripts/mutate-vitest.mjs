@@ -12,7 +12,7 @@ export default defineConfig({
   test: {
     include: isSimulated ? [...tests, ...sims] : tests,
     testTimeout: 60_000,
-    // Loading what they test takes longer than they do.
-    isolate: false,
+    // Without isolation StrykerJS sees only what the first file of tests covers.
+    isolate: true,
   },
 })

@@ -1,6 +1,7 @@
 /** Offsets in the address space of a transfer, and in its contents. */
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { limits } from '../../../../src/base/limits.js'
 import { Space, type Span, spanBytes } from '../../../../src/control/space/space.js'
 
 // Block 100: 250 bytes, then none, then 100, then 30.
@@ -45,6 +46,11 @@ describe('a space', () => {
     expect(space.offsetOf({ stream: 5, offset: 40, length: 60 })).toBe(340)
     expect(space.offsetOf({ stream: 5, offset: 40, length: 61 })).toBeNull()
     expect(space.offsetOf({ stream: 1, offset: 0, length: 1 })).toBeNull()
+  })
+
+  it('gives each content whole blocks, and none more than there is', () => {
+    expect([0, 1, 100, 101].map((size) => spanBytes(size, 100))).toEqual([0, 100, 100, 200])
+    expect(spanBytes(limits.spaceBytes, 3)).toBe(limits.spaceBytes)
   })
 
   it('finds every byte of a content where it says it is', () => {
