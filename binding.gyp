@@ -3,11 +3,11 @@
     {
       "target_name": "fastreplica",
       "sources": [
-        "<!@(node scripts/native-sources.mjs core addon)"
+        "<!@(node scripts/native-sources.mjs build/joined core addon)"
       ],
       "include_dirs": [
         "native",
-        "<!@(node scripts/native-sources.mjs blake3)",
+        "<!@(node scripts/native-sources.mjs build/joined blake3)",
         "<!@(node -p \"require('node-addon-api').include_dir\")"
       ],
       "defines": [

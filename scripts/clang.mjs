@@ -9,7 +9,22 @@
  * Without the tools the check is skipped with a message; in CI that is a failure.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { runBeside } from './steps.mjs'
+
+/** clang-tidy looks through all that is included, so it gets the files of a folder as one. */
+function wholeOf(files) {
+  const path = resolve('build-tidy', `${dirname(files[0]).replaceAll('/', '-')}.cc`)
+  const texts = files.map((file) => readFileSync(file, 'utf8').replace(/\n*$/, '\n'))
+  writeFileSync(path, texts.join(''))
+  const lines = texts.flatMap((text, index) =>
+    Array.from({ length: text.split('\n').length - 1 }, (_, line) => `${files[index]}:${line + 1}`),
+  )
+  const inFiles = (output) =>
+    output.replaceAll(new RegExp(`${path}:(\\d+)`, 'g'), (_, line) => lines[line - 1])
+  return { path, inFiles }
+}
 
 const [task, flag] = process.argv.slice(2)
 
@@ -39,17 +54,25 @@ if (task === 'format') {
   console.log(`clang-format: ${files.length} files`)
 } else if (task === 'tidy') {
   need('clang-tidy-14')
+  run('cmake', ['-S', '.', '-B', 'build-tidy', '-Wno-dev'])
   const files = sources('native/core', ['.cc'])
-  // The headers that gcc has precompiled mean nothing to clang.
-  const plain = '-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON'
-  run('cmake', ['-S', '.', '-B', 'build-tidy', '-Wno-dev', plain])
+  const folders = [...new Set(files.map((file) => dirname(file)))]
+  const whole = folders.map((folder) => wholeOf(files.filter((file) => dirname(file) === folder)))
   const analyzer = ['-analyzer-config', 'max-nodes=50000'].flatMap((argument) => [
     '--extra-arg=-Xclang',
     `--extra-arg=${argument}`,
   ])
-  // One process per file and core, because the tool uses one thread.
-  const lint = ['clang-tidy-14', '--quiet', ...analyzer, '-p', 'build-tidy'].join(' ')
-  run('sh', ['-c', `printf "%s\\n" "$@" | xargs -n 1 -P 2 ${lint}`, 'sh', ...files])
+  const inTurn = async () => {
+    for (let next = whole.pop(); next !== undefined; next = whole.pop()) {
+      const args = ['--quiet', ...analyzer, '-p', 'build-tidy', next.path]
+      const { isOk, output } = await runBeside('clang-tidy-14', args)
+      if (isOk) continue
+      console.log(next.inFiles(output))
+      process.exitCode = 1
+    }
+  }
+  // One process per core, because the tool uses one thread.
+  await Promise.all([inTurn(), inTurn()])
   console.log(`clang-tidy: ${files.length} files`)
 } else {
   console.error('usage: node scripts/clang.mjs format [--write] | tidy')

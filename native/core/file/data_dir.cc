@@ -20,7 +20,6 @@
 namespace fr {
 namespace {
 
-constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr const char* kLock = "lock";
 
 Status bad_dir(const char* call, int error) {

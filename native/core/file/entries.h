@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,6 +28,14 @@ namespace fr::entries {
 
 // What is at a name: a number of the binding's contract.
 enum class Kind : uint8_t { kNone = 0, kFile = 1, kDirectory = 2, kSymlink = 3, kOther = 4 };
+
+template <typename Number>
+void append(Number number, std::string* out) {
+  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+  char bytes[sizeof number];
+  memcpy(bytes, &number, sizeof number);
+  out->append(bytes, sizeof number);
+}
 
 // A row of 56 bytes: kind, 1 where it is the root of a mount, mode (u16), links (u32), size, inode
 // (u64), seconds of mtime and ctime (i64), their nanoseconds, owner, group (u32).

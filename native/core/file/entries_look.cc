@@ -17,14 +17,6 @@ namespace {
 constexpr size_t kListedMax = 1'048'576;
 constexpr size_t kListBytesMax = 256ull << 20;
 
-template <typename Number>
-void append(Number number, std::string* out) {
-  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
-  char bytes[sizeof number];
-  memcpy(bytes, &number, sizeof number);
-  out->append(bytes, sizeof number);
-}
-
 }  // namespace
 
 namespace entries {
@@ -142,7 +134,7 @@ Status DataDir::list_entries(std::string_view name, std::string* out) noexcept {
     if (!is_there) continue;
     entries::append_look(found, out);
     const size_t bytes = strlen(entry->d_name);
-    append(static_cast<uint16_t>(bytes), out);
+    entries::append(static_cast<uint16_t>(bytes), out);
     out->append(entry->d_name, bytes);
   }
   closedir(list);

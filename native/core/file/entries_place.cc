@@ -16,6 +16,7 @@
 namespace fr {
 namespace {
 
+using entries::append;
 using entries::Parents;
 using entries::Step;
 using entries::StepKind;
@@ -24,13 +25,6 @@ constexpr const char* kStaging = "staging";
 constexpr size_t kStepsMax = 65'536;
 // Up to this many an fsync each costs less than one of the whole file system.
 constexpr size_t kFewSyncs = 16;
-
-template <typename Number>
-void append(Number number, std::string* out) {
-  char bytes[sizeof number];
-  memcpy(bytes, &number, sizeof number);
-  out->append(bytes, sizeof number);
-}
 
 Status sync_system(int fd) {
   while (syncfs(fd) != 0) {

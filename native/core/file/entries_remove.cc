@@ -17,7 +17,6 @@ namespace {
 
 // Each level holds a descriptor.
 constexpr int kDepthMax = 256;
-constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 
 constexpr Status kIsMount{Code::ERR_FR_NAME, EBUSY, "another file system is mounted in it"};
 constexpr Status kTooDeep{Code::ERR_FR_LIMIT, 0, "directories in it are nested too deeply"};
@@ -32,7 +31,7 @@ bool is_mount(int parent, const char* name) {
 // Calls `see` with each name in a directory, until it fails.
 template <typename See>
 Status each_name(int directory, See see) {
-  const int fd = openat(directory, ".", kDirFlags);
+  const int fd = openat(directory, ".", kDirFlags | O_NOFOLLOW);
   DIR* const list = fd < 0 ? nullptr : fdopendir(fd);
   if (list == nullptr) {
     const Status status = status_of_errno(errno, "open");
@@ -55,9 +54,9 @@ bool is_directory(int parent, const char* name) {
 
 // A directory that shuts its owner out is opened to it first.
 Status open_child(int parent, const char* name, Fd* out) {
-  out->reset(openat(parent, name, kDirFlags));
+  out->reset(openat(parent, name, kDirFlags | O_NOFOLLOW));
   if (out->get() < 0 && errno == EACCES && fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW) == 0) {
-    out->reset(openat(parent, name, kDirFlags));
+    out->reset(openat(parent, name, kDirFlags | O_NOFOLLOW));
   }
   return out->get() < 0 ? status_of_errno(errno, "open") : kOkStatus;
 }

@@ -19,7 +19,6 @@
 namespace fr {
 namespace {
 
-constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr size_t kListedPartialsMax = 65'536;
 
 }  // namespace

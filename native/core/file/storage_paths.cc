@@ -14,8 +14,6 @@
 namespace fr {
 namespace {
 
-constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
-
 constexpr Status kNotHeld{Code::ERR_FR_NOT_HELD, 0};
 
 constexpr Status bad_name(const char* why, int error = 0) {
@@ -59,7 +57,7 @@ int open_step(int from, const char* component, int flags) {
 }
 
 // Opens what is one component below, or, with openat2, any number of components.
-int open_below(int from, const char* path, Confine confine, int flags = kDirFlags) {
+int open_below(int from, const char* path, Confine confine, int flags = kDirFlags | O_NOFOLLOW) {
   return confine == Confine::kKernel ? open_beneath(from, path, flags)
                                      : open_step(from, path, flags);
 }
@@ -198,7 +196,7 @@ Status check_partial_id(std::string_view id) {
 Confine best_confine(int root) {
   // ENOSYS: a kernel before 5.6. EPERM: a container's system call filter of that age.
   static const bool has_openat2 = [root] {
-    const Fd tried(open_beneath(root, ".", kDirFlags));
+    const Fd tried(open_beneath(root, ".", kDirFlags | O_NOFOLLOW));
     return tried.get() >= 0 || (errno != ENOSYS && errno != EPERM);
   }();
   return has_openat2 ? Confine::kKernel : Confine::kStepwise;

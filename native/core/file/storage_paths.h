@@ -5,6 +5,8 @@
 // reached without a symlink, and only the last component is used with it.
 #pragma once
 
+#include <fcntl.h>
+
 #include <string>
 #include <string_view>
 
@@ -37,6 +39,7 @@ class Fd {
   int fd_ = -1;
 };
 
+inline constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 inline constexpr size_t kNameBytesMax = bounds::nameBytes;
 inline constexpr size_t kNameComponentBytesMax = bounds::nameComponentBytes;
 inline constexpr size_t kPartialIdBytesMax = 128;

@@ -17,9 +17,9 @@
 namespace fr {
 namespace {
 
-constexpr size_t kStepBytes = 256 << 10;
+constexpr size_t kBridgeStepBytes = 256 << 10;
 // What one way moves before others have their turn.
-constexpr size_t kTurnBytes = 1 << 20;
+constexpr size_t kBridgeTurnBytes = 1 << 20;
 // A pipe that the system gives everybody: a bridge has two of them.
 constexpr int kPipeBytes = 64 << 10;
 constexpr int kOutliveMs = 20'000;
@@ -61,7 +61,7 @@ void Lane::cross(BridgeEnd& end) {
 
 // False: one of the connections is broken.
 bool Lane::cross_to(BridgeEnd& from, BridgeEnd& to) {
-  for (size_t moved = 0; moved < kTurnBytes;) {
+  for (size_t moved = 0; moved < kBridgeTurnBytes;) {
     if (to.channel.held() > 0) {
       const Moved sent = to.channel.send_held();
       if (sent.how == Moved::How::kAgain) return true;
@@ -73,7 +73,7 @@ bool Lane::cross_to(BridgeEnd& from, BridgeEnd& to) {
       if (!std::exchange(to.is_shut, true)) to.channel.half_close();
       return true;
     }
-    size_t want = kStepBytes;
+    size_t want = kBridgeStepBytes;
     if (bridge_up_->is_paced()) want = std::min(want, bridge_up_->allowance(now_ns_));
     if (bridge_down_->is_paced()) want = std::min(want, bridge_down_->allowance(now_ns_));
     if (want == 0) break;

@@ -15,7 +15,7 @@
 namespace fr {
 namespace {
 
-constexpr size_t kStepBytes = 1u << 20;
+constexpr size_t kPassStepBytes = 1u << 20;
 
 }  // namespace
 
@@ -48,7 +48,7 @@ bool Lane::pass_payload(InFeed& feed) {
   std::vector<RouteTarget> to;
   if (!find_takers(feed, &to)) return false;
   Account& down = *feed.transfer->down;
-  size_t want = std::min<uint64_t>(feed.left, kStepBytes);
+  size_t want = std::min<uint64_t>(feed.left, kPassStepBytes);
   // What is taken is sent in one go.
   for (const RouteTarget& target : to) want = std::min<uint64_t>(want, record_bytes(*target.feed));
   if (down.is_paced()) want = std::min(want, readable(down));

@@ -7,6 +7,7 @@
 
 #include "core/file/source.h"
 #include "core/hash/hash.h"
+#include "test/hash/hex.h"
 #include "test/scratch.h"
 
 namespace fr {
@@ -34,15 +35,6 @@ std::vector<uint8_t> counting(size_t bytes) {
   std::vector<uint8_t> made(bytes);
   for (size_t i = 0; i < bytes; ++i) made[i] = static_cast<uint8_t>(i % 251);
   return made;
-}
-
-std::string hex(const uint8_t* bytes, size_t count) {
-  std::string text;
-  for (size_t i = 0; i < count; ++i) {
-    text += "0123456789abcdef"[bytes[i] >> 4];
-    text += "0123456789abcdef"[bytes[i] & 15];
-  }
-  return text;
 }
 
 // A source with these bytes, at the given place in a file that holds nothing before it.

@@ -11,6 +11,7 @@
 #include "core/file/source.h"
 #include "core/file/storage.h"
 #include "core/hash/sha256.h"
+#include "test/hash/hex.h"
 #include "test/scratch.h"
 
 namespace fr {
@@ -58,15 +59,6 @@ constexpr Sha256Vector kSha256Vectors[] = {
     {128, "8ae7d57f4c1a7949e0d0b465c0e2bec72de48e6b2829b0add6ce6451b415429c"},
     {1000, "20adb4b8a77aae4406da1f4ea3f81ff61b8776f5b972a300fb9705c8f5dd4342"},
     {65537, "08bb2555981fcb03446bf4a56f5e9f06140d097b9a8529da9e9e475ff34a3946"}};
-
-std::string hex(const uint8_t* bytes, size_t count) {
-  std::string text;
-  for (size_t i = 0; i < count; ++i) {
-    text += "0123456789abcdef"[bytes[i] >> 4];
-    text += "0123456789abcdef"[bytes[i] & 15];
-  }
-  return text;
-}
 
 std::string sha256_hex(Sha256& hash) {
   uint8_t digest[kSha256Bytes];
