@@ -5,18 +5,20 @@
  *
  *   node scripts/prepare.mjs            addon from scratch, and TypeScript
  *   node scripts/prepare.mjs --native   addon only, recompiling what changed
+ *   node scripts/prepare.mjs --ts       TypeScript only, unless nothing changed since
  *   node scripts/prepare.mjs --package  for publication: both from scratch, nothing older
  *
  * FR_SKIP_NATIVE=1 skips the addon of a checkout; the portable engine works without it.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildEnv } from './steps.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const nativeOnly = process.argv.includes('--native')
+const tsOnly = process.argv.includes('--ts')
 const forPackage = process.argv.includes('--package')
 
 /** `command` may include arguments, as in CXX="ccache g++". */
@@ -70,13 +72,47 @@ function buildAddon() {
   } else run(gyp, ['rebuild', ...options])
 }
 
+/** Touched after each build but those for publication, where it would be packed. */
+const builtMark = join(root, 'dist', '.built')
+
+function isBuilt() {
+  if (!existsSync(builtMark)) return false
+  const builtMs = statSync(builtMark).mtimeMs
+  const read = [
+    'src',
+    'scripts',
+    'package.json',
+    'tsconfig.json',
+    'node_modules/.package-lock.json',
+  ]
+  return read.every((name) => newestMs(join(root, name)) < builtMs)
+}
+
+/** Of a file, or of a folder and all that is in it: one that lost a file is newer. */
+function newestMs(path) {
+  const found = statSync(path)
+  const below = found.isDirectory()
+    ? readdirSync(path).map((name) => newestMs(join(path, name)))
+    : []
+  return Math.max(found.mtimeMs, ...below)
+}
+
+async function buildTypeScript() {
+  if (tsOnly && isBuilt()) return
+  const startedMs = Date.now()
+  rmSync(builtMark, { force: true })
+  run('typescript/bin/tsc', ['-p', '.'])
+  await import('./bundle.mjs')
+  if (forPackage) return
+  writeFileSync(builtMark, '')
+  // What is changed during a build is not in it.
+  utimesSync(builtMark, startedMs / 1000, startedMs / 1000)
+}
+
 if (forPackage) {
   for (const made of ['dist', 'prebuilds']) {
     rmSync(join(root, made), { recursive: true, force: true })
   }
 }
-buildAddon()
-if (!nativeOnly) {
-  run('typescript/bin/tsc', ['-p', '.'])
-  await import('./bundle.mjs')
-}
+if (!tsOnly) buildAddon()
+if (!nativeOnly) await buildTypeScript()
