@@ -33,9 +33,8 @@ class History {
     this.#random = new Random(seed)
     for (const [i, size] of sizes.entries()) {
       const path = join(world.dir, `content-${seed}-${i}`)
-      const bytes = Buffer.from(
-        Uint8Array.from({ length: size }, (_, at) => (at * 7 + i * 31) % 251),
-      )
+      const bytes = Buffer.alloc(size)
+      for (let at = 0; at < size; at++) bytes[at] = (at * 7 + i * 31) % 251
       writeFileSync(path, bytes)
       this.#contents.push({ path, bytes })
     }

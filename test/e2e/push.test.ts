@@ -23,7 +23,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       [8, 3 * block],
       [3, 5 * MIB + 13],
       [1, 5 * MIB],
-      [8, 24 * MIB],
+      [8, 12 * MIB],
     ]
     const plans = [
       { strategy: 'classic', shape: 'group' },
