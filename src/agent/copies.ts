@@ -1,10 +1,11 @@
 /**
- * The copies of a node: pushes whose origin it is because a client asked for them. Any file that it
- * holds can be their source; the digests go out as their author signed them.
+ * The copies of a node: pushes whose origin it is because a client asked for them. Any file or tree
+ * that it holds can be their source; the digests go out as their author signed them.
  *
  * A copy ends when its client hangs up, unless the client said that it would. Results are kept for
  * those who ask later, some of them and for some time.
  */
+import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
@@ -15,27 +16,33 @@ import type { GroupWish, SiteLink } from '../control/plan/layout.js'
 import type { NodeLink } from '../control/plan/plan.js'
 import type { PushResult } from '../control/view/push-view.js'
 import type { Dialler } from '../net/dial.js'
+import type { TreeFiles } from '../ports/tree-files.js'
 import type { DataEngine, HashPool, SourceFile } from '../ports.js'
 import { decodeName } from '../protocol/manifest.js'
+import type { PushAudience, RunHooks } from '../session/coordinator/attempt.js'
 import { attempts } from '../session/coordinator/name-wait.js'
 import { PushRun } from '../session/coordinator/push-run.js'
-import type { PushSpec } from '../session/coordinator/push-spec.js'
+import type { PushHooks, PushSpec } from '../session/coordinator/push-spec.js'
 import type { FeedPlaces } from '../session/driver/feed-places.js'
 import type { TransferStatus } from '../session/receiver/transfer-status.js'
 import type { EngineRouter } from '../session/router.js'
 import type { DigestRun, HeldStream } from '../store/catalogue/record.js'
 import type { Holdings } from '../store/held/holdings.js'
 import type { HeldTrees } from '../store/trees/held-trees.js'
+import type { TreeRecord } from '../store/trees/tree-record.js'
 import { Copy, resultJson } from './copy.js'
 import type { EndedTransfers } from './ended.js'
 import { openHeldSource } from './held-source.js'
+import { copyTree, requireTreeWish } from './tree-copy.js'
 
 export interface CopiesSpec {
   readonly engine: DataEngine
   readonly router: EngineRouter
   readonly pool: HashPool
   readonly holdings: Holdings
-  readonly trees: Pick<HeldTrees, 'has' | 'find'>
+  readonly trees: Pick<HeldTrees, 'has' | 'find' | 'open'>
+  /** What reads trees. */
+  readonly files: () => Promise<TreeFiles>
   readonly dataDir: string
   readonly dialler: (connectMs: number) => Dialler
   /** What all transfers of this node together may use. */
@@ -59,8 +66,8 @@ export class Copies {
 
   /**
    * Begins a copy, which `asker` ends unless it is detached. Rejects with ERR_FR_NOT_HELD,
-   * ERR_FR_CATALOGUE, ERR_FR_UNSUPPORTED for a tree, ERR_FR_BUSY for a transfer that exists,
-   * ERR_FR_LIMIT.
+   * ERR_FR_CATALOGUE, ERR_FR_UNSUPPORTED for what came in a tree, ERR_FR_BUSY for a transfer that
+   * exists, ERR_FR_LIMIT.
    */
   async start(wish: CopyWish, asker: AbortSignal): Promise<void> {
     const { transfer } = wish
@@ -72,13 +79,19 @@ export class Copies {
     this.#running.set(transfer, copy)
     let source: SourceFile | undefined
     try {
+      const tree = await this.#openTree(wish)
+      if (tree !== undefined) {
+        void this.#carryOut(copy, () => this.#pushTree(copy, tree), asker)
+        return
+      }
       const record = await this.#find(wish)
       const { engine, holdings, dataDir } = this.#spec
       const runs = await holdings.catalogue?.runs(record)
       source = await openHeldSource(holdings, engine.storage, dataDir, record)
       copy.signal.throwIfAborted()
       if (!wish.detach) asker.throwIfAborted()
-      void this.#carryOut(copy, record, runs ?? [], source, asker)
+      const opened = source
+      void this.#carryOut(copy, () => this.#push(copy, record, runs ?? [], opened), asker)
     } catch (error) {
       this.#running.delete(transfer)
       if (source !== undefined) this.#spec.engine.storage.closeFile(source.file)
@@ -139,28 +152,55 @@ export class Copies {
     if (record) return record
     const { trees } = this.#spec
     const bytes = name && decodeName(name)
-    if (bytes && ((await trees.has(bytes)) || (await trees.find(bytes)) !== undefined)) {
-      const what = JSON.stringify(name.name)
-      const text = `${what} is a tree or came in one: nodes do not copy that yet`
+    if (bytes && (await trees.find(bytes)) !== undefined) {
+      const text = `${JSON.stringify(name.name)} came in a tree: copy the tree`
       throw new FrError('ERR_FR_UNSUPPORTED', text)
     }
     const what = name === null ? 'a file of this content' : JSON.stringify(name.name)
     throw new FrError('ERR_FR_NOT_HELD', `the node does not hold ${what}`)
   }
 
+  /** Undefined: it is not the name of a tree. */
+  async #openTree(wish: CopyWish): Promise<OpenedTree | undefined> {
+    const name = wish.name && decodeName(wish.name)
+    const { holdings, trees } = this.#spec
+    const isFile = name !== null && holdings.catalogue?.get(name) !== undefined
+    if (name === null || isFile || !(await trees.has(name))) return undefined
+    requireTreeWish(wish)
+    const record = await trees.open(name)
+    return record && { name, record }
+  }
+
+  async #pushTree(copy: Copy, { name, record }: OpenedTree): Promise<PushResult> {
+    const { engine, holdings, dataDir, files } = this.#spec
+    const { wish, audience, signal } = copy
+    this.#tell(wish)
+    audience.running(() => {
+      const text = 'nodes cannot be added to a copy of a tree'
+      return Promise.reject(new FrError('ERR_FR_UNSUPPORTED', text))
+    })
+    try {
+      return await copyTree({
+        ...{ engine, holdings, dataDir, wish, tree: name, record, audience, signal },
+        files: await files(),
+        push: (source, { known, ...content }, heard, applied, over) => {
+          const spec = { ...this.#pushSpec(wish, content.algorithm), ...content, known }
+          return this.#attempts(source, spec, heard, { applied }, over)
+        },
+      })
+    } finally {
+      await record.close()
+    }
+  }
+
   /** Never rejects. */
-  async #carryOut(
-    copy: Copy,
-    record: HeldStream,
-    runs: readonly DigestRun[],
-    source: SourceFile,
-    asker: AbortSignal,
-  ): Promise<void> {
+  async #carryOut(copy: Copy, push: () => Promise<PushResult>, asker: AbortSignal): Promise<void> {
     const { wish } = copy
     const hungUp = (): void =>
       copy.abort(new FrError('ERR_FR_ABORTED', 'whoever asked for the copy hung up'))
     if (!wish.detach) asker.addEventListener('abort', hungUp, { once: true })
-    await copy.carryOut(this.#push(copy, record, runs, source))
+    if (!wish.detach && asker.aborted) hungUp()
+    await copy.carryOut(push())
     asker.removeEventListener('abort', hungUp)
     this.#running.delete(wish.transfer)
     copy.overMs = nowMs()
@@ -175,29 +215,41 @@ export class Copies {
     runs: readonly DigestRun[],
     source: SourceFile,
   ): Promise<PushResult> {
-    const { engine, router, pool, holdings, log } = this.#spec
-    const fields = { transfer: copy.wish.transfer, name: copy.wish.as.name }
-    log({ level: 'info', event: 'copying', fields })
+    const { wish, audience, signal } = copy
+    this.#tell(wish)
     try {
-      const spec = this.#pushSpec(copy.wish, record, runs)
-      const { attributes } = copy.wish
+      const { contentId, algorithm, fileDigest, author } = record
+      const known = { fileDigest, author, signed: runs }
+      const spec = { ...this.#pushSpec(wish, algorithm), contentId, known }
+      const { attributes } = wish
       const described = attributes === null ? source : { ...source, ...fileAttributes(attributes) }
-      const changed = (): void => void holdings.drop(record, 'changed')
-      return await attempts(
-        (one, hooks) => new PushRun(engine, router, pool, described, one, { ...hooks, changed }),
-        spec,
-        copy.audience,
-        copy.signal,
-      )
+      const changed = (): void => void this.#spec.holdings.drop(record, 'changed')
+      return await this.#attempts(described, spec, audience, { changed }, signal)
     } finally {
-      engine.storage.closeFile(source.file)
+      this.#spec.engine.storage.closeFile(source.file)
     }
   }
 
-  #pushSpec(wish: CopyWish, record: HeldStream, signed: readonly DigestRun[]): PushSpec {
+  #tell({ transfer, as }: CopyWish): void {
+    this.#spec.log({ level: 'info', event: 'copying', fields: { transfer, name: as.name } })
+  }
+
+  #attempts(
+    source: SourceFile,
+    spec: PushSpec,
+    audience: PushAudience,
+    heard: Pick<PushHooks, 'changed' | 'applied'>,
+    signal: AbortSignal,
+  ): Promise<PushResult> {
+    const { engine, router, pool } = this.#spec
+    const make = (one: PushSpec, hooks: RunHooks): PushRun =>
+      new PushRun(engine, router, pool, source, one, { ...hooks, ...heard })
+    return attempts(make, spec, audience, signal)
+  }
+
+  #pushSpec(wish: CopyWish, algorithm: DigestAlgorithm): Omit<PushSpec, 'contentId' | 'known'> {
     const { transfer, strategy, shape, nodes, noClobber, strict, allowAdd } = wish
     const { connectMs, silenceMs, retries, rejoinMs, wait } = wish
-    const { contentId, algorithm, fileDigest, author } = record
     const dialler = this.#spec.dialler(connectMs)
     const { signer } = dialler.self
     const limited = {
@@ -206,9 +258,8 @@ export class Copies {
       originUplinkBytesPerSecond: wish.uplinkBytesPerSecond ?? undefined,
     }
     return {
-      ...{ transfer, contentId, algorithm, signer, strategy, shape, name: decodeName(wish.as) },
+      ...{ transfer, algorithm, signer, strategy, shape, name: decodeName(wish.as) },
       ...{ nodes, noClobber, strict, allowAdd, connectMs, silenceMs, retries, rejoinMs, wait },
-      known: { fileDigest, author, signed },
       ...limited,
       ...(wish.demoteBelowPpm !== undefined && { demoteBelow: wish.demoteBelowPpm / 1e6 }),
       ...(wish.detection && { detection: wish.detection }),
@@ -228,6 +279,11 @@ export class Copies {
       if (isOld || this.#over.size > limits.copiesKept) this.#over.delete(transfer)
     }
   }
+}
+
+interface OpenedTree {
+  readonly name: Uint8Array
+  readonly record: TreeRecord
 }
 
 /** One place is left for what somebody turns out to lack. */

@@ -150,11 +150,13 @@ export class Copy {
   }
 }
 
-/** A result as JSON that fits a frame: without the warnings of nodes where they are too many. */
+/** JSON that fits a frame: without warnings and names of failures of nodes where it is too long. */
 export function resultJson(result: PushResult): string {
   const json = JSON.stringify(result)
   // The frame holds the text as a JSON string, with escaped quotes.
   if (Buffer.byteLength(JSON.stringify(json)) <= limits.frameBytes - KIB) return json
-  const nodes = result.nodes.map((outcome) => ({ ...outcome, warnings: [] }))
+  const nodes = result.nodes.map(({ tree, ...outcome }) => {
+    return { ...outcome, warnings: [], ...(tree && { tree: { ...tree, failures: [] } }) }
+  })
   return JSON.stringify({ ...result, nodes })
 }

@@ -30,6 +30,7 @@ import type { ControlLink } from '../net/link.js'
 import { ParkedConnections } from '../net/parked.js'
 import { PreAuthGuard } from '../net/pre-auth-guard.js'
 import { Resolver } from '../net/resolver.js'
+import type { TreeFiles } from '../ports/tree-files.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import type { Edge } from '../protocol/ticket.js'
 import { FeedPlaces } from '../session/driver/feed-places.js'
@@ -49,6 +50,7 @@ import { Bridges } from './bridges.js'
 import { Copies } from './copies.js'
 import { hasSpareDescriptor } from './descriptors.js'
 import { EndedTransfers, endingOf } from './ended.js'
+import { openTreeFiles } from './engines.js'
 import { HeldFiles } from './held-files.js'
 import { LastingLinks } from './lasting-links.js'
 import { NameClaims } from './name-claims.js'
@@ -139,14 +141,16 @@ export class NodeService implements NodeHost {
       isOrigin: (transfer) => this.#copies.isRunning(transfer),
       log,
     })
+    const files = (): Promise<TreeFiles> => openTreeFiles(engine.kind)
     this.#copies = new Copies({
-      ...{ engine, router, pool, holdings, trees: heldTrees, dataDir, log, places },
+      ...{ engine, router, pool, holdings, trees: heldTrees, files, dataDir, log, places },
       ownRates: () => this.limited.stated,
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
       ended: this.#ended,
     })
     this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
-    this.#serves = new Serves({ ...held, engine, router, trees: heldTrees, most, places })
+    const served = { ...held, engine, router, trees: heldTrees, dataDir, files }
+    this.#serves = new Serves({ ...served, most, places })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, node) => this.#add(transfer, node),

@@ -13,12 +13,11 @@ import {
 } from '../agent/held-client.js'
 import { base64urlOf, textOf } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
-import { globFault } from '../base/glob.js'
 import { limits } from '../base/limits.js'
 import { isWithin } from '../base/names.js'
 import { requireAddressText } from '../net/address.js'
 import { requireBoolean } from './checks.js'
-import { bytesOf, checkHeldName } from './held-name.js'
+import { checkGlob, checkHeldName } from './held-name.js'
 import { type Asking, asking, checkAsking, openAsking } from './inquiry.js'
 import { requireOptions } from './option-names.js'
 import type {
@@ -216,11 +215,4 @@ function shownName(name: Uint8Array): { name: string; nameBase64: string | null 
   const text = textOf(name)
   if (text !== null) return { name: text, nameBase64: null }
   return { name: Buffer.from(name).toString('utf8'), nameBase64: base64urlOf(name) }
-}
-
-function checkGlob(glob: string | Uint8Array): Uint8Array {
-  const bytes = bytesOf('glob', glob)
-  const fault = globFault(bytes)
-  if (fault !== null) throw new TypeError(`glob is no pattern: ${fault}`)
-  return bytes
 }

@@ -1,22 +1,30 @@
 /** Types of `get`: options in, progress and the result out. */
 import type { Writable } from 'node:stream'
+import type { FrErrorCode } from '../base/errors.js'
 import type { LogEntry } from '../base/log.js'
 
 export interface GetOptions {
   /**
    * HOST[:PORT] of nodes that hold the file. They are asked for different blocks at the same time.
-   * Where their contents differ, the first one that answers in the order of this list counts.
+   * Where their contents differ, the first one that answers in the order of this list counts. Small
+   * files of a tree come from one node at a time.
    */
   from: readonly string[]
   /**
    * A path, by default the last component of the name in the current directory, or a stream, which
-   * gets the bytes in order as they are verified, and is not ended.
+   * gets the bytes in order as they are verified, and is not ended. A tree needs a path at which
+   * nothing is, whatever `force` says.
    */
   output?: string | Writable
   /** Only these bytes, `last` included; beyond the end of the file is ERR_FR_RANGE. */
   range?: { readonly first: number; readonly last: number }
   /** Replace a file that is at `output`; by default that is ERR_FR_EXISTS. */
   force?: boolean
+  /**
+   * The name is a pattern, as with `client.list`, and `output` a directory, by default the current
+   * one: all that matches, files and trees, is stored there under its whole name.
+   */
+  glob?: boolean
   key?: Uint8Array | string
   engine?: 'native' | 'portable'
   /**
@@ -70,8 +78,26 @@ export interface GetResult {
   readonly seconds: number
   /** In whole blocks, so for a range it may be more than `bytes`. */
   readonly from: readonly Omit<GetHolder, 'state'>[]
-  /** Of the whole file. */
-  readonly digest: string
+  /** Of the whole file; null where `tree` is there. */
+  readonly digest: string | null
+  /** Only of a tree, and of what matches a pattern. */
+  readonly tree?: GetTree
+}
+
+/** What has come of a tree, or of several and files. */
+export interface GetTree {
+  readonly entries: number
+  readonly files: number
+  /** False: the last push of the tree has not ended well at the node. */
+  readonly isWhole: boolean
+  /** Entries that could not be had, because they are not as they were pushed, or kept here. */
+  readonly failedCount: number
+  /** At most 64 of them. */
+  readonly failures: readonly {
+    readonly name: string
+    readonly code: FrErrorCode
+    readonly text: string
+  }[]
 }
 
 /** A fetch under way: iterate its progress, await its result. */

@@ -1,4 +1,4 @@
-/** `get`: one file from the nodes that hold it. */
+/** `get`: one file, or a tree, from the nodes that hold it. */
 import { Writable } from 'node:stream'
 import { openEngine } from '../agent/engines.js'
 import { textOf } from '../base/bytes.js'
@@ -6,6 +6,7 @@ import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { nameFault, splitName } from '../base/names.js'
+import { nowMs } from '../base/time/awake.js'
 import type { FetchRange } from '../control/fetching/events.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { requireAddressText } from '../net/address.js'
@@ -13,6 +14,8 @@ import { selfOf, signerOf } from '../net/crypto.js'
 import type { Key } from '../net/keys.js'
 import { Resolver } from '../net/resolver.js'
 import { FetchRun, type FetchView } from '../session/fetch/fetch-run.js'
+import { TreeFetch, type TreeFetchView } from '../session/fetch/tree-fetch.js'
+import { PoolWork } from '../session/receiver/held-work.js'
 import { clientKey } from '../store/identity.js'
 import {
   oneOf,
@@ -22,27 +25,34 @@ import {
   requireSignal,
   requireText,
 } from './checks.js'
+import { GlobFetch, type Match, matchesOf } from './get-glob.js'
 import { GetObject } from './get-object.js'
+import { carriedOut, type Running, type Seen } from './get-running.js'
+import { checkGlob } from './held-name.js'
 import { requireOptions } from './option-names.js'
 import { checkFlows, checkKey, engines } from './options.js'
-import type { Get, GetOptions, GetProgress, GetResult } from './types.js'
-
-const progressMs = 250
+import type { Get, GetOptions, GetProgress, GetResult, StatusOptions } from './types.js'
 
 interface CheckedGet {
   readonly name: Uint8Array
   readonly holders: readonly string[]
-  readonly output: string | Writable
+  /** Undefined: the last component of the name, or of a pattern the working directory. */
+  readonly output: string | Writable | undefined
   readonly range: FetchRange | null
   readonly force: boolean
   readonly key: Key
   readonly engine: 'native' | 'portable' | undefined
   readonly timeoutMs: number | null
   readonly flows: number | undefined
+  /** The name is a pattern. */
+  readonly glob: boolean
+  /** For a question to a node. */
+  readonly asking: StatusOptions
 }
 
 /**
- * Fetches a file that nodes hold, from all of them at once, each block verified. Returns at once.
+ * Fetches a file that nodes hold, from all of them at once, or a tree, part after part from one of
+ * them, each block verified. Returns at once.
  * Misuse throws TypeError, a name that no node can hold ERR_FR_NAME, an unusable key ERR_FR_KEY.
  */
 export function get(name: string | Uint8Array, options: GetOptions): Get {
@@ -66,37 +76,48 @@ async function run(
   const { engine, router } = await openEngine(checked.engine, log)
   const pool = new WorkerHashPool()
   try {
-    const self = selfOf(signerOf(await clientKey()))
+    const signer = signerOf(await clientKey())
+    const self = selfOf(signer)
     const { connectMs } = limits
     const dialler = { keys: [checked.key], self, connectMs, resolver: new Resolver() }
-    const { name, holders, output, range, force, timeoutMs, flows } = checked
-    const spec = { name, holders, output, range, force, timeoutMs, flows, dialler, log }
-    const running = new FetchRun(engine, router, pool, spec)
-    const tell = (): void => show(progressOf(running.view(), checked.name))
-    const ticking = setInterval(tell, progressMs)
-    const onAbort = (): void => running.cancel('the fetch was cancelled')
-    const viewed = running.run()
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
-    try {
-      const view = await viewed
-      tell()
-      return resultOf(view, checked)
-    } catch (error) {
-      // The caller cancelled, so it gets its own reason.
-      if (error instanceof FrError && error.code === 'ERR_FR_ABORTED') signal.throwIfAborted()
-      throw error
-    } finally {
-      clearInterval(ticking)
-      signal.removeEventListener('abort', onAbort)
+    const { name, holders, output, range, force, timeoutMs, flows, glob } = checked
+    const spec = { name, holders, timeoutMs, flows, dialler, log }
+    const tell = (view: Seen): void => show(progressOf(view, name))
+    const work = new PoolWork(engine, pool, signer)
+    const fileTo = (to: string | Writable, more = spec): FetchRun =>
+      new FetchRun(engine, router, pool, { ...more, output: to, range, force })
+    const treeTo = (to: string, more = spec): TreeFetch =>
+      new TreeFetch(engine, router, pool, work, { ...more, output: to })
+    const fetchMatching = (to: string, matches: readonly Match[]): Promise<TreeFetchView> => {
+      const startMs = nowMs()
+      const begin = (match: Match, path: string): Running<Seen> => {
+        const leftMs = timeoutMs && Math.max(1, Math.ceil(timeoutMs - (nowMs() - startMs)))
+        const one = { ...spec, name: match.name, timeoutMs: leftMs }
+        return match.isTree ? treeTo(path, one) : fileTo(path, one)
+      }
+      return carriedOut(new GlobFetch({ output: to, holders, matches, begin }), tell, signal)
     }
+    const fetchNamed = (to: string | Writable): Promise<FetchView | TreeFetchView> =>
+      carriedOut<FetchView>(fileTo(to), tell, signal).catch((error: unknown) => {
+        const isOther = error instanceof FrError && error.code === 'ERR_FR_UNSUPPORTED'
+        if (!isOther || range !== null || typeof to !== 'string') throw error
+        return carriedOut<TreeFetchView>(treeTo(to), tell, signal)
+      })
+    const asking = { ...checked.asking, signal }
+    const matches = glob ? await matchesOf(holders, name, asking) : null
+    if (matches !== null) {
+      const to = directoryOf(output)
+      return resultOf(await fetchMatching(to, matches), name, to)
+    }
+    const to = output ?? lastOf(name)
+    return resultOf(await fetchNamed(to), name, typeof to === 'string' ? to : null)
   } finally {
     await pool.close()
     await engine.shutdown()
   }
 }
 
-function progressOf(view: FetchView, name: Uint8Array): GetProgress {
+function progressOf(view: Seen, name: Uint8Array): GetProgress {
   const { bytes, verifiedBytes, foundBytes, seconds, holders } = view
   const fetchedBytes = verifiedBytes - foundBytes
   const rate = seconds > 0 ? fetchedBytes / seconds : 0
@@ -114,23 +135,28 @@ function progressOf(view: FetchView, name: Uint8Array): GetProgress {
   }
 }
 
-function resultOf(view: FetchView, { name, output }: CheckedGet): GetResult {
+function resultOf(
+  view: FetchView | TreeFetchView,
+  name: Uint8Array,
+  output: string | null,
+): GetResult {
   const { bytes, foundBytes, seconds, digest, holders } = view
   return {
     event: 'result',
     name: Buffer.from(name).toString('utf8'),
-    output: typeof output === 'string' ? output : null,
+    output,
     bytes: bytes ?? 0,
     foundBytes,
     seconds,
     from: holders.map(({ holder, bytes, reason }) => ({ holder, bytes, reason })),
-    digest: digest as string,
+    digest,
+    ...('tree' in view && { tree: view.tree }),
   }
 }
 
 function checkGet(name: string | Uint8Array, options: GetOptions): CheckedGet {
   requireOptions('get', options)
-  const { from, output, range, force } = options
+  const { from, output, range, force, glob, key } = options
   if (!Array.isArray(from)) throw new TypeError('from must be a list of addresses')
   const holders = from.map((address, i) => requireAddressText(address, `from[${i}]`))
   if (holders.length === 0) throw new TypeError('from must name at least one node')
@@ -139,19 +165,24 @@ function checkGet(name: string | Uint8Array, options: GetOptions): CheckedGet {
   if (new Set(holders.map((holder) => holder.toLowerCase())).size < holders.length)
     throw new TypeError('from names a node twice')
   requireBoolean('force', force)
+  requireBoolean('glob', glob)
   requireSignal(options.signal)
   requireFunction('logger', options.logger)
-  const bytes = checkName(name)
+  const isGlob = glob === true
+  const bytes = isGlob ? checkGlob(name) : checkName(name)
+  if (isGlob && range !== undefined) throw new TypeError('range is not possible with glob')
   return {
     name: bytes,
     holders,
-    output: checkOutput(output, bytes),
+    output: checkOutput(output, bytes, isGlob),
     range: checkRange(range),
     force: force ?? false,
     key: checkKey('key', options.key),
     engine: oneOf('engine', options.engine, engines),
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax) ?? null,
     flows: checkFlows(options.flows),
+    glob: isGlob,
+    asking: key === undefined ? {} : { key },
   }
 }
 
@@ -164,17 +195,29 @@ function checkName(name: string | Uint8Array): Uint8Array {
   throw new FrError('ERR_FR_NAME', `no node holds ${JSON.stringify(String(name))}: ${fault}`)
 }
 
-/** By default the last component of the name. */
-function checkOutput(output: string | Writable | undefined, name: Uint8Array): string | Writable {
+function checkOutput(
+  output: string | Writable | undefined,
+  name: Uint8Array,
+  isGlob: boolean,
+): string | Writable | undefined {
+  if (output instanceof Writable && isGlob) throw new TypeError('output must be a directory')
   if (output instanceof Writable) return output
-  if (output !== undefined) {
-    requireText('output', output)
-    if (/\/$/.test(output)) throw new TypeError('output must name a file, not a directory')
-    return output
-  }
+  if (output !== undefined) requireText('output', output)
+  else if (!isGlob) lastOf(name)
+  if (output?.endsWith('/') && !isGlob)
+    throw new TypeError('output must name a file, not a directory')
+  return output
+}
+
+/** The last component of a name. */
+function lastOf(name: Uint8Array): string {
   const last = textOf(splitName(Buffer.from(name)).at(-1) as Buffer)
   if (last === null) throw new TypeError('output must be given: the name is not UTF-8')
   return last
+}
+
+function directoryOf(output: string | Writable | undefined): string {
+  return typeof output === 'string' ? output : '.'
 }
 
 function checkRange(range: GetOptions['range']): FetchRange | null {

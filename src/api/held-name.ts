@@ -1,5 +1,6 @@
 /** Names of files at nodes, as callers give them. */
 import { FrError } from '../base/errors.js'
+import { globFault } from '../base/glob.js'
 import { nameFault } from '../base/names.js'
 
 export function bytesOf(option: string, value: string | Uint8Array): Uint8Array {
@@ -15,4 +16,12 @@ export function checkHeldName(name: string | Uint8Array, option: string): Uint8A
   if (fault === null) return bytes
   const shown = JSON.stringify(Buffer.from(bytes).toString('utf8'))
   throw new FrError('ERR_FR_NAME', `no node holds ${shown}: ${fault}`)
+}
+
+/** Throws TypeError for what is no pattern. */
+export function checkGlob(glob: string | Uint8Array): Uint8Array {
+  const bytes = bytesOf('glob', glob)
+  const fault = globFault(bytes)
+  if (fault !== null) throw new TypeError(`glob is no pattern: ${fault}`)
+  return bytes
 }

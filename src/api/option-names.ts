@@ -157,6 +157,7 @@ export const optionNames = {
     output: true,
     range: true,
     force: true,
+    glob: true,
     key: true,
     engine: true,
     timeoutMs: true,

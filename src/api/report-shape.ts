@@ -7,6 +7,7 @@ import {
   fact,
   list,
   one,
+  optional,
   orNull,
   readShaped,
   type Shape,
@@ -27,7 +28,8 @@ import type {
 const nodesMax = limits.placesPerPush
 const strategy = one('classic', 'adaptive')
 const shape = one('unicast', 'group', 'chain', 'tree', 'binomial')
-const code: Check = (value) => value === null || isFrErrorCode(value as string)
+const isCode: Check = (value) => isFrErrorCode(value as string)
+const code = orNull(isCode)
 
 function each(of: Readonly<Record<string, Check>>): Check {
   return list((value) => wrongField(value, of) === null, nodesMax)
@@ -92,8 +94,31 @@ const progress: Shape<Progress> = {
   nodes: each(nodeProgress),
 }
 
-// What a node copies is a file.
-const outcome: Shape<Omit<NodeOutcome, 'tree'>> = {
+const failures = list(
+  (value) => wrongField(value, { name: text, code: isCode, text }) === null,
+  limits.treeFailuresTold,
+)
+
+const nodeTree: Shape<NonNullable<NodeOutcome['tree']>> = {
+  unchanged: amount,
+  changed: amount,
+  failedCount: amount,
+  failures,
+}
+
+const tree: Shape<NonNullable<PushResult['tree']>> = {
+  // No copy only tells what it would do.
+  dry: (value) => value === undefined,
+  entries: amount,
+  files: amount,
+  movedBytes: amount,
+  transfers: amount,
+  failedCount: amount,
+  failures,
+}
+
+const outcome: Shape<NodeOutcome> = {
+  tree: optional((value) => wrongField(value, nodeTree) === null),
   attempts: amount,
   rejoined: fact,
   reopened: amount,
@@ -132,8 +157,9 @@ const pushRelay: Shape<PushRelay> = {
   reason: orNull(text),
 }
 
-const result: Shape<Omit<PushResult, 'tree'>> = {
+const result: Shape<PushResult> = {
   event: one('result'),
+  tree: optional((value) => wrongField(value, tree) === null),
   transfer: text,
   bytes: amount,
   dataBytes: amount,

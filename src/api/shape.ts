@@ -24,6 +24,12 @@ export const one =
   (value) =>
     choices.includes(value as string)
 
+/** The field may be missing; to every other check that is wrong. */
+export const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value)
+
 export function list(check: Check, most: number): Check {
   return (value) => Array.isArray(value) && value.length <= most && value.every(check)
 }
@@ -54,7 +60,7 @@ export function wrongField(value: unknown, shape: Readonly<Record<string, Check>
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return ''
   const fields = value as Record<string, unknown>
   const wrong = Object.entries(shape).find(
-    ([name, check]) => !Object.hasOwn(fields, name) || !check(fields[name]),
+    ([name, check]) => !check(Object.hasOwn(fields, name) ? fields[name] : undefined),
   )
   return wrong?.[0] ?? null
 }

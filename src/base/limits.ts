@@ -328,6 +328,9 @@ export const limits = {
   /** Files, and pages, that one list of a client takes. */
   listFiles: 1_000_000,
   listPages: 100_000,
+  /** What a client fetches that matches a pattern, and how many of it at the same time. */
+  getMatches: 100_000,
+  getFilesAtOnce: 4,
   /** Files that one node verifies at the same time; a further request is refused. */
   verifiesPerNode: 2,
   /** Milliseconds between two words of a node about a file that it verifies. */

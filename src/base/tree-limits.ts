@@ -21,6 +21,12 @@ export const treeLimits = {
   /** Entries and bundles of one tree. */
   treeEntries: 16_777_216,
   treeBundles: 1_048_576,
+  /** Bytes of the files in one bundle for a client that fetches a tree. */
+  packBytes: 32 * mib,
+  /** How often a client begins anew where the tree gets another state meanwhile. */
+  treeGetRestarts: 3,
+  /** Trees, as clients fetch them, of which a node keeps which names are names of one file. */
+  treesServed: 4,
   /** Entries of which a node, or the origin, tells why they failed; the others are only counted. */
   treeFailuresTold: 64,
   /** What a push that changes nothing tells of what would be removed, by a node; of all changes. */

@@ -38,7 +38,8 @@ function readDry(fields: Fields): DryApplied {
   return { sets: readIndices(fields, 'sets'), removes, removedCount }
 }
 
-function readIndices(fields: Fields, name: string): readonly RangePair[] {
+/** Of entries of a listing. */
+export function readIndices(fields: Fields, name: string): readonly RangePair[] {
   const { treeBatchEntries: most } = limits
   const ranges = fields.ranges(name, most / 2)
   const [start, length] = ranges.at(-1) ?? [0, 0]

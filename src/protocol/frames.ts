@@ -23,6 +23,8 @@ import { readFileDigest } from './file-digest.js'
 import {
   readList,
   readListed,
+  readPackAsk,
+  readPackOffer,
   readRemove,
   readRemoved,
   readRemoving,
@@ -210,7 +212,13 @@ const frameTable: FrameTable = {
       node: readNodeLink(body.object('node')),
     }),
   ],
-  fetch: [46, readName],
+  fetch: [
+    46,
+    (body) => ({
+      ...readName(body),
+      ...(body.has('pack') && { pack: readPackAsk(body.object('pack')) }),
+    }),
+  ],
   fetched: [47, readFetchOffer],
   flows: [74, (body) => ({ count: body.integer('count', 2, limits.flowsPerFeed) })],
   statusRequest: [32, empty],
@@ -270,6 +278,7 @@ function readFetchOffer(body: Fields): FetchOffer {
     entry: readStreamEntry(body.object('entry')),
     digest: body.oneOf('digest', digestAlgorithms),
     fileDigest: readFileDigest(body, 'fileDigest'),
+    ...(body.has('pack') && { pack: readPackOffer(body.object('pack')) }),
   }
 }
 

@@ -6,7 +6,10 @@ import {
   type HeldFrame,
   heldKinds,
   heldStates,
+  type PackAsk,
+  type PackOffer,
 } from '../control/messages/held.js'
+import { readIndices } from './applied.js'
 import type { Fields } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import { readName } from './manifest.js'
@@ -64,10 +67,31 @@ export function readVerified(body: Fields): BodyOf<'verified'> {
 }
 
 function readTreeVerdict(tree: Fields): NonNullable<BodyOf<'verified'>['tree']> {
-  const failedCount = tree.integer('failedCount', 0, most)
-  const failures = tree.list('failures', limits.treeFailuresTold, readHeldFailure)
-  if (failures.length > failedCount) tree.refuse('failures', 'has more entries than failed')
-  return { entries: tree.integer('entries', 0, most), failedCount, failures }
+  return { entries: tree.integer('entries', 0, most), ...readFailures(tree) }
+}
+
+export function readPackAsk(pack: Fields): PackAsk {
+  return {
+    from: pack.string('from', limits.listCursorChars),
+    only: pack.isNull('only') ? null : readIndices(pack, 'only'),
+  }
+}
+
+export function readPackOffer(pack: Fields): PackOffer {
+  return {
+    isFirst: pack.boolean('isFirst'),
+    isWhole: pack.boolean('isWhole'),
+    bytes: pack.isNull('bytes') ? null : pack.integer('bytes', 0, most),
+    next: pack.isNull('next') ? null : pack.string('next', limits.listCursorChars),
+    ...readFailures(pack),
+  }
+}
+
+function readFailures(fields: Fields): Pick<PackOffer, 'failedCount' | 'failures'> {
+  const failedCount = fields.integer('failedCount', 0, most)
+  const failures = fields.list('failures', limits.treeFailuresTold, readHeldFailure)
+  if (failures.length > failedCount) fields.refuse('failures', 'has more entries than failed')
+  return { failedCount, failures }
 }
 
 function readHeldFailure(fields: Fields): HeldFailure {

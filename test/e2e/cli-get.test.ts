@@ -1,5 +1,12 @@
 /** `fr get` as a user runs it: nodes that a push has reached, and what the command prints. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { until } from '../../bench/running.mjs'
@@ -97,4 +104,34 @@ it('goes on after it was killed', async () => {
   expect(brought).toBe(content.length - foundBytes)
   expect(readFileSync(at('again')).equals(content)).toBe(true)
   expect(readdirSync(world.directory)).not.toContain('.again.fr-get')
+})
+
+it('fetches a tree, goes on with it after it was killed, and fetches what matches', async () => {
+  mkdirSync(at('site/in'), { recursive: true })
+  writeFileSync(at('site/in/small'), text)
+  copyFileSync(at('source'), at('site/large'))
+  const pushed = await world.run(['push', 'site', '--to', nodes[0].address, '--quiet'])
+  expect(pushed).toMatchObject({ status: 0, stderr: '' })
+  const closing = { defer: (close: () => unknown) => void closers.push(close) }
+  const door = await holdingBack(closing, nodes[0].address, 16 * MIB)
+  const args = ['get', 'site', '-o', 'got', '--json']
+  const killed = world.fr([...args, '--from', door.address])
+  await until(
+    () => killed.lines.some(({ verifiedBytes }) => (verifiedBytes as number) >= 8 * MIB),
+    'the small file and a part of the large one are there',
+  )
+  killed.kill('SIGKILL')
+  await killed.ended
+  expect(existsSync(at('got'))).toBe(false)
+  const got = await world.run([...args, '--from', nodes[0].address])
+  expect(got.lines.at(-1)).toMatchObject({
+    ...{ event: 'result', output: 'got', digest: null, foundBytes: text.length },
+    tree: { entries: 4, files: 2, isWhole: true, failedCount: 0, failures: [] },
+  })
+  expect(readFileSync(at('got/in/small'), 'utf8')).toBe(text)
+  expect(readFileSync(at('got/large')).equals(content)).toBe(true)
+  expect(readdirSync(world.directory).filter((name) => name.startsWith('.got'))).toEqual([])
+  const some = await world.run(['get', 'site/in/*', '--from', nodes[0].address, '-o', 'some'])
+  expect(some).toMatchObject({ status: 0, stderr: expect.stringContaining('1 entry') })
+  expect(readFileSync(at('some/site/in/small'), 'utf8')).toBe(text)
 })

@@ -23,6 +23,7 @@ import {
   type VerifyReport,
 } from '../../src/api/index.js'
 import { limits, MIB } from '../../src/base/limits.js'
+import { parseTrace } from '../support/trace.js'
 import { engines, usualEngines } from './engines.js'
 import { until, useWorld, type WorldNode } from './push-support.js'
 import { makeTree, treeLines } from './tree-files.js'
@@ -65,7 +66,8 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
   it('arrives whole, moves nothing when pushed again, and then only what changed', async () => {
     const path = made()
     const to = await nodes(3)
-    const first = await pushed(`${path}/`, to)
+    const trace = join(world.dir, 'trace.json')
+    const first = await pushed(`${path}/`, to, { noClobber: true, trace })
     expect(first.nodes.map(({ status, reason }) => `${status} ${reason}`)).toEqual(
       to.map(() => 'complete null'),
     )
@@ -76,6 +78,9 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
         bytes: first.bytes,
         tree: { unchanged: 0, changed: first.tree?.entries, failedCount: 0, failures: [] },
       })
+    expectTrace(readFileSync(trace, 'utf8'), to)
+    const refused = await pushed(path, to, { noClobber: true })
+    expect(refused.nodes.map(({ code }) => code)).toEqual(to.map(() => 'ERR_FR_EXISTS'))
     expect(figures(await pushed(path, to))).toEqual({ moved: 0, changed: 0 })
     writeFileSync(join(path, 'deep', 'f7'), 'edited')
     renameSync(join(path, 'deep', 'f29'), join(path, 'deep', 'renamed'))
@@ -98,6 +103,18 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     await askAbout(path, to[0] as WorldNode)
   })
 
+  /** Each transfer has an origin and nodes of its own. */
+  function expectTrace(text: string, to: readonly WorldNode[]): void {
+    const { events, end } = parseTrace(text)
+    expect(end).toMatchObject({ events: events.length, dropped: 0 })
+    const named = events.filter(({ name }) => name === 'process_name')
+    const pids = named.map(({ pid }) => pid)
+    expect(new Set(pids).size).toBe(pids.length)
+    const names = new Set(named.map(({ args }) => args?.['name']))
+    for (const { address } of to) expect(names).toContain(`site (bundle): ${address}`)
+    expect(pids.length).toBeGreaterThan(to.length + 1)
+  }
+
   /** Lists, verifies, gets and removes. */
   async function askAbout(path: string, { address, dataDir }: WorldNode): Promise<void> {
     const entries = treeLines(path).length
@@ -115,6 +132,7 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     expect(names.sort()).toEqual(wanted.sort())
     expect(within.filter(({ state }) => state !== 'held')).toEqual([])
     expect(await verified(address, 'site')).toMatchObject({ status: 'good', entries: entries - 1 })
+    await fetchAll(address, join(dataDir, 'site'))
 
     const [f5, f6] = ['f5', 'f6'].map((name) => join(dataDir, 'site', 'deep', name)) as [
       string,
@@ -134,11 +152,17 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
       'site/deep/f6 missing',
     ])
     const output = join(world.dir, 'f')
-    const fetched = (of: string) => get(of, { from: [address], engine, output, force: true }).result
+    const fetched = (of: string, to = output) =>
+      get(of, { from: [address], engine, output: to, force: true }).result
     await expect(fetched('site/deep/f5')).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
-    await expect(fetched('site')).rejects.toMatchObject({ code: 'ERR_FR_UNSUPPORTED' })
-    const copied = copy('site', { from: address, to: ['127.0.0.1:1'] }).result
-    await expect(copied).rejects.toMatchObject({ code: 'ERR_FR_UNSUPPORTED' })
+    const rest = await fetched('site/deep', join(world.dir, 'rest'))
+    const gone = ['site/deep/f5', 'site/deep/f6'].map((of) => {
+      return { name: of, code: 'ERR_FR_NOT_HELD' }
+    })
+    const failures = rest.tree?.failures.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    expect({ ...rest.tree, failures }).toMatchObject({ failedCount: 2, failures: gone })
+    expect(existsSync(join(world.dir, 'rest', 'f5'))).toBe(false)
+    await copied(address, join(dataDir, 'site'))
     // The next push mends what is wrong, and moves nothing else.
     const moved = before.length + readFileSync(join(path, 'deep', 'f6')).length
     expect((await pushed(path, [{ address }])).tree).toMatchObject({ movedBytes: moved })
@@ -152,14 +176,57 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     expect(some).toMatchObject({ entries: 10, kept: 0, failedCount: 0 })
     expect(await listed(address, '**/f1?')).toEqual([])
     writeFileSync(join(dataDir, 'site', 'deep', 'mine'), 'mine')
-    const rest = await client.remove(address, 'site')
-    expect(rest).toMatchObject({ entries: entries - 11 - 2, kept: 2, failedCount: 0 })
+    const removed = await client.remove(address, 'site')
+    expect(removed).toMatchObject({ entries: entries - 11 - 2, kept: 2, failedCount: 0 })
     expect(await listed(address)).toEqual([])
     expect(await listed(address, '**')).toEqual([])
     expect(treeLines(join(dataDir, 'site')).map((line) => line.split(' ')[0])).toEqual([
       ...['', '/deep', '/deep/mine'],
     ])
     await expect(client.remove(address, 'site')).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
+  }
+
+  /** A node that has nothing gets all that is as it was recorded. */
+  async function copied(from: string, held: string): Promise<void> {
+    const [other] = await nodes(1)
+    const { dataDir, address } = other as WorldNode
+    const wish = { from, to: [address], rejoinMs: 0 }
+    const { tree, nodes: outcomes } = await copy('site', { ...wish, as: 'again' }).result
+    expect(outcomes.map(({ status, reason }) => [status, reason])).toEqual([['complete', null]])
+    world.defer(() => chmodSync(join(dataDir, 'again', 'locked'), 0o755))
+    const left = { name: 'deep/f5', code: 'ERR_FR_SOURCE_CHANGED' }
+    expect(tree).toMatchObject({ failedCount: 1, failures: [left] })
+    const isThere = (line: string): boolean => !line.startsWith('/deep/f5 ')
+    expect(treeLines(join(dataDir, 'again'))).toEqual(treeLines(held).filter(isThere))
+    const refused = await copy('site', { ...wish, as: 'again', noClobber: true }).result
+    expect(refused.nodes).toMatchObject([{ status: 'refused', code: 'ERR_FR_EXISTS' }])
+    const part = copy('site/deep/f8', wish).result
+    await expect(part).rejects.toMatchObject({ code: 'ERR_FR_UNSUPPORTED' })
+    expect((await copy('site', { ...wish, as: 'again' }).result).tree?.movedBytes).toBe(0)
+  }
+
+  /** The tree, a directory of it, what matches in it. */
+  async function fetchAll(address: string, held: string): Promise<void> {
+    const from = [address]
+    const to = (name: string): string => join(world.dir, name)
+    const fetched = (name: string, output: string, glob = false) =>
+      get(name, { from, engine, output: to(output), glob }).result
+    world.defer(() => chmodSync(to('fetched/locked'), 0o755))
+    const { digest, tree } = await fetched('site', 'fetched')
+    expect(treeLines(to('fetched'))).toEqual(treeLines(held))
+    expect(tree).toMatchObject({ entries: treeLines(held).length, isWhole: true, failedCount: 0 })
+    expect(digest).toBe(null)
+    await fetched('site/deep', 'deeper')
+    expect(treeLines(to('deeper'))).toEqual(treeLines(join(held, 'deep')))
+    const some = await fetched('site/deep/f1?', 'some', true)
+    expect(some.tree).toMatchObject({ entries: 10, files: 10, failedCount: 0 })
+    const names = readdirSync(join(held, 'deep')).filter((name) => /^f1.$/.test(name))
+    expect(readdirSync(to('some/site/deep')).sort()).toEqual(names.sort())
+    expect(readFileSync(to('some/site/deep/f19'))).toEqual(readFileSync(join(held, 'deep', 'f19')))
+    await expect(fetched('none*', 'none', true)).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
+    await expect(fetched('site', 'some')).rejects.toMatchObject({ code: 'ERR_FR_IS_DIRECTORY' })
+    const left = readdirSync(world.dir).filter((name) => name.includes('fr-get'))
+    expect(left).toEqual([])
   }
 
   async function listed(address: string, glob?: string): Promise<HeldFile[]> {
@@ -244,6 +311,8 @@ describe.each(engines)('a tree on the %s engine', (engine) => {
     const copy = join(world.dir, 'copy')
     await get('site/large', { from: [node.address], output: copy, engine }).result
     expect(readFileSync(copy).equals(readFileSync(join(path, 'large')))).toBe(true)
+    await get('site', { from: [node.address], output: join(world.dir, 'got'), engine }).result
+    expect(treeLines(join(world.dir, 'got'))).toEqual(treeLines(path))
     await expect(pushed(path, [node])).resolves.toMatchObject({
       nodes: [{ status: 'refused', code: 'ERR_FR_EXISTS' }],
     })

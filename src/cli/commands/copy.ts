@@ -28,8 +28,8 @@ export interface CopyCommand extends TransferWishes {
 export function addCopy(program: Commander, found: (command: CopyCommand) => void): void {
   const command = program
     .command('copy')
-    .description('Have a node put a file that it holds on other nodes.')
-    .argument('<name>', 'the file, as fr ls shows it')
+    .description('Have a node put a file or a tree that it holds on other nodes.')
+    .argument('<name>', 'the file or tree, as fr ls shows it')
     .optionsGroup('What goes where:')
     .option(
       '--from <host[:port]>',

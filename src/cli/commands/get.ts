@@ -35,8 +35,8 @@ export interface GetCommand {
 export function addGet(program: Commander, found: (command: GetCommand) => void): void {
   const command = program
     .command('get')
-    .description('Fetch a file from nodes that hold it.')
-    .argument('<name>', 'the file, as fr ls shows it')
+    .description('Fetch a file or a tree from nodes that hold it.')
+    .argument('<name>', 'of a file, a tree, what is in one, as fr ls shows it; or a pattern')
     .addOption(
       new Option(
         '--from <list>',
@@ -45,7 +45,10 @@ export function addGet(program: Commander, found: (command: GetCommand) => void)
         before === undefined ? text : `${before},${text}`,
       ),
     )
-    .option('-o, --output <path>', 'where to store it (default: its name, here); - is stdout')
+    .option(
+      '-o, --output <path>',
+      'where to store it (default: its name, here), of a pattern a directory; - is stdout',
+    )
     .option('--range <first-last>', 'only these bytes, the last one included', checked(parseRange))
     .option('--force', 'replace the output if it is there')
     .option(
@@ -61,13 +64,17 @@ export function addGet(program: Commander, found: (command: GetCommand) => void)
   logOptions(command, 'warn').addHelpText(
     'after',
     `
-Blocks come from all nodes at the same time, and each is verified. A get that
-was stopped goes on where it was when it is run again.
+Blocks come from all nodes at the same time, and each is verified; small files
+of a tree come from one node. A get that was stopped goes on where it was when
+it is run again. A tree is put where nothing is yet. What matches a pattern is
+stored in a directory (default: here) under its whole name.
 
 Examples:
   $ fr get model.bin --from 10.0.0.2,10.0.0.3 --key-file fr.key
   $ fr get models/v2.tar --from 10.0.0.2 -o - | tar x
-  $ fr get model.bin --from 10.0.0.2 --range 0-1023 -o head.bin`,
+  $ fr get model.bin --from 10.0.0.2 --range 0-1023 -o head.bin
+  $ fr get site --from 10.0.0.2,10.0.0.3 -o copy
+  $ fr get 'site/**/*.html' --from 10.0.0.2 -o pages`,
   )
   command.action((name: string, options) => found(getCommand(name, options)))
 }

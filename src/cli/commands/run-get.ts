@@ -1,11 +1,11 @@
 /**
- * `fr get`: fetches a file, shows how far it is, tells where it came from. The first SIGINT or
- * SIGTERM stops it; what was fetched stays, and the next one goes on.
+ * `fr get`: fetches a file or a tree, shows how far it is, tells where it came from. The first
+ * SIGINT or SIGTERM stops it; what was fetched stays, and the next one goes on.
  */
 import type { Get, GetOptions } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
+import { heldName } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
-import { argumentBytes } from '../arguments/sources.js'
 import { type Context, Interrupted, watchSignals } from '../render/context.js'
 import { asUsage, failureText } from '../render/failures.js'
 import { GetView, getLines } from '../render/get.js'
@@ -15,7 +15,7 @@ import { given } from './options.js'
 
 export async function runGet(command: GetCommand, context: Context): Promise<number> {
   const { get } = await import('../../api/get.js')
-  const { name, json } = command
+  const { json } = command
   const view = new GetView(command, context)
   const signal = watchSignals((text) => view.say(`fr get: ${text}`))
   const { from, range, force, engine, timeoutMs, flows, output, log } = command
@@ -29,7 +29,9 @@ export async function runGet(command: GetCommand, context: Context): Promise<num
     },
   }
   try {
-    const fetching = begun(() => get(argumentBytes(name) ?? name, options))
+    const { name, isPattern } = heldName(command.name)
+    const glob = isPattern && range === undefined && command.output !== '-'
+    const fetching = begun(() => get(name, { ...options, glob }))
     for await (const progress of fetching) view.progress(progress)
     const result = await fetching.result
     view.end()
@@ -37,7 +39,7 @@ export async function runGet(command: GetCommand, context: Context): Promise<num
     const columns = (context.terminal()?.columns ?? Number.POSITIVE_INFINITY) - 1
     const lines = getLines(result, columns, context.paintStderr)
     if (!json || !context.stdoutIsTerminal) context.stderr(`${lines.join('\n')}\n`)
-    return 0
+    return (result.tree?.failedCount ?? 0) === 0 ? 0 : 3
   } catch (error) {
     view.end()
     if (json && !(error instanceof TypeError)) context.stdout(errorLine(error))

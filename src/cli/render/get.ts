@@ -1,6 +1,7 @@
 /** What `fr get` shows: progress on one line, and where the file came from. */
-import type { GetProgress, GetResult } from '../../api/types.js'
+import type { GetProgress, GetResult, GetTree } from '../../api/types.js'
 import type { Context } from './context.js'
+import { entriesText } from './held.js'
 import { LiveRegion } from './terminal.js'
 import { jsonText, type Paint, printable, tableLines, truncate, wrapParts } from './text.js'
 import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
@@ -111,17 +112,34 @@ export function getLines(result: GetResult, columns: number, paint: Paint): stri
     { title: 'brought', right: true },
     { title: '', cut: 'end' as const },
   ]
-  const { bytes, foundBytes, seconds, output } = result
+  const { bytes, foundBytes, seconds, output, digest, tree } = result
   const fetched = bytes - foundBytes
   const parts = [
     `${formatBytes(bytes)} in ${formatDuration(seconds)}`,
     ...(seconds > 0 ? [formatRate(fetched / seconds)] : []),
     ...(foundBytes > 0 ? [`${formatBytes(foundBytes)} were here already`] : []),
+    ...(tree === undefined ? [] : treeParts(tree)),
     output === null ? 'on standard output' : printable(output),
   ]
+  const isAll = tree === undefined || (tree.isWhole && tree.failedCount === 0)
   return [
     ...tableLines(titles, rows, paint, columns),
-    `digest ${printable(result.digest)}`,
-    ...wrapParts(parts, columns).map((line) => paint('green', line)),
+    ...(digest === null ? [] : [`digest ${printable(digest)}`]),
+    ...(tree === undefined ? [] : failureLines(tree)),
+    ...wrapParts(parts, columns).map((line) => paint(isAll ? 'green' : 'yellow', line)),
   ]
+}
+
+function treeParts({ entries, isWhole, failedCount }: GetTree): string[] {
+  return [
+    entriesText(entries),
+    ...(failedCount > 0 ? [`${failedCount} could not be had`] : []),
+    ...(isWhole ? [] : ['the last push of the tree has not ended well at the node']),
+  ]
+}
+
+function failureLines({ failures, failedCount }: GetTree): string[] {
+  const shown = failures.map(({ name, code, text }) => printable(`${name}: ${code}: ${text}`))
+  const left = failedCount - failures.length
+  return left > 0 ? [...shown, `and ${left} more`] : shown
 }

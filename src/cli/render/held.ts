@@ -40,7 +40,7 @@ function shownName({ name, kind }: HeldFile): string {
   return printable(name) + end
 }
 
-function entriesText(entries: number): string {
+export function entriesText(entries: number): string {
   return entries === 1 ? '1 entry' : `${entries} entries`
 }
 

@@ -14,7 +14,7 @@ export function rangeFault(range: FetchRange | null, size: number): Failure | nu
 
 /** `range`, which the file has: null wants all of it. */
 export function contentOf(offer: FetchOffer, range: FetchRange | null): FetchedContent {
-  const { entry, digest, fileDigest } = offer
+  const { entry, digest, fileDigest, pack } = offer
   const { size } = entry
   const blockBytes = blockBytesFor(size)
   const offset = range === null ? 0 : Math.floor(range.first / blockBytes) * blockBytes
@@ -22,5 +22,6 @@ export function contentOf(offer: FetchOffer, range: FetchRange | null): FetchedC
   const end = range === null ? size : Math.min(size, blocks * blockBytes)
   const length = end - offset
   const digestBytes = digestBytesOf(digest)
-  return { entry, digest, fileDigest, size, blockBytes, digestBytes, offset, length }
+  const about = { entry, digest, fileDigest, ...(pack && { pack }) }
+  return { ...about, size, blockBytes, digestBytes, offset, length }
 }

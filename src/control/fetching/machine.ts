@@ -14,16 +14,19 @@
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { MemberFact } from '../messages/facts.js'
-import type { FetchOffer, Frame, NameText } from '../messages/types.js'
+import type { FetchOffer, Frame } from '../messages/types.js'
 import { BlockWork } from './block-work.js'
 import { contentOf, rangeFault } from './content.js'
 import type { FetchConfig, FetchedContent, FetchFact, FetchWish } from './events.js'
 import { FetchHolder, failureOf } from './holders.js'
 
+/** What holders are asked for: a file, or a part of a tree. */
+export type FetchAsk = Omit<Extract<Frame, { type: 'fetch' }>, 'type'>
+
 export class FetchMachine {
   readonly holders: readonly FetchHolder[]
   readonly #config: FetchConfig
-  readonly #name: NameText
+  readonly #ask: FetchAsk
   readonly #startMs: number
   #content: FetchedContent | undefined
   #work: BlockWork | undefined
@@ -33,9 +36,9 @@ export class FetchMachine {
   #movedMs: number
   #offeredMs = Number.POSITIVE_INFINITY
 
-  constructor(config: FetchConfig, name: NameText, nowMs: number) {
+  constructor(config: FetchConfig, ask: FetchAsk, nowMs: number) {
     this.#config = config
-    this.#name = name
+    this.#ask = ask
     this.#startMs = nowMs
     this.#movedMs = nowMs
     this.holders = config.holders.map((address, i) => new FetchHolder(i + 1, address))
@@ -145,7 +148,7 @@ export class FetchMachine {
     holder.state = 'asked'
     holder.dueMs = nowMs + limits.acceptMs
     holder.rttMs = rttMs ?? holder.rttMs
-    this.#say(holder, { type: 'fetch', ...this.#name })
+    this.#say(holder, { type: 'fetch', ...this.#ask })
   }
 
   #onSaid(holder: FetchHolder, frame: Frame, nowMs: number): void {
@@ -215,7 +218,9 @@ export class FetchMachine {
     if (holder.state === 'out') return
     holder.failed({ code, text }, isFinal, nowMs)
     const isOut = holder.hasLeft
-    if (isOut) this.#note(holder, 'holder-out', `${code}: ${text}`)
+    // That it is a tree is no fault of a node.
+    const level = code === 'ERR_FR_UNSUPPORTED' ? 'info' : 'warn'
+    if (isOut) this.#note(holder, 'holder-out', `${code}: ${text}`, level)
     if (this.#work === undefined) return
     const { puller, table, repairs } = this.#work
     if (isOut) puller.gone(holder.number, nowMs)
@@ -284,17 +289,26 @@ export class FetchMachine {
       return this.#fail({ ...failureOf(this.holders, text), code: 'ERR_FR_TIMEOUT' })
     }
     const isOver = this.holders.every(({ state }) => state === 'out')
-    if (!isOver && nowMs < this.#patienceEndMs) return
-    this.#fail(failureOf(this.holders, this.#work?.lack ?? 'no node offers the file'))
+    if (!isOver && !this.#isOther && nowMs < this.#patienceEndMs) return
+    const failure = failureOf(this.holders, this.#work?.lack ?? 'no node offers the file')
+    this.#fail(this.#isOther ? { ...failure, code: 'ERR_FR_UNSUPPORTED' } : failure)
+  }
+
+  /** No holder has offered a file yet, and one says that the name is that of something else. */
+  get #isOther(): boolean {
+    const isNone = this.holders.every((holder) => {
+      return holder.offer === undefined && holder.failure !== null
+    })
+    return isNone && this.holders.some(({ failure }) => failure?.code === 'ERR_FR_UNSUPPORTED')
   }
 
   #say(holder: FetchHolder, frame: Frame): void {
     this.#wish({ type: 'say', member: holder.number, frame })
   }
 
-  #note(holder: FetchHolder, event: string, text: string): void {
+  #note(holder: FetchHolder, event: string, text: string, level: 'info' | 'warn'): void {
     const { address } = holder
-    this.#wish({ type: 'note', level: 'warn', event, fields: { node: address, text } })
+    this.#wish({ type: 'note', level, event, fields: { node: address, text } })
   }
 
   #wish(...wishes: readonly FetchWish[]): void {

@@ -1,5 +1,6 @@
 /** What a node holds, as clients list, remove and verify it. Pure data. */
 import type { FrErrorCode } from '../../base/errors.js'
+import type { RangePair } from '../../base/ranges.js'
 import type { NameText } from './copying.js'
 
 export const heldStates = ['held', 'partial', 'changed', 'missing'] as const
@@ -40,6 +41,29 @@ export interface HeldTreeVerdict {
   readonly failedCount: number
   /** At most `limits.treeFailuresTold` of them, with their whole names. */
   readonly failures: readonly HeldFailure[]
+}
+
+/** What a client asks for of a tree. */
+export interface PackAsk {
+  /** Where the part begins: `next` of the one before; empty: the first. */
+  readonly from: string
+  /**
+   * Entries of the listing of this part of which alone it is, or null: of all. An empty list: the
+   * listing of all, without bytes.
+   */
+  readonly only: readonly RangePair[] | null
+}
+
+/** A part of a tree that is offered to a client as a bundle, and what had to be left out of it. */
+export interface PackOffer extends Pick<HeldTreeVerdict, 'failedCount' | 'failures'> {
+  /** What came before, if anything, is of another state of the tree: it begins anew. */
+  readonly isFirst: boolean
+  /** False: the last push of the tree has not ended well at the node. */
+  readonly isWhole: boolean
+  /** Of all files, in the first part; else null. */
+  readonly bytes: number | null
+  /** Where the next part begins; null: this is the last one, and has nothing in it. */
+  readonly next: string | null
 }
 
 export interface HeldFailure extends NameText {

@@ -11,7 +11,7 @@ import type { TransferShare } from '../../base/rate-limits.js'
 import type { Applied, TreePart } from './applied.js'
 import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
 import type { Attributes, CopyWish, NameText, NodeLink, Strategy } from './copying.js'
-import type { HeldFrame } from './held.js'
+import type { HeldFrame, PackAsk, PackOffer } from './held.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
 
@@ -173,6 +173,8 @@ export interface FetchOffer {
   readonly entry: StreamEntry
   readonly digest: DigestAlgorithm
   readonly fileDigest: string
+  /** Where a part of a tree was asked for: the file is a bundle. */
+  readonly pack?: PackOffer
 }
 
 export type Frame =
@@ -329,7 +331,8 @@ export type Frame =
       readonly text: string
     }
   // --- a client that fetches a file <-> node; then `pull`, `need` (scratch), `needDigests`
-  | ({ readonly type: 'fetch' } & NameText)
+  /** `pack`: a part of the tree of this name. */
+  | ({ readonly type: 'fetch'; readonly pack?: PackAsk } & NameText)
   | ({ readonly type: 'fetched' } & FetchOffer)
   /** As many connections would fill the way to the client: it may open more beside its first. */
   | { readonly type: 'flows'; readonly count: number }

@@ -21,6 +21,7 @@ import type {
 import { FetchMachine } from '../../control/fetching/machine.js'
 import { taskBytesFor } from '../../control/holdings/hashing.js'
 import type { HashedPart } from '../../control/messages/facts.js'
+import type { PackAsk } from '../../control/messages/types.js'
 import type { DataEngine, EngineEvent, HashPool, TransferHandle } from '../../ports.js'
 import { encodeName } from '../../protocol/manifest.js'
 import { Loop } from '../driver/loop.js'
@@ -34,6 +35,8 @@ import { OrderedOutput } from './ordered-output.js'
 
 export interface FetchSpec extends HolderSpec {
   readonly name: Uint8Array
+  /** A part of the tree of this name is fetched. */
+  readonly pack?: PackAsk
   /** HOST:PORT of each holder. */
   readonly holders: readonly string[]
   readonly output: string | Writable
@@ -52,12 +55,16 @@ export interface FetchView {
   readonly foundBytes: number
   readonly seconds: number
   readonly digest: string | null
-  readonly holders: readonly {
-    readonly holder: string
-    readonly state: 'waiting' | 'connected' | 'out'
-    readonly bytes: number
-    readonly reason: string | null
-  }[]
+  readonly holders: readonly HolderView[]
+  /** Null while nobody has offered it. */
+  readonly content: FetchedContent | null
+}
+
+export interface HolderView {
+  readonly holder: string
+  readonly state: 'waiting' | 'connected' | 'out'
+  readonly bytes: number
+  readonly reason: string | null
 }
 
 export class FetchRun {
@@ -86,12 +93,13 @@ export class FetchRun {
     this.#router = router
     this.#pool = pool
     this.#spec = spec
-    const { holders, range, timeoutMs, output } = spec
+    const { name, pack, holders, range, timeoutMs, output } = spec
     const isOrdered = typeof output !== 'string'
     const aheadBytes = isOrdered ? limits.fetchAheadBytes : null
     const silenceMs = limits.fetchSilenceMs
     const config = { holders, range, aheadBytes, silenceMs, timeoutMs }
-    this.#machine = new FetchMachine(config, encodeName(spec.name), awakeMs())
+    const ask = { ...encodeName(name), ...(pack !== undefined && { pack }) }
+    this.#machine = new FetchMachine(config, ask, awakeMs())
     this.#transfer = engine.openTransfer()
     this.#links = new HolderLinks(engine, this.#transfer, spec, this.#machine.holders, {
       post: (fact) => this.#loop.post(fact),
@@ -143,6 +151,7 @@ export class FetchRun {
       foundBytes: this.#foundBytes,
       seconds: (nowMs() - this.#startMs) / 1000,
       digest: content?.fileDigest ?? null,
+      content: content ?? null,
       holders: holders.map(({ address, state, verifiedBytes, failure }) => ({
         holder: address,
         state: state === 'out' ? 'out' : state === 'open' ? 'connected' : 'waiting',

@@ -78,19 +78,10 @@ export class Landing {
   static async prepare(spec: LandingSpec): Promise<Landing> {
     const { output } = spec
     if (output !== null) await requireFree(output, spec.force)
-    const { workDir, isNew } = await workDirOf(output)
+    const { workDir, dir } = await openWorkDir(spec.storage, output, 'fr-get')
     const landing = new Landing(spec, workDir)
-    try {
-      landing.#dir = await spec.storage.openDataDir(workDir)
-      return landing
-    } catch (error) {
-      const { code, message } = asFrError(error, 'ERR_FR_IO')
-      const isTaken = code === 'ERR_FR_DATA_DIR_LOCKED'
-      if (isNew && !isTaken) await rm(workDir, { recursive: true, force: true }).catch(() => {})
-      if (code === 'ERR_FR_NO_SPACE') throw error
-      if (!isTaken) throw new FrError('ERR_FR_IO', message)
-      throw new FrError('ERR_FR_BUSY', `another process is fetching ${output}`)
-    }
+    landing.#dir = dir
+    return landing
   }
 
   /** Where the bytes of the file are, at their offsets. */
@@ -320,14 +311,39 @@ async function requireFree(output: string, force: boolean): Promise<void> {
     throw new FrError('ERR_FR_EXISTS', `${output} is no regular file and stays`, { path })
 }
 
-async function workDirOf(output: string | null): Promise<{ workDir: string; isNew: boolean }> {
+/**
+ * Makes and locks the directory `.NAME.KIND` beside an output, or one that nobody else has. Rejects
+ * with ERR_FR_BUSY when another process fetches this output, ERR_FR_NO_SPACE, ERR_FR_IO.
+ */
+export async function openWorkDir(
+  storage: Storage,
+  output: string | null,
+  kind: string,
+): Promise<{ readonly workDir: string; readonly dir: DataDirHandle }> {
+  const { workDir, isNew } = await workDirOf(output, kind)
+  try {
+    return { workDir, dir: await storage.openDataDir(workDir) }
+  } catch (error) {
+    const { code, message } = asFrError(error, 'ERR_FR_IO')
+    const isTaken = code === 'ERR_FR_DATA_DIR_LOCKED'
+    if (isNew && !isTaken) await rm(workDir, { recursive: true, force: true }).catch(() => {})
+    if (code === 'ERR_FR_NO_SPACE') throw error
+    if (!isTaken) throw new FrError('ERR_FR_IO', message)
+    throw new FrError('ERR_FR_BUSY', `another process is fetching ${output}`)
+  }
+}
+
+async function workDirOf(
+  output: string | null,
+  kind: string,
+): Promise<{ workDir: string; isNew: boolean }> {
   try {
     if (output === null)
       return { workDir: await mkdtemp(join(tmpdir(), 'fastreplica-get-')), isNew: true }
     const name = basename(output)
-    const isLong = Buffer.byteLength(name) > limits.nameComponentBytes - 8
+    const isLong = Buffer.byteLength(name) > limits.nameComponentBytes - kind.length - 2
     const short = createHash('sha256').update(name).digest('hex').slice(0, 32)
-    const workDir = join(dirname(output), `.${isLong ? short : name}.fr-get`)
+    const workDir = join(dirname(output), `.${isLong ? short : name}.${kind}`)
     let isNew = true
     await mkdir(workDir, 0o700).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error
@@ -356,11 +372,12 @@ async function linkAs(made: string, output: string): Promise<void> {
 const codes: Readonly<Record<string, FrErrorCode>> = {
   EEXIST: 'ERR_FR_EXISTS',
   EISDIR: 'ERR_FR_IS_DIRECTORY',
+  ENOTEMPTY: 'ERR_FR_EXISTS',
   ENOSPC: 'ERR_FR_NO_SPACE',
   EDQUOT: 'ERR_FR_NO_SPACE',
 }
 
-function systemError(error: unknown, path: string): FrError {
+export function systemError(error: unknown, path: string): FrError {
   if (error instanceof FrError) return error
   const { code = '', message } = error as NodeJS.ErrnoException
   const found = codes[code]

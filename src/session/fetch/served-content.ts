@@ -1,26 +1,25 @@
 /**
  * What a node can prove to hold of a name: a published file, what a transfer that has not ended has
- * verified so far, or a file of a tree, which is read and signed when somebody asks for it. The
- * client compares every block with digests that the author signed, so what is said here decides
- * only what it asks for.
+ * verified so far, or a file or a part of a tree, which is read and signed when somebody asks for
+ * it. The client compares every block with digests that the author signed, so what is said here
+ * decides only what it asks for.
  */
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import type { FetchOffer } from '../../control/messages/types.js'
+import type { FetchOffer, PackOffer } from '../../control/messages/types.js'
 import { spanBytes } from '../../control/space/space.js'
 import type { DataEngine, FileHandle, FileIdentity } from '../../ports.js'
 import { encodeName } from '../../protocol/manifest.js'
 import type { DigestRun, HeldStream } from '../../store/catalogue/record.js'
 import { isSameButLinked } from '../../store/catalogue/same-file.js'
 import { openNow } from '../../store/held/holdings.js'
-import type { HeldWork } from '../../store/held/work.js'
 import { readJournal } from '../../store/journal/journal.js'
-import type { NodeStore } from '../../store/node-store.js'
 import { fullName, shown } from '../../store/trees/full-name.js'
-import type { HeldTrees, TreePlace } from '../../store/trees/held-trees.js'
+import type { TreePlace } from '../../store/trees/held-trees.js'
 import { digestText } from '../../store/trees/local-copies.js'
 import { geometryOf, rawDigest } from '../../store/trees/raw-digest.js'
+import { openPack, type PackKey, type PackSource } from './tree-pack.js'
 
 type Described = Pick<
   HeldStream,
@@ -42,19 +41,18 @@ export interface ServedContent extends Described {
   runs(): Promise<readonly DigestRun[]>
   /** What of these ranges is here. */
   present(ranges: readonly RangePair[]): RangePair[]
+  /** Of a part of a tree. */
+  readonly pack?: PackOffer
   /** Looks at the file again: why it may not be served any longer; null: it may. Never rejects. */
   look(): Promise<FrError | null>
 }
 
-export interface ContentSource {
+export interface ContentSource extends PackSource {
   readonly engine: DataEngine
-  readonly store: NodeStore
-  readonly trees: HeldTrees
-  readonly work: HeldWork
 }
 
 /** What stands for a content while nothing changes. */
-export type ContentKey = HeldStream | TreePlace | string
+export type ContentKey = HeldStream | TreePlace | PackKey | string
 
 /** Undefined: the node holds nothing of the name that it could prove. */
 export async function keyOf(
@@ -72,6 +70,7 @@ export async function keyOf(
 /** Rejects with ERR_FR_NOT_HELD when it is not what was verified. */
 export function openContent(source: ContentSource, key: ContentKey): Promise<ServedContent> {
   if (typeof key === 'string') return openUnfinished(source, key)
+  if ('ask' in key) return openPart(source, key)
   return 'row' in key ? openOfTree(source, key) : openHeld(source, key)
 }
 
@@ -135,7 +134,7 @@ async function openOfTree(
   const name = fullName(tree, row.name)
   if (kind !== 'file') {
     const what = kind === 'directory' ? 'a directory' : 'a link'
-    throw new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is ${what} of a tree: get its files`)
+    throw new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is ${what} of a tree, and no file`)
   }
   const { dir } = store.holdings.spec
   const { size } = identity
@@ -159,6 +158,32 @@ async function openOfTree(
       runs: () => runs,
       present: (ranges) => [...ranges],
       look: () => lookAgain(storage, file, identity),
+    }
+  } catch (error) {
+    storage.closeFile(file)
+    throw error
+  }
+}
+
+/** A bundle that is made for one client, in a file that nobody else sees. */
+async function openPart(source: ContentSource, key: PackKey): Promise<ServedContent> {
+  const { engine, work } = source
+  const { storage } = engine
+  const { offer: pack, algorithm, path, release } = await openPack(source, key)
+  const opened = await storage.openSource(path).finally(release)
+  const { file, size } = opened
+  try {
+    const geometry = geometryOf(size, algorithm)
+    const { digest, blocks } = await rawDigest(work, file, geometry)
+    const content = { ...geometry, contentId: work.freshId(), author: work.author }
+    const runs = Promise.resolve(work.sign(content, blocks))
+    const fileDigest = digestText(algorithm, size, Buffer.from(digest).toString('hex'))
+    return {
+      ...{ ...content, name: key.tree, file, dataBytes: size, fileDigest, mode: 0o600 },
+      ...{ mtime: { seconds: 0, nanos: 0 }, pack },
+      runs: () => runs,
+      present: (ranges) => [...ranges],
+      look: () => Promise.resolve(null),
     }
   } catch (error) {
     storage.closeFile(file)

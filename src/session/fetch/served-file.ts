@@ -85,7 +85,7 @@ export class ServedFile {
   /** What one more client is told; `leave` follows. */
   join(edge: { readonly id: string; readonly secret: Uint8Array }): FetchOffer {
     this.#users++
-    const { algorithm: digest, fileDigest } = this.content
+    const { algorithm: digest, fileDigest, pack } = this.content
     return {
       transfer: this.id,
       you: this.#next++,
@@ -93,6 +93,7 @@ export class ServedFile {
       entry: entryOf(this.content),
       digest,
       fileDigest,
+      ...(pack && { pack }),
     }
   }
 

@@ -12,7 +12,7 @@ import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
 import { Waiting } from '../../base/time/patience.js'
-import type { Frame } from '../../control/messages/types.js'
+import type { Frame, PackAsk } from '../../control/messages/types.js'
 import { linkOver } from '../../net/dial.js'
 import type { Established, Ticketed } from '../../net/handshake.js'
 import { decodeName } from '../../protocol/manifest.js'
@@ -21,8 +21,9 @@ import type { FeedPlaces, FreePlace } from '../driver/feed-places.js'
 import { Client } from './client.js'
 import { type ContentKey, keyOf } from './served-content.js'
 import { type OpenSpec, ServedFile } from './served-file.js'
+import { packKeyOf } from './tree-pack.js'
 
-export interface ServesSpec extends OpenSpec {
+export interface ServesSpec extends Omit<OpenSpec, 'fileNames'> {
   readonly log: Logger
   /** Clients at the same time. */
   readonly most: number
@@ -33,14 +34,14 @@ export interface ServesSpec extends OpenSpec {
 type ClientEdge = NonNullable<Client['edge']>
 
 export class Serves {
-  readonly #spec: ServesSpec
+  readonly #spec: ServesSpec & OpenSpec
   readonly #clients = new Waiting<Client>()
   /** Open files, by what was believed of them. */
   readonly #files = new Map<ContentKey, Promise<ServedFile>>()
   #isClosed = false
 
   constructor(spec: ServesSpec) {
-    this.#spec = spec
+    this.#spec = { ...spec, fileNames: new Map() }
   }
 
   /** Clients that are connected. */
@@ -102,14 +103,13 @@ export class Serves {
     if (frame.type !== 'fetch') return client.said(frame)
     if (client.name !== undefined) throw new FrError('ERR_FR_PROTOCOL', 'a second name was asked')
     client.name = decodeName(frame)
-    this.#offer(client, client.name).catch((error: unknown) =>
+    this.#offer(client, client.name, frame.pack).catch((error: unknown) =>
       this.#end(client, asFrError(error, 'ERR_FR_INTERNAL')),
     )
   }
 
-  async #offer(client: Client, name: Uint8Array): Promise<void> {
-    const key = await keyOf(this.#spec, name)
-    if (key === undefined) throw await this.#unheld(name)
+  async #offer(client: Client, name: Uint8Array, pack?: PackAsk): Promise<void> {
+    const key = await this.#keyOf(name, pack)
     const file = await this.#open(key)
     if (client.isOver) return this.#closeUnused(file)
     const edge = { id: randomBytes(16).toString('hex'), secret: new Uint8Array(randomBytes(32)) }
@@ -119,9 +119,13 @@ export class Serves {
     log({ level: 'info', event: 'serving', fields })
   }
 
-  async #unheld(name: Uint8Array): Promise<FrError> {
-    if (!(await this.#spec.trees.has(name))) return new FrError('ERR_FR_NOT_HELD')
-    return new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is a tree: get its files`)
+  async #keyOf(name: Uint8Array, pack?: PackAsk): Promise<ContentKey> {
+    const { trees } = this.#spec
+    if (pack !== undefined) return packKeyOf(trees, name, pack)
+    const key = await keyOf(this.#spec, name)
+    if (key !== undefined) return key
+    if (!(await trees.has(name))) throw new FrError('ERR_FR_NOT_HELD')
+    throw new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is a tree, and no file`)
   }
 
   /** One open file for all who want the content. */

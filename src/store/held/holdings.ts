@@ -101,9 +101,15 @@ export class Holdings {
     if (!isSameButLinked(now, identity)) return false
     const isLinked = isHidden(name) || this.linked.has(keyOf(name))
     if (!isLinked && !(await this.#isInVersion(name))) return false
-    if (this.catalogue?.get(name) === record)
-      await this.catalogue.refresh({ ...record, identity: now }).catch(() => {})
+    if (this.catalogue?.get(name) === record) await this.relinked(name, now)
     return true
+  }
+
+  /** A file of this name has got another one, and is `now` what it was. Never rejects. */
+  async relinked(name: Uint8Array, now: FileIdentity): Promise<void> {
+    const record = this.catalogue?.get(name)
+    if (record === undefined || !isSameButLinked(now, record.identity)) return
+    await this.catalogue?.refresh({ ...record, identity: now }).catch(() => {})
   }
 
   /** Of a name that was opened: the only links on the way to such a one lead to versions. */

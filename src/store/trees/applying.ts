@@ -174,7 +174,8 @@ export class Applying {
       let { step } = decided
       const isInDoubt = step === 'lacks' && row !== undefined && look !== null
       if (isInDoubt && (await this.#isSound(item, row))) step = this.#keep(item, look)
-      if (step === 'held' && row === undefined && look !== null) this.#record(item.entry, look)
+      if (step === 'held' && look !== null && !isRecorded(item.entry, look, row))
+        this.#record(item.entry, look)
       if (step === 'lacks') missing.push(item)
       else take(item, step)
     }
@@ -383,9 +384,9 @@ export class Applying {
     if (row !== null) this.#rows.push(row)
   }
 
-  /** A further name has changed what the file system tells of the file, and has a row, too. */
+  /** A further name has changed what the file system tells of the file, and gets a row, too. */
   async #refresh(items: readonly Item[]): Promise<void> {
-    const { storage, dir, name, record } = this.#spec
+    const { storage, dir, name, record, holdings } = this.#spec
     const names = items.flatMap(({ entry }) => (entry.kind === 'hardlink' ? [entry.to] : []))
     const targets = names.sort(compareNames).filter((to, at) => !isEqual(to, names[at - 1]))
     const looks = await storage.lookAt(
@@ -394,8 +395,9 @@ export class Applying {
     )
     const rows = await record.lookUp(targets)
     const linked = new Map<string, TreeRow>()
-    for (const [at, row] of rows.entries()) {
-      const look = looks[at]
+    for (const [at, to] of targets.entries()) {
+      const [row, look] = [rows[at], looks[at]]
+      if (look?.kind === 'file') await holdings.relinked(fullName(name, to), look.identity)
       if (row?.kind !== 'file' || look?.kind !== 'file') continue
       const { identity } = look
       const isSame = identity.inode === row.identity.inode && identity.size === row.identity.size
@@ -408,4 +410,14 @@ export class Applying {
       if (row !== undefined) this.#rows.push({ ...row, name: entry.name })
     }
   }
+}
+
+/** The identity of a directory changes with what is in it. */
+function isRecorded(
+  { kind }: TreeEntry,
+  { identity }: EntryLook,
+  row: TreeRow | undefined,
+): boolean {
+  if (row === undefined) return false
+  return kind === 'directory' || isSameFile(row.identity, identity)
 }

@@ -1,7 +1,7 @@
 /**
  * What a node has of one tree: `DATA/.fastreplica/trees/KEY/`, in which `name` holds the name of
  * the tree, and `N.seg` rows about its entries (segment.ts). `whole` is there while the last push
- * of the tree came to its end, and nothing of it failed.
+ * of the tree came to its end, and nothing of it failed, and holds the id of that push.
  *
  * The idea: each bundle adds a segment; of two rows about one name that of the later segment
  * counts. At the end of a push, and when there are many, they are merged into one. A row is a claim
@@ -20,6 +20,7 @@ import { RowCursor, Segment, type TreeRow, writeSegment } from './segment.js'
 const blocksPerSegment = 2 ** 24
 /** A record that is read may be merged meanwhile: its segments are looked up again. */
 const readAttempts = 5
+const pushChars = 32
 
 /** Of a tree of this name, in DATA/.fastreplica/trees. */
 export class TreeRecord {
@@ -94,6 +95,12 @@ export class TreeRecord {
     return found === null ? null : Math.floor(found.mtimeMs)
   }
 
+  /** Which push made it whole; null: it is not, or an earlier version did not keep that. */
+  async wholeBy(): Promise<string | null> {
+    const found = await readKept(join(this.#path, 'whole'), pushChars).catch(() => null)
+    return found === null || found.length === 0 ? null : Buffer.from(found).toString('latin1')
+  }
+
   async #make(): Promise<void> {
     const name = this.#name
     if (name === null) return
@@ -102,10 +109,12 @@ export class TreeRecord {
     this.#name = null
   }
 
-  async setWhole(isWhole: boolean): Promise<void> {
+  /** `push`: by the push of this id; null: it is not. */
+  async setWhole(push: string | null): Promise<void> {
     const path = join(this.#path, 'whole')
-    if (isWhole) await this.#make()
-    if (isWhole) await replaceFile(path, async () => {})
+    if (push !== null) await this.#make()
+    if (push !== null)
+      await replaceFile(path, (file) => writeAll(file, Buffer.from(push, 'latin1'), 0))
     else if (!(await unlinked(path))) return
     await syncDirectory(this.#path)
   }

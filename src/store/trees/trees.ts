@@ -25,10 +25,9 @@ import type {
   PublishSpec,
   Storage,
 } from '../../ports.js'
-import { type Listing, listingHeadBytes } from '../../protocol/listing.js'
+import type { Listing } from '../../protocol/listing.js'
 import { readListing, readListingHead } from '../../protocol/listing-reader.js'
 import { isSameFile } from '../catalogue/same-file.js'
-import { openKept } from '../files/durable.js'
 import { dirKeyOf } from '../files/plain.js'
 import type { Holdings } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
@@ -37,6 +36,7 @@ import { Applying } from './applying.js'
 import { AtomicPush } from './atomic-push.js'
 import { dryStorage, Removals } from './dry-run.js'
 import { shown } from './full-name.js'
+import { listingOf } from './listing-file.js'
 import { hashOf } from './name-table.js'
 import { PushState } from './push-state.js'
 import { type Removal, type RemovalSpec, Removing, without } from './removal.js'
@@ -142,9 +142,14 @@ export class Trees {
   /**
    * Refuses the name of a tree: ERR_FR_NAME where it is none, or is within a tree that changes all
    * at once; ERR_FR_EXISTS where it is such a tree, and this push changes entry by entry;
-   * ERR_FR_IS_DIRECTORY where it is the other way round.
+   * ERR_FR_IS_DIRECTORY where it is the other way round. With `onlyBy` ERR_FR_EXISTS where
+   * something has the name, unless bundles of this push have come.
    */
-  async check(tree: Uint8Array, isAtomic: boolean): Promise<void> {
+  async check(
+    tree: Uint8Array,
+    isAtomic: boolean,
+    onlyBy?: { readonly originId: string; readonly tree: string },
+  ): Promise<void> {
     const fault = nameFault(tree)
     if (fault !== null) throw new FrError('ERR_FR_NAME', `the name of the tree: ${fault}`)
     const { storage, dir } = this.#spec
@@ -157,6 +162,9 @@ export class Trees {
       const text = `${shown(tree)} is within ${shown(outer)}, which is a link`
       throw new FrError('ERR_FR_NAME', text)
     }
+    const isOwn = onlyBy && this.#pushes.has(keyOfPush(onlyBy.originId, onlyBy.tree))
+    if (isOwn === false && there !== null)
+      throw new FrError('ERR_FR_EXISTS', `${shown(tree)} is there already`)
     const isVersioned = there?.kind === 'symlink' && (await this.#versions(tree).present()) !== null
     if (isVersioned && !isAtomic) {
       const text = `${shown(tree)} changes only all at once: push it with --atomic`
@@ -182,7 +190,7 @@ export class Trees {
 
   async #apply(bundle: BundleToApply): Promise<Applied> {
     const { name, algorithm, file, keep } = bundle
-    const bytes = await this.#read(bundle)
+    const bytes = await listingOf(this.#spec.dataDir, bundle)
     const { tree, options } = readListingHead(bytes)
     await this.check(name, options.isAtomic)
     const push = await this.#pushOf(bundle.originId, tree)
@@ -288,13 +296,13 @@ export class Trees {
     isEnd: boolean,
   ): Promise<void> {
     if (push.isOver) return record.merge()
-    if (!isEnd) return record.setWhole(false)
+    if (!isEnd) return record.setWhole(null)
     const isWhole = push.isWhole(listing) && push.atomic?.isShown !== false
     const goes = (of: Uint8Array): boolean => push.listed.get(hashOf(of)) === undefined
     if (listing.options.deletes && isWhole)
       await record.keep((rows) => without(rows, { ...this.#spec, name, goes }))
     else await record.merge()
-    await record.setWhole(isWhole && push.failed === 0)
+    await record.setWhole(isWhole && push.failed === 0 ? listing.tree : null)
   }
 
   /**
@@ -309,7 +317,7 @@ export class Trees {
       const spec = { ...this.#spec, ...how, name }
       try {
         const removal = await new Removing({ ...spec, rows: record.behind(null) }).run()
-        if (removal.entries > 0) await record.setWhole(false)
+        if (removal.entries > 0) await record.setWhole(null)
         const isAll = how.goes(noName) && removal.failedCount === 0
         if (isAll && !how.signal.aborted) {
           await record.remove()
@@ -358,26 +366,6 @@ export class Trees {
 
   get #treesDir(): string {
     return join(this.#spec.dataDir, hiddenDir, 'trees')
-  }
-
-  /** Its listing. */
-  async #read({ id, bytes }: BundleToApply): Promise<Uint8Array> {
-    const file = await openKept(join(this.#spec.dataDir, hiddenDir, 'partials', id))
-    if (file === null) throw new FrError('ERR_FR_IO', 'the bundle is gone')
-    try {
-      const head = Buffer.alloc(listingHeadBytes)
-      const { bytesRead } = await file.read(head, 0, head.length, 0)
-      const { bytes: listingBytes } = readListingHead(head.subarray(0, bytesRead))
-      const listing = Buffer.alloc(Math.min(listingBytes, bytes))
-      for (let at = 0; at < listing.length; ) {
-        const read = await file.read(listing, at, listing.length - at, at)
-        if (read.bytesRead === 0) break
-        at += read.bytesRead
-      }
-      return listing
-    } finally {
-      await file.close()
-    }
   }
 
   async #pushOf(originId: string, tree: string): Promise<PushState> {

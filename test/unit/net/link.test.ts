@@ -9,7 +9,7 @@ import type { Established } from '../../../src/net/established.js'
 import { ControlLink } from '../../../src/net/link.js'
 import { encodeBody, encodeFrame, FrameReader, wireBytes } from '../../../src/protocol/frames.js'
 import { progressOf } from '../control/plans.js'
-import { anyFrame } from '../protocol/support.js'
+import { anyFrame } from '../protocol/frame-support.js'
 import { cleanUp, keep, pair } from './handshake-support.js'
 
 afterEach(() => {

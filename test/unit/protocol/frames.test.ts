@@ -10,7 +10,8 @@ import {
   FrameReader,
   wireBytes,
 } from '../../../src/protocol/frames.js'
-import { anyFrame, frameTypes, pieces, refusal, sampleFrames } from './support.js'
+import { anyFrame, frameTypes, sampleFrames } from './frame-support.js'
+import { pieces, refusal } from './support.js'
 
 const newReader = (): FrameReader => new FrameReader()
 
@@ -275,6 +276,8 @@ describe('a violation', () => {
     ['fetched', 'entry', { entry: [] }],
     ['fetched', 'digest', { digest: 'md5' }],
     ['fetched', 'fileDigest', { fileDigest: null }],
+    ['fetch', 'pack', { pack: 7 }],
+    ['fetched', 'pack', { pack: null }],
     ['remove', 'nameIsBase64', { nameIsBase64: 1 }],
     ['verify', 'name', { name: null }],
     ['verifying', 'readBytes', { readBytes: 2 ** 53 }],

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import type { Frame } from '../../../src/control/messages/types.js'
 import { decodeBody, encodeBody } from '../../../src/protocol/frames.js'
-import { refusal, sampleFrames } from './support.js'
+import { sampleFrames } from './frame-support.js'
+import { refusal } from './support.js'
 
 const hot = ['progress', 'backlog'] as const
 type Hot = (typeof hot)[number]

@@ -25,7 +25,8 @@ import {
   encodeTicket,
   feedKeys,
 } from '../../../src/protocol/ticket.js'
-import { sampleFrames, seededSigner } from './support.js'
+import { sampleFrames } from './frame-support.js'
+import { seededSigner } from './support.js'
 
 const page = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

@@ -196,6 +196,17 @@ describe('a fetch', () => {
     expect(bench.nowMs - 1_000).toBeLessThanOrEqual(timeoutMs ?? limits.fetchSilenceMs)
   })
 
+  it('ends where one says that the name is no file, and nobody offers one', () => {
+    const bench = new Bench(2)
+    bench.tell({ type: 'linked', member: 1, nodeId: '', rttMs: 1 })
+    const frame = { type: 'refuse', code: 'ERR_FR_UNSUPPORTED', text: 'is a tree' } as const
+    expect(end(bench.tell({ type: 'said', member: 1, frame }))).toBe(undefined)
+    const lost = { code: 'ERR_FR_UNREACHABLE', text: 'nobody is there' } as const
+    expect(end(bench.tell({ type: 'unlinked', member: 2, ...lost }))).toMatchObject({
+      failure: { code: 'ERR_FR_UNSUPPORTED' },
+    })
+  })
+
   it('asks a holder for bytes as soon as it can be asked', () => {
     const bench = new Bench(1)
     bench.offered(1)
