@@ -5,10 +5,12 @@ import { hexOf } from '../base/bytes.js'
 import { blockBytesFor } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { requireBlockASecond } from '../base/rate-limits.js'
+import { nowMs } from '../base/time/awake.js'
 import { forecasts, planOf, shapeOf } from '../control/dealing/planning.js'
 import { limited } from '../control/plan/limited.js'
 import { refuseRelays } from '../control/plan/refusals.js'
 import { planView } from '../control/view/push-view.js'
+import { TraceParts } from '../control/view/trace-parts.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { randomId, selfOf, signerOf } from '../net/crypto.js'
 import type { Self } from '../net/handshake.js'
@@ -67,7 +69,10 @@ async function run(
     const paths = await treePaths(checked.source)
     if (paths !== undefined) {
       refuseFileWishes(checked.tree)
-      const result = await runTree(paths, { checked, control, engine, router, pool, log, signal })
+      trace = await openTrace(checked, control.transfer.id, log)
+      const traced = trace && new TraceParts(trace.write.bind(trace), nowMs())
+      const machinery = { engine, router, pool }
+      const result = await runTree(paths, { ...machinery, checked, control, log, signal, traced })
       announce(control, 'result', result)
       return result
     }
@@ -161,11 +166,12 @@ interface TreeRun extends Machinery {
   readonly control: TransferControl
   readonly log: Logger
   readonly signal: AbortSignal
+  readonly traced: TraceParts | undefined
 }
 
 /** Resolves to the result of all transfers together. */
 async function runTree(paths: readonly string[], run: TreeRun): Promise<PushResult> {
-  const { checked, control, engine, log, signal } = run
+  const { checked, control, engine, log, signal, traced } = run
   const self = selfOf(signerOf(await clientKey()))
   const common = specFor(checked, self, log)
   const { id: transfer } = control.transfer
@@ -175,7 +181,12 @@ async function runTree(paths: readonly string[], run: TreeRun): Promise<PushResu
     specOf: (content) => ({ ...common, ...content }),
     open: (over, warn) => openTree(paths, { checked, transfer, engine, signal: over, warn }),
     pushing: ({ source, known }, spec, audience, applied, over) => {
-      const make = makeRun.bind(null, run, source, { ...known?.hooks, applied })
+      const heard = { ...known?.hooks, applied }
+      const label = `${Buffer.from(spec.name).toString()}${spec.tree?.isBundle ? ' (bundle)' : ''}`
+      const make = (one: PushSpec, hooks: RunHooks): PushRun => {
+        const trace = traced?.part(label, nowMs())
+        return makeRun(run, source, { ...heard, ...(trace && { trace }) }, one, hooks)
+      }
       return attempts(make, spec, audience, over)
     },
     audience: audienceOf(control),

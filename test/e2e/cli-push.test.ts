@@ -241,9 +241,9 @@ describe('fr push to three nodes', () => {
   it('refuses what is no file', async () => {
     mkdirSync(world.path('folder'), { recursive: true })
     const args = ['--json', '--to', listOf(nodes)]
-    const directory = await world.run(['push', 'folder', '--no-clobber', ...args])
+    const directory = await world.run(['push', 'folder', '--allow-add', ...args])
     expect(directory.status).toBe(2)
-    expect(directory.stderr).toContain('no directories with noClobber')
+    expect(directory.stderr).toContain('no directories with allowAdd')
     expect(directory.lines).toEqual([
       { event: 'error', code: 'ERR_FR_UNSUPPORTED', text: expect.any(String) },
     ])

@@ -19,7 +19,8 @@ export interface BundleSpec {
   readonly entry: { readonly size: number }
   /** Whose tree it is. */
   readonly originId: string
-  readonly tree?: Pick<TreePart, 'isAtomic'> | undefined
+  readonly tree?: Pick<TreePart, 'id' | 'isAtomic'> | undefined
+  readonly noClobber: boolean
   /** So many earlier versions are to be kept, at least; undefined: as the node does. */
   readonly keep?: number | undefined
 }
@@ -48,7 +49,9 @@ export class BundlePublication implements Publication {
 
   /** Each entry has a name of its own, which is looked at when it comes into place. */
   checkName(): Promise<void> {
-    return this.#trees.check(this.name, this.#spec.tree?.isAtomic === true)
+    const { tree, noClobber, originId } = this.#spec
+    const push = { originId, tree: tree?.id ?? '' }
+    return this.#trees.check(this.name, tree?.isAtomic === true, noClobber ? push : undefined)
   }
 
   async probe(): Promise<void> {}

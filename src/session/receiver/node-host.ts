@@ -35,8 +35,15 @@ export interface OtherPlace {
 
 /** Brings what bundles list into place. */
 export interface BundleApplier {
-  /** Refuses the name of a tree that could not be applied, or not in this way. */
-  check(tree: Uint8Array, isAtomic: boolean): Promise<void>
+  /**
+   * Refuses the name of a tree that could not be applied, or not in this way; with `onlyBy` one
+   * that something has already, unless that came with this push.
+   */
+  check(
+    tree: Uint8Array,
+    isAtomic: boolean,
+    onlyBy?: { readonly originId: string; readonly tree: string },
+  ): Promise<void>
   /**
    * Where a file by itself goes that belongs to a tree which changes all at once; `name`: as if it
    * did not. Throws ERR_FR_NODE_CLOSED where no bundle of the push has come.
