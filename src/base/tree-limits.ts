@@ -25,6 +25,8 @@ export const treeLimits = {
   packBytes: 32 * mib,
   /** How often a client begins anew where the tree gets another state meanwhile. */
   treeGetRestarts: 3,
+  /** A larger file of a tree is served by a record of its own alone; others are read first. */
+  rowServedBytes: 256 * mib,
   /** Trees, as clients fetch them, of which a node keeps which names are names of one file. */
   treesServed: 4,
   /** Entries of which a node, or the origin, tells why they failed; the others are only counted. */

@@ -53,7 +53,7 @@ describe.runIf(usualEngines.includes('native'))('a tree', () => {
     for (const name of ['f', 'd/g']) writeFileSync(join(path, name), name)
     const xattrs = [
       { name: 'system.posix_acl_access', value: aclOf() },
-      { name: 'user.note', value: new Uint8Array([1, 0, 2]) },
+      { name: 'user.note', value: Buffer.of(1, 0, 2) },
     ]
     const lost = await give('site/f', xattrs)
     skip(lost.length > 0, `this file system does not keep ${lost.join(', ')}`)

@@ -139,7 +139,9 @@ async function openOfTree(
   const { dir } = store.holdings.spec
   const { size } = identity
   const [state] = await trees.statesOf(tree, [row])
-  const isServed = state === 'held' && algorithm !== null && size <= limits.bundledFileBytes
+  if (size > limits.rowServedBytes)
+    throw new FrError('ERR_FR_NOT_HELD', `${shown(name)} is large, and has no record of its own`)
+  const isServed = state === 'held' && algorithm !== null
   const file = isServed ? await openNow(storage, dir, name) : undefined
   if (file === undefined || algorithm === null) throw changedFile()
   const isStill = async (): Promise<boolean> =>

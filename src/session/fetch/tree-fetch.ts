@@ -157,6 +157,8 @@ export class TreeFetch {
     const { pack } = first
     this.#begin(pack)
     const taken = await landing.take(first)
+    if (pack.next !== null && taken.listing.entries.length + pack.failedCount === 0)
+      throw new FrError('ERR_FR_PROTOCOL', `${holder}: a part of the tree has nothing in it`)
     // In another state only the listing comes.
     const hasBytes = !isListed && !isAnew
     const lacks = await this.#take(landing, taken, first.digest, hasBytes)

@@ -166,8 +166,8 @@ class Packing {
       ...some.records.map((record) => this.#alone(record)),
       ...(await this.#candidates(some.rows)),
     ]
-    // They were told with the listing.
-    if (only !== null && only.length > 0) this.#forget()
+    // They were told with the listing, or when a directory came first.
+    if ((only !== null && only.length > 0) || some.part === 'directories') this.#forget()
     const batch = this.#batch(some, algorithm, candidates)
     try {
       // Who has another state knows little of this one.
@@ -253,9 +253,10 @@ class Packing {
       return { entry: { ...about, kind: 'hardlink', to }, isYoung }
     }
     if (value.length === 0) return this.#changed(full)
-    if (isLarge(row)) return this.#fail(full, 'ERR_FR_NOT_HELD', 'the node has no record of it')
     const { size, dataBytes } = looked
-    const bytes = { size, dataBytes, at: null, isAlone: false }
+    const isAlone = isLarge(row)
+    const bytes = { size, dataBytes, at: null, isAlone }
+    if (isAlone) return { entry: { ...about, kind, ...bytes, digest: value }, isYoung }
     const end = path.lastIndexOf('/')
     const name = path.subarray(end + 1)
     const source = { directory: path.subarray(0, end), looked: { ...looked, name } }
