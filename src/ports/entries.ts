@@ -25,6 +25,18 @@ export interface EntryLook {
 export const packedLook = { bytes: 56, mode: 2, identity: 8, identityBytes: 40, file: 1 } as const
 export const lookKinds = [undefined, 'file', 'directory', 'symlink', 'other'] as const
 
+/**
+ * A new file as bytes, for many at once: u8 2 | u8 flags | u16 mode | u32 nanoseconds and i64
+ * seconds of its time | u64 where its bytes begin in a file, and how many they are | 8 bytes 0
+ * | u32 handle of that file | u32 0 | u16 bytes of its name | 6 bytes 0 | its name.
+ */
+export const packedFile = {
+  ...{ bytes: 56, kind: 2, flags: 1, mode: 2, nanos: 4, seconds: 8 },
+  ...{ offset: 16, size: 24, file: 40, nameBytes: 48 },
+  /** Flags: always, and where what is zero becomes holes. */
+  ...{ hasAttributes: 1, isSparse: 4 },
+} as const
+
 export interface ListedEntry {
   /** The last component. */
   readonly name: Uint8Array
@@ -61,6 +73,14 @@ export type EntryStep = { readonly name: Uint8Array } & (
       readonly isSparse: boolean
       readonly attributes: EntryAttributes
       readonly replacesDirectories: boolean
+    }
+  | {
+      /** So many new files of one open file; `name` is of none of them. */
+      readonly kind: 'files'
+      readonly file: FileHandle
+      readonly count: number
+      /** As `packedFile` has each, all of this file. */
+      readonly rows: Uint8Array
     }
   | {
       /** A partial of this id and size, which is open nowhere. */
@@ -100,4 +120,13 @@ export interface EntryOutcome {
   readonly lost: readonly LostEntryAttribute[]
   /** What is there now; null when nothing is, or after a failure. */
   readonly look: EntryLook | null
+  /** Of `files`, of which the above says nothing. */
+  readonly files?: FilesOutcome
+}
+
+export interface FilesOutcome {
+  /** Of each what is there now, as `packedLook` has it; of nothing after a failure. */
+  readonly looks: Uint8Array
+  /** Those that failed or lost something, by their numbers. */
+  readonly others: ReadonlyMap<number, EntryOutcome>
 }

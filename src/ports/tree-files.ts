@@ -27,11 +27,11 @@ export interface Looked {
   readonly ctime: FileTime
   readonly identity: TreeIdentity
   /** Of a symlink. */
-  readonly target?: Buffer
+  readonly target?: Buffer | undefined
   /** Where they were asked for. */
-  readonly xattrs?: readonly { readonly name: string; readonly value: Uint8Array }[]
+  readonly xattrs?: readonly { readonly name: string; readonly value: Uint8Array }[] | undefined
   /** It could not be looked at: the number of the system's error. All else is 0 then. */
-  readonly errno?: number
+  readonly errno?: number | undefined
 }
 
 /**

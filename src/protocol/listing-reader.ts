@@ -109,6 +109,16 @@ export class ListingCursor {
     return this.#index
   }
 
+  /** Of a file: bytes that are no holes. */
+  get dataBytes(): number {
+    return this.#dataBytes
+  }
+
+  /** Of a file: where its bytes begin in the bundle; null: they are not in it. */
+  get at(): number | null {
+    return this.#at
+  }
+
   /** It has an owner, or extended attributes. */
   get hasRare(): boolean {
     return this.#owner !== undefined || this.#xattrs !== undefined

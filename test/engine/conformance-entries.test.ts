@@ -20,7 +20,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { looksOf } from '../../src/engine/native/entries.js'
+import { bytesOfSteps, looksOf } from '../../src/engine/native/entries.js'
 import type { EntryAttributes, EntryStep } from '../../src/ports.js'
 import { engines } from './engines.js'
 import { failsWith, type Store, storeOf } from './store.js'
@@ -92,6 +92,31 @@ describe.each(engines)('$kind engine: entries', (under) => {
   })
   const forced = (step: EntryStep): EntryStep =>
     ({ ...step, replacesDirectories: true }) as EntryStep
+
+  it('come many at once, and those that cannot are told', async () => {
+    const { store, file, path } = await bundle()
+    const { storage } = store.party.engine
+    const steps = [
+      ...[file('t/a', 7, 60_000), file('t/none', 0, 0), file('t/a/b', 0, 1)],
+      file('u/c', 100_000, 100_000),
+    ] as (EntryStep & { kind: 'file' })[]
+    const rows = bytesOfSteps(steps, (handle) => handle)
+    const [of] = steps
+    const name = bytesOf('t')
+    const many: EntryStep = { kind: 'files', name, file: of?.file ?? 0, count: 4, rows }
+    const outcomes = await storage.placeEntries(store.dir, [directory('t', 0o750), many])
+    const files = outcomes[1]?.files
+    expect([outcomes.length, [...(files?.others.keys() ?? [])]]).toEqual([2, [2]])
+    expect(files?.others.get(2)?.failure).not.toBeNull()
+    expect(readFileSync(path('t/a')).equals(bytes.subarray(7, 60_007))).toBe(true)
+    expect(readFileSync(path('u/c')).equals(bytes.subarray(100_000))).toBe(true)
+    expect([statSync(path('t/none')).size, statSync(path('t')).mode & 0o777]).toEqual([0, 0o750])
+    const found = statSync(path('t/a'))
+    expect([found.mode & 0o777, found.mtimeMs]).toEqual([0o640, 1.6e12 + 500])
+    const names = Buffer.concat(steps.flatMap((one) => [Buffer.of(one.name.length, 0), one.name]))
+    const looks = await storage.lookAtPacked(store.dir, names)
+    expect(Buffer.compare(files?.looks ?? Buffer.alloc(0), looks)).toBe(0)
+  })
 
   it('of all kinds come with bytes and attributes, and are told as they are', async () => {
     const { store, place, file, path, look } = await bundle()

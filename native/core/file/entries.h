@@ -131,6 +131,9 @@ class Parents {
   static constexpr size_t kKept = 128;
   Open open_;
   std::map<std::string, Fd, std::less<>> opened_;
+  // The last directory that was not there, until one is made.
+  std::string missing_;
+  bool is_missing_ = false;
 };
 
 }  // namespace fr::entries

@@ -59,17 +59,24 @@ Status Parents::find(std::string_view name, bool create, int* parent, std::strin
     *parent = known->second.get();
     return kOkStatus;
   }
+  *parent = -1;
+  if (create) is_missing_ = false;
+  if (is_missing_ && missing_ == path) return kOkStatus;
   NamePlace place;
   if (Status status = open_(name, create, &place); !status.ok()) return status;
-  *parent = -1;
-  if (!place.missing.empty()) return kOkStatus;
+  is_missing_ = !place.missing.empty();
+  if (is_missing_) missing_ = path;
+  if (is_missing_) return kOkStatus;
   if (opened_.size() >= kKept) opened_.clear();
   *parent = place.parent.get();
   opened_.emplace(path, std::move(place.parent));
   return kOkStatus;
 }
 
-void Parents::forget() { opened_.clear(); }
+void Parents::forget() {
+  opened_.clear();
+  is_missing_ = false;
+}
 
 }  // namespace entries
 

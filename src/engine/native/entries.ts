@@ -1,7 +1,7 @@
 /** Entries as the addon takes and gives them; native/core/file/entries.h says how they lie. */
 import { i64At, put64, u64At, u64Text } from '../../base/bytes.js'
 import { codeFromNative, FrError } from '../../base/errors.js'
-import { lookKinds, packedLook } from '../../ports/entries.js'
+import { lookKinds, packedFile, packedLook } from '../../ports/entries.js'
 import type {
   EntryAttributes,
   EntryLook,
@@ -9,6 +9,7 @@ import type {
   EntryStep,
   ExtendedAttribute,
   FileHandle,
+  FilesOutcome,
   ListedEntry,
   LostEntryAttribute,
 } from '../../ports.js'
@@ -19,7 +20,8 @@ const stepBytes = 56
 const placedBytes = 8 + lookBytes + 2
 const stepKinds: Readonly<Record<EntryStep['kind'], number>> = {
   directory: 1,
-  file: 2,
+  file: packedFile.kind,
+  files: packedFile.kind,
   partial: 3,
   symlink: 4,
   hardlink: 5,
@@ -53,9 +55,14 @@ export function bytesOfSteps(
 ): Uint8Array {
   const parts: Uint8Array[] = []
   for (const step of steps) {
+    if (step.kind === 'files') {
+      known(step.file)
+      parts.push(step.rows)
+      continue
+    }
     const extra = extraOf(step)
     const xattrs = 'attributes' in step ? bytesOfXattrs(step.attributes.xattrs ?? []) : nothing
-    const row = Buffer.alloc(stepBytes)
+    const row = Buffer.allocUnsafe(stepBytes).fill(0)
     row.writeUInt8(stepKinds[step.kind], 0)
     if ('attributes' in step) writeAttributes(row, step.attributes)
     if (step.kind === 'directory') row.writeUInt16LE(step.mode & 0o777, 2)
@@ -132,25 +139,49 @@ export function listedOf(bytes: Uint8Array): ListedEntry[] {
   return found
 }
 
-export function outcomesOf(bytes: Uint8Array): EntryOutcome[] {
+/** Of these steps. */
+export function outcomesOf(bytes: Uint8Array, steps: readonly EntryStep[]): EntryOutcome[] {
   const rows = viewOf(bytes)
-  const outcomes: EntryOutcome[] = []
-  for (let at = 0; at < rows.length; ) {
-    const [code, errno, bits] = [
-      rows.readUInt16LE(at),
-      rows.readUInt16LE(at + 2),
-      rows.readUInt32LE(at + 4),
-    ]
-    const textAt = at + placedBytes
-    const end = textAt + rows.readUInt16LE(textAt - 2)
-    outcomes.push({
-      failure: code === 0 ? null : failureOf(code, errno, rows.toString('latin1', textAt, end)),
-      lost: bits === 0 ? [] : lostAttributes.filter((_name, bit) => (bits & (1 << bit)) !== 0),
-      look: lookOf(rows, at + 8),
-    })
-    at = end
+  let at = 0
+  return steps.map((step): EntryOutcome => {
+    const from = at
+    const count = step.kind === 'files' ? step.count : 1
+    for (let row = 0; row < count; row += 1) at = endOfOutcome(rows, at)
+    if (step.kind !== 'files') return outcomeAt(rows, from)
+    const files = filesOutcomeAt(rows, from, count)
+    return { failure: null, lost: [], look: null, files }
+  })
+}
+
+function endOfOutcome(rows: Buffer, at: number): number {
+  return at + placedBytes + rows.readUInt16LE(at + placedBytes - 2)
+}
+
+function filesOutcomeAt(rows: Buffer, from: number, count: number): FilesOutcome {
+  const looks = new Uint8Array(count * lookBytes)
+  const others = new Map<number, EntryOutcome>()
+  let at = from
+  for (let file = 0; file < count; file += 1) {
+    if (rows.readUInt16LE(at) !== 0 || rows.readUInt32LE(at + 4) !== 0)
+      others.set(file, outcomeAt(rows, at))
+    rows.copy(looks, file * lookBytes, at + 8, at + 8 + lookBytes)
+    at = endOfOutcome(rows, at)
   }
-  return outcomes
+  return { looks, others }
+}
+
+function outcomeAt(rows: Buffer, at: number): EntryOutcome {
+  const [code, errno, bits] = [
+    rows.readUInt16LE(at),
+    rows.readUInt16LE(at + 2),
+    rows.readUInt32LE(at + 4),
+  ]
+  const text = rows.toString('latin1', at + placedBytes, endOfOutcome(rows, at))
+  return {
+    failure: code === 0 ? null : failureOf(code, errno, text),
+    lost: bits === 0 ? [] : lostAttributes.filter((_name, bit) => (bits & (1 << bit)) !== 0),
+    look: lookOf(rows, at + 8),
+  }
 }
 
 function failureOf(number: number, errno: number, what: string): EntryOutcome['failure'] {

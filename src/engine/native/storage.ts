@@ -256,7 +256,7 @@ export class NativeStorage implements Storage {
     const done = await this.#runIn(dir, (op) =>
       this.#engine.placeEntries(op, this.#dir(dir), asked),
     )
-    return outcomesOf(done.bytes)
+    return outcomesOf(done.bytes, steps)
   }
 
   async identityOf(file: FileHandle): Promise<FileIdentity> {

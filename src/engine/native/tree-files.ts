@@ -1,6 +1,6 @@
 /** Trees of whoever sends them, by the addon: native/core/hash/tree.h says how it packs answers. */
 import { lstat } from 'node:fs/promises'
-import { u64At } from '../../base/bytes.js'
+import { put64, u64At } from '../../base/bytes.js'
 import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
 import { FrError, isFrErrorCode } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
@@ -13,6 +13,7 @@ import type {
   TreeIdentity,
   TreeWants,
 } from '../../ports/tree-files.js'
+import type { FileTime } from '../../ports.js'
 import { asSourceError, identityOf, outcomeOf, timesOf } from '../tree-look.js'
 import { algorithmNumber, loadAddon, nativeError } from './addon.js'
 
@@ -83,14 +84,7 @@ export class NativeTreeFiles implements TreeFiles {
     algorithm: DigestAlgorithm,
     into?: number,
   ): Promise<FileRead[]> {
-    const asked = Buffer.concat(
-      files.flatMap(({ path, identity, at }) => {
-        const place = Buffer.alloc(12)
-        place.writeBigUInt64LE(BigInt(at))
-        place.writeUInt32LE(path.length, 8)
-        return [identity, place, path]
-      }),
-    )
+    const asked = bytesOfFiles(files)
     const block = blockBytesFor(limits.bundledFileBytes)
     const kind = algorithmNumber[algorithm]
     const bytes = await loadAddon()
@@ -107,6 +101,20 @@ export class NativeTreeFiles implements TreeFiles {
   }
 }
 
+function bytesOfFiles(files: readonly FileToRead[]): Buffer {
+  const headBytes = identityBytes + 12
+  const length = files.reduce((sum, { path }) => sum + headBytes + path.length, 0)
+  const bytes = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const file of files) {
+    const placeAt = at + file.identity.copy(bytes, at)
+    put64(bytes, placeAt, file.at)
+    bytes.writeUInt32LE(file.path.length, placeAt + 8)
+    at = placeAt + 12 + file.path.copy(bytes, placeAt + 12)
+  }
+  return bytes
+}
+
 /** The error of a call, with what failed, if it says one of ours. */
 function failed(error: unknown, path?: string): unknown {
   const { code, errno, message } = error as { code?: unknown; errno?: unknown; message?: unknown }
@@ -118,38 +126,89 @@ function failed(error: unknown, path?: string): unknown {
 function recordsOf(bytes: Buffer): Looked[] {
   const records: Looked[] = []
   for (let at = 1; at < bytes.length; at += bytes.readUInt32LE(at))
-    records.push(recordAt(bytes, at))
+    records.push(new LookedRecord(bytes, at))
   return records
 }
 
-function recordAt(bytes: Buffer, at: number): Looked {
-  const identity = bytes.subarray(at + 32, at + 32 + identityBytes)
-  const nameAt = at + recordBytes
-  const targetAt = nameAt + bytes.readUInt16LE(at + 6)
-  const xattrsAt = targetAt + bytes.readUInt32LE(at + 88)
-  const errno = bytes.readUInt32LE(at + 24)
-  const xattrBytes = bytes.readUInt32LE(at + 28)
-  const kind = kinds[bytes[at + 4] as number] as LookedKind
-  const { size, mtime, ctime } = timesOf(identity)
-  const looked: Looked = {
-    name: bytes.subarray(nameAt, targetAt),
-    kind,
-    mode: bytes.readUInt32LE(at + 8),
-    links: bytes.readUInt32LE(at + 12),
-    uid: bytes.readUInt32LE(at + 16),
-    gid: bytes.readUInt32LE(at + 20),
-    size,
-    mtime,
-    ctime,
-    dataBytes: u64At(bytes, at + 80),
-    identity,
+/** A record, read when it is asked: a batch holds thousands, and few things of each are wanted. */
+class LookedRecord implements Looked {
+  readonly #bytes: Buffer
+  readonly #at: number
+
+  constructor(bytes: Buffer, at: number) {
+    this.#bytes = bytes
+    this.#at = at
   }
-  if (kind !== 'symlink' && xattrBytes === 0 && errno === 0) return looked
-  return {
-    ...looked,
-    ...(kind === 'symlink' && { target: bytes.subarray(targetAt, xattrsAt) }),
-    ...(xattrBytes > 0 && { xattrs: xattrsOf(bytes.subarray(xattrsAt, xattrsAt + xattrBytes)) }),
-    ...(errno > 0 && { errno }),
+
+  get name(): Buffer {
+    return this.#part(recordBytes, this.#nameBytes)
+  }
+
+  get kind(): LookedKind {
+    return kinds[this.#bytes[this.#at + 4] as number] as LookedKind
+  }
+
+  get mode(): number {
+    return this.#u32(8)
+  }
+
+  get links(): number {
+    return this.#u32(12)
+  }
+
+  get uid(): number {
+    return this.#u32(16)
+  }
+
+  get gid(): number {
+    return this.#u32(20)
+  }
+
+  get size(): number {
+    return u64At(this.#bytes, this.#at + 48)
+  }
+
+  get mtime(): FileTime {
+    return timesOf(this.identity).mtime
+  }
+
+  get ctime(): FileTime {
+    return timesOf(this.identity).ctime
+  }
+
+  get dataBytes(): number {
+    return u64At(this.#bytes, this.#at + 80)
+  }
+
+  get identity(): TreeIdentity {
+    return this.#part(32, identityBytes)
+  }
+
+  get target(): Buffer | undefined {
+    if (this.kind !== 'symlink') return undefined
+    return this.#part(recordBytes + this.#nameBytes, this.#u32(88))
+  }
+
+  get xattrs(): Looked['xattrs'] {
+    const bytes = this.#u32(28)
+    if (bytes === 0) return undefined
+    return xattrsOf(this.#part(recordBytes + this.#nameBytes + this.#u32(88), bytes))
+  }
+
+  get errno(): number | undefined {
+    return this.#u32(24) || undefined
+  }
+
+  get #nameBytes(): number {
+    return this.#bytes.readUInt16LE(this.#at + 6)
+  }
+
+  #u32(place: number): number {
+    return this.#bytes.readUInt32LE(this.#at + place)
+  }
+
+  #part(place: number, length: number): Buffer {
+    return this.#bytes.subarray(this.#at + place, this.#at + place + length)
   }
 }
 

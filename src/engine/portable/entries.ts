@@ -39,6 +39,7 @@ import { type DataDir, gone, isAtPath } from './data-dir.js'
 import { lookAtPath, lookOf, mounted, Ways } from './entry-looks.js'
 import type { FileTable, OpenFile } from './files.js'
 import { type ConfinedName, durably, join, refuseLookup, withoutSync } from './names.js'
+import { type OneStep, oneByOne, together } from './packed-files.js'
 import { isRefusal, losesTime, permissionBits } from './publish.js'
 
 const writeAsync = promisify(write)
@@ -51,7 +52,7 @@ const pageBytes = 4096
 const ownerBits = 0o700
 
 interface Placed {
-  readonly step: EntryStep
+  readonly step: OneStep
   /** Where it is made, and where it waits for its name. */
   readonly staged: string
   readonly from: string
@@ -67,6 +68,14 @@ export async function placeSteps(
   dir: DataDir,
   files: FileTable,
   steps: readonly EntryStep[],
+): Promise<EntryOutcome[]> {
+  return together(steps, await placeOnes(dir, files, oneByOne(steps)))
+}
+
+async function placeOnes(
+  dir: DataDir,
+  files: FileTable,
+  steps: readonly OneStep[],
 ): Promise<EntryOutcome[]> {
   if (steps.length > stepsMax) throw new TypeError(`steps: at most ${stepsMax}`)
   if (!(await isAtPath(dir))) throw gone('another directory is at its path', dir.path)

@@ -168,7 +168,7 @@ export async function lookAtPacked(dir: DataDir, packed: Uint8Array): Promise<Ui
   return rows
 }
 
-function putLook(rows: Buffer, at: number, look: EntryLook): void {
+export function putLook(rows: Buffer, at: number, look: EntryLook): void {
   const { kind, isMount, mode, links, uid, gid, identity } = look
   const { size, inode, mtime, ctime } = identity
   rows[at] = lookKinds.indexOf(kind)

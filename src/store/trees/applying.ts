@@ -15,6 +15,7 @@ import type {
   EntryOutcome,
   EntryStep,
   FileHandle,
+  FilesOutcome,
   LostEntryAttribute,
 } from '../../ports.js'
 import { compareNames, type Listing, type TreeEntry } from '../../protocol/listing.js'
@@ -25,8 +26,9 @@ import { isEqual, isLink, keyOf, rangesOf, sortedRows } from './entry-lists.js'
 import { fullName, shown } from './full-name.js'
 import { hasContent, rowOf } from './known.js'
 import { type CopySpec, copyHere, identityWith, isHere } from './local-copies.js'
+import type { NewFiles } from './new-files.js'
 import type { Owners } from './owners.js'
-import type { TreeRow } from './segment.js'
+import type { PackedRows, TreeRow } from './segment.js'
 import type { ListedEntry } from './unchanged.js'
 
 export interface ApplySpec extends CopySpec {
@@ -35,6 +37,10 @@ export interface ApplySpec extends CopySpec {
   readonly listing: Omit<Listing, 'entries'>
   /** Those of its entries about which something may have to be done, in order. */
   readonly entries: readonly ListedEntry[]
+  /** Others that come with the bundle; nothing is where they will be. */
+  readonly files: NewFiles | undefined
+  /** The listing. */
+  readonly bytes: Uint8Array
   /** How many others there are, which are here as they are listed. */
   readonly held: number
   readonly algorithm: DigestAlgorithm
@@ -65,6 +71,7 @@ export class Applying {
   readonly #lacks: Item[] = []
   readonly #sets = new Set<number>()
   readonly #rows: TreeRow[] = []
+  #packed: PackedRows | undefined
   readonly #warnings: string[] = []
   readonly #lost = new Map<LostEntryAttribute, number>()
   /** Copied here, and not placed yet. */
@@ -85,7 +92,9 @@ export class Applying {
   async run(): Promise<boolean> {
     const good = this.#items.filter((item) => this.#isGood(item))
     const links = good.filter(({ entry }) => isLink(entry))
-    await this.#apply(good.filter((item) => !isLink(item.entry) && !this.#isMade(item)))
+    const { files } = this.#spec
+    const others = good.filter((item) => !isLink(item.entry) && !this.#isMade(item))
+    await this.#apply(others, files?.count === 0 ? undefined : files)
     // A dry run tells at once of all that would come.
     const isClosing = this.#spec.listing.isClosing && (this.#isDry || !this.#isWaiting)
     if (isClosing) {
@@ -106,7 +115,9 @@ export class Applying {
 
   async #keepRows(): Promise<void> {
     const rows = sortedRows(this.#rows.splice(0))
-    if (!this.#isDry) await this.#spec.record.add(rows)
+    const packed = this.#packed
+    this.#packed = undefined
+    if (!this.#isDry) await this.#spec.record.add(rows, packed)
   }
 
   /** Bytes are lacking that a bundle will bring: then nothing is closed, and all of it is again. */
@@ -157,7 +168,7 @@ export class Applying {
     return why === null
   }
 
-  async #apply(items: readonly Item[]): Promise<void> {
+  async #apply(items: readonly Item[], files?: NewFiles): Promise<void> {
     const { storage, dir } = this.#spec
     const steps: EntryStep[] = []
     const of: Item[] = []
@@ -188,7 +199,9 @@ export class Applying {
     }
     const names = steps.map(({ name }) => name)
     // Closing shuts them.
-    await openAbove(storage, dir, names)
+    await openAbove(storage, dir, names.concat(files?.someOfEach ?? []))
+    // What they are in comes before them.
+    if (files !== undefined) steps.push(files.step)
     const placed = this.#place(of, steps).catch(async (error: unknown) => {
       for (const id of this.#copies.values()) await storage.discard(dir, id)
       throw error
@@ -355,8 +368,11 @@ export class Applying {
     let count = 0
     const outcomes = await this.#spec.storage.placeEntries(this.#spec.dir, steps)
     for (const [at, outcome] of outcomes.entries()) {
-      const item = items[at] as Item
-      this.#settle(item, outcome)
+      const item = items[at]
+      if (outcome.files !== undefined) count += this.#settleFiles(outcome.files)
+      if (item === undefined) continue
+      this.#settle(item.index, outcome)
+      if (outcome.look !== null) this.#record(item.entry, outcome.look)
       if (outcome.failure === null) count++
       const id = this.#copies.get(item.index)
       if (outcome.failure !== null && id !== undefined)
@@ -365,7 +381,17 @@ export class Applying {
     return count
   }
 
-  #settle({ index, entry }: Item, { failure, lost, look }: EntryOutcome): void {
+  /** How many are in place. */
+  #settleFiles(outcome: FilesOutcome): number {
+    const { files, bytes, algorithm } = this.#spec
+    if (files === undefined) return 0
+    for (const [file, other] of outcome.others) this.#settle(files.index(file), other)
+    this.#packed = files.rows(outcome, bytes, algorithm)
+    const failed = [...outcome.others.values()].filter(({ failure }) => failure !== null)
+    return files.count - failed.length
+  }
+
+  #settle(index: number, { failure, lost }: EntryOutcome): void {
     if (failure !== null) {
       this.fail(index, failure.code, failure.text)
       return
@@ -376,7 +402,6 @@ export class Applying {
       const text = `the file system did not keep: ${lost.join(', ')}`
       this.fail(index, 'ERR_FR_ATTRIBUTES', text)
     }
-    if (look !== null) this.#record(entry, look)
   }
 
   #record(entry: TreeEntry, look: EntryLook): void {

@@ -35,7 +35,9 @@ interface Block {
 }
 
 const magic = Buffer.from('frtrec 2')
-const rowBytes = 48
+export const rowBytes = 48
+/** A name and a value are in it. */
+const rowBytesMax = rowBytes + 2 * 0xffff
 /** Size, inode, times: in a row as in a packed look (ports/entries.ts). */
 const identityAt = 8
 const trailerBytes = 8 + 8 + 4 + magic.length
@@ -43,36 +45,61 @@ const blockBytes = 64 * 1024
 const indexBytesMax = 256 * 1024 * 1024
 const kinds = ['file', 'symlink', 'directory'] as const
 
-/** Writes rows, which ascend in walk order, and makes them durable; resolves to their number. */
+/** Writes the rows that `fill` puts, which ascend in walk order, and makes them durable. */
 export async function writeSegment(
   path: string,
-  rows: AsyncIterable<TreeRow> | Iterable<TreeRow>,
-): Promise<number> {
-  let count = 0
+  fill: (writer: RowWriter) => Promise<void>,
+): Promise<void> {
   await replaceFile(path, async (file) => {
-    const blocks: Block[] = []
-    let parts: Uint8Array[] = []
-    let [at, held, fileBytes] = [magic.length, 0, 0]
-    const write = async (): Promise<void> => {
-      await writeAll(file, Buffer.concat(parts), at)
-      at += held
-      parts = []
-      held = 0
-    }
+    const writer = new RowWriter(file)
     await writeAll(file, magic, 0)
-    for await (const row of rows) {
-      if (held === 0) blocks.push({ at, first: row.name })
-      const bytes = bytesOfRow(row)
-      parts.push(bytes)
-      held += bytes.length
-      if (row.kind === 'file') fileBytes += row.identity.size
-      count++
-      if (held >= blockBytes) await write()
-    }
-    await write()
-    await writeAll(file, trailerOf(blocks, at, { rows: count, fileBytes }), at)
+    await fill(writer)
+    await writer.end()
   })
-  return count
+}
+
+/** Rows that go to a file in blocks. */
+export class RowWriter {
+  readonly #file: FileHandle
+  readonly #blocks: Block[] = []
+  readonly #block = Buffer.allocUnsafe(blockBytes + rowBytesMax)
+  #used = 0
+  #at = magic.length
+  #rows = 0
+  #fileBytes = 0
+
+  constructor(file: FileHandle) {
+    this.#file = file
+  }
+
+  get rows(): number {
+    return this.#rows
+  }
+
+  /** The row in [from, to) of these bytes. To be waited for, if it is a promise. */
+  put(bytes: Buffer, from: number, to: number): Promise<void> | undefined {
+    if (this.#used === 0) {
+      const nameAt = from + rowBytes
+      const first = Buffer.from(bytes.subarray(nameAt, nameAt + bytes.readUInt16LE(from + 2)))
+      this.#blocks.push({ at: this.#at, first })
+    }
+    this.#used += bytes.copy(this.#block, this.#used, from, to)
+    this.#rows += 1
+    if (kinds[bytes[from] as number] === 'file') this.#fileBytes += u64At(bytes, from + identityAt)
+    return this.#used >= blockBytes ? this.#write() : undefined
+  }
+
+  async #write(): Promise<void> {
+    await writeAll(this.#file, this.#block.subarray(0, this.#used), this.#at)
+    this.#at += this.#used
+    this.#used = 0
+  }
+
+  async end(): Promise<void> {
+    await this.#write()
+    const sums = { rows: this.#rows, fileBytes: this.#fileBytes }
+    await writeAll(this.#file, trailerOf(this.#blocks, this.#at, sums), this.#at)
+  }
 }
 
 interface Sums {
@@ -97,12 +124,42 @@ function trailerOf(blocks: readonly Block[], at: number, sums: Sums): Uint8Array
   return Buffer.concat([...parts, end])
 }
 
-function bytesOfRow({ kind, name, identity, value, algorithm }: TreeRow): Uint8Array {
-  const row = Buffer.allocUnsafe(rowBytes + name.length + value.length).fill(0, 0, 8)
-  row.writeUInt8(kinds.indexOf(kind), 0)
-  row.writeUInt8(algorithm === null ? 0 : 1 + digestAlgorithms.indexOf(algorithm), 1)
-  row.writeUInt16LE(name.length, 2)
-  row.writeUInt16LE(value.length, 4)
+/** Rows behind one another, which ascend in walk order. */
+export interface PackedRows {
+  readonly bytes: Buffer
+  /** Where each ends. */
+  readonly ends: readonly number[]
+}
+
+/** The row of a file at a place in `row`, which has room for it; `identity` begins with its. */
+export function putFileRow(
+  row: Buffer,
+  at: number,
+  file: Pick<TreeRow, 'name' | 'algorithm'> & { identity: Uint8Array; digest: Uint8Array },
+): number {
+  const { name, identity, digest, algorithm } = file
+  putHead(row, at, { kind: 'file', name, value: digest, algorithm })
+  row.set(identity.subarray(0, rowBytes - identityAt), at + identityAt)
+  row.set(name, at + rowBytes)
+  row.set(digest, at + rowBytes + name.length)
+  return at + rowBytes + name.length + digest.length
+}
+
+function putHead(
+  row: Buffer,
+  at: number,
+  { kind, name, value, algorithm }: Omit<TreeRow, 'identity'>,
+): void {
+  row.fill(0, at, at + identityAt)
+  row.writeUInt8(kinds.indexOf(kind), at)
+  row.writeUInt8(algorithm === null ? 0 : 1 + digestAlgorithms.indexOf(algorithm), at + 1)
+  row.writeUInt16LE(name.length, at + 2)
+  row.writeUInt16LE(value.length, at + 4)
+}
+
+export function bytesOfRow({ kind, name, identity, value, algorithm }: TreeRow): Buffer {
+  const row = Buffer.allocUnsafe(rowBytes + name.length + value.length)
+  putHead(row, 0, { kind, name, value, algorithm })
   put64(row, 8, identity.size)
   row.writeBigUInt64LE(BigInt(identity.inode), 16)
   put64(row, 24, identity.mtime.seconds)
@@ -240,10 +297,38 @@ export class RowCursor {
         if (this.#block + 1 >= this.#segment.blocks) return false
         return this.#load(name, length)
       }
-      const order = this.#compare(name, length)
+      const order = this.order(name, length)
       if (order >= 0) return order === 0
-      this.#at = this.valueAt + this.valueLength
+      this.#at = this.end
     }
+  }
+
+  /** Goes to the next row, the first at first; false: there is none. */
+  next(): Promise<boolean> | boolean {
+    if (this.bytes.length > 0) this.#at = this.end
+    if (this.#at < this.bytes.length) return true
+    return this.#block + 1 < this.#segment.blocks && this.#nextBlock()
+  }
+
+  async #nextBlock(): Promise<boolean> {
+    this.#block += 1
+    this.bytes = await this.#segment.bytesOf(this.#block)
+    this.#at = 0
+    return true
+  }
+
+  /** Of the row. */
+  get start(): number {
+    return this.#at
+  }
+
+  get end(): number {
+    return this.valueAt + this.valueLength
+  }
+
+  get name(): Buffer {
+    const from = this.#at + rowBytes
+    return this.bytes.subarray(from, from + this.#nameLength)
   }
 
   async #load(name: Uint8Array, length: number): Promise<boolean> {
@@ -254,7 +339,7 @@ export class RowCursor {
   }
 
   /** Of the name of the row with this one. */
-  #compare(name: Uint8Array, length: number): number {
+  order(name: Uint8Array, length: number): number {
     const [from, own] = [this.#at + rowBytes, this.#nameLength]
     const most = Math.min(own, length)
     let at = 0

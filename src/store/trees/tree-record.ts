@@ -14,8 +14,16 @@ import { limits } from '../../base/limits.js'
 import { compareNames } from '../../protocol/listing.js'
 import { readKept, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
 import { dirKeyOf } from '../files/plain.js'
+import { putMerged, putRow, putRows } from './merge.js'
 import { HashTable } from './name-table.js'
-import { RowCursor, Segment, type TreeRow, writeSegment } from './segment.js'
+import {
+  type PackedRows,
+  RowCursor,
+  type RowWriter,
+  Segment,
+  type TreeRow,
+  writeSegment,
+} from './segment.js'
 
 const blocksPerSegment = 2 ** 24
 /** A record that is read may be merged meanwhile: its segments are looked up again. */
@@ -161,17 +169,17 @@ export class TreeRecord {
   }
 
   /** Adds rows that ascend in walk order; durable when it resolves. */
-  async add(rows: readonly TreeRow[]): Promise<void> {
-    if (rows.length === 0) return
-    await this.#write(rows)
+  async add(rows: readonly TreeRow[], packed?: PackedRows): Promise<void> {
+    if (rows.length === 0 && packed === undefined) return
+    await this.#write((writer) => putRows(writer, rows, packed))
     if (this.#byDigest !== undefined) await this.#addTo(this.#byDigest, this.#segments.length - 1)
     if (this.#segments.length >= limits.treeSegments) await this.merge()
   }
 
-  async #write(rows: AsyncIterable<TreeRow> | Iterable<TreeRow>): Promise<void> {
+  async #write(fill: (writer: RowWriter) => Promise<void>): Promise<void> {
     await this.#make()
     const path = join(this.#path, `${this.#next++}.seg`)
-    await writeSegment(path, rows)
+    await writeSegment(path, fill)
     await syncDirectory(this.#path)
     const segment = await Segment.open(path)
     if (segment !== undefined) this.#segments.push(segment)
@@ -179,13 +187,23 @@ export class TreeRecord {
 
   /** Makes one segment of all. */
   async merge(): Promise<void> {
-    if (this.#segments.length > 1) await this.keep((rows) => rows)
+    const before = [...this.#segments]
+    if (before.length > 1) await this.#replace(before, (writer) => putMerged(writer, before))
   }
 
   /** Keeps these of all rows, which come and stay in walk order. */
   async keep(some: (rows: AsyncGenerator<TreeRow>) => AsyncIterable<TreeRow>): Promise<void> {
     const before = [...this.#segments]
-    await this.#write(some(merged(before, null)))
+    await this.#replace(before, async (writer) => {
+      for await (const row of some(merged(before, null))) await putRow(writer, row)
+    })
+  }
+
+  async #replace(
+    before: readonly Segment[],
+    fill: (writer: RowWriter) => Promise<void>,
+  ): Promise<void> {
+    await this.#write(fill)
     this.#segments.splice(0, before.length)
     this.#byDigest = undefined
     for (const segment of before) {

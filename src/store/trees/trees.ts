@@ -38,6 +38,7 @@ import { dryStorage, Removals } from './dry-run.js'
 import { shown } from './full-name.js'
 import { listingOf } from './listing-file.js'
 import { hashOf } from './name-table.js'
+import { NewFiles } from './new-files.js'
 import { PushState } from './push-state.js'
 import { type Removal, type RemovalSpec, Removing, without } from './removal.js'
 import type { TreeRow } from './segment.js'
@@ -210,13 +211,14 @@ export class Trees {
       const seen = (...of: [Uint8Array, number]): boolean => push.see(...of)
       // Names that clash are looked at one by one.
       const rows = push.isFolding ? undefined : record.rows()
-      const { listing, entries, held } = await readChanged({ ...asked, rows, seen })
+      const files = push.isFolding || options.isDry ? undefined : new NewFiles(made, file)
+      const { listing, entries, held } = await readChanged({ ...asked, rows, files, seen })
       isFirst ??= await push.take(listing)
       const { owners } = push
       const clash = (of: Uint8Array): string | null => push.clash(of)
       const removals = options.isDry ? new Removals(name) : undefined
       const used = removals ? dryStorage(storage, removals.add) : storage
-      const about = { listing, entries, held, owners, clash }
+      const about = { listing, entries, files, bytes, held, owners, clash }
       const place = { storage: used, name: made, recorded: name }
       const given = { ...this.#spec, ...place, algorithm, file, record, ...about }
       const applying = new Applying(given)

@@ -1,21 +1,25 @@
 /**
- * Reads the listing of a bundle, and leaves out the files that are here as they are listed.
+ * Reads the listing of a bundle, and leaves out the files that are here as they are listed, and
+ * those that come with it where there is nothing.
  *
- * The idea: when a tree is pushed again nearly all of it is as it was. Such a file is found by
- * bytes alone: its name and digest in the record of the tree, and what the file system tells of it,
- * which is laid out as in the record. No object is made of it. Whatever is in doubt is decided
- * elsewhere, entry by entry.
+ * The idea: when a tree is pushed again nearly all of it is as it was, and when it comes for the
+ * first time nearly all of it is new. Such a file is found by bytes alone: its name and digest in
+ * the record of the tree, and what the file system tells of it, which is laid out as in the record.
+ * No object is made of it. Whatever is in doubt is decided elsewhere, entry by entry.
  */
 import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
 import { packedLook } from '../../ports/entries.js'
 import type { DataDirHandle, Storage } from '../../ports.js'
 import type { Listing, TreeEntry } from '../../protocol/listing.js'
 import { ListingCursor } from '../../protocol/listing-reader.js'
+import type { NewFiles } from './new-files.js'
 import type { RowCursor } from './segment.js'
 
 /** Time stamps of engines that keep only microseconds. */
 export const timeGrainNanos = 2_000
 const slash = 0x2f
+/** In the place of a mode. */
+const nothing = -1
 
 export interface ListedEntry {
   /** In the listing. */
@@ -36,6 +40,8 @@ export interface ReadSpec {
   readonly bundleBytes: number
   /** Of the tree; undefined: everything is read. */
   readonly rows: RowCursor | undefined
+  /** Takes new files of the bundle; undefined: there are none. */
+  readonly files: NewFiles | undefined
   /** Called with each name, the first `length` of these bytes; false: it was there before. */
   readonly seen: (name: Uint8Array, length: number) => boolean
 }
@@ -50,24 +56,29 @@ export interface ReadListing {
 
 /** Throws ERR_FR_PROTOCOL as `readListing`. */
 export async function readChanged(spec: ReadSpec): Promise<ReadListing> {
-  const { bytes, bundleBytes, algorithm, rows, seen } = spec
+  const { bytes, bundleBytes, algorithm, rows, files, seen } = spec
   const cursor = new ListingCursor(bytes, bundleBytes, algorithm)
   const digestBytes = digestBytesOf(algorithm)
   const asked = new Asked(spec.name)
   const entries: ListedEntry[] = []
   while (cursor.next()) {
     const isAgain = !seen(cursor.nameBytes, cursor.nameLength)
+    const isPlain = cursor.kind === 'file' && cursor.digestAt >= 0 && !cursor.hasRare
     let isHere = false
-    if (rows !== undefined && cursor.kind === 'file' && cursor.digestAt >= 0 && !cursor.hasRare) {
+    if (rows !== undefined && isPlain) {
       const found = rows.find(cursor.nameBytes, cursor.nameLength)
       const isFound = found instanceof Promise ? await found : found
       isHere = isFound && isAsListed(cursor, rows, bytes, digestBytes)
     }
     if (isHere && rows !== undefined) asked.add(cursor, rows)
-    else entries.push({ index: cursor.index, entry: cursor.entry(), isAgain })
+    else if (files !== undefined && isPlain && cursor.at !== null) {
+      asked.add(cursor, undefined)
+      files.add(cursor)
+    } else entries.push({ index: cursor.index, entry: cursor.entry(), isAgain })
   }
   const changed = await asked.changed(spec)
-  const held = asked.count - changed.size
+  files?.leaveOut(changed)
+  const held = asked.count - changed.size - (files?.count ?? 0)
   const { head: listing } = cursor
   if (changed.size === 0) return { listing, entries, held }
   const again = new ListingCursor(bytes, bundleBytes, algorithm)
@@ -101,7 +112,7 @@ function isEqualAt(
   return true
 }
 
-/** Files that are to be looked at: their full names, and what was kept of each. */
+/** Files that are to be looked at: their full names, and what was kept of each, if it is here. */
 class Asked {
   readonly #above: Uint8Array
   readonly #indices: number[] = []
@@ -118,8 +129,10 @@ class Asked {
     return this.#indices.length
   }
 
-  /** No file has the name of the tree itself: each is below it. */
-  add({ index, mode, nameBytes, nameLength }: ListingCursor, rows: RowCursor): void {
+  /**
+   * Without rows there is to be nothing. No file has the name of the tree itself: each is below it.
+   */
+  add({ index, mode, nameBytes, nameLength }: ListingCursor, rows: RowCursor | undefined): void {
     const above = this.#above.length
     const length = above + 1 + nameLength
     const at = this.#nameBytes
@@ -135,10 +148,10 @@ class Asked {
     const { identityBytes } = packedLook
     const to = this.count * identityBytes
     this.#identities = withRoom(this.#identities, to + identityBytes)
-    for (let byte = 0; byte < identityBytes; byte += 1)
+    for (let byte = 0; rows !== undefined && byte < identityBytes; byte += 1)
       this.#identities[to + byte] = rows.bytes[rows.identityAt + byte] as number
     this.#indices.push(index)
-    this.#modes.push(mode & 0o777)
+    this.#modes.push(rows === undefined ? nothing : mode & 0o777)
   }
 
   /** Indices in the listing of those that are not as they were. */
@@ -149,6 +162,10 @@ class Asked {
     const { bytes, mode, identity, identityBytes } = packedLook
     for (let at = 0; at < this.count; at += 1) {
       const row = at * bytes
+      if (this.#modes[at] === nothing) {
+        if (looks[row] !== 0) changed.add(this.#indices[at] as number)
+        continue
+      }
       const isFile = looks[row] === packedLook.file
       const found =
         ((looks[row + mode] as number) | ((looks[row + mode + 1] as number) << 8)) & 0o777

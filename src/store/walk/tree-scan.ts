@@ -158,7 +158,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
 
   /**
    * Everything but what comes at the end; of a tree without files alone that too, where there is
-   * room for it in the last batch. Once. The walk is at most two batches ahead; batches are to be
+   * room for it in the last batch. Once. The walk is at most one batch ahead; batches are to be
    * released, all others before a bundle is made of a final one.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
@@ -365,7 +365,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     this.#currentBytes += bytes
     this.#currentData += data
     if (this.#isAwaited) this.#cutEarly()
-    return this.#ready.length > 1 ? this.#ahead() : undefined
+    return this.#ready.length > 0 ? this.#ahead() : undefined
   }
 
   /** Somebody has waited for a while. Of what was sent before no bytes are to be had early. */
@@ -377,7 +377,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
   }
 
   async #ahead(): Promise<void> {
-    while (this.#ready.length > 1 && !this.#signal.aborted) await this.#changed.promise
+    while (this.#ready.length > 0 && !this.#signal.aborted) await this.#changed.promise
   }
 
   #cut(cut = cutOf(this.#current)): void {
