@@ -1,11 +1,12 @@
 /**
  * A file of rows about entries of a tree, in walk order: what each was when it got its place.
  *
- *     frtrec 2  rows  index  [place of the index u64] [bytes of files u64] [rows u32] frtrec 2
+ *     frtrec 3  rows  index  [place of the index u64] [bytes of files u64] [rows u32] frtrec 3
  *
  * The idea: written once, as a whole, and replaced by rename, so that it is there whole or not at
- * all. The index has the first name of each block of rows; a look-up of names in walk order reads
- * each block once, and memory holds a block and the index, whatever the tree has.
+ * all. The index has the first name of each block of rows, and the last name of all; a look-up of
+ * names in walk order reads each block once, and memory holds a block and the index, whatever the
+ * tree has.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { i64At, put64, u64At, u64Text } from '../../base/bytes.js'
@@ -34,7 +35,7 @@ interface Block {
   readonly first: Uint8Array
 }
 
-const magic = Buffer.from('frtrec 2')
+const magic = Buffer.from('frtrec 3')
 export const rowBytes = 48
 /** A name and a value are in it. */
 const rowBytesMax = rowBytes + 2 * 0xffff
@@ -64,6 +65,9 @@ export class RowWriter {
   readonly #blocks: Block[] = []
   readonly #block = Buffer.allocUnsafe(blockBytes + rowBytesMax)
   #used = 0
+  /** Where the last row begins in the block, and the name of the last one that was written. */
+  #lastAt = 0
+  #last: Buffer = Buffer.alloc(0)
   #at = magic.length
   #rows = 0
   #fileBytes = 0
@@ -78,11 +82,8 @@ export class RowWriter {
 
   /** The row in [from, to) of these bytes. To be waited for, if it is a promise. */
   put(bytes: Buffer, from: number, to: number): Promise<void> | undefined {
-    if (this.#used === 0) {
-      const nameAt = from + rowBytes
-      const first = Buffer.from(bytes.subarray(nameAt, nameAt + bytes.readUInt16LE(from + 2)))
-      this.#blocks.push({ at: this.#at, first })
-    }
+    if (this.#used === 0) this.#blocks.push({ at: this.#at, first: nameIn(bytes, from) })
+    this.#lastAt = this.#used
     this.#used += bytes.copy(this.#block, this.#used, from, to)
     this.#rows += 1
     if (kinds[bytes[from] as number] === 'file') this.#fileBytes += u64At(bytes, from + identityAt)
@@ -90,6 +91,8 @@ export class RowWriter {
   }
 
   async #write(): Promise<void> {
+    if (this.#used === 0) return
+    this.#last = nameIn(this.#block, this.#lastAt)
     await writeAll(this.#file, this.#block.subarray(0, this.#used), this.#at)
     this.#at += this.#used
     this.#used = 0
@@ -98,8 +101,15 @@ export class RowWriter {
   async end(): Promise<void> {
     await this.#write()
     const sums = { rows: this.#rows, fileBytes: this.#fileBytes }
-    await writeAll(this.#file, trailerOf(this.#blocks, this.#at, sums), this.#at)
+    const index = [...this.#blocks, { at: this.#at, first: this.#last }]
+    await writeAll(this.#file, trailerOf(index, this.#at, sums), this.#at)
   }
+}
+
+/** A copy of the name in the row that begins there. */
+function nameIn(bytes: Buffer, at: number): Buffer {
+  const from = at + rowBytes
+  return Buffer.from(bytes.subarray(from, from + bytes.readUInt16LE(at + 2)))
 }
 
 interface Sums {
@@ -176,20 +186,16 @@ export class Segment {
   readonly sums: Sums
   readonly #file: FileHandle
   readonly #blocks: readonly Block[]
+  readonly #last: Uint8Array
   readonly #end: number
   #loaded: { readonly index: number; readonly rows: readonly TreeRow[] } | undefined
 
-  private constructor(
-    path: string,
-    file: FileHandle,
-    blocks: readonly Block[],
-    end: number,
-    sums: Sums,
-  ) {
+  private constructor(path: string, file: FileHandle, { blocks, last, end, sums }: Index) {
     this.path = path
     this.sums = sums
     this.#file = file
     this.#blocks = blocks
+    this.#last = last
     this.#end = end
   }
 
@@ -198,7 +204,7 @@ export class Segment {
     const file = await openKept(path)
     if (file === null) return undefined
     const found = await readIndex(file).catch(() => undefined)
-    if (found !== undefined) return new Segment(path, file, found.blocks, found.end, found.sums)
+    if (found !== undefined) return new Segment(path, file, found)
     await file.close()
     return undefined
   }
@@ -218,12 +224,12 @@ export class Segment {
       const before = index
       index = this.blockOf(name, index)
       if (index !== before) at = 0
-      if (found[place] !== undefined || this.#blocks.length === 0) continue
+      // Most lists follow one another: all that this one has comes before.
+      if (this.#blocks.length === 0 || compareNames(this.#last, name) < 0) return
+      if (found[place] !== undefined) continue
       if (compareNames(this.#firstOf(index), name) > 0) continue
       const rows = await this.block(index)
       while (at < rows.length && compareNames((rows[at] as TreeRow).name, name) < 0) at++
-      // Batches ascend: all that this segment has may come before.
-      if (at === rows.length && index + 1 === this.#blocks.length) return
       const row = rows[at]
       if (row !== undefined && compareNames(row.name, name) === 0) found[place] = row
     }
@@ -240,10 +246,12 @@ export class Segment {
     return rows
   }
 
-  async bytesOf(index: number): Promise<Buffer> {
+  /** In `room`, if that is large enough for it. */
+  async bytesOf(index: number, room = Buffer.alloc(0)): Promise<Buffer> {
     const from = (this.#blocks[index] as Block).at
     const to = this.#blocks[index + 1]?.at ?? this.#end
-    const bytes = Buffer.alloc(to - from)
+    const isRoom = to - from <= room.length
+    const bytes = isRoom ? room.subarray(0, to - from) : Buffer.alloc(to - from)
     await this.#file.read(bytes, 0, bytes.length, from)
     return bytes
   }
@@ -283,8 +291,9 @@ export class RowCursor {
   readonly #segment: Segment
   #block = -1
   #at = 0
-  /** In which a row is. */
+  /** In which a row is. It is used again for the next block. */
   bytes: Buffer = Buffer.alloc(0)
+  readonly #room = Buffer.allocUnsafe(blockBytes + rowBytesMax)
 
   constructor(segment: Segment) {
     this.#segment = segment
@@ -312,7 +321,7 @@ export class RowCursor {
 
   async #nextBlock(): Promise<boolean> {
     this.#block += 1
-    this.bytes = await this.#segment.bytesOf(this.#block)
+    this.bytes = await this.#segment.bytesOf(this.#block, this.#room)
     this.#at = 0
     return true
   }
@@ -333,7 +342,7 @@ export class RowCursor {
 
   async #load(name: Uint8Array, length: number): Promise<boolean> {
     this.#block = this.#segment.blockOf(name.subarray(0, length), this.#block + 1)
-    this.bytes = await this.#segment.bytesOf(this.#block)
+    this.bytes = await this.#segment.bytesOf(this.#block, this.#room)
     this.#at = 0
     return this.find(name, length)
   }
@@ -387,7 +396,15 @@ export class RowCursor {
   }
 }
 
-async function readIndex(file: FileHandle): Promise<{ blocks: Block[]; end: number; sums: Sums }> {
+interface Index {
+  readonly blocks: readonly Block[]
+  /** Name of the last row. */
+  readonly last: Uint8Array
+  readonly end: number
+  readonly sums: Sums
+}
+
+async function readIndex(file: FileHandle): Promise<Index> {
   const { size } = await file.stat()
   const trailer = Buffer.alloc(trailerBytes)
   await file.read(trailer, 0, trailerBytes, size - trailerBytes)
@@ -405,7 +422,8 @@ async function readIndex(file: FileHandle): Promise<{ blocks: Block[]; end: numb
     at += 10 + length
   }
   const fileBytes = Number(trailer.readBigUInt64LE(8))
-  return { blocks, end, sums: { rows: trailer.readUInt32LE(16), fileBytes } }
+  const { first: last } = blocks.pop() as Block
+  return { blocks, last, end, sums: { rows: trailer.readUInt32LE(16), fileBytes } }
 }
 
 function rowsOf(bytes: Buffer): TreeRow[] {

@@ -158,8 +158,8 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
 
   /**
    * Everything but what comes at the end; of a tree without files alone that too, where there is
-   * room for it in the last batch. Once. The walk is at most one batch ahead; batches are to be
-   * released, all others before a bundle is made of a final one.
+   * room for it in the last batch. Once. Batches are to be released, all others before a bundle is
+   * made of a final one; the walk waits for that while it is one ahead of those under way.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
     for (;;) {
@@ -222,6 +222,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
       },
       released: (known) => {
         this.#open.delete(batch)
+        this.#wake()
         this.#sent.add(bundle, known)
       },
     })
@@ -365,7 +366,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     this.#currentBytes += bytes
     this.#currentData += data
     if (this.#isAwaited) this.#cutEarly()
-    return this.#ready.length > 0 ? this.#ahead() : undefined
+    return this.#isAhead ? this.#ahead() : undefined
   }
 
   /** Somebody has waited for a while. Of what was sent before no bytes are to be had early. */
@@ -377,7 +378,11 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
   }
 
   async #ahead(): Promise<void> {
-    while (this.#ready.length > 0 && !this.#signal.aborted) await this.#changed.promise
+    while (this.#isAhead && !this.#signal.aborted) await this.#changed.promise
+  }
+
+  get #isAhead(): boolean {
+    return this.#ready.length + this.#open.size > limits.treeBundlesAtOnce
   }
 
   #cut(cut = cutOf(this.#current)): void {
