@@ -45,9 +45,11 @@ describe('the schedule of an origin', () => {
       [1, 0, task],
       [3, 2 * task, task],
     ])
-    expect(drained(schedule, (owner) => (owner === 1 ? 1 : 0))).toEqual([[1, task, task]])
     schedule.free(3)
     expect(drained(schedule, nothingSent)).toEqual([[3, 3 * task, 5]])
+    expect(schedule.isDone).toBe(false)
+    expect(drained(schedule, (owner) => (owner === 1 ? 1 : 0))).toEqual([[1, task, task]])
+    expect(schedule.isDone).toBe(true)
   })
 
   it('has no more under way than it may, and is not done before that is back', () => {

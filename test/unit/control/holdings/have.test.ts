@@ -1,10 +1,11 @@
 /** What nodes hold at the start: said, checked, and left out of what is dealt. */
 import { describe, expect, it } from 'vitest'
+import { limits } from '../../../../src/base/limits.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
-import { haveFault } from '../../../../src/control/holdings/have.js'
+import { haveFault, missingText, toldOf } from '../../../../src/control/holdings/have.js'
 import { StreamLedger } from '../../../../src/control/holdings/ledger.js'
 import { type Frame, originNumber } from '../../../../src/control/messages/types.js'
 import { block, bytes, Bench as Origin } from '../coordinator/origin-support.js'
@@ -13,6 +14,27 @@ import { Bench, digests, frame, bytes as nodeBytes, plan, seal } from '../receiv
 
 const file = { bytes: 3 * block + 5, blockBytes: block }
 const have = (...ranges: RangePair[]): RangePair[] => ranges
+
+describe('what is told of holdings', () => {
+  const apart = (count: number): RangeSet =>
+    RangeSet.of(Array.from({ length: count }, (_, i): RangePair => [3 * i, 2]))
+
+  it('has to be whole blocks, all of it', () => {
+    expect(haveFault(have([0, block], [2 * block, block]), file)).toBeNull()
+    expect(haveFault(have([0, block], [2 * block, 5]), file)).toMatch(/parts of blocks/)
+  })
+
+  it('is no longer than a frame', () => {
+    expect(toldOf(apart(limits.needRanges))).toHaveLength(limits.needRanges)
+    expect(toldOf(apart(limits.needRanges + 1))).toEqual(apart(limits.needRanges).toArray())
+  })
+
+  it('is few words, whatever is missing', () => {
+    expect(missingText(apart(2))).toBe('nobody holds 4 bytes of the file: 0-1, 3-4')
+    expect(missingText(apart(8))).toMatch(/, 21-22$/)
+    expect(missingText(apart(10))).toMatch(/^nobody holds 20 bytes.*, 21-22 and 2 more ranges$/)
+  })
+})
 
 describe('a node', () => {
   it('says what it has from before, and does not have it hashed or sent again', () => {

@@ -55,6 +55,23 @@ describe('StreamLedger', () => {
     expect(ledger.repairedBytes).toBe(100)
   })
 
+  it('counts a copy of what was not bad as no repair', () => {
+    const ledger = make()
+    ledger.announce(0, 250, digests(1, 2, 3))
+    ledger.repaired(0, 100)
+    ledger.compute(0, 250, digests(1, 2, 3))
+    expect([ledger.isVerified, ledger.repairedBytes]).toEqual([true, 0])
+  })
+
+  it.each([
+    ['begin in a block', 50, 200],
+    ['end in one', 0, 50],
+    ['go past the end', 200, 100],
+  ])('takes no digests of runs that %s', (_, offset, length) => {
+    const given = digests(...Array(Math.ceil(length / block)).keys())
+    expect(() => make().compute(offset, length, given)).toThrow(RangeError)
+  })
+
   it('the first announcement stays', () => {
     const ledger = make()
     ledger.announce(0, 100, digests(1))
