@@ -3,6 +3,7 @@
  * units are part of the names. Nothing here is tuned per run: settings of the user are options.
  */
 
+import { commitLimits } from './commit-limits.js'
 import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
 import { simulationLimits } from './simulation-limits.js'
@@ -311,6 +312,7 @@ export const limits = {
   ...simulationLimits,
   ...treeLimits,
   ...versionLimits,
+  ...commitLimits,
 
   // --- asking a node what it holds ---
   /** Files in one page of a list, and bytes of the page: a long name may be 24 KiB in JSON. */

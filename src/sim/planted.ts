@@ -23,10 +23,10 @@ import { NodeReports } from '../control/receiver/reports.js'
 import { Takeover } from '../control/receiver/takeover.js'
 import { SimEngine } from './engine.js'
 
-type Undo = () => void
+export type Undo = () => void
 
 /** The method is wrong until it is undone; `wrong` is given the right one. */
-function replace<T extends object, K extends keyof T>(
+export function replace<T extends object, K extends keyof T>(
   { prototype }: { readonly prototype: T },
   name: K,
   wrong: (right: T[K]) => T[K],
@@ -39,7 +39,7 @@ function replace<T extends object, K extends keyof T>(
 }
 
 /** The same for what is read like a value. */
-function replaceGetter(
+export function replaceGetter(
   { prototype }: { readonly prototype: object },
   name: string,
   wrong: (right: unknown, of: object) => unknown,

@@ -138,6 +138,7 @@ const rooms: Record<string, Room> = {
   'control/receiver': deciding('pulling', 'holdings', 'members', 'plan'),
   'control/coordinator': deciding('dealing', 'members', 'plan', 'holdings'),
   'control/pulling': deciding('holdings'),
+  'control/commit': deciding(),
   'control/dealing': deciding('members', 'plan'),
   'control/members': deciding('plan'),
   'control/plan': deciding(),
