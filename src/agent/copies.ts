@@ -30,6 +30,7 @@ import type { DigestRun, HeldStream } from '../store/catalogue/record.js'
 import type { Holdings } from '../store/held/holdings.js'
 import type { HeldTrees } from '../store/trees/held-trees.js'
 import type { TreeRecord } from '../store/trees/tree-record.js'
+import type { KeptFiles } from '../store/versions/kept-files.js'
 import { Copy, resultJson } from './copy.js'
 import type { EndedTransfers } from './ended.js'
 import { openHeldSource } from './held-source.js'
@@ -43,6 +44,7 @@ export interface CopiesSpec {
   readonly trees: Pick<HeldTrees, 'has' | 'find' | 'open'>
   /** What reads trees. */
   readonly files: () => Promise<TreeFiles>
+  readonly versions: Pick<KeptFiles, 'meant' | 'use'>
   readonly dataDir: string
   readonly dialler: (connectMs: number) => Dialler
   /** What all transfers of this node together may use. */
@@ -144,10 +146,11 @@ export class Copies {
   }
 
   async #find({ name, content }: CopyWish): Promise<HeldStream> {
-    const { catalogue } = this.#spec.holdings
+    const { holdings, versions } = this.#spec
+    const { catalogue } = holdings
     const record =
       name !== null
-        ? catalogue?.get(decodeName(name))
+        ? versions.meant(decodeName(name))
         : content && catalogue?.withDigest(content.fileDigest, content.bytes)
     if (record) return record
     const { trees } = this.#spec
@@ -217,6 +220,7 @@ export class Copies {
   ): Promise<PushResult> {
     const { wish, audience, signal } = copy
     this.#tell(wish)
+    const giveBack = this.#spec.versions.use(record)
     try {
       const { contentId, algorithm, fileDigest, author } = record
       const known = { fileDigest, author, signed: runs }
@@ -227,6 +231,7 @@ export class Copies {
       return await this.#attempts(described, spec, audience, { changed }, signal)
     } finally {
       this.#spec.engine.storage.closeFile(source.file)
+      giveBack()
     }
   }
 

@@ -1,7 +1,7 @@
 /** Questions about the files that a node holds; names are bytes on this side. */
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Frame, HeldEntry } from '../control/messages/types.js'
+import type { Frame, HeldEntry, SetEntry, VersionedEntry } from '../control/messages/types.js'
 import { decodeName, encodeName } from '../protocol/manifest.js'
 import type { AskOptions, Inquiry } from './client.js'
 
@@ -76,4 +76,60 @@ export async function askToVerify(
     return { name: decodeName(failure), code, text }
   })
   return { ...found, tree: found.tree && { ...found.tree, failures } }
+}
+
+/** Of each name the newest first. Null: of names of which earlier versions are kept. */
+export async function* listVersions(
+  inquiry: Inquiry,
+  within: AskOptions,
+  glob: Uint8Array | null,
+): AsyncGenerator<{ readonly entry: VersionedEntry; readonly nowMs: number }, void, undefined> {
+  const wanted = glob === null ? null : encodeName(glob)
+  let after = ''
+  for (let page = 0; page < limits.listPages; page++) {
+    const question = { type: 'versions', glob: wanted, after } as const
+    const { nowMs, entries, next } = await inquiry.ask(question, 'versionsListed', within)
+    for (const entry of entries) yield { entry, nowMs }
+    if (next === null) return
+    after = next
+  }
+  throw new FrError('ERR_FR_LIMIT', 'the node lists more versions than one list takes')
+}
+
+export function askToRollBack(
+  inquiry: Inquiry,
+  within: AskOptions,
+  name: Uint8Array,
+  version: string,
+): Promise<Extract<Frame, { type: 'rolledBack' }>> {
+  const question = { type: 'rollback', ...encodeName(name), version } as const
+  return inquiry.ask(question, 'rolledBack', within, 'verifying')
+}
+
+/** Which of these the node lacks, and what it has under their names. */
+export async function askWhatLacks(
+  inquiry: Inquiry,
+  within: AskOptions,
+  set: readonly SetEntry[],
+): Promise<{ readonly index: number; readonly has: string | null }[]> {
+  const lacking: { index: number; has: string | null }[] = []
+  for (let at = 0; at < set.length; ) {
+    const some = pageOf(set, at)
+    const question = { type: 'lacks', entries: some } as const
+    const { entries } = await inquiry.ask(question, 'lacking', within)
+    for (const { index, has } of entries) {
+      if (index >= some.length) throw new FrError('ERR_FR_PROTOCOL', 'lacks what none asked of')
+      lacking.push({ index: at + index, has })
+    }
+    at += some.length
+  }
+  return lacking
+}
+
+/** As much of it as one question takes. */
+function pageOf(set: readonly SetEntry[], from: number): SetEntry[] {
+  let [to, bytes] = [from, 0]
+  while (to < set.length && to - from < limits.setPageFiles && bytes < limits.listPageBytes)
+    bytes += Buffer.byteLength(JSON.stringify(set[to++]))
+  return set.slice(from, to)
 }

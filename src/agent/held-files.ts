@@ -11,7 +11,8 @@ import { asFrError } from '../base/failures.js'
 import { Glob } from '../base/glob.js'
 import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
-import { isSameName, isWithin } from '../base/names.js'
+import { isHidden, isSameName, isWithin } from '../base/names.js'
+import { type VersionedName, versionedName } from '../base/versions.js'
 import type { Frame, HeldEntry, HeldState } from '../control/messages/types.js'
 import type { DataDirHandle, Storage } from '../ports.js'
 import { encodeName } from '../protocol/manifest.js'
@@ -22,7 +23,7 @@ import { type ReadJournal, readJournal } from '../store/journal/journal.js'
 import type { NodeStore } from '../store/node-store.js'
 import { isScratch } from '../store/partial.js'
 import type { Removal } from '../store/trees/removal.js'
-import { cursorOf, Page, type Place, placeOf } from './held-page.js'
+import { cursorOf, firstBehind, Page, type Place, placeOf } from './held-page.js'
 import type { Claimant, NameClaims } from './name-claims.js'
 import type { Removing, TreeAnswers } from './tree-answers.js'
 
@@ -81,7 +82,9 @@ export class HeldFiles {
   async remove(name: Uint8Array, isGlob: boolean, how: Removing): Promise<Removed> {
     this.#spec.store.requireWritable()
     const sum = new RemovalSum(how)
+    const version = isGlob ? null : this.#versionMeant(name)
     if (isGlob) await this.#removeMatching(new Glob(name), sum)
+    else if (version !== null) await this.#removeVersion(version, sum)
     else await this.#spec.names.without(name, () => this.#remove(name, sum))
     if (sum.isNothing) throw new FrError('ERR_FR_NOT_HELD')
     const fields = { name: Buffer.from(name).toString('utf8'), entries: sum.removal.entries }
@@ -89,10 +92,24 @@ export class HeldFiles {
     return { type: 'removed', ...sum.removal }
   }
 
+  /** Null: this is the name of something. */
+  #versionMeant(said: Uint8Array): VersionedName | null {
+    const { catalogue, versions } = this.#spec.store
+    const found = catalogue.get(said) === undefined ? versionedName(said) : null
+    return found !== null && versions.of(found.name).length > 0 ? found : null
+  }
+
+  async #removeVersion({ name, version }: VersionedName, sum: RemovalSum): Promise<void> {
+    const { names, store } = this.#spec
+    await names.without(name, () => store.versions.remove(name, version))
+    sum.took(1)
+  }
+
   async #remove(name: Uint8Array, sum: RemovalSum): Promise<void> {
     const { store, trees } = this.#spec
     const left = await store.makeWay(name)
     const isOfTree = await trees.knows(name)
+    sum.took(await store.versions.removeAll(name))
     await this.#removeFiles(sum, (file) =>
       isOfTree ? isWithin(file, name) : isSameName(file, name),
     )
@@ -117,6 +134,7 @@ export class HeldFiles {
     const { storage, dir, store } = this.#spec
     for (const { name } of store.catalogue.list().filter((record) => goes(record.name))) {
       sum.how.signal.throwIfAborted()
+      sum.took(await store.versions.removeAll(name))
       // Somebody else may have removed it already.
       await storage.remove(dir, name).catch((error: unknown) => {
         if (!isOfNoFile(error)) throw error
@@ -156,19 +174,20 @@ export class HeldFiles {
     signal: AbortSignal,
   ): Promise<Verified> {
     const { store, work, trees } = this.#spec
-    const record = store.catalogue.get(name)
+    const record = store.catalogue.get(name) ?? store.versions.meant(name)
     if (record === undefined) {
       const found = await trees.verify(name, isReading, signal)
       if (found === undefined) throw new FrError('ERR_FR_NOT_HELD')
       return found
     }
+    const isKept = isHidden(record.name)
     const found: VerifiedFile[] = []
     const spec = { held: store.holdings, work, nowMs: Date.now, isReading }
-    await verifyHeld(spec, [name], signal, (file) => found.push(file))
+    await verifyHeld(spec, [record.name], signal, (file) => found.push(file))
     const [file] = found
     const text = 'a push or a removal took its place meanwhile'
     if (file === undefined) throw new FrError('ERR_FR_BUSY', text)
-    if (file.status !== 'ok') await trees.spoil(name)
+    if (file.status !== 'ok') await (isKept ? store.versions.forget(record) : trees.spoil(name))
     return { type: 'verified', ...verdict(file, record) }
   }
 
@@ -177,7 +196,11 @@ export class HeldFiles {
     // What is in a tree is listed as that.
     const isHidden = page.glob === null ? await this.#spec.trees.within() : () => false
     const records = this.#spec.store.catalogue.list()
-    for (let at = after === null ? 0 : firstBehind(records, after); at < records.length; at++) {
+    for (
+      let at = after === null ? 0 : firstBehind(records, (of) => of.name, after);
+      at < records.length;
+      at++
+    ) {
       const record = records[at] as HeldStream
       const isListed = page.isWanted(record.name) && !isHidden(record.name)
       if (isListed) page.add(await this.#entryOf(record))
@@ -290,15 +313,3 @@ class RemovalSum {
 }
 
 const nothingRemoved: Removal = { entries: 0, kept: 0, failedCount: 0, text: '' }
-
-/** Index of the first record whose name comes behind this one. */
-function firstBehind(records: readonly HeldStream[], name: Uint8Array): number {
-  let [from, to] = [0, records.length]
-  while (from < to) {
-    const middle = (from + to) >>> 1
-    const isBehind = Buffer.compare((records[middle] as HeldStream).name, name) > 0
-    if (isBehind) to = middle
-    else from = middle + 1
-  }
-  return from
-}

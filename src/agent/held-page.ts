@@ -6,8 +6,8 @@ import { limits } from '../base/limits.js'
 import { nowMs } from '../base/time/awake.js'
 import type { HeldEntry } from '../control/messages/types.js'
 
-export class Page {
-  readonly entries: HeldEntry[] = []
+export class Page<Entry = HeldEntry> {
+  readonly entries: Entry[] = []
   /** Null: all, and trees as one entry each. */
   readonly glob: Glob | null
   readonly #limit: number
@@ -40,7 +40,7 @@ export class Page {
     return this.glob === null || this.glob.matches(name)
   }
 
-  add(entry: HeldEntry): void {
+  add(entry: Entry): void {
     this.entries.push(entry)
     this.#bytes += Buffer.byteLength(JSON.stringify(entry))
   }
@@ -75,4 +75,19 @@ export function placeOf(after: string): Place {
     if (kind === 'e' && within !== null) return { in: 'trees', tree: name, within }
   }
   throw new FrError('ERR_FR_PROTOCOL', 'a list goes on at a place that no page named')
+}
+
+/** Index of the first of these, which are in the order of names, whose name comes behind this. */
+export function firstBehind<T>(
+  items: readonly T[],
+  nameOf: (item: T) => Uint8Array,
+  name: Uint8Array,
+): number {
+  let [from, to] = [0, items.length]
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if (Buffer.compare(nameOf(items[middle] as T), name) > 0) to = middle
+    else from = middle + 1
+  }
+  return from
 }

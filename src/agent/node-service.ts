@@ -51,7 +51,6 @@ import { Copies } from './copies.js'
 import { hasSpareDescriptor } from './descriptors.js'
 import { EndedTransfers, endingOf } from './ended.js'
 import { openTreeFiles } from './engines.js'
-import { HeldFiles } from './held-files.js'
 import { LastingLinks } from './lasting-links.js'
 import { NameClaims } from './name-claims.js'
 import { freshCounters } from './node-counters.js'
@@ -59,7 +58,7 @@ import { LimitedEngine } from './node-limits.js'
 import type { NodeServiceSpec } from './node-spec.js'
 import { type Caller, type CompleteOffer, OfferReader, receptionSpecOf } from './offers.js'
 import { Published } from './published.js'
-import { noCopies, noFiles, Questions } from './questions.js'
+import { answersOf, noCopies, noFiles, Questions } from './questions.js'
 import { requireSpace } from './space.js'
 import { Strangers } from './strangers.js'
 import { awaitEnd, follow } from './succession.js'
@@ -144,6 +143,7 @@ export class NodeService implements NodeHost {
     const files = (): Promise<TreeFiles> => openTreeFiles(engine.kind)
     this.#copies = new Copies({
       ...{ engine, router, pool, holdings, trees: heldTrees, files, dataDir, log, places },
+      versions: this.store.versions,
       ownRates: () => this.limited.stated,
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
       ended: this.#ended,
@@ -155,7 +155,7 @@ export class NodeService implements NodeHost {
       statusJson: spec.statusJson,
       add: (transfer, node) => this.#add(transfer, node),
       limit: (transfer, change) => this.limited.change(transfer, change),
-      held: isRelayOnly ? noFiles : new HeldFiles({ ...held, trees, names: this.#names }),
+      ...(isRelayOnly ? noFiles : answersOf({ ...held, trees, heldTrees, names: this.#names })),
       copies: isRelayOnly ? noCopies : this.#copies,
     })
     this.#server = createServer(

@@ -15,8 +15,9 @@ import type { Established } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
 import { decodeName } from '../protocol/manifest.js'
 import type { Copies } from './copies.js'
-import type { HeldFiles } from './held-files.js'
+import { HeldFiles, type HeldFilesSpec } from './held-files.js'
 import { type LimitChange, ratesOf } from './node-limits.js'
+import { type Reading, VersionAnswers, type VersionAnswersSpec } from './version-answers.js'
 
 export interface Answers {
   /** The status as JSON. */
@@ -26,6 +27,7 @@ export interface Answers {
   /** Changes what the node or one transfer may use; throws the FrError that says why it cannot. */
   readonly limit: (transfer: string | null, change: LimitChange) => RateLimits
   readonly held: Pick<HeldFiles, 'list' | 'remove' | 'verify'>
+  readonly versions: Pick<VersionAnswers, 'list' | 'rollBack' | 'lacks'>
   readonly copies: Pick<Copies, 'start' | 'follow'>
 }
 
@@ -34,12 +36,16 @@ async function isRelayOnly(): Promise<never> {
 }
 
 /** Answers of a node that has no files. */
-export const noFiles: Answers['held'] = {
-  list: isRelayOnly,
-  remove: isRelayOnly,
-  verify: isRelayOnly,
+export const noFiles: Pick<Answers, 'held' | 'versions'> = {
+  held: { list: isRelayOnly, remove: isRelayOnly, verify: isRelayOnly },
+  versions: { list: isRelayOnly, rollBack: isRelayOnly, lacks: isRelayOnly },
 }
 export const noCopies: Answers['copies'] = { start: isRelayOnly, follow: isRelayOnly }
+
+/** Those of a node that has some. */
+export function answersOf(spec: HeldFilesSpec & VersionAnswersSpec): typeof noFiles {
+  return { held: new HeldFiles(spec), versions: new VersionAnswers(spec) }
+}
 
 interface Asker {
   readonly link: ControlLink
@@ -112,19 +118,29 @@ export class Questions {
       case 'remove':
         return this.#remove(decodeName(frame), frame.isGlob, asker)
       case 'verify':
-        return this.#verify(decodeName(frame), asker)
+        return this.#reading(asker, ({ isReading, signal }) =>
+          answers.held.verify(decodeName(frame), isReading, signal),
+        )
+      case 'versions':
+        return answers.versions.list(frame.glob && decodeName(frame.glob), frame.after)
+      case 'rollback':
+        return this.#reading(asker, (reading) =>
+          answers.versions.rollBack(decodeName(frame), frame.version, reading),
+        )
+      case 'lacks':
+        return answers.versions.lacks(frame.entries)
       default:
         throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
     }
   }
 
   /** Says again and again how far it is; a disk that brings nothing ends it. */
-  async #verify(name: Uint8Array, asker: Asker): Promise<Frame> {
+  async #reading(asker: Asker, answer: (reading: Reading) => Promise<Frame>): Promise<Frame> {
     const saying = this.#saying(asker, { type: 'verifying', readBytes: 0, bytes: 0 })
     try {
       const isReading = (readBytes: number, bytes: number): void =>
         saying.now({ type: 'verifying', readBytes, bytes }, readBytes)
-      return await this.#answers.held.verify(name, isReading, asker.over.signal)
+      return await answer({ isReading, signal: asker.over.signal })
     } finally {
       saying.end()
     }

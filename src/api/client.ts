@@ -1,7 +1,6 @@
 /**
- * What a node holds: `client.list`, `client.remove`, `client.verify`; and what it may use:
- * `client.limit`. Each call checks its options
- * at once (TypeError), and fails with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT,
+ * What a node holds: `client.list`, `client.remove`, `client.verify`; versions of that (versions.ts);
+ * and what it may use: `client.limit`. Each call checks its options at once (TypeError), and fails with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT,
  * ...) or the signal's reason. A list that is left early ends what it asked for.
  */
 import {
@@ -11,13 +10,12 @@ import {
   listHeld,
   type Verdict,
 } from '../agent/held-client.js'
-import { base64urlOf, textOf } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { isWithin } from '../base/names.js'
 import { requireAddressText } from '../net/address.js'
 import { requireBoolean } from './checks.js'
-import { checkGlob, checkHeldName } from './held-name.js'
+import { checkGlob, checkHeldName, shownName } from './held-name.js'
 import { type Asking, asking, checkAsking, openAsking } from './inquiry.js'
 import { requireOptions } from './option-names.js'
 import type {
@@ -31,6 +29,7 @@ import type {
 } from './types.js'
 
 export { limit } from './limits.js'
+export { lacking, rollback, versions } from './versions.js'
 
 const pageMs = 10_000
 const wordMs = limits.stallMs + limits.acceptMs
@@ -209,10 +208,4 @@ function versionOf(publishedAtMs: number | null, fileDigest: string | null): str
   const time = new Date(Math.min(publishedAtMs, timeMsMax)).toISOString()
   const short = time.replace(/[-:]|\.\d+/g, '')
   return `${short}-${fileDigest.slice(fileDigest.indexOf(':') + 1).slice(0, 8)}`
-}
-
-function shownName(name: Uint8Array): { name: string; nameBase64: string | null } {
-  const text = textOf(name)
-  if (text !== null) return { name: text, nameBase64: null }
-  return { name: Buffer.from(name).toString('utf8'), nameBase64: base64urlOf(name) }
 }

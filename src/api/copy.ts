@@ -4,6 +4,7 @@
  */
 import { askToCopy, followCopy, nameText } from '../agent/copy-client.js'
 import { limits } from '../base/limits.js'
+import { versionedName } from '../base/versions.js'
 import type { CopyWish } from '../control/messages/copying.js'
 import { refuseUnsupported } from '../control/plan/refusals.js'
 import { requireAddressText } from '../net/address.js'
@@ -106,7 +107,8 @@ function checkCopy(
   checkAsking(asker(options))
   const from = requireAddressText(options.from, 'from')
   const bytes = checkHeldName(name, 'name')
-  const as = options.as === undefined ? bytes : checkHeldName(options.as, 'as')
+  const plain = versionedName(bytes)?.name ?? bytes
+  const as = options.as === undefined ? plain : checkHeldName(options.as, 'as')
   const nodes = checkTargets(options.to)
   const shape = oneOf('shape', options.shape, shapes) ?? 'auto'
   if (shape === 'unicast' && options.strategy === 'classic')

@@ -1,6 +1,6 @@
 /** `digestFile`: the digest that a node must reach for this file. */
 import { openEngine } from '../agent/engines.js'
-import { digestAlgorithms, digestBytesOf } from '../base/digests.js'
+import { type DigestAlgorithm, digestAlgorithms, digestBytesOf } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { blockBytesFor, limits } from '../base/limits.js'
@@ -25,10 +25,36 @@ export async function digestFile(path: string, options: DigestOptions = {}): Pro
   const { signal } = options
   requireSignal(signal)
   signal?.throwIfAborted()
+  return digesting((digestOf) => digestOf(path, algorithm, signal))
+}
+
+export type DigestOf = (
+  path: string,
+  algorithm: DigestAlgorithm,
+  signal: AbortSignal | undefined,
+) => Promise<string>
+
+/** With what several files are digested. */
+export async function digesting<T>(use: (digestOf: DigestOf) => Promise<T>): Promise<T> {
   const { engine } = await openEngine(undefined, () => {})
   const pool = new WorkerHashPool()
   try {
-    const source = await engine.storage.openSource(path)
+    return await use((...given) => digestOne(engine, pool, ...given))
+  } finally {
+    await pool.close()
+    await engine.shutdown()
+  }
+}
+
+async function digestOne(
+  engine: DataEngine,
+  pool: WorkerHashPool,
+  path: string,
+  algorithm: DigestAlgorithm,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const source = await engine.storage.openSource(path)
+  try {
     const blockBytes = blockBytesFor(source.size)
     const hasher = new Hasher(engine, pool, {
       fileBytes: source.size,
@@ -44,8 +70,7 @@ export async function digestFile(path: string, options: DigestOptions = {}): Pro
       throw new FrError('ERR_FR_SOURCE_CHANGED', `${path} changed while it was read`, { path })
     return fileDigestOf(engine, algorithm, source.size, blockBytes, digests)
   } finally {
-    await pool.close()
-    await engine.shutdown()
+    engine.storage.closeFile(source.file)
   }
 }
 

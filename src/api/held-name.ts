@@ -1,4 +1,5 @@
 /** Names of files at nodes, as callers give them. */
+import { base64urlOf, textOf } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
 import { globFault } from '../base/glob.js'
 import { nameFault } from '../base/names.js'
@@ -16,6 +17,12 @@ export function checkHeldName(name: string | Uint8Array, option: string): Uint8A
   if (fault === null) return bytes
   const shown = JSON.stringify(Buffer.from(bytes).toString('utf8'))
   throw new FrError('ERR_FR_NAME', `no node holds ${shown}: ${fault}`)
+}
+
+export function shownName(name: Uint8Array): { name: string; nameBase64: string | null } {
+  const text = textOf(name)
+  if (text !== null) return { name: text, nameBase64: null }
+  return { name: Buffer.from(name).toString('utf8'), nameBase64: base64urlOf(name) }
 }
 
 /** Throws TypeError for what is no pattern. */

@@ -9,14 +9,18 @@ import type {
   CopyOptions,
   DigestOptions,
   GetOptions,
+  GetSetOptions,
+  LackingOptions,
   LimitOptions,
   ListOptions,
   NodeOptions,
   PushOptions,
   PushTarget,
   RemoveOptions,
+  RollbackOptions,
   StatusOptions,
   VerifyOptions,
+  VersionsOptions,
   WaitOptions,
 } from './types.js'
 
@@ -152,6 +156,16 @@ export const optionNames = {
   verify: {
     ...{ names: true, glob: true, key: true, signal: true, timeoutMs: true },
   } satisfies Names<VerifyOptions>,
+  versions: {
+    ...{ glob: true, key: true, signal: true, timeoutMs: true },
+  } satisfies Names<VersionsOptions>,
+  rollback: {
+    ...{ version: true, key: true, signal: true, timeoutMs: true },
+  } satisfies Names<RollbackOptions>,
+  getSet: {
+    ...{ from: true, output: true, key: true, engine: true, signal: true },
+  } satisfies Names<GetSetOptions>,
+  lacking: { key: true, signal: true, timeoutMs: true } satisfies Names<LackingOptions>,
   get: {
     from: true,
     output: true,

@@ -1,4 +1,6 @@
-/** Types about versions: what nodes keep of them. */
+/** Types about versions of files, and file sets. */
+import type { FrErrorCode } from '../base/errors.js'
+import type { HeldState } from '../control/messages/types.js'
 
 /** Options of a node. */
 export interface VersionOptions {
@@ -13,4 +15,122 @@ export interface VersionOptions {
   maxAgeSeconds?: number
   /** But never these of each name, also where an offer needs the space; default 1. */
   minVersions?: number
+}
+
+/** A version of a file at a node. */
+export interface FileVersion {
+  readonly event: 'version'
+  /** HOST:PORT that was asked. */
+  readonly node: string
+  readonly name: string
+  /** The bytes of the name in base64url where `name` does not show them all, else null. */
+  readonly nameBase64: string | null
+  /** 0: the present version; N: the one that is called NAME@-N. */
+  readonly back: number
+  readonly isPresent: boolean
+  /** changed, missing: somebody else changed or removed the file. */
+  readonly state: HeldState
+  readonly digest: string
+  readonly bytes: number
+  /** Bytes that its removal would give back. */
+  readonly diskBytes: number
+  /** Of whoever signed the content first: a public key, 64 hex digits. */
+  readonly author: string
+  readonly contentId: string
+  /** Seconds since it was published at the node under this name. */
+  readonly ageSeconds: number
+  /** Seconds since another file took the name; null of the present version. */
+  readonly keptSeconds: number | null
+}
+
+export interface VersionsOptions {
+  /** Of all files that match, as in `ListOptions`; by default of those with earlier versions. */
+  glob?: string | Uint8Array
+  key?: Uint8Array | string
+  signal?: AbortSignal
+  /** Milliseconds that each page may take; default 10,000. */
+  timeoutMs?: number
+}
+
+export interface RollbackOptions {
+  /** At least 6 hex digits of its digest, or -1 for the one before, -2, ..; default -1. */
+  version?: string
+  key?: Uint8Array | string
+  signal?: AbortSignal
+  /** Milliseconds without a word of the node; default 35,000. */
+  timeoutMs?: number
+}
+
+/** What has the name after `rollback`. */
+export interface RollbackResult {
+  readonly event: 'rolledBack'
+  readonly node: string
+  readonly name: string
+  readonly nameBase64: string | null
+  readonly digest: string
+  readonly bytes: number
+  /** Digest of what had the name before; null: nothing that the node knew. */
+  readonly before: string | null
+}
+
+/** A file of a file set; what `list` says of a file is one. */
+export interface FileSetEntry {
+  readonly name: string
+  readonly nameBase64?: string | null
+  readonly digest: string
+  readonly bytes: number
+}
+
+/** A file of the set that a node lacks. */
+export interface LackedFile {
+  readonly name: string
+  readonly nameBase64: string | null
+  readonly digest: string
+  readonly bytes: number
+  /** Digest of what the node has under the name; null: nothing. */
+  readonly has: string | null
+}
+
+/** What one node lacks of a file set. */
+export interface Lacking {
+  readonly node: string
+  readonly files: readonly LackedFile[]
+}
+
+export interface LackingOptions {
+  key?: Uint8Array | string
+  signal?: AbortSignal
+  /** Milliseconds that each answer may take; default 10,000. */
+  timeoutMs?: number
+}
+
+export interface GetSetOptions {
+  /** HOST[:PORT] of nodes that hold the files. */
+  from: readonly string[]
+  /** The directory that is to hold the files of the set, by their names; default: this one. */
+  output?: string
+  key?: Uint8Array | string
+  engine?: 'native' | 'portable'
+  signal?: AbortSignal
+}
+
+/** What became of one file of a set. */
+export interface SetFileOutcome {
+  readonly event: 'file'
+  readonly name: string
+  readonly nameBase64: string | null
+  /** present: it was there, and was read. */
+  readonly status: 'present' | 'fetched' | 'failed'
+  readonly bytes: number
+  readonly code: FrErrorCode | null
+  readonly reason: string | null
+}
+
+export interface GetSetResult {
+  readonly event: 'result'
+  readonly files: number
+  readonly bytes: number
+  readonly fetchedFiles: number
+  readonly fetchedBytes: number
+  readonly failedFiles: number
 }

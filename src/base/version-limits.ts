@@ -5,6 +5,16 @@ export const versionLimits = {
   versionsPerName: 64,
   /** Versions of one tree that are kept at most: each is a directory with all names of the tree. */
   versionsPerTree: 16,
+  /** Characters of the version in NAME@VERSION. */
+  versionChars: 128,
+  /** Names in one page of a list, each with all of its versions. */
+  versionPageNames: 256,
+  /** Files of a file set in one question, and in all. */
+  setPageFiles: 500,
+  setFiles: 1_000_000,
+  /** Files of a set that are fetched at the same time; bytes of the text of one. */
+  setGetsAtOnce: 4,
+  setTextBytes: 512 * 1024 * 1024,
   /** Between two looks for what is too old. */
   versionsExpireMs: 60_000,
 } as const

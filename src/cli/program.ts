@@ -15,9 +15,11 @@ import { addLs, type LsCommand } from './commands/ls.js'
 import { addNode, type NodeCommand } from './commands/node.js'
 import { addPush, type PushCommand } from './commands/push.js'
 import { addRm, type RmCommand } from './commands/rm.js'
+import { addRollback, type RollbackCommand } from './commands/rollback.js'
 import { addSimulate, type SimulateCommand } from './commands/simulate.js'
 import { addStatus, type StatusCommand } from './commands/status.js'
 import { addVerify, type VerifyCommand } from './commands/verify.js'
+import { addVersions, type VersionsCommand } from './commands/versions.js'
 import { addWait, type WaitCommand } from './commands/wait.js'
 
 /** A parsed command line: everything checked, in base units. */
@@ -33,6 +35,8 @@ export type Command =
   | LsCommand
   | RmCommand
   | VerifyCommand
+  | VersionsCommand
+  | RollbackCommand
   | SimulateCommand
   | DigestCommand
   | KeygenCommand
@@ -98,6 +102,8 @@ FORCE_COLOR.`,
   addLs(program, found)
   addRm(program, found)
   addVerify(program, found)
+  addVersions(program, found)
+  addRollback(program, found)
   addSimulate(program, found)
   addDigest(program, found)
   addKeygen(program, found)

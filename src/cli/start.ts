@@ -36,6 +36,10 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-rm.js')).runRm(command, context)
     case 'verify':
       return (await import('./commands/run-verify.js')).runVerify(command, context)
+    case 'versions':
+      return (await import('./commands/run-versions.js')).runVersions(command, context)
+    case 'rollback':
+      return (await import('./commands/run-rollback.js')).runRollback(command, context)
     case 'simulate':
       return (await import('./commands/run-simulate.js')).runSimulate(command, context)
     case 'digest':

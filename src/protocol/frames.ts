@@ -21,6 +21,8 @@ import { readCopyWish, readDetection, readNodeLink, readShare } from './copy-wis
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import {
+  readLacking,
+  readLacks,
   readList,
   readListed,
   readPackAsk,
@@ -28,8 +30,12 @@ import {
   readRemove,
   readRemoved,
   readRemoving,
+  readRollback,
+  readRolledBack,
   readVerified,
   readVerifying,
+  readVersions,
+  readVersionsListed,
 } from './held.js'
 import {
   decodeBacklog,
@@ -267,6 +273,12 @@ const frameTable: FrameTable = {
   verify: [43, readName],
   verifying: [44, readVerifying],
   verified: [45, readVerified],
+  versions: [80, readVersions],
+  versionsListed: [81, readVersionsListed],
+  rollback: [82, readRollback],
+  rolledBack: [83, readRolledBack],
+  lacks: [84, readLacks],
+  lacking: [85, readLacking],
 }
 
 function readFetchOffer(body: Fields): FetchOffer {

@@ -1,5 +1,6 @@
 /** Bodies of frames about what a node holds. */
 import { limits } from '../base/limits.js'
+import { isVersion } from '../base/versions.js'
 import {
   type HeldEntry,
   type HeldFailure,
@@ -8,6 +9,9 @@ import {
   heldStates,
   type PackAsk,
   type PackOffer,
+  type SetEntry,
+  type VersionEntry,
+  type VersionedEntry,
 } from '../control/messages/held.js'
 import { readIndices } from './applied.js'
 import type { Fields } from './fields.js'
@@ -115,4 +119,75 @@ function readHeldEntry(entry: Fields): HeldEntry {
     publishedAtMs: time('publishedAtMs'),
     verifiedAtMs: time('verifiedAtMs'),
   }
+}
+
+export function readVersions(body: Fields): BodyOf<'versions'> {
+  return {
+    glob: body.isNull('glob') ? null : readName(body.object('glob')),
+    after: body.string('after', limits.listCursorChars),
+  }
+}
+
+export function readVersionsListed(body: Fields): BodyOf<'versionsListed'> {
+  return {
+    nowMs: body.integer('nowMs', 0, most),
+    entries: body.list('entries', limits.versionPageNames, readVersionedEntry),
+    next: body.isNull('next') ? null : body.string('next', limits.listCursorChars),
+  }
+}
+
+function readVersionedEntry(entry: Fields): VersionedEntry {
+  const versions = entry.list('versions', limits.versionsPerName + 1, readVersionEntry)
+  return { ...readName(entry), versions }
+}
+
+function readVersionEntry(entry: Fields): VersionEntry {
+  const size = entry.integer('size', 0, limits.fileBytes)
+  return {
+    back: entry.integer('back', 0, limits.versionsPerName),
+    state: entry.oneOf('state', heldStates),
+    contentId: entry.hex('contentId', 32),
+    author: entry.hex('author', 2 * limits.publicKeyBytes),
+    size,
+    fileDigest: readFileDigest(entry, 'fileDigest'),
+    diskBytes: entry.integer('diskBytes', 0, size),
+    publishedAtMs: entry.integer('publishedAtMs', 0, most),
+    keptAtMs: entry.isNull('keptAtMs') ? null : entry.integer('keptAtMs', 0, most),
+  }
+}
+
+export function readRollback(body: Fields): BodyOf<'rollback'> {
+  const version = body.string('version', limits.versionChars)
+  if (!isVersion(version)) body.refuse('version', 'is no version')
+  return { ...readName(body), version }
+}
+
+export function readRolledBack(body: Fields): BodyOf<'rolledBack'> {
+  return {
+    fileDigest: readFileDigest(body, 'fileDigest'),
+    bytes: body.integer('bytes', 0, limits.fileBytes),
+    before: body.isNull('before') ? null : readFileDigest(body, 'before'),
+  }
+}
+
+export function readLacks(body: Fields): BodyOf<'lacks'> {
+  return { entries: body.list('entries', limits.setPageFiles, readSetEntry) }
+}
+
+function readSetEntry(entry: Fields): SetEntry {
+  return {
+    ...readName(entry),
+    size: entry.integer('size', 0, limits.fileBytes),
+    fileDigest: readFileDigest(entry, 'fileDigest'),
+  }
+}
+
+export function readLacking(body: Fields): BodyOf<'lacking'> {
+  let least = 0
+  const entries = body.list('entries', limits.setPageFiles, (entry) => {
+    const index = entry.integer('index', least, limits.setPageFiles - 1)
+    least = index + 1
+    return { index, has: entry.isNull('has') ? null : readFileDigest(entry, 'has') }
+  })
+  return { entries }
 }

@@ -18,7 +18,8 @@ import * as greeting from '../../src/protocol/greeting.js'
 import { ManifestAssembler, type ManifestPage, signPage } from '../../src/protocol/manifest.js'
 import * as ticket from '../../src/protocol/ticket.js'
 import { anyFrame } from '../unit/protocol/frame-support.js'
-import { hex, seededSigner, streamEntry } from '../unit/protocol/support.js'
+import { hex } from '../unit/protocol/parts.js'
+import { seededSigner, streamEntry } from '../unit/protocol/support.js'
 import { changed, drawOf } from './mutations.js'
 
 const seconds = Number(process.env['FR_FUZZ_SECONDS'] ?? 1)

@@ -16,7 +16,10 @@ import {
 
 export interface GetCommand {
   readonly command: 'get'
+  /** Empty where it is a set. */
   readonly name: string
+  /** Path of a file set, one JSON object a line; `-` is standard input. */
+  readonly set?: string
   readonly from: readonly string[]
   /** `-`: standard output. */
   readonly output?: string
@@ -36,7 +39,7 @@ export function addGet(program: Commander, found: (command: GetCommand) => void)
   const command = program
     .command('get')
     .description('Fetch a file or a tree from nodes that hold it.')
-    .argument('<name>', 'of a file, a tree, what is in one, as fr ls shows it; or a pattern')
+    .argument('[name]', 'of a file, NAME@VERSION, a tree, what is in one; or a pattern')
     .addOption(
       new Option(
         '--from <list>',
@@ -51,6 +54,7 @@ export function addGet(program: Commander, found: (command: GetCommand) => void)
     )
     .option('--range <first-last>', 'only these bytes, the last one included', checked(parseRange))
     .option('--force', 'replace the output if it is there')
+    .option('--set <file>', 'instead of a name: all that fr ls --json said, into the directory -o')
     .option(
       '--timeout <duration>',
       'give up after this time',
@@ -74,9 +78,11 @@ Examples:
   $ fr get models/v2.tar --from 10.0.0.2 -o - | tar x
   $ fr get model.bin --from 10.0.0.2 --range 0-1023 -o head.bin
   $ fr get site --from 10.0.0.2,10.0.0.3 -o copy
-  $ fr get 'site/**/*.html' --from 10.0.0.2 -o pages`,
+  $ fr get 'site/**/*.html' --from 10.0.0.2 -o pages
+  $ fr ls 10.0.0.2 'models/**' --json > set.json
+  $ fr get --set set.json --from 10.0.0.2,10.0.0.3 -o .`,
   )
-  command.action((name: string, options) => found(getCommand(name, options)))
+  command.action((name: string | undefined, options) => found(getCommand(name, options)))
 }
 
 /** `A-B`, bytes as in HTTP. Throws UsageError. */
@@ -91,10 +97,18 @@ export function parseRange(text: string): { first: number; last: number } {
   return range
 }
 
-function getCommand(name: string, options: Values): GetCommand {
+function getCommand(named: string | undefined, options: Values): GetCommand {
+  const { set } = options
+  if ((named === undefined) === (set === undefined))
+    throw new UsageError('either NAME or --set FILE (see fr get --help)')
+  for (const option of ['range', 'timeout', 'flows', 'force'])
+    if (set !== undefined && options[option] !== undefined)
+      throw new UsageError(`--${option} is of one file, not of a --set`)
+  const name = named ?? ''
   const { from, output, range, keyFile, engine, timeout: timeoutMs, flows } = options
-  if (name === '') throw new UsageError('NAME is empty')
+  if (named === '') throw new UsageError('NAME is empty')
   if (output === '') throw new UsageError('--output is empty')
+  if (output === '-' && set !== undefined) throw new UsageError('--set needs a directory for -o')
   if (output === '-' && options['json'] === true)
     throw new UsageError('standard output is either the file or the JSON')
   if (from === undefined)
@@ -103,7 +117,7 @@ function getCommand(name: string, options: Values): GetCommand {
     command: 'get',
     name,
     from: addressesOf(from),
-    ...given({ output, range, keyFile, engine, timeoutMs, flows }),
+    ...given({ set, output, range, keyFile, engine, timeoutMs, flows }),
     force: options['force'] === true,
     json: options['json'] === true,
     progress: options['progress'] !== false,

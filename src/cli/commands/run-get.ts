@@ -14,6 +14,10 @@ import type { GetCommand } from './get.js'
 import { given } from './options.js'
 
 export async function runGet(command: GetCommand, context: Context): Promise<number> {
+  if (command.set !== undefined) {
+    const { runGetSet } = await import('./run-get-set.js')
+    return runGetSet(command, context)
+  }
   const { get } = await import('../../api/get.js')
   const { json } = command
   const view = new GetView(command, context)

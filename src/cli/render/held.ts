@@ -53,7 +53,7 @@ function heldCell({ kind, state, bytes, heldBytes }: HeldFile): Cell {
 }
 
 /** `blake3:0123456789ab`, without the block size that the whole text may name. */
-function shortDigest(digest: string | null): string {
+export function shortDigest(digest: string | null): string {
   if (digest === null) return '-'
   const [algorithm = '', hex = ''] = digest.split(':')
   return `${algorithm.replace(/-.*/, '')}:${hex.slice(0, digestDigits)}`

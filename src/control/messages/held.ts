@@ -34,6 +34,35 @@ export interface HeldEntry extends NameText {
   readonly verifiedAtMs: number | null
 }
 
+/** A version of a file: the present one, or an earlier one that the node keeps. */
+export interface VersionEntry {
+  /** 0: it has the name; N: it is NAME@-N. */
+  readonly back: number
+  readonly state: HeldState
+  readonly contentId: string
+  /** Public key, 64 hex digits. */
+  readonly author: string
+  readonly size: number
+  readonly fileDigest: string
+  /** Bytes that its removal would give back. */
+  readonly diskBytes: number
+  /** Unix milliseconds, by the clock of the node. */
+  readonly publishedAtMs: number
+  /** When another file took the name; null of the present version. */
+  readonly keptAtMs: number | null
+}
+
+export interface VersionedEntry extends NameText {
+  /** The newest first. */
+  readonly versions: readonly VersionEntry[]
+}
+
+/** A file by its name and content: what a file set is made of. */
+export interface SetEntry extends NameText {
+  readonly size: number
+  readonly fileDigest: string
+}
+
 /** What was found in a tree, or beneath a directory of it. */
 export interface HeldTreeVerdict {
   /** Entries that were looked at: of files the bytes, of links the targets. */
@@ -120,4 +149,33 @@ export type HeldFrame =
       readonly fileDigest: string | null
       /** Null: the name is that of a file. */
       readonly tree: HeldTreeVerdict | null
+    }
+  /** Versions of files, name by name, behind the place where the last answer ended. */
+  | {
+      readonly type: 'versions'
+      /** Null: of all names of which an earlier version is kept; else of all files that match. */
+      readonly glob: NameText | null
+      readonly after: string
+    }
+  | {
+      readonly type: 'versionsListed'
+      readonly nowMs: number
+      readonly entries: readonly VersionedEntry[]
+      readonly next: string | null
+    }
+  /** Give the name to a version of it. `verifying` comes again and again while that is read. */
+  | ({ readonly type: 'rollback'; readonly version: string } & NameText)
+  | {
+      readonly type: 'rolledBack'
+      readonly fileDigest: string
+      readonly bytes: number
+      /** Of what had the name before; null: nothing that the node knew. */
+      readonly before: string | null
+    }
+  /** Which of these does the node lack? */
+  | { readonly type: 'lacks'; readonly entries: readonly SetEntry[] }
+  | {
+      readonly type: 'lacking'
+      /** Index of each one that it lacks, ascending, and what it has under the name instead. */
+      readonly entries: readonly { readonly index: number; readonly has: string | null }[]
     }

@@ -6,7 +6,9 @@
  */
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import { isHidden } from '../../base/names.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { versionedName } from '../../base/versions.js'
 import type { FetchOffer, PackOffer } from '../../control/messages/types.js'
 import { spanBytes } from '../../control/space/space.js'
 import type { DataEngine, FileHandle, FileIdentity } from '../../ports.js'
@@ -45,6 +47,8 @@ export interface ServedContent extends Described {
   readonly pack?: PackOffer
   /** Looks at the file again: why it may not be served any longer; null: it may. Never rejects. */
   look(): Promise<FrError | null>
+  /** It is served no more. */
+  release?(): void
 }
 
 export interface ContentSource extends PackSource {
@@ -59,12 +63,28 @@ export async function keyOf(
   { store, trees }: Pick<ContentSource, 'store' | 'trees'>,
   name: Uint8Array,
 ): Promise<ContentKey | undefined> {
-  const record = store.catalogue.get(name)
+  const record = isHidden(name) ? undefined : store.catalogue.get(name)
   if (record !== undefined) return record
   const place = await trees.find(name)
   if (place !== undefined) return place
+  const version = store.versions.meant(name) ?? (await versionInTree(trees, name))
+  if (version !== undefined) return version
   // Opening a partial writes; another node may be at it.
   return store.isReadOnly ? undefined : (await store.leftovers.provable(name))?.id
+}
+
+/** A file of a tree has one version, which may be meant by its digest. */
+async function versionInTree(
+  trees: ContentSource['trees'],
+  said: Uint8Array,
+): Promise<TreePlace | undefined> {
+  const versioned = versionedName(said)
+  const place = versioned === null ? undefined : await trees.find(versioned.name)
+  const isMeant =
+    versioned !== null &&
+    place?.row.kind === 'file' &&
+    Buffer.from(place.row.value).toString('hex').startsWith(versioned.version)
+  return isMeant ? place : undefined
 }
 
 /** Rejects with ERR_FR_NOT_HELD when it is not what was verified. */
@@ -102,7 +122,9 @@ async function openHeld(
   let runs: Promise<readonly DigestRun[]> | undefined
   return {
     ...record,
+    name: store.versions.nameOf(record),
     file,
+    release: store.versions.use(record),
     runs: () => {
       runs ??= store.catalogue.runs(record)
       return runs

@@ -117,6 +117,7 @@ export class ServedFile {
     this.#spec.router.forget(this.transfer)
     this.engine.closeTransfer(this.transfer)
     this.engine.storage.closeFile(this.content.file)
+    this.content.release?.()
   }
 
   #onEngine(events: readonly EngineEvent[]): void {

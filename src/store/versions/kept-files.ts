@@ -8,7 +8,7 @@
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import type { Logger } from '../../base/log.js'
-import { isHidden } from '../../base/names.js'
+import { isHidden, isSameName } from '../../base/names.js'
 import { pickVersion, versionedName } from '../../base/versions.js'
 import type { HeldStream } from '../catalogue/record.js'
 import { keyOf } from '../files/plain.js'
@@ -235,6 +235,17 @@ export class KeptFiles {
       }
       await this.#drop(versioned, kept)
       return record
+    })
+  }
+
+  /** A version that is found to be wrong. */
+  async forget(record: HeldStream): Promise<void> {
+    const key = keyOf(this.nameOf(record))
+    await this.#inTurn(key, async () => {
+      const versioned = this.#names.get(key)
+      const { name } = record
+      const kept = versioned?.kept.find((one) => isSameName(one.record.name, name))
+      if (versioned !== undefined && kept !== undefined) await this.#drop(versioned, kept)
     })
   }
 

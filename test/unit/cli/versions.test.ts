@@ -10,11 +10,12 @@ const command = (line: string) => {
 
 describe('versions on the command line', () => {
   it('are kept by nodes, and by pushes', () => {
-    const node = 'node --listen :: --data d --keep 3 --max-space 1GiB --max-age 2d --min-versions 2'
+    const node =
+      'node --listen [::] --data d --keep 3 --max-space 1GiB --max-age 2d --min-versions 2'
     const kept = { keep: 3, maxSpaceBytes: 2 ** 30, maxAgeSeconds: 172_800, minVersions: 2 }
     expect(command(node)).toMatchObject(kept)
     expect(command('push a --to h --keep 4')).toMatchObject({ keep: 4 })
-    for (const bad of ['push a --to h --keep 65', 'node --listen :: --relay-only --keep 1'])
+    for (const bad of ['push a --to h --keep 65', 'node --listen [::] --relay-only --keep 1'])
       expect(() => command(bad)).toThrow()
   })
 })

@@ -6,7 +6,8 @@ import type { Applied } from '../../../src/control/messages/types.js'
 import { readApplied, readTreePart } from '../../../src/protocol/applied.js'
 import { Fields, parseObject } from '../../../src/protocol/fields.js'
 import { decodeBody, encodeBody } from '../../../src/protocol/frames.js'
-import { hex, onlyFrError, refusal } from './support.js'
+import { hex } from './parts.js'
+import { onlyFrError, refusal } from './support.js'
 
 const most = limits.treeBatchEntries
 const applied: Applied = {

@@ -6,18 +6,9 @@ import type { RangePair } from '../../../src/base/ranges.js'
 import { heldKinds, heldStates } from '../../../src/control/messages/held.js'
 import type { Frame } from '../../../src/control/messages/types.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
-import {
-  bytes,
-  code,
-  fileDigest,
-  hex,
-  mate,
-  ranges,
-  rawName,
-  streamEntry,
-  text,
-  u32,
-} from './support.js'
+import { fileDigest, hex } from './parts.js'
+import { bytes, code, mate, ranges, rawName, streamEntry, text, u32 } from './support.js'
+import { versionBodies } from './version-frames.js'
 
 const nameText = rawName.map(encodeName)
 const [some, kept] = [fc.option(bytes), fc.nat({ max: limits.fileBytes })]
@@ -287,6 +278,7 @@ const bodies: Bodies = {
     entries: fc.array(heldEntry, { maxLength: 5 }),
     next: fc.option(fc.string({ maxLength: 40 })),
   }),
+  ...versionBodies(nameText),
   copy: fc.record({
     transfer: hex(32),
     name: fc.option(nameText),

@@ -22,7 +22,8 @@ import {
   ownDigests,
   pskOf,
 } from '../../../src/protocol/greeting.js'
-import { hex, refusal } from './support.js'
+import { hex } from './parts.js'
+import { refusal } from './support.js'
 
 const side = {
   publicKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),

@@ -10,6 +10,7 @@ import type { StreamEntry } from '../../../src/control/messages/types.js'
 import { signerOf } from '../../../src/net/crypto.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
 import type { Signer } from '../../../src/protocol/primitives.js'
+import { fileDigest, hex } from './parts.js'
 
 /** Runs `action` and gives the FrError it must throw. */
 export function refusal(action: () => unknown, code: FrErrorCode = 'ERR_FR_PROTOCOL'): FrError {
@@ -40,20 +41,11 @@ export function onlyFrError(action: () => unknown): void {
   }
 }
 
-export const hex = (digits: number): fc.Arbitrary<string> =>
-  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: digits, maxLength: digits })
-
 export const bytes = fc.nat({ max: Number.MAX_SAFE_INTEGER })
 export const u32 = fc.nat({ max: 0xffff_ffff })
 export const mate = fc.nat({ max: 0xffff_ffff })
 export const text = fc.string({ unit: 'binary', maxLength: 40 }).map(cleanText)
 export const code = fc.constantFrom<FrErrorCode>('ERR_FR_IO', 'ERR_FR_NO_SPACE', 'ERR_FR_ABORTED')
-
-export const fileDigest = fc.oneof(
-  hex(16).map((digits) => `xxh64-blocks/65536:${digits}`),
-  hex(64).map((digits) => `sha256-blocks/262144:${digits}`),
-  hex(64).map((digits) => `blake3:${digits}`),
-)
 
 /** Gaps and lengths laid end to end: sorted, disjoint, not touching. */
 export const ranges = fc

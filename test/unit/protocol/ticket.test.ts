@@ -21,7 +21,8 @@ import {
   ticketBytes,
   ticketBytesOf,
 } from '../../../src/protocol/ticket.js'
-import { hex, refusal } from './support.js'
+import { hex } from './parts.js'
+import { refusal } from './support.js'
 
 const key = new Uint8Array(32).fill(7)
 const seed = new Uint8Array(32).fill(8)

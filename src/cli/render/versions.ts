@@ -1,0 +1,51 @@
+/** What `fr versions` and `fr rollback` show. Pure string building. */
+import type { FileVersion, RollbackResult } from '../../api/types.js'
+import { shortDigest } from './held.js'
+import { type Cell, type Column, type Paint, printable, tableLines } from './text.js'
+import { formatBytes, formatDuration } from './units.js'
+
+const authorDigits = 8
+
+/** A table; `withNode` shows which node has each version. */
+export function versionLines(
+  versions: readonly FileVersion[],
+  paint: Paint,
+  withNode: boolean,
+  columns = Number.POSITIVE_INFINITY,
+): string[] {
+  const titles: Column[] = [
+    ...(withNode ? [{ title: 'node', cut: 'middle' } as const] : []),
+    { title: 'name', cut: 'middle' },
+    { title: 'version' },
+    { title: 'digest', cut: 'end' },
+    { title: 'size', right: true },
+    { title: 'on disk', right: true },
+    { title: 'age', right: true },
+    { title: 'kept for', right: true },
+    { title: 'author', cut: 'end' },
+  ]
+  const rows = versions.map((version): Cell[] => [
+    ...(withNode ? [{ text: printable(version.node) }] : []),
+    { text: printable(version.name) },
+    backCell(version),
+    { text: shortDigest(version.digest) },
+    { text: formatBytes(version.bytes) },
+    { text: formatBytes(version.diskBytes) },
+    { text: formatDuration(version.ageSeconds) },
+    { text: version.keptSeconds === null ? '-' : formatDuration(version.keptSeconds) },
+    { text: version.author.slice(0, authorDigits) },
+  ])
+  return tableLines(titles, rows, paint, columns)
+}
+
+function backCell({ back, state }: FileVersion): Cell {
+  const text = back === 0 ? 'present' : `@-${back}`
+  return state === 'held' ? { text } : { text: `${text} ${state}`, tone: 'red' }
+}
+
+export function rolledBackLine({ node, name, digest, before }: RollbackResult): string {
+  const what = `${printable(name)} at ${printable(node)}`
+  const now = shortDigest(digest)
+  if (before === digest) return `${what} is ${now} already`
+  return `${what} is ${now} again${before === null ? '' : `, and was ${shortDigest(before)}`}`
+}

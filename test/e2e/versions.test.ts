@@ -1,0 +1,134 @@
+/** Versions of files and file sets between real processes, which may be killed. */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { copyDigest, MIB, type ServingNode, sha256, World } from './cli-world.js'
+
+describe('versions of files at nodes', () => {
+  let world: World
+  beforeEach(() => {
+    world = new World()
+  })
+  afterEach(() => world.close())
+
+  const contents = new Map<string, Buffer>()
+
+  async function push(to: string, ...more: string[]): Promise<string> {
+    const content = world.file('source', 300_000)
+    const run = ['push', 'source', '--to', to, '--as', 'm/model', '--json', ...more]
+    const { status, lines } = await world.run(run)
+    expect(status).toBe(0)
+    const digest = String(lines.at(-1)?.['nodes']?.[0]?.digest).split(':')[1] as string
+    contents.set(digest, content)
+    return digest
+  }
+
+  /** Digests at a node, the present one first. */
+  async function versions(node: ServingNode): Promise<string[]> {
+    const { lines } = await world.run(['versions', node.address, 'm/model', '--json'])
+    expect(lines.map(({ back, state }) => `${back} ${state}`)).toEqual(
+      lines.map((_, back) => `${back} held`),
+    )
+    return lines.map(({ digest }) => String(digest).split(':')[1] as string)
+  }
+
+  const shown = (node: ServingNode): string | undefined => {
+    const is = copyDigest(node, 'm/model')
+    return [...contents].find(([, content]) => sha256(content) === is)?.[0]
+  }
+
+  it('are kept, gone back to, fetched, copied, verified and removed', async () => {
+    const one = await world.node('one', ['--keep', '2'])
+    const two = await world.node('two')
+    const both = `${one.address},${two.address}`
+    const [a, b, c, d] = [await push(both), await push(both), await push(both), await push(both)]
+    expect(await versions(one)).toEqual([d, c, b])
+    expect(await versions(two)).toEqual([d])
+    const table = await world.run(['versions', both])
+    expect(table.stdout.split('\n').filter((line) => line.includes('m/model'))).toHaveLength(3)
+    // One node has it, and the other one says by name that it does not.
+    const back = await world.run(['rollback', both, `m/model@${b.slice(0, 10)}`, '--json'])
+    expect(back.status).toBe(3)
+    const errors = back.lines.filter(({ event }) => event === 'error')
+    expect(errors).toMatchObject([{ node: two.address, code: 'ERR_FR_NOT_HELD' }])
+    expect([shown(one), shown(two)]).toEqual([b, d])
+    expect(await versions(one)).toEqual([b, d, c])
+    expect((await world.run(['rollback', one.address, 'm/model'])).status).toBe(0)
+    expect(await versions(one)).toEqual([d, b, c])
+    const get = ['get', `m/model@${c.slice(0, 6)}`, '--from', both, '-o', 'got']
+    expect((await world.run(get)).status).toBe(0)
+    expect(readFileSync(join(world.directory, 'got'))).toEqual(contents.get(c))
+    const copy = ['copy', 'm/model@-1', '--from', one.address, '--to', two.address, '--quiet']
+    expect((await world.run(copy)).status).toBe(0)
+    expect(shown(two)).toBe(b)
+    const good = await world.run(['verify', one.address, 'm/model@-2', '--json'])
+    expect(good.lines.at(-1)).toMatchObject({ status: 'good', digest: expect.stringContaining(c) })
+    expect((await world.run(['rm', one.address, 'm/model@-1'])).status).toBe(0)
+    expect(await versions(one)).toEqual([d, c])
+    const none = await world.run(['get', `m/model@${a.slice(0, 12)}`, '--from', both, '-o', 'x'])
+    expect(none).toMatchObject({ status: 1, stderr: expect.stringContaining('ERR_FR_NOT_HELD') })
+
+    // What two authors pushed under one name are versions of it alike.
+    const elsewhere = { XDG_CONFIG_HOME: join(world.directory, 'other') }
+    world.file('source', 300_000)
+    const theirs = ['push', 'source', '--to', one.address, '--as', 'm/model', '--quiet']
+    expect((await world.run(theirs, elsewhere)).status).toBe(0)
+    const { lines } = await world.run(['versions', one.address, '--json'])
+    expect(lines.slice(1).map(({ digest }) => String(digest).split(':')[1])).toEqual([d, c])
+    expect(lines[0]?.['author']).not.toBe(lines[1]?.['author'])
+    expect(lines.map(({ diskBytes }) => diskBytes)).toEqual([300_000, 300_000, 300_000])
+
+    // A set that one node held once: part of it is here, and part of it is an earlier version there.
+    const set = join(world.directory, 'set')
+    const line = (digest: string) =>
+      JSON.stringify({ name: 'm/model', digest: `blake3:${digest}`, bytes: 300_000 })
+    writeFileSync(set, `${line(c)}\n`)
+    mkdirSync(join(world.directory, 'out/m'), { recursive: true })
+    writeFileSync(join(world.directory, 'out/m/model'), 'another')
+    const fetch = ['get', '--set', 'set', '--from', one.address, '-o', 'out', '--json']
+    for (const fetchedFiles of [1, 0])
+      expect((await world.run(fetch)).lines.at(-1)).toMatchObject({ fetchedFiles, failedFiles: 0 })
+    expect(readFileSync(join(world.directory, 'out/m/model'))).toEqual(contents.get(c))
+    const whole = { name: 'gone', digest: `blake3:${a}`, bytes: 300_000 }
+    writeFileSync(set, `${line(c)}\n${JSON.stringify(whole)}\n`)
+    const partly = await world.run(fetch)
+    expect(partly).toMatchObject({
+      status: 3,
+      lines: [{ status: 'present' }, { name: 'gone' }, {}],
+    })
+
+    expect((await world.run(['rm', one.address, 'm/model'])).status).toBe(0)
+    expect(existsSync(join(one.data, 'm'))).toBe(false)
+    expect((await world.run(['versions', one.address])).stdout).toBe('')
+  })
+
+  it('are whole, and one of them has the name, whenever a node is killed', async () => {
+    let node = await world.node('one', ['--keep', '9'])
+    const first = await push(node.address)
+    for (const [at, waitMs] of [120, 180, 240, 300].entries()) {
+      const content = world.file('next', MIB)
+      const args = ['push', 'next', '--to', node.address, '--as', 'm/model', '--retries', '0']
+      const running = world.run([...args, '--rejoin', '0s', '--json'])
+      // Somewhere around its publication, or in the way back to the version before.
+      if (at % 2 === 1) void world.run(['rollback', node.address, 'm/model'])
+      await pause(waitMs + 300)
+      node.kill('SIGKILL')
+      await Promise.all([running, node.ended])
+      contents.set(`pushed ${at}`, content)
+      node = await world.node('one', ['--keep', '9'])
+      const is = shown(node)
+      expect(is).toBeDefined()
+      const all = await versions(node)
+      expect(new Set(all).size).toBe(all.length)
+      expect(all).toContain(first)
+      const verified = await world.run(['verify', node.address, '--json'])
+      expect(verified.status).toBe(0)
+    }
+    rmSync(join(node.data, 'm/model'))
+    expect(
+      (await world.run(['rollback', node.address, `m/model@${first.slice(0, 8)}`])).status,
+    ).toBe(0)
+    expect(shown(node)).toBe(first)
+  })
+})
