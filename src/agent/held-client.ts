@@ -78,18 +78,32 @@ export async function askToVerify(
   return { ...found, tree: found.tree && { ...found.tree, failures } }
 }
 
+export interface FoundVersions extends Pick<VersionedEntry, 'versions'> {
+  readonly name: Uint8Array
+  /** As in `Found`. */
+  readonly nowMs: number
+}
+
+/** A file by its name and content. */
+export interface SetFile extends Pick<SetEntry, 'size' | 'fileDigest'> {
+  readonly name: Uint8Array
+}
+
 /** Of each name the newest first. Null: of names of which earlier versions are kept. */
 export async function* listVersions(
   inquiry: Inquiry,
   within: AskOptions,
   glob: Uint8Array | null,
-): AsyncGenerator<{ readonly entry: VersionedEntry; readonly nowMs: number }, void, undefined> {
+): AsyncGenerator<FoundVersions, void, undefined> {
   const wanted = glob === null ? null : encodeName(glob)
   let after = ''
   for (let page = 0; page < limits.listPages; page++) {
     const question = { type: 'versions', glob: wanted, after } as const
     const { nowMs, entries, next } = await inquiry.ask(question, 'versionsListed', within)
-    for (const entry of entries) yield { entry, nowMs }
+    for (const entry of entries) {
+      const { versions } = entry
+      yield { name: decodeName(entry), versions, nowMs }
+    }
     if (next === null) return
     after = next
   }
@@ -110,7 +124,7 @@ export function askToRollBack(
 export async function askWhatLacks(
   inquiry: Inquiry,
   within: AskOptions,
-  set: readonly SetEntry[],
+  set: readonly SetFile[],
 ): Promise<{ readonly index: number; readonly has: string | null }[]> {
   const lacking: { index: number; has: string | null }[] = []
   for (let at = 0; at < set.length; ) {
@@ -127,9 +141,14 @@ export async function askWhatLacks(
 }
 
 /** As much of it as one question takes. */
-function pageOf(set: readonly SetEntry[], from: number): SetEntry[] {
-  let [to, bytes] = [from, 0]
-  while (to < set.length && to - from < limits.setPageFiles && bytes < limits.listPageBytes)
-    bytes += Buffer.byteLength(JSON.stringify(set[to++]))
-  return set.slice(from, to)
+function pageOf(set: readonly SetFile[], from: number): SetEntry[] {
+  const page: SetEntry[] = []
+  let bytes = 0
+  for (const { name, size, fileDigest } of set.slice(from, from + limits.setPageFiles)) {
+    if (bytes >= limits.listPageBytes) break
+    const entry = { ...encodeName(name), size, fileDigest }
+    bytes += Buffer.byteLength(JSON.stringify(entry))
+    page.push(entry)
+  }
+  return page
 }

@@ -6,14 +6,13 @@
  */
 import { lstat, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { SetFile as NamedFile } from '../agent/held-client.js'
 import { type DigestAlgorithm, digestAlgorithms } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import { digestDigits } from '../base/versions.js'
 import { type SetFile, subtract } from '../control/holdings/file-set.js'
-import type { SetEntry } from '../control/messages/types.js'
-import { decodeName } from '../protocol/manifest.js'
 import { requireText } from './checks.js'
 import { type DigestOf, digesting } from './digest.js'
 import { get } from './get.js'
@@ -65,8 +64,7 @@ export async function* getSet(
   }
 }
 
-function wantedOf({ size: bytes, fileDigest: digest, ...text }: SetEntry): Wanted {
-  const name = decodeName(text)
+function wantedOf({ name, size: bytes, fileDigest: digest }: NamedFile): Wanted {
   return { key: Buffer.from(name).toString('latin1'), name, digest, bytes }
 }
 

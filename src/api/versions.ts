@@ -2,13 +2,11 @@
  * Versions of files at nodes: `client.versions`, `client.rollback`; and file sets:
  * `client.lacking`. What holds of all calls about what nodes hold is said in client.ts.
  */
-import { askToRollBack, askWhatLacks, listVersions } from '../agent/held-client.js'
+import { askToRollBack, askWhatLacks, listVersions, type SetFile } from '../agent/held-client.js'
 import { bytesOfBase64url } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import { isVersion } from '../base/versions.js'
-import type { SetEntry } from '../control/messages/types.js'
 import { requireAddressText } from '../net/address.js'
-import { decodeName, encodeName } from '../protocol/manifest.js'
 import { checkGlob, checkHeldName, shownName } from './held-name.js'
 import { asking, checkAsking, openAsking } from './inquiry.js'
 import { requireOptions } from './option-names.js'
@@ -44,10 +42,10 @@ async function* listed(
 ): AsyncGenerator<FileVersion, void, undefined> {
   const opened = await openAsking(node, options, pageMs)
   try {
-    for await (const { entry, nowMs } of listVersions(opened.inquiry, opened, glob)) {
-      const secondsSince = (atMs: number): number => Math.max(0, (nowMs - atMs) / 1000)
-      const shown = shownName(decodeName(entry))
-      for (const version of entry.versions) {
+    for await (const found of listVersions(opened.inquiry, opened, glob)) {
+      const secondsSince = (atMs: number): number => Math.max(0, (found.nowMs - atMs) / 1000)
+      const shown = shownName(found.name)
+      for (const version of found.versions) {
         const { back, state, fileDigest, size, diskBytes, author, contentId } = version
         const { publishedAtMs, keptAtMs } = version
         yield {
@@ -106,8 +104,8 @@ export async function lacking(
         askWhatLacks(inquiry, within, entries),
       )
       const files = found.map(({ index, has }) => {
-        const { fileDigest: digest, size: bytes, ...name } = entries[index] as SetEntry
-        return { ...shownName(decodeName(name)), digest, bytes, has }
+        const { fileDigest: digest, size: bytes, name } = entries[index] as SetFile
+        return { ...shownName(name), digest, bytes, has }
       })
       return { node, files }
     }),
@@ -117,7 +115,7 @@ export async function lacking(
 const digestPattern = /^(?:blake3|sha256|xxh64)[a-z0-9/-]*:[0-9a-f]{16,64}$/
 
 /** Throws TypeError, or ERR_FR_NAME for what no node can hold. */
-export function checkSet(set: readonly FileSetEntry[]): SetEntry[] {
+export function checkSet(set: readonly FileSetEntry[]): SetFile[] {
   if (!Array.isArray(set)) throw new TypeError('set must be a list of files')
   if (set.length > limits.setFiles)
     throw new TypeError(`set has more than ${limits.setFiles} files`)
@@ -129,10 +127,6 @@ export function checkSet(set: readonly FileSetEntry[]): SetEntry[] {
     const isFile = Number.isSafeInteger(bytes) && bytes >= 0 && bytes <= limits.fileBytes
     if (!isFile || typeof digest !== 'string' || !digestPattern.test(digest))
       throw new TypeError(`set[${at}] needs bytes, and digest as in the result of a push`)
-    return {
-      ...encodeName(checkHeldName(exact, `set[${at}].name`)),
-      size: bytes,
-      fileDigest: digest,
-    }
+    return { name: checkHeldName(exact, `set[${at}].name`), size: bytes, fileDigest: digest }
   })
 }

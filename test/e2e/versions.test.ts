@@ -79,7 +79,7 @@ describe('versions of files at nodes', () => {
     expect(lines[0]?.['author']).not.toBe(lines[1]?.['author'])
     expect(lines.map(({ diskBytes }) => diskBytes)).toEqual([300_000, 300_000, 300_000])
 
-    // A set that one node held once: part of it is here, and part of it is an earlier version there.
+    // A set of what one node held once: an earlier version there.
     const set = join(world.directory, 'set')
     const line = (digest: string) =>
       JSON.stringify({ name: 'm/model', digest: `blake3:${digest}`, bytes: 300_000 })

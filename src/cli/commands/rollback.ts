@@ -17,7 +17,7 @@ export function addRollback(program: Commander, found: (command: RollbackCommand
     .command('rollback')
     .description('Give a name at nodes to an earlier version of the file.')
     .argument('<host[:port][,...]>', 'the nodes', checked(parseAddresses))
-    .argument('<name[@version]>', 'the file, and which version (default: the one before, @-1)')
+    .argument('<name>', 'the file, NAME or NAME@VERSION (default: the one before, NAME@-1)')
     .option(...keyFileOption)
     .option('--json', 'one JSON object per node on stdout')
     .addHelpText(

@@ -5,6 +5,7 @@ import { heldStates, type SetEntry } from '../../../src/control/messages/held.js
 import { fileDigest, hex } from './parts.js'
 
 export function versionBodies(nameText: fc.Arbitrary<Pick<SetEntry, 'name' | 'nameIsBase64'>>) {
+  const digest = `blake3:${'ab'.repeat(32)}`
   const after = fc.string({ maxLength: 40 })
   const time = fc.nat({ max: 2 ** 40 })
   const described = fc.record({
@@ -31,7 +32,7 @@ export function versionBodies(nameText: fc.Arbitrary<Pick<SetEntry, 'name' | 'na
     }),
     lacking: fc.record({
       entries: some.map((all) =>
-        all.sort((a, b) => a - b).map((index) => ({ index, has: index % 2 ? null : 'blake3:ab' })),
+        all.sort((a, b) => a - b).map((index) => ({ index, has: index % 2 ? null : digest })),
       ),
     }),
   }
