@@ -343,6 +343,7 @@ describe('fr', () => {
       'base/serving-limits.ts',
       'base/simulation-limits.ts',
       'base/tree-limits.ts',
+      'base/version-limits.ts',
       'net/address.ts',
     ])
   })

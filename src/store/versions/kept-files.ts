@@ -197,9 +197,12 @@ export class KeptFiles {
   ): Promise<RolledBack> {
     const key = keyOf(name)
     return this.#inTurn(key, async () => {
+      const { holdings } = this.#spec
+      const present = holdings.catalogue?.get(name)
+      // A file that somebody else changed or removed is no version any more.
+      const before = present && (await holdings.isUnchanged(present)) ? present : undefined
       const record = this.version(name, version)
       const versioned = this.#names.get(key)
-      const before = this.#spec.holdings.catalogue?.get(name)
       if (record !== undefined && record === before) return { now: record, before }
       if (record === undefined || versioned === undefined) throw noVersion(version)
       const { dir } = versioned
