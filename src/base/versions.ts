@@ -3,6 +3,7 @@
  * -1 for what had the name before the present one, -2 for what had it before that.
  */
 import { FrError } from './errors.js'
+import { limits } from './limits.js'
 
 const pattern = /^(?:-[1-9]\d{0,3}|[0-9a-f]{6,128})$/
 const at = 0x40
@@ -15,8 +16,8 @@ export interface VersionedName {
 /** Null: this is a name and nothing else. A file may have a name of this form all the same. */
 export function versionedName(said: Uint8Array): VersionedName | null {
   const end = said.lastIndexOf(at)
-  if (end <= 0) return null
-  const version = Buffer.from(said.subarray(end + 1)).toString('latin1')
+  if (end <= 0 || said.length - end > limits.versionChars + 1) return null
+  const version = String.fromCharCode(...said.subarray(end + 1))
   return pattern.test(version) ? { name: said.subarray(0, end), version } : null
 }
 
