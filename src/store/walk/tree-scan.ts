@@ -159,7 +159,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
   /**
    * Everything but what comes at the end; of a tree without files alone that too, where there is
    * room for it in the last batch. Once. Batches are to be released, all others before a bundle is
-   * made of a final one; the walk waits for that while it is one ahead of those under way.
+   * made of a final one; the walk waits for that while it is two ahead of those under way.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
     for (;;) {
@@ -382,7 +382,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
   }
 
   get #isAhead(): boolean {
-    return this.#ready.length + this.#open.size > limits.treeBundlesAtOnce
+    return this.#ready.length + this.#open.size > limits.treeBundlesAtOnce + 1
   }
 
   #cut(cut = cutOf(this.#current)): void {
