@@ -7,7 +7,7 @@
       ],
       "include_dirs": [
         "native",
-        "<!@(node scripts/native-sources.mjs build/joined blake3)",
+        "<!@(node scripts/native-sources.mjs build/joined blake3 zstd)",
         "<!@(node -p \"require('node-addon-api').include_dir\")"
       ],
       "defines": [

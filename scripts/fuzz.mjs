@@ -2,7 +2,7 @@
  * Fuzzes every native parser (native/test/fuzz/NAME_fuzz.cc) with libFuzzer, ASan and UBSan, and
  * the TypeScript wire parsers (test/fuzz) with mutated messages and little memory.
  *
- *   npm run fuzz                     12 seconds each, two at a time; TypeScript parsers 3
+ *   npm run fuzz                     10 seconds each, two at a time; TypeScript parsers 3
  *   npm run fuzz -- --minutes 60     an hour each; TypeScript parsers a quarter
  *
  * The corpus in native/test/fuzz/corpus/NAME is read, never written: findings go to build-fuzz, and
@@ -14,7 +14,7 @@ import { builds } from './checks.mjs'
 import { conclude, report, runBeside, tail } from './steps.mjs'
 
 const { values } = parseArgs({ options: { minutes: { type: 'string' } } })
-const seconds = values.minutes === undefined ? 12 : Math.round(Number(values.minutes) * 60)
+const seconds = values.minutes === undefined ? 10 : Math.round(Number(values.minutes) * 60)
 if (!(seconds > 0)) throw new TypeError('--minutes: a number above zero')
 
 const dir = 'build-fuzz'

@@ -4,13 +4,15 @@
  *   node scripts/native-sources.mjs DIR core addon    the sources of these rooms, one per line
  *   node scripts/native-sources.mjs DIR test          those of the native tests
  *   node scripts/native-sources.mjs DIR blake3        the folder of the official BLAKE3
+ *   node scripts/native-sources.mjs DIR zstd          that of the sources of zstd
  *
  * The C++ of a folder is compiled as one: a file in DIR, written here, includes its files. What
  * they include costs several times what they say, for compilers and for clang-tidy, and so it is
  * read once. Names that only one file of a folder sees are therefore not those of another one.
  *
  * BLAKE3 is compiled from the package that contains it, with the assembly for this processor; the
- * instruction set is chosen at run time. native/core/hash/blake3_tree.c includes its blake3.c.
+ * instruction set is chosen at run time. native/core/hash/blake3_tree.c includes its blake3.c, and
+ * native/core/coding/zstd_unit.c what is used of zstd, from the package that contains that.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -23,6 +25,8 @@ const [dir, ...rooms] = process.argv.slice(2)
 const into = resolve(root, dir)
 const require = createRequire(import.meta.url)
 const blake3 = join(dirname(require.resolve('@c4312/blake3-native/package.json')), 'c')
+const zstd = join(dirname(require.resolve('zstd-napi/package.json')), 'deps', 'zstd', 'lib')
+const packages = { blake3, zstd }
 
 function blake3Sources() {
   const always = ['blake3_dispatch.c', 'blake3_portable.c']
@@ -64,5 +68,5 @@ function writeChanged(path, text) {
   writeFileSync(path, text)
 }
 
-const paths = rooms.flatMap((what) => (what === 'blake3' ? [blake3] : sourcesOf(what)))
+const paths = rooms.flatMap((what) => packages[what] ?? sourcesOf(what))
 console.log(paths.map((path) => relative(root, path)).join('\n'))

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "addon/coding_wrap.h"
 #include "addon/engine_wrap.h"
 #include "addon/tree_wrap.h"
 #include "core/hash/blake3.h"
@@ -191,6 +192,8 @@ class FrAddon : public Napi::Addon<FrAddon> {
 #undef X
     exports.Set("blake3File", Napi::Function::New(env, blake3_file_js, "blake3File"));
     exports.Set("bounds", shared);
+    exports.Set("decodeFrames", Napi::Function::New(env, decode_frames_js, "decodeFrames"));
+    exports.Set("encodeFrames", Napi::Function::New(env, encode_frames_js, "encodeFrames"));
     exports.Set("Engine", EngineWrap::define(env));
     exports.Set("errors", errors);
     exports.Set("eventNumbers", Napi::Number::New(env, kEventNumbers));

@@ -1,15 +1,12 @@
 /** A push with mirrors, from the parts of a push without. */
-import { concat } from '../base/bytes.js'
-import { blockBytesFor } from '../base/limits.js'
-import type { HeldRun } from '../control/holdings/have.js'
 import type { CopyWish } from '../control/messages/copying.js'
 import type { DataEngine, HashPool, SourceFile } from '../ports.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
-import { PoolWork } from '../session/receiver/held-work.js'
 import { addAt, copyAt, copyGroups, nameText, wholeRates, wholeShare } from './mirror-copy.js'
 import { MirroredPush } from './mirrors.js'
 import type { CheckedPush } from './options.js'
+import { readWhole } from './read-whole.js'
 import { wholeLink } from './targets.js'
 import type { PushResult } from './types.js'
 
@@ -29,7 +26,7 @@ export function pushMirrored(parts: MirroredParts): Promise<PushResult> {
   let { spec } = parts
   const fileDigest = async (): Promise<string> => {
     // Later pushes need not read it again.
-    spec = { ...spec, known: spec.known ?? (await readWhole(parts)) }
+    spec = { ...spec, known: spec.known ?? (await readWhole({ ...parts, ...spec })) }
     return (spec.known as { fileDigest: string }).fileDigest
   }
   return new MirroredPush({
@@ -44,17 +41,6 @@ export function pushMirrored(parts: MirroredParts): Promise<PushResult> {
       pushing({ ...spec, transfer, nodes, mirrors }, audience),
     ...{ fileDigest, audience, signal },
   }).run()
-}
-
-async function readWhole({ spec, source, engine, pool, signal }: MirroredParts) {
-  const { algorithm, signer } = spec
-  const { size, file } = source
-  const work = new PoolWork(engine, pool, signer)
-  const geometry = { algorithm, size, blockBytes: blockBytesFor(size) }
-  const runs: HeldRun[] = []
-  for await (const run of work.hash(file, geometry, signal)) runs.push(run)
-  const digests = concat(...runs.map((run) => run.digests))
-  return { fileDigest: work.sum(geometry, digests), digests }
 }
 
 function wishOf(

@@ -29,6 +29,7 @@ import {
   requireSignal,
   requireText,
 } from './checks.js'
+import { type CodingWish, checkCoding } from './coding-options.js'
 import { checkGrouping } from './grouping.js'
 import { requireOptions } from './option-names.js'
 import { type CheckedSource, checkSource } from './source.js'
@@ -69,6 +70,7 @@ export interface CheckedPush {
   readonly relays: readonly string[]
   readonly spareOrigin: boolean
   readonly tree: TreeWishes
+  readonly coding: CodingWish
 }
 
 export const strategies = ['classic', 'adaptive'] as const
@@ -139,6 +141,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     relays,
     spareOrigin: options.spareOrigin ?? false,
     tree: checkTreeWishes(options),
+    coding: checkCoding(options),
   }
 }
 

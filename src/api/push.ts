@@ -23,6 +23,8 @@ import type { PushHooks, PushSpec } from '../session/coordinator/push-spec.js'
 import { TraceFile } from '../session/coordinator/trace-file.js'
 import type { EngineRouter } from '../session/router.js'
 import { clientKey } from '../store/identity.js'
+import { pushCoded } from './coded-push.js'
+import { isCoded } from './coding-options.js'
 import { KnownSource } from './known-source.js'
 import { pushMirrored } from './mirrored-push.js'
 import { type CheckedPush, checkPush } from './options.js'
@@ -99,16 +101,30 @@ async function run(
     const audience = audienceOf(control)
     const traced = trace && { trace: trace.write.bind(trace) }
     const heard = known.hooks
-    const pushing = (spec: PushSpec, audience: PushAudience): Promise<PushResult> => {
+    const pushingOf = (
+      content: SourceFile,
+      spec: PushSpec,
+      audience: PushAudience,
+    ): Promise<PushResult> => {
       // The timeline is that of this push, not of what it sends a mirror.
-      const seen = { ...heard, ...(spec.transfer === transfer && traced) }
-      const make = makeRun.bind(null, { engine, router, pool }, source as SourceFile, seen)
+      const isTraced = spec.transfer === transfer
+      const seen = { ...(content === source && heard), ...(isTraced && traced) }
+      const make = makeRun.bind(null, { engine, router, pool }, content, seen)
       return attempts(make, spec, audience, signal)
     }
+    const pushing = pushingOf.bind(null, source)
+    const parts = { spec, source, engine, pool, audience, signal }
     const result =
-      checked.mirrors.length === 0
-        ? await pushing(spec, audience)
-        : await pushMirrored({ checked, spec, source, engine, pool, pushing, audience, signal })
+      checked.mirrors.length > 0
+        ? await pushMirrored({ ...parts, checked, pushing })
+        : isCoded(checked.coding)
+          ? await pushCoded({
+              ...parts,
+              wish: checked.coding,
+              pushing: pushingOf,
+              summed: ({ fileDigest, digests }) => heard.summed?.(fileDigest, digests),
+            })
+          : await pushing(spec, audience)
     announce(control, 'result', result)
     return result
   } catch (error) {
@@ -237,6 +253,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
     event: 'result',
     transfer: control.transfer.id,
     bytes,
+    ...{ coding: 'identity', wireBytes: bytes },
     dataBytes,
     seconds: 0,
     boundSeconds: forecast.boundSeconds,

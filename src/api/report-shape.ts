@@ -1,4 +1,5 @@
 /** The shapes of what a node reports of a copy: the events and the result of a push. */
+import { codings } from '../base/coding.js'
 import { isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import {
@@ -35,6 +36,8 @@ function each(of: Readonly<Record<string, Check>>): Check {
   return list((value) => wrongField(value, of) === null, nodesMax)
 }
 
+const sent = { coding: one('identity', ...codings), wireBytes: amount } as const
+
 const planShare: Shape<Plan['shares'][number]> = { node: text, bytes: amount }
 
 const laterNode: Shape<Plan['later'][number]> = {
@@ -54,6 +57,7 @@ const plan: Shape<Plan> = {
   sites: list(orNull(text), nodesMax),
   shares: each(planShare),
   bytes: amount,
+  ...sent,
   dataBytes: amount,
   blockBytes: amount,
   predictedSeconds: orNull(amount),
@@ -162,6 +166,7 @@ const result: Shape<PushResult> = {
   tree: optional((value) => wrongField(value, tree) === null),
   transfer: text,
   bytes: amount,
+  ...sent,
   dataBytes: amount,
   seconds: amount,
   boundSeconds: orNull(amount),

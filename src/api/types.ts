@@ -195,6 +195,19 @@ export interface PushOptions extends TreeOptions {
    * its digests.
    */
   verify?: boolean
+  /**
+   * `zstd`: send the file compressed. `auto`: where samples of it say that it is there sooner.
+   * Default `off`. A node that cannot take it so is sent it as it is, in the same push.
+   */
+  compress?: 'zstd' | 'auto' | 'off'
+  /**
+   * NAME[@VERSION] of the file that most nodes hold, and that the new one differs from in places:
+   * what differs is sent. VERSION: at least 6 of the first hex digits of its digest. Nodes find the
+   * base by its content; those without it are sent the file as it is.
+   */
+  base?: string
+  /** Path of the base here. */
+  baseFile?: string
   /** The origin's own uplink; used for the predicted time, the bound and the first second. */
   uplinkBytesPerSecond?: number
   /** Milliseconds for which a node is dialled again while it cannot be reached; default 10,000. */

@@ -66,6 +66,14 @@ export const errorTable = {
     retryable: false,
     native: 17,
   },
+  ERR_FR_CODING: {
+    meaning: 'the node takes this content only as it is, not as it was coded',
+    retryable: false,
+  },
+  ERR_FR_BASE: {
+    meaning: 'the base of the patch is not the content it should be',
+    retryable: false,
+  },
   ERR_FR_RANGE: { meaning: 'the file ends before the range does', retryable: false },
   ERR_FR_BUSY: { meaning: 'another transfer is writing the same name', retryable: true },
   ERR_FR_SOURCE: {

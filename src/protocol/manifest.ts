@@ -20,9 +20,11 @@ import {
   u64,
   utf8,
 } from '../base/bytes.js'
+import { codingNumber } from '../base/coding.js'
 import { FrError } from '../base/errors.js'
 import { blockBytesFor, limits } from '../base/limits.js'
 import type { Attributes, Frame, NameText, StreamEntry } from '../control/messages/types.js'
+import { codedBytes, readCoded } from './coded-entry.js'
 import { type Fields, protocolError } from './fields.js'
 import type { Primitives, Signer } from './primitives.js'
 
@@ -81,6 +83,7 @@ export function readStreamEntry(entry: Fields): StreamEntry {
     size,
     dataBytes: entry.integer('dataBytes', 0, size),
     ...readAttributes(entry),
+    ...(entry.has('coded') && { coded: readCoded(entry.object('coded')) }),
   }
 }
 
@@ -92,12 +95,13 @@ export function readAttributes(fields: Fields): Attributes {
   }
 }
 
-/** Binary form of an entry; 0, 0 means uncompressed and not encrypted. */
+/** Binary form of an entry; 0, 0 means as it is and not encrypted. */
 function entryBytes(entry: StreamEntry): Uint8Array {
+  const { coded } = entry
   const name = utf8(entry.name)
   const seconds = new Uint8Array(8)
   new DataView(seconds.buffer).setBigInt64(0, BigInt(entry.mtimeSeconds), true)
-  const [coding, seal] = [0, 0]
+  const [coding, seal] = [coded === undefined ? 0 : codingNumber[coded.coding], 0]
   return concat(
     u32(entry.stream),
     bytesOfHex(entry.contentId) ?? new Uint8Array(),
@@ -112,6 +116,7 @@ function entryBytes(entry: StreamEntry): Uint8Array {
     Uint8Array.of(entry.nameIsBase64 ? 1 : 0, coding, seal, 0),
     u32(name.length),
     name,
+    ...(coded === undefined ? [] : [codedBytes(coded)]),
   )
 }
 

@@ -241,6 +241,11 @@ export class NodeStore {
     return found && found.mode & 0o777
   }
 
+  /** Where a partial is, for whoever reads it beside the engine. */
+  pathOfPartial(id: string): string {
+    return join(this.#spec.dataDir, hiddenDir, 'partials', id)
+  }
+
   /** Removes what unfinished transfers of this name left; resolves to the number of partials. */
   async makeWay(name: Uint8Array): Promise<number> {
     const removed = await this.leftovers.removeNamed(name)

@@ -28,6 +28,7 @@ export interface PushCommand extends TransferWishes {
   readonly engine?: 'native' | 'portable'
   readonly verify: boolean
   readonly keep?: number
+  readonly coding: Pick<PushOptions, 'compress' | 'base' | 'baseFile'>
   /** File for the timeline. */
   readonly trace?: string
   readonly dryRun: boolean
@@ -59,6 +60,15 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
         digestAlgorithms,
       ),
     )
+    .addOption(
+      choice(
+        '--compress <how>',
+        'send it compressed: zstd, auto (where that is sooner) or off (default)',
+        ['zstd', 'auto', 'off'],
+      ),
+    )
+    .option('--base <name[@version]>', 'what most nodes hold: only the difference is sent to them')
+    .option('--base-file <path>', 'the same content here')
     .addOption(engineOption())
   shareOptions(command, 'push', 'this machine')
     .addOption(
@@ -141,6 +151,8 @@ function pushCommand([path = '', ...more]: readonly string[], options: Values): 
   if (options['trace'] === '') throw new UsageError('--trace is empty')
   if (options['trace'] !== undefined && options['dryRun'] === true)
     throw new UsageError('--trace records a push, and --dry-run makes none')
+  if ((options['base'] === undefined) !== (options['baseFile'] === undefined))
+    throw new UsageError('--base NAME[@VERSION] and --base-file PATH go together')
   if (options['spareOrigin'] === true && options['mirror'] === undefined)
     throw new UsageError('--spare-origin needs --mirror HOST[:PORT]')
   return {
@@ -151,6 +163,11 @@ function pushCommand([path = '', ...more]: readonly string[], options: Values): 
     ...given({ digest, engine, trace: options['trace'], mirrors: options['mirror'] }),
     ...given({ keep: options['keep'] }),
     verify: options['verify'] === true,
+    coding: given({
+      compress: options['compress'],
+      base: options['base'],
+      baseFile: options['baseFile'],
+    }),
     dryRun: options['dryRun'] === true,
     spareOrigin: options['spareOrigin'] === true,
     log: { format: options['logFormat'], level: quiet ? 'error' : options['logLevel'] },

@@ -41,10 +41,11 @@ async function pushSource(
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const { verify, dryRun, spareOrigin, mirrors, digest, engine, trace, tree, keep } = command
+  const { verify, dryRun, spareOrigin, mirrors, digest, engine, trace, tree, keep, coding } =
+    command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
-    ...{ verify, dryRun, spareOrigin, ...tree },
+    ...{ verify, dryRun, spareOrigin, ...tree, ...coding },
     ...given({ as, digest, engine, trace, mirrors, keep }),
     ...wishOptions(command),
   }

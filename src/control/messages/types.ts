@@ -10,12 +10,14 @@ import type { RangePair } from '../../base/ranges.js'
 import type { TransferShare } from '../../base/rate-limits.js'
 import type { Applied, TreePart } from './applied.js'
 import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
+import type { Coded } from './coded.js'
 import type { Attributes, CopyWish, NameText, NodeLink, Strategy } from './copying.js'
 import type { HeldFrame, PackAsk, PackOffer } from './held.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
 
 export type * from './applied.js'
+export type * from './coded.js'
 export type * from './held.js'
 export type { NodeOutcome, NodeSettled } from './outcomes.js'
 export type * from './reports.js'
@@ -74,6 +76,8 @@ export interface StreamEntry extends NameText, Attributes {
   readonly size: number
   /** Bytes that are no hole at the origin, as far as it knows; at most `size`. */
   readonly dataBytes: number
+  /** What the bytes stand for; absent: they are the file. Its author is that of the entry. */
+  readonly coded?: Coded
 }
 
 /** Who coordinates, as a totally ordered value: by `counter`, then by `member`. */

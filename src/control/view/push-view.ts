@@ -1,4 +1,5 @@
 /** What people are shown of a push under way: pure functions of the origin's machine. */
+import type { Coding } from '../../base/coding.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import type { OriginMachine } from '../coordinator/machine.js'
 import type { Coordination } from '../coordinator/supersession.js'
@@ -216,6 +217,9 @@ export interface Plan {
   readonly sites: readonly (string | null)[]
   readonly shares: readonly { readonly node: string; readonly bytes: number }[]
   readonly bytes: number
+  /** How the file is coded on its way, and bytes of what goes: the bounds are of these. */
+  readonly coding: 'identity' | Coding
+  readonly wireBytes: number
   /** What of the file is no hole: this has to be sent. */
   readonly dataBytes: number
   readonly blockBytes: number
@@ -261,6 +265,9 @@ export interface PushResult extends Coordination, Pick<Progress, 'faults'> {
   readonly event: 'result'
   readonly transfer: string
   readonly bytes: number
+  /** As in the plan; of a tree, and where everybody took it as it is: `identity`. */
+  readonly coding: 'identity' | Coding
+  readonly wireBytes: number
   /** `bytes` less the holes of the file, which are announced to the nodes and not sent. */
   readonly dataBytes: number
   /** From the first contact to the last node's durable publication. */
@@ -329,6 +336,7 @@ export function planView(
     later: plan.later.map(({ node, ...rates }) => ({ node: addressOf(node), ...rates })),
     sites: plan.groups.map(([first]) => (first === undefined ? null : linkOf(first).site) ?? null),
     shares: nodes.map((node, i) => ({ node, bytes: plan.shares[i]?.[1] ?? 0 })),
+    ...{ coding: 'identity', wireBytes: file.bytes },
     ...file,
     ...forecast,
     shapes,
@@ -361,6 +369,7 @@ export function resultView(
     event: 'result',
     transfer,
     bytes,
+    ...{ coding: 'identity', wireBytes: bytes },
     dataBytes,
     seconds,
     ...bounds.figures,

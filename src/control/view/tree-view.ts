@@ -233,6 +233,7 @@ export function treeResult(end: TreeEnd, sums: TreeSums): PushResult {
     event: 'result',
     transfer,
     bytes,
+    ...{ coding: 'identity', wireBytes: bytes },
     // What of them is a hole is not added up.
     dataBytes: bytes,
     seconds: Math.max(0, ...timed),

@@ -9,8 +9,9 @@ import { availableParallelism } from 'node:os'
 import type { Piscina } from 'piscina'
 import type { BlockAlgorithm } from '../../base/digests.js'
 import { FrError, isFrErrorCode } from '../../base/errors.js'
-import type { ByteRange, HashPool, HashSource } from '../../ports.js'
+import type { ByteRange, DecodeTask, EncodeTask, HashPool, HashSource } from '../../ports.js'
 import { packageRoot } from '../package-root.js'
+import type { WorkerTask } from './worker.js'
 
 // From src (tests) and from dist alike this is the built worker: Node 20 runs no TypeScript in
 // threads.
@@ -27,11 +28,23 @@ export class WorkerHashPool implements HashPool {
     blockBytes: number,
     algorithm: BlockAlgorithm,
   ): Promise<Uint8Array> {
+    return (await this.#run({ source, range, blockBytes, algorithm })) as Uint8Array
+  }
+
+  async encode(task: EncodeTask): Promise<Uint8Array> {
+    return (await this.#run(task)) as Uint8Array
+  }
+
+  async decode(task: DecodeTask): Promise<void> {
+    await this.#run(task)
+  }
+
+  async #run(task: WorkerTask): Promise<unknown> {
     if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
     this.#pool ??= openPool()
     const pool = await this.#pool
     try {
-      return (await pool.run({ source, range, blockBytes, algorithm })) as Uint8Array
+      return await pool.run(task)
     } catch (error) {
       throw restored(error)
     }
@@ -60,5 +73,5 @@ function restored(error: unknown): FrError {
   const text = String(message ?? error)
   if (typeof code === 'string' && isFrErrorCode(code))
     return new FrError(code, text, { cause: error })
-  return new FrError('ERR_FR_IO', `hashing failed: ${text}`, { cause: error })
+  return new FrError('ERR_FR_IO', `a worker failed: ${text}`, { cause: error })
 }

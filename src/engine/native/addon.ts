@@ -150,6 +150,26 @@ export interface Addon {
   ): Uint8Array | undefined
   blake3File(values: Uint8Array): Uint8Array
   xxh64(bytes: Uint8Array, seed?: bigint): bigint
+  encodeFrames(
+    file: number,
+    base: number,
+    coding: number,
+    width: number,
+    offset: number,
+    length: number,
+    frameBytes: number,
+  ): Uint8Array
+  decodeFrames(
+    coded: number,
+    at: number,
+    lengths: Uint8Array,
+    to: number,
+    base: number,
+    coding: number,
+    offset: number,
+    fileBytes: number,
+    frameBytes: number,
+  ): void
   treeList(
     directory: Uint8Array,
     identity: Uint8Array,

@@ -169,11 +169,11 @@ export class PushRun {
   #sessionOver(): CoordinatorSession {
     const { dialler, transfer, silenceMs, signer, algorithm, known, places } = this.#spec
     const engine = this.#engine
-    const { name, contentId } = this.#spec
+    const { name, contentId, coded } = this.#spec
     const own = hexOf(signer.publicKey)
     const isSigned = known !== undefined && 'signed' in known
     const author = isSigned ? known.author : own
-    const entry = entryOf(this.#source, { name, contentId, author })
+    const entry = entryOf(this.#source, { name, contentId, author, ...(coded && { coded }) })
     const manifest = paginate([entry], signer)
     const ports = {
       clock: processClock,

@@ -92,7 +92,12 @@ export class PushSource {
 /** The file under the name it gets at the nodes, as a manifest lists it. */
 export function entryOf(
   source: SourceFile,
-  { name, contentId, author }: Pick<StreamEntry, 'contentId' | 'author'> & { name: Uint8Array },
+  {
+    name,
+    contentId,
+    author,
+    coded,
+  }: Pick<StreamEntry, 'contentId' | 'author' | 'coded'> & { name: Uint8Array },
 ): StreamEntry {
   return {
     stream: 0,
@@ -106,5 +111,6 @@ export function entryOf(
     mode: source.mode & 0o7777,
     mtimeSeconds: source.mtime.seconds,
     mtimeNanos: source.mtime.nanos,
+    ...(coded && { coded }),
   }
 }

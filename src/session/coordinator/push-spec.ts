@@ -5,7 +5,13 @@ import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Logger } from '../../base/log.js'
 import type { RateLimits, TransferShare } from '../../base/rate-limits.js'
 import type { ShapeWish } from '../../control/dealing/planning.js'
-import type { Applied, NodeOutcome, Strategy, TreePart } from '../../control/messages/types.js'
+import type {
+  Applied,
+  Coded,
+  NodeOutcome,
+  Strategy,
+  TreePart,
+} from '../../control/messages/types.js'
 import type { GroupWish } from '../../control/plan/layout.js'
 import type { NodeLink } from '../../control/plan/plan.js'
 import type { Plan } from '../../control/view/push-view.js'
@@ -45,6 +51,8 @@ export interface PushSpec {
   readonly name: Uint8Array
   /** Absent: a file, and part of no tree. */
   readonly tree?: TreePart
+  /** What the source stands for; absent: it is the file. */
+  readonly coded?: Coded
   readonly nodes: readonly NodeLink[]
   /** Those that are asked to send what they hold of the content in the origin's stead. */
   readonly mirrors?: readonly NodeLink[]

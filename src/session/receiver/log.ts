@@ -5,14 +5,14 @@
 import type { Failure } from '../../base/errors.js'
 import type { LogFields, Logger, LogLevel } from '../../base/log.js'
 import { nowMs } from '../../base/time/awake.js'
-import type { Role, TreePart } from '../../control/messages/types.js'
+import type { Role, StreamEntry, TreePart } from '../../control/messages/types.js'
 import type { Audience, NodeOffer } from './acceptance.js'
 
 export interface LoggedTransfer {
   readonly transfer: string
   /** Where nothing is received no program around the node has a say in it, or is told. */
   readonly role: Role
-  readonly entry: { readonly name: string; readonly size: number; readonly dataBytes: number }
+  readonly entry: Pick<StreamEntry, 'name' | 'size' | 'dataBytes' | 'coded'>
   /** HOST:PORT that the control link of the origin comes from. */
   readonly originAddress: string
   readonly tree?: TreePart | undefined
@@ -31,6 +31,7 @@ export class ReceptionLog {
   readonly #about: Pick<NodeOffer, 'transfer' | 'name' | 'sender' | 'tree'>
   readonly #offered: string
   readonly #startedMs = nowMs()
+  readonly #fileDigest: string | undefined
   /** Of the file as it was summed here. */
   #digest = ''
 
@@ -41,7 +42,9 @@ export class ReceptionLog {
     this.#offered = offeredAs[role]
     const about = { transfer, name: entry.name, sender: originAddress }
     this.#about = { ...about, ...(tree && { tree: tree.id }) }
-    this.offer = { ...this.#about, bytes: entry.size, dataBytes: entry.dataBytes }
+    const { size: bytes, dataBytes } = entry.coded ?? entry
+    this.offer = { ...this.#about, bytes, dataBytes }
+    this.#fileDigest = entry.coded?.fileDigest
   }
 
   line(level: LogLevel, event: string, fields: Readonly<LogFields>): void {
@@ -58,8 +61,9 @@ export class ReceptionLog {
     return this.#digest
   }
 
+  /** Returns the digest; the one of coded content is not that of the file. */
   summed(digest: string): string {
-    this.#digest = digest
+    this.#digest = this.#fileDigest ?? digest
     return digest
   }
 

@@ -1,8 +1,12 @@
 /** What is done with a whole partial: by what the offer says that it is. */
+import { utf8 } from '../../base/bytes.js'
+import { blockBytesFor } from '../../base/limits.js'
+import type { Coded } from '../../control/messages/types.js'
 import { decodeName } from '../../protocol/manifest.js'
-import type { Partial } from '../../store/partial.js'
-import type { Hasher } from '../hasher.js'
+import { Partial } from '../../store/partial.js'
+import { Hasher } from '../hasher.js'
 import { BundlePublication } from './bundle.js'
+import { CodedPublication, fileEntryOf } from './coded.js'
 import type { NodeHost } from './node-host.js'
 import { FilePublication, type Publication } from './publish.js'
 import type { ReceptionSpec } from './spec.js'
@@ -15,16 +19,54 @@ export function publicationOf(
   spec: ReceptionSpec,
 ): Publication {
   const name = decodeName(spec.entry)
-  const { originId, tree } = spec
+  const { originId, tree, entry } = spec
+  const { coded } = entry
   // Who only sends what it holds, or passes on what comes, publishes nothing.
-  if (tree === undefined || spec.role !== 'receiver')
-    return new FilePublication(host, partial, name, hasher, spec)
+  if (spec.role !== 'receiver') return new FilePublication(host, partial, name, hasher, spec)
+  if (coded !== undefined) {
+    const plain = new FilePublication(host, partial, name, hasher, spec)
+    return new CodedPublication(
+      host,
+      partial,
+      decodedOf(host, { ...entry, coded }, spec),
+      plain,
+      spec,
+    )
+  }
+  if (tree === undefined) return new FilePublication(host, partial, name, hasher, spec)
   if (tree.isBundle) return new BundlePublication(host, partial, name, spec)
   const other = tree.isAtomic ? host.trees?.placeOf({ originId, tree: tree.id, name }) : undefined
   return new FilePublication(host, partial, name, hasher, spec, other)
 }
 
+function decodedOf(
+  host: NodeHost,
+  coded: ReceptionSpec['entry'] & { readonly coded: Coded },
+  spec: ReceptionSpec,
+): { readonly partial: Partial; readonly publication: Publication } {
+  const entry = fileEntryOf(coded)
+  const own = { ...spec, entry }
+  const partial = new Partial(host.storage, host.dir, decodeName(entry), own)
+  const hasher = new Hasher(host.engine, host.pool, {
+    fileBytes: entry.size,
+    isSparse: entry.dataBytes < entry.size,
+    blockBytes: blockBytesFor(entry.size),
+    algorithm: spec.algorithm,
+    hasJustLanded: true,
+  })
+  return { partial, publication: publicationOf(host, partial, hasher, own) }
+}
+
+/** The name that the partial is for: of coded content it is none that anybody can ask for. */
+export function partialName({ entry }: Pick<ReceptionSpec, 'entry'>): Uint8Array {
+  const name = decodeName(entry)
+  if (entry.coded === undefined) return name
+  return Buffer.concat([utf8('.fastreplica/coded/'), name, utf8('.coded')])
+}
+
 /** What it takes on the disk beside its own bytes. */
 export function unpackedBytes({ tree, entry }: Pick<ReceptionSpec, 'tree' | 'entry'>): number {
-  return tree?.isBundle ? entry.dataBytes : 0
+  const { dataBytes, coded } = entry
+  const file = coded?.dataBytes ?? 0
+  return tree?.isBundle ? file + (coded?.dataBytes ?? dataBytes) : file
 }

@@ -42,6 +42,8 @@ export interface Publication {
   sum(digests: Uint8Array): string
   /** `isDurable` is awaited before a file gets its name; then `arrived` tells how it came here. */
   publish(isDurable: () => Promise<void>, arrived: () => HowItCame): Promise<Told>
+  /** Gives back what it has beside the partial; `failed` as of Partial.release. */
+  release?(failed: (id: string, error: unknown) => void): Promise<void>
 }
 
 export class FilePublication implements Publication {

@@ -32,7 +32,7 @@ import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
 import type { CoordinatorLink } from './own-link.js'
-import { publicationOf, unpackedBytes } from './publications.js'
+import { partialName, publicationOf, unpackedBytes } from './publications.js'
 import type { Publication } from './publish.js'
 import { SignedRuns } from './signed-runs.js'
 import type { ReceptionSpec } from './spec.js'
@@ -87,7 +87,7 @@ export class Reception {
     link.waitFor(spec.silenceMs)
     this.joins = new JoinRequests((frame) => !this.isEnded && link.send(frame))
     this.#blockBytes = blockBytesFor(this.bytes)
-    this.#partial = new Partial(host.storage, host.dir, this.name, spec)
+    this.#partial = new Partial(host.storage, host.dir, partialName(spec), spec)
     const digestBytes = digestBytesOf(spec.algorithm)
     this.#hasher = new Hasher(host.engine, host.pool, {
       fileBytes: this.bytes,
@@ -320,7 +320,7 @@ export class Reception {
     const { wanted } = this.#arrival
     const log = new VerifiedLog({
       path: await this.#host.store.leftovers.open(this.#partial.id),
-      header: { ...wanted, name: this.name, transfer: this.spec.transfer },
+      header: { ...wanted, name: partialName(this.spec), transfer: this.spec.transfer },
       look: () => this.#host.storage.identityOf(this.#partial.file),
       takeVerified: () => this.session.machine.held.takeVerified(),
       takeSigned: () => this.#signedRuns.takeFresh(),
@@ -441,6 +441,7 @@ export class Reception {
     if (isKept) await this.#partial.trim().catch((error) => failed(this.#partial.id, error))
     await this.#verified?.end(isKept)
     await this.#partial.release(isKept, failed)
+    await this.#publication.release?.(failed)
     if (isKept) this.#host.store.leftovers.close(this.#partial.id)
     else await this.#host.store.leftovers.drop(this.#partial.id)
     if (this.#hasClaim) this.#host.unclaim(this)

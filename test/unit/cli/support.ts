@@ -50,6 +50,7 @@ export const progressOf = (
 export const planOf = (over: Partial<Plan> = {}): Plan => ({
   event: 'plan',
   transfer: 't',
+  ...{ coding: 'identity', wireBytes: 256 * MIB },
   strategy: 'classic',
   shape: 'group',
   groups: [['10.0.0.2:7400', '10.0.0.3:7400']],
@@ -108,6 +109,7 @@ export const lost = outcomeOf({
 
 export const resultOf = (over: Partial<PushResult> = {}): PushResult => ({
   event: 'result',
+  ...{ coding: 'identity', wireBytes: 256 * MIB },
   term: 1,
   coordinator: null,
   transfer: 't',

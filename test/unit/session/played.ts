@@ -17,6 +17,7 @@ export function outcomeOf(node: string, code: FrErrorCode | null): NodeOutcome {
 export function resultOf(nodes: readonly NodeOutcome[]): PushResult {
   return {
     ...{ event: 'result', transfer: '', bytes: 9, dataBytes: 9, seconds: 1 },
+    ...{ coding: 'identity', wireBytes: 9 },
     ...{ boundSeconds: null, efficiency: null, boundFrom: null },
     ...{ observedBoundSeconds: null, observedEfficiency: null, shares: [], relays: [] },
     ...{ originShare: 1, directBytes: 0, term: 1, coordinator: null, crossings: [] },
