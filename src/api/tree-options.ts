@@ -22,13 +22,18 @@ export interface TreeWishes {
 
 const facts = ['delete', 'atomic', 'owner', 'xattrs', 'acls'] as const
 const rules = ['include', 'exclude'] as const
-const foreign = ['allowAdd', 'mirrors', 'spareOrigin', 'base'] as const
+const foreign = ['allowAdd', 'mirrors', 'spareOrigin', 'compress', 'base'] as const
 
 export function checkTreeWishes(options: PushOptions): TreeWishes {
   for (const name of facts) requireBoolean(name, options[name])
   const isGiven = (name: keyof PushOptions): boolean => {
     const value = options[name]
-    return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0)
+    return (
+      value !== undefined &&
+      value !== false &&
+      value !== 'off' &&
+      !(Array.isArray(value) && value.length === 0)
+    )
   }
   const include = checkRules('include', options.include)
   const exclude = checkRules('exclude', options.exclude)

@@ -25,6 +25,7 @@ import type {
 } from '../session/receiver/acceptance.js'
 import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-status.js'
 import type { Kept, StorageError } from '../store/node-store.js'
+import type { CodingOptions } from './coding-types.js'
 import type { TreeOptions } from './tree-types.js'
 import type { VersionOptions } from './version-types.js'
 
@@ -38,7 +39,7 @@ export type {
   Strategy,
   TreeFigures,
 } from '../control/messages/types.js'
-
+export type * from './coding-types.js'
 export type * from './get-types.js'
 export type * from './held-types.js'
 export type * from './limit-types.js'
@@ -153,7 +154,7 @@ export type PushSource =
   | AsyncIterable<Uint8Array | string>
   | readonly (string | URL)[]
 
-export interface PushOptions extends TreeOptions {
+export interface PushOptions extends TreeOptions, CodingOptions {
   to: readonly (string | PushTarget)[]
   key?: Uint8Array | string
   /** Name at the nodes; by default the file's own name, if it has one. */
@@ -195,19 +196,6 @@ export interface PushOptions extends TreeOptions {
    * its digests.
    */
   verify?: boolean
-  /**
-   * `zstd`: send the file compressed. `auto`: where samples of it say that it is there sooner.
-   * Default `off`. A node that cannot take it so is sent it as it is, in the same push.
-   */
-  compress?: 'zstd' | 'auto' | 'off'
-  /**
-   * NAME[@VERSION] of the file that most nodes hold, and that the new one differs from in places:
-   * what differs is sent. VERSION: at least 6 of the first hex digits of its digest. Nodes find the
-   * base by its content; those without it are sent the file as it is.
-   */
-  base?: string
-  /** Path of the base here. */
-  baseFile?: string
   /** The origin's own uplink; used for the predicted time, the bound and the first second. */
   uplinkBytesPerSecond?: number
   /** Milliseconds for which a node is dialled again while it cannot be reached; default 10,000. */

@@ -3,6 +3,7 @@
  * units are part of the names. Nothing here is tuned per run: settings of the user are options.
  */
 
+import { codingLimits } from './coding-limits.js'
 import { commitLimits } from './commit-limits.js'
 import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
@@ -307,6 +308,7 @@ export const limits = {
   priorityMin: 1,
   priorityMax: 100,
 
+  ...codingLimits,
   ...servingLimits,
   ...reportLimits,
   ...simulationLimits,
@@ -360,24 +362,6 @@ export const limits = {
   // --- hashing ---
   /** Bytes of one hash task, which holds whole blocks and at least one. */
   hashTaskBytes: 8 * MIB,
-  /** Bytes of a file that one frame of coded content stands for, and frames of one file. */
-  codedFrameBytesMin: 1 * MIB,
-  codedFrameBytesMax: 16 * MIB,
-  codedFrames: 1_048_576,
-  /** Bytes in front of the frames: their lengths, and the digests that the author has signed. */
-  codedHeaderBytes: 16 * MIB,
-  /** Bytes of a file that one task codes, and tasks of one file at a time. */
-  codeTaskBytes: 16 * MIB,
-  codeTasks: 4,
-  /** Bytes of a file that is coded; for less, a transfer takes no time that could be saved. */
-  codedFileBytesMin: 65_536,
-  /** Places of a file at which it is tried what coding would bring, and bytes of each. */
-  codingSamples: 16,
-  codingSampleBytes: 65_536,
-  /** Bytes a second of an uplink of which nothing is known, where that decides about coding. */
-  assumedUplink: 125_000_000,
-  /** Nodes that took coded content and send others what they lack as it is. */
-  codedMirrors: 8,
   /** Bytes of a run that is hashed immediately on the calling thread. */
   hashInlineBytes: 1 * MIB,
   /** Bytes of a hole that is hashed immediately, without reading. */
