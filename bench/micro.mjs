@@ -200,6 +200,26 @@ async function hashCases(file, engines) {
   return cases
 }
 
+/** Of 16 MiB of numbers, one in a hundred differs from the base. */
+async function patchCases(workspace, { storage, hashSource }, { weights, nudged }, frames) {
+  const bytes = 16 * mebibyte
+  const base = weights(bytes)
+  const open = async (name, content) => {
+    writeFileSync(workspace.path(name), content)
+    return hashSource((await storage.openSource(workspace.path(name))).file)
+  }
+  const [before, source] = [await open('base', base), await open('next', nudged(base))]
+  const coding = { coding: 'patch', base: before, frameBytes: mebibyte }
+  const range = { offset: 0, length: bytes }
+  const made = frames.encodeNative({ ...coding, source, range, width: 2 })
+  const lengths = made.slice(0, (4 * bytes) / mebibyte)
+  const coded = await open('coded', made)
+  const dir = await storage.openDataDir(workspace.makeDirectory('patched'))
+  const to = hashSource(await storage.createPartial(dir, 'patched', bytes))
+  const task = { ...coding, coded, to, at: lengths.length, lengths, offset: 0, fileBytes: bytes }
+  return [{ name: 'patch of 1 % applied, 16 MiB', fn: () => frames.decodeNative(task), bytes }]
+}
+
 export const micro = {
   name: 'micro',
   about: 'frame codec, signatures, range sets, ledger, dealer, coordinator, digests (repository)',
@@ -234,6 +254,15 @@ export const micro = {
     const file = workspace.path('data')
     writeFileSync(file, randomBytes(mebibyte))
     cases.push(...(await hashCases(file, engines)))
+    const [native] = engines
+    cases.push(
+      ...(await patchCases(
+        workspace,
+        { storage: native.storage, hashSource: (file) => native.hashSource(file) },
+        await import('./coding.mjs'),
+        await import('../dist/engine/native/frames.js'),
+      )),
+    )
     const rows = []
     for (const { name, fn, bytes } of cases) {
       fn() // a case that throws says so here, with its own stack

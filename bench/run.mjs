@@ -8,6 +8,7 @@
  * Missed target values (wanted.mjs) are listed at the end and do not change the exit status.
  */
 import { existsSync } from 'node:fs'
+import { coding } from './coding.mjs'
 import { engine } from './engine.mjs'
 import { limits } from './limits.mjs'
 import { loopback } from './loopback.mjs'
@@ -40,6 +41,7 @@ export const suites = [
   memory,
   resume,
   tree,
+  coding,
   limits,
   micro,
   ofLab(

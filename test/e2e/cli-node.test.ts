@@ -335,6 +335,7 @@ describe('fr', () => {
       'api/address.ts',
       'base/addresses.ts',
       'base/byte-text.ts',
+      'base/coding-limits.ts',
       'base/detection.ts',
       'base/digests.ts',
       'base/errors.ts',

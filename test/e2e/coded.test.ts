@@ -53,7 +53,7 @@ describe('a push that is compressed', () => {
     expect([coded.originBytesSent, coded.coding]).toEqual([0, 'identity'])
     expect(statuses(coded)).toEqual(['complete', 'complete', 'complete'])
     const output = join(world.dir, 'got.txt')
-    await get('log.txt', { from: to, output })
+    await get('log.txt', { from: to, output }).result
     expect(readFileSync(output).equals(content)).toBe(true)
   })
 
