@@ -90,7 +90,8 @@ function prose(bytes) {
   const lines = []
   for (let length = 0; length < bytes; ) {
     const verb = verbs[Math.floor(Math.random() * verbs.length)]
-    const line = `${1.7e9 + Math.random() * 1e6} node-${Math.floor(Math.random() * 500)} ${verb} a file\n`
+    const node = Math.floor(Math.random() * 500)
+    const line = `${1.7e9 + Math.random() * 1e6} node-${node} ${verb} a file\n`
     lines.push(line)
     length += line.length
   }

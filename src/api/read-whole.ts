@@ -4,13 +4,13 @@ import type { DigestAlgorithm } from '../base/digests.js'
 import { blockBytesFor } from '../base/limits.js'
 import type { HeldRun } from '../control/holdings/have.js'
 import type { DataEngine, HashPool, SourceFile } from '../ports.js'
-import type { Signer } from '../protocol/primitives.js'
+import type { PushSpec } from '../session/coordinator/push-spec.js'
 import { PoolWork } from '../session/receiver/held-work.js'
 
 export interface ToRead {
   readonly source: SourceFile
   readonly algorithm: DigestAlgorithm
-  readonly signer: Signer
+  readonly signer: PushSpec['signer']
   readonly engine: DataEngine
   readonly pool: HashPool
   readonly signal: AbortSignal

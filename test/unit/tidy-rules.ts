@@ -61,7 +61,7 @@ const isText = (path: string) =>
   !/\.(?:png|jpg|gif|ico|tgz|bin|node)$|^native\/test\/fuzz\/corpus\//.test(path)
 
 /** From the bottom to the top. */
-const nativeRooms = ['base', 'io', 'file', 'hash', 'wire', 'lane']
+const nativeRooms = ['base', 'io', 'file', 'hash', 'coding', 'wire', 'lane']
 
 const maxLines = 450
 const maxColumns = 100

@@ -1,3 +1,4 @@
+// Frames in memory: zstd, and what differs from a base as gaps and planes of bytes.
 #include <algorithm>
 #include <cstring>
 

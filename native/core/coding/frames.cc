@@ -1,3 +1,4 @@
+// Frames of open files: ranges are read, coded or decoded, and written where they belong.
 #include "core/coding/frames.h"
 
 #include <unistd.h>
