@@ -197,7 +197,7 @@ export interface SkipSpec {
   readonly length: number
 }
 
-/** Whole blocks of a stream: from a block border to another, or to the end of the file. */
+/** Bytes of a stream that are in its file. */
 export interface HoldSpec {
   readonly stream: number
   readonly offset: number
@@ -322,11 +322,10 @@ export interface DataEngine {
   setRoute(transfer: TransferHandle, route: number, targets: readonly RouteTarget[]): void
   assign(transfer: TransferHandle, spec: AssignSpec): void
   /**
-   * These bytes are in the file already: they count as landed from here on, they are not hashed and
-   * no event tells of their blocks, but for blocks that were whole before. What arrives of them is
-   * dropped as duplicate. They get no route by this; one that they have passes them on. Of a block
-   * that has landed in part the rest counts as landed: the caller vouches for all of it. Ranges
-   * that do not begin and end at block borders (or at the end of the file) are a TypeError.
+   * These bytes are in the file already: they count as landed from here on. No event tells of
+   * blocks that are whole by this, and they are not hashed; a block of which more has to land is
+   * reported once that has. What arrives of these bytes is dropped as duplicate. They get no route
+   * by this; one that they have passes them on.
    */
   hold(transfer: TransferHandle, spec: HoldSpec): void
   /**

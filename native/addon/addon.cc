@@ -4,12 +4,15 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "addon/coding_wrap.h"
 #include "addon/engine_wrap.h"
 #include "addon/tree_wrap.h"
 #include "core/hash/blake3.h"
+#include "core/hash/chunks.h"
 #include "core/hash/hash.h"
 #include "core/io/datagram.h"
 
@@ -46,6 +49,20 @@ Napi::Value hash_blocks_js(const Napi::CallbackInfo& info) {
   const Status done = hash_blocks(file, offset, length, block, kind, out.Data(), cached_only);
   if (cached_only && done.sys_errno == EAGAIN) return env.Undefined();
   if (!done.ok()) throw_status(env, done);
+  return out;
+}
+
+// indexChunks(file, offset, length) -> Uint8Array: entries as of chunks.h
+Napi::Value index_chunks_js(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const uint32_t file = handle_at(info, 0, "file");
+  const uint64_t offset = number_at(info, 1, "offset");
+  const uint64_t length = number_at(info, 2, "length", kHashMax);
+  std::vector<uint8_t> entries;
+  const Status done = index_chunks(file, offset, length, entries);
+  if (!done.ok()) throw_status(env, done);
+  auto out = Napi::Uint8Array::New(env, entries.size());
+  std::copy(entries.begin(), entries.end(), out.Data());
   return out;
 }
 
@@ -200,6 +217,7 @@ class FrAddon : public Napi::Addon<FrAddon> {
     exports.Set("hashBlocks", Napi::Function::New(env, hash_blocks_js, "hashBlocks"));
     exports.Set("sendDatagram", Napi::Function::New(env, send_datagram_js, "sendDatagram"));
     exports.Set("hashHoles", Napi::Function::New(env, hash_holes_js, "hashHoles"));
+    exports.Set("indexChunks", Napi::Function::New(env, index_chunks_js, "indexChunks"));
     exports.Set("treeList", Napi::Function::New(env, tree_list_js, "treeList"));
     exports.Set("treeRead", Napi::Function::New(env, tree_read_js, "treeRead"));
     exports.Set("tuneControl", Napi::Function::New(env, tune_control_js, "tuneControl"));

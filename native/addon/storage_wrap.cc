@@ -151,12 +151,13 @@ void EngineWrap::identity_of(const Napi::CallbackInfo& info) {
   });
 }
 
-// copyIn(operation, from, to, offset, length)
+// copyIn(operation, from, to, offset, length, at: the offset in `to`)
 void EngineWrap::copy_in(const Napi::CallbackInfo& info) {
   run(info, false,
       [from = handle_at(info, 1, "from"), to = handle_at(info, 2, "to"),
-       offset = number_at(info, 3, "offset"), length = number_at(info, 4, "length")]() -> Done {
-        return {fr::copy_in(from, to, offset, length)};
+       offset = number_at(info, 3, "offset"), length = number_at(info, 4, "length"),
+       at = number_at(info, 5, "at")]() -> Done {
+        return {fr::copy_in(from, to, offset, length, at)};
       });
 }
 

@@ -138,6 +138,7 @@ const outcome: Shape<NodeOutcome> = {
   fromMirrorsBytes: amount,
   fromRelaysBytes: amount,
   heldBytes: amount,
+  filledBytes: amount,
   holeBytes: amount,
   code,
   retryable: fact,

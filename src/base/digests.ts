@@ -5,9 +5,10 @@ export type DigestAlgorithm = (typeof digestAlgorithms)[number]
 
 /**
  * How an engine hashes a block. `blake3`: chaining value of the block's subtree, valid only at the
- * block's offset. `blake3-file`: hash of a file of one block.
+ * block's offset. `blake3-file`: hash of a file of one block. `blake3-page`: the first 8 bytes of
+ * the hash of a block, wherever it is.
  */
-export type BlockAlgorithm = DigestAlgorithm | 'blake3-file'
+export type BlockAlgorithm = DigestAlgorithm | 'blake3-file' | 'blake3-page'
 
 export function blockAlgorithmFor(
   algorithm: DigestAlgorithm,
@@ -18,5 +19,5 @@ export function blockAlgorithmFor(
 }
 
 export function digestBytesOf(algorithm: BlockAlgorithm): 8 | 32 {
-  return algorithm === 'xxh64' ? 8 : 32
+  return algorithm === 'xxh64' || algorithm === 'blake3-page' ? 8 : 32
 }

@@ -5,6 +5,7 @@
 
 import { codingLimits } from './coding-limits.js'
 import { commitLimits } from './commit-limits.js'
+import { deltaLimits } from './delta-limits.js'
 import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
 import { simulationLimits } from './simulation-limits.js'
@@ -315,6 +316,7 @@ export const limits = {
   ...treeLimits,
   ...versionLimits,
   ...commitLimits,
+  ...deltaLimits,
 
   // --- asking a node what it holds ---
   /** Files in one page of a list, and bytes of the page: a long name may be 24 KiB in JSON. */
@@ -415,10 +417,6 @@ export const limits = {
   /** Bytes of one batch of a journal, and of a journal for each block of its file. */
   journalBatchBytes: 1 * MIB,
   journalBytesPerBlock: 512,
-
-  // --- older content of a name ---
-  /** Bytes of a file from which on it is compared with what has its name: less is soon sent. */
-  olderBytesMin: 1 * MIB,
 
   // --- engine ---
   /** Ranges listed on one feed by its caller; ranges that the feed lists itself do not count. */

@@ -42,6 +42,8 @@ export interface HashPool {
     blockBytes: number,
     algorithm: BlockAlgorithm,
   ): Promise<Uint8Array>
+  /** Entries of the content-defined chunks of a range, as native/core/hash/chunks.h has them. */
+  indexChunks(source: HashSource, range: ByteRange): Promise<Uint8Array>
   /**
    * The length of each frame, u32 little-endian, then the frames. ERR_FR_UNSUPPORTED where there is
    * no addon.

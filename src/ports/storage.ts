@@ -150,8 +150,8 @@ export interface Storage {
   placeEntries(dir: DataDirHandle, steps: readonly EntryStep[]): Promise<EntryOutcome[]>
   /** Of any file, as it is now. */
   identityOf(file: FileHandle): Promise<FileIdentity>
-  /** Copies verified bytes from scratch into the partial. */
-  copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void>
+  /** Copies bytes of a file into a partial, to the same place there unless `at` says another. */
+  copyIn(from: FileHandle, to: FileHandle, range: ByteRange, at?: number): Promise<void>
   /** Tries out on a partial what `publish` will do with it, and answers as `publish` will. */
   probe(dir: DataDirHandle, spec: PublishSpec): Promise<readonly LostAttribute[]>
   /** Makes the bytes of a partial durable; what is seen then tells whether others were at it. */

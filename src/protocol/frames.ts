@@ -45,6 +45,7 @@ import {
   encodeProgress,
   encodeReports,
 } from './hot.js'
+import { decodeIndexed, encodeIndexed } from './indexed.js'
 import { readName, readStreamEntry } from './manifest.js'
 import {
   numberMax,
@@ -58,7 +59,7 @@ import {
 import { readAnswer, readCode, readReason } from './reasons.js'
 
 type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
-type HotType = 'progress' | 'backlog' | 'reports'
+type HotType = 'progress' | 'backlog' | 'reports' | 'indexed'
 type FrameTable = {
   readonly [T in Exclude<FrameType, HotType>]: readonly [number: number, read: BodyReader<T>]
 }
@@ -150,6 +151,15 @@ const frameTable: FrameTable = {
   claimed: [28, empty],
   compares: [22, empty],
   accept: [16, (body) => ({ have: body.ranges('have', limits.needRanges) })],
+  index: [
+    80,
+    (body) => ({
+      kind: body.oneOf('kind', ['pages', 'chunks']),
+      ranges: body.ranges('ranges', limits.needRanges),
+    }),
+  ],
+  fills: [82, (body) => ({ ranges: body.ranges('ranges', limits.needRanges) })],
+  whole: [83, empty],
   refuse: [17, readReason],
   need: [
     19,
@@ -308,6 +318,7 @@ const hotTable = {
   progress: [18, encodeProgress, decodeProgress],
   backlog: [25, encodeBacklog, decodeBacklog],
   reports: [30, encodeReports, decodeReports],
+  indexed: [81, encodeIndexed, decodeIndexed],
 } as const
 
 const typeByNumber = new Map<number, FrameType>()
@@ -334,6 +345,7 @@ export function encodeBody(frame: Frame): FrameBody {
   if (frame.type === 'progress') return { type: hotTable.progress[0], bytes: encodeProgress(frame) }
   if (frame.type === 'backlog') return { type: hotTable.backlog[0], bytes: encodeBacklog(frame) }
   if (frame.type === 'reports') return { type: hotTable.reports[0], bytes: encodeReports(frame) }
+  if (frame.type === 'indexed') return { type: hotTable.indexed[0], bytes: encodeIndexed(frame) }
   const { type: name, ...body } = frame
   const type = frameTable[name][0]
   const said = 'text' in body ? { ...body, text: cleanText(body.text) } : body
@@ -348,9 +360,8 @@ export function encodeBody(frame: Frame): FrameBody {
 export function decodeBody(type: number, bytes: Uint8Array): Frame {
   const name = typeByNumber.get(type)
   if (name === undefined) throw protocolError(`frame type ${type} is unknown`)
-  if (name === 'progress' || name === 'backlog' || name === 'reports')
-    return hotTable[name][2](bytes)
-  const read: (body: Fields) => object = frameTable[name][1]
+  if (name in hotTable) return hotTable[name as HotType][2](bytes)
+  const read: (body: Fields) => object = frameTable[name as Exclude<FrameType, HotType>][1]
   return { type: name, ...read(parseObject(bytes, `frame ${name}`)) } as Frame
 }
 

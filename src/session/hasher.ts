@@ -9,7 +9,7 @@ import type { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import { nowMs } from '../base/time/awake.js'
-import type { ByteRange, DataEngine, FileHandle, HashPool } from '../ports.js'
+import type { ByteRange, DataEngine, FileHandle, HashPool, StreamSpec } from '../ports.js'
 import { HashBudget } from './hash-budget.js'
 
 export interface HashGeometry {
@@ -36,6 +36,14 @@ export class Hasher {
     const { algorithm, fileBytes, blockBytes } = geometry
     this.#budget = new HashBudget(engine.kind, algorithm)
     this.#algorithm = blockAlgorithmFor(algorithm, fileBytes, blockBytes)
+  }
+
+  /**
+   * What the engine may hash by itself: SHA-256 takes longer than the bytes take to land, and is
+   * left to workers.
+   */
+  get whileLanding(): Pick<StreamSpec, 'hashes'> {
+    return this.#algorithm === 'sha256' ? {} : { hashes: this.#algorithm }
   }
 
   /** Calls back exactly once, for short runs before it returns. Never rejects. */

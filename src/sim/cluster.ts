@@ -18,7 +18,7 @@ import { edgeOf } from '../protocol/ticket.js'
 import { type CallerWish, CoordinatorSession } from '../session/driver/coordinator.js'
 import { contentsOf, offerFrames, pretended, pretendedAuthor } from './codec.js'
 import { type Acceptor, Connections } from './connections.js'
-import { digestBytes, SimFile, sumOf } from './content.js'
+import { digestBytes, entriesOf, SimFile, sumOf } from './content.js'
 import type { Left } from './disk.js'
 import { SimEngine } from './engine.js'
 import { SimHost } from './host.js'
@@ -356,6 +356,10 @@ export class Cluster {
     switch (wish.type) {
       case 'hash':
         return this.#hash(wish)
+      case 'index':
+        return this.timeline.after(0.2, () =>
+          this.post({ ...wish, type: 'indexed', entries: entriesOf(wish) }),
+        )
       case 'checkSource':
         return this.timeline.after(0.2, () => {
           const { hasChanged, isTouched } = this.#source

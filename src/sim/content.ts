@@ -2,7 +2,9 @@
  * What lies in a simulated file: per block, whether its bytes are the origin's. Digests are made of
  * the block number and that fact, so a wrong block has a wrong digest.
  */
+import { limits } from '../base/limits.js'
 import { type RangePair, RangeSet } from '../base/ranges.js'
+import type { IndexPiece } from '../control/messages/delta.js'
 
 export const digestBytes = 8
 
@@ -100,6 +102,18 @@ export class SimFile {
     )
       yield block
   }
+}
+
+/** As many entries as the index of a piece has; only how long they are means anything. */
+export function entriesOf({ kind, length }: IndexPiece): Uint8Array {
+  if (kind === 'pages') return new Uint8Array(8 * Math.ceil(length / limits.indexPageBytes))
+  const chunks = Math.ceil(length / limits.chunkBytesMax)
+  const entries = new Uint8Array(11 * chunks)
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const bytes = Math.min(limits.chunkBytesMax, length - chunk * limits.chunkBytesMax)
+    entries.set([bytes >> 16, (bytes >> 8) & 255, bytes & 255], 11 * chunk)
+  }
+  return entries
 }
 
 export function sumOf(digests: Uint8Array): string {

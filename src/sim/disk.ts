@@ -2,7 +2,7 @@
  * The disk of a simulated node: what lies there before anything lands, and how long it takes over
  * what it is asked. While it hangs nothing comes back.
  */
-import type { RangePair } from '../base/ranges.js'
+import { type RangePair, RangeSet } from '../base/ranges.js'
 import type { Found, NodeFact } from '../control/receiver/events.js'
 import type { DigestSpec } from '../ports.js'
 import type { ReceiverFiles } from '../session/driver/receiver.js'
@@ -41,6 +41,8 @@ export class SimDisk {
   readonly #spec: DiskSpec
   readonly #before: SimFile
   #freeMs = 0
+  /** Copied from older content. */
+  readonly #filled = new RangeSet()
 
   constructor(spec: DiskSpec) {
     this.#spec = spec
@@ -64,6 +66,13 @@ export class SimDisk {
           post({ type: 'prepared', ...this.#found() })
         }),
       bring: (ranges) => this.#bring(ranges),
+      fill: ({ kind, offset, length }) =>
+        this.#after(scenario.hashMs, () => {
+          const fills = kind === 'pages' ? RangeSet.of(scenario.fills ?? []) : new RangeSet()
+          const ranges = fills.present(offset, length)
+          for (const range of ranges) this.#filled.add(...range)
+          post({ type: 'filled', offset, length, ranges })
+        }),
       hash: ({ part, offset, length }) =>
         this.#after(scenario.hashMs, () => {
           const digests = (part === 'scratch' ? scratch : file).digests(offset, length)
@@ -87,12 +96,23 @@ export class SimDisk {
   hold(offset: number, length: number): void {
     const { file, invariants } = this.#spec
     invariants.holding(offset, length)
+    if (this.#filled.contains(offset, length)) return this.#fill(offset, length)
     for (let at = offset; at < offset + length; at += file.blockBytes) {
       // What is in another file is not there before it is brought.
       const { left, scenario } = this.#spec
       const isElsewhere = left === undefined && scenario.found === 'elsewhere'
       const isWrong = isElsewhere || this.#before.isWrong(at / file.blockBytes)
       file.land(at, Math.min(file.blockBytes, offset + length - at), isWrong)
+    }
+  }
+
+  #fill(offset: number, length: number): void {
+    const { file, scenario } = this.#spec
+    for (let at = offset; at < offset + length; ) {
+      const block = Math.floor(at / file.blockBytes)
+      const end = Math.min(offset + length, (block + 1) * file.blockBytes)
+      file.land(at, end - at, scenario.staleFills?.includes(block) === true)
+      at = end
     }
   }
 
@@ -119,7 +139,8 @@ export class SimDisk {
     const runs = runsOf(holds, read)
     // A mirror has them as their author has signed them.
     if (scenario.isMirror) signed.push(...runs.flatMap((run) => signedRecords(file, run)))
-    return { [found]: runs }
+    const hasOlder = (scenario.fills ?? []).length > 0
+    return { [found]: runs, ...(hasOlder && { olderBytes: file.bytes }) }
   }
 
   /** What the journal of the last process names it knows, or has to read again. */

@@ -63,7 +63,7 @@ function checkFigures(
   scenario: Scenario,
   cluster: Cluster,
 ): void {
-  const { bytes, receivedBytes, duplicateBytes, holeBytes, heldBytes } = outcome
+  const { bytes, receivedBytes, duplicateBytes, holeBytes, heldBytes, filledBytes } = outcome
   const newBytes = receivedBytes - duplicateBytes + holeBytes
   const { holds = [], found = 'held', stale = [] } = scenario.nodes[node] ?? {}
   const there = holds.reduce((sum, [, length]) => sum + length, 0)
@@ -71,7 +71,7 @@ function checkFigures(
   const isAllOurs = !isCompared || stale.length === 0
   if (isAllOurs ? heldBytes !== there : heldBytes > there)
     throw new Error(`node ${node} says that it held ${heldBytes} of ${there}`)
-  const toCome = bytes - heldBytes
+  const toCome = bytes - heldBytes - filledBytes
   const repairs = cluster.nodes[node]?.scratchBytes ?? 0
   if (newBytes < toCome || newBytes > toCome + repairs)
     throw new Error(

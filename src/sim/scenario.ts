@@ -49,7 +49,11 @@ export interface NodeScenario {
   readonly holds?: readonly RangePair[]
   /** What it knows of those: see Found (control/receiver/events.ts); `held` unless given. */
   readonly found?: 'held' | 'unread' | 'candidates' | 'elsewhere'
-  /** Blocks of those whose bytes are not of this content. */
+  /** Bytes of other blocks that it has in older content. */
+  readonly fills?: readonly RangePair[]
+  /** Blocks of those whose bytes are wrong: the older content was written meanwhile. */
+  readonly staleFills?: readonly number[]
+  /** Blocks of those that it holds whose bytes are not of this content. */
   readonly stale?: readonly number[]
   /** It takes part only to send what it holds to others; these come last. */
   readonly isMirror?: boolean

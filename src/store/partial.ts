@@ -146,6 +146,11 @@ export class Partial {
     this.#from = file
   }
 
+  /** Copies bytes of that file to this place. */
+  fill(range: ByteRange, at: number): Promise<void> {
+    return this.#storage.copyIn(this.#from as FileHandle, this.file, range, at)
+  }
+
   /** `bring` copies these bytes from that file. */
   toBring(ranges: Iterable<RangePair>): void {
     for (const range of ranges) this.#toBring.add(...range)

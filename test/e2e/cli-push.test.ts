@@ -100,6 +100,7 @@ describe('fr push to three nodes', () => {
         fromMirrorsBytes: 0,
         fromRelaysBytes: 0,
         heldBytes: 0,
+        filledBytes: 0,
         servedBy: null,
         holeBytes: 0,
         attempts: 1,

@@ -1,6 +1,6 @@
 /** Nodes that hold parts of the file at the start: only what nobody holds is dealt. */
 import { describe, expect, it } from 'vitest'
-import type { RangePair } from '../../src/base/ranges.js'
+import { type RangePair, RangeSet } from '../../src/base/ranges.js'
 import { Random } from '../../src/sim/random.js'
 import { runScenario } from '../../src/sim/run-seed.js'
 import { type Scenario, scenarioOf, steadyScenario } from '../../src/sim/scenario.js'
@@ -103,6 +103,57 @@ describe('blocks that may be of this content', () => {
   })
 })
 
+describe('blocks that older content has in part', () => {
+  const steady: Scenario = { ...steadyScenario(3), bytes: 64 * 65_536 + 5 }
+  const block = steady.blockBytes
+  /** Of blocks from `first` to `end`, all but the page at `page`. */
+  const but = (page: number, first = 0, end = 65): RangePair[] => {
+    const kept = RangeSet.of(blocks(steady, first, end - first))
+    for (let at = first; at < end; at++) kept.remove(at * block + page * 4096, 4096)
+    return kept.toArray()
+  }
+  const run = (fills: readonly (readonly RangePair[])[], over: Partial<Scenario> = {}) => {
+    const nodes = steady.nodes.map((node, i) => ({ ...node, fills: fills[i] ?? [] }))
+    const { outcomes, originBytes, logged } = runScenario({ ...steady, ...over, nodes })
+    expect(outcomes.map(({ reason }) => reason)).toEqual(steady.nodes.map(() => null))
+    return { originBytes, logged, filled: outcomes.map(({ filledBytes }) => filledBytes) }
+  }
+  const all = steady.nodes.length
+
+  it('come as far as they are lacking', () => {
+    const { originBytes, filled } = run(steady.nodes.map(() => but(3)))
+    expect(new Set(filled)).toEqual(new Set([steady.bytes - 64 * 4096]))
+    expect(originBytes).toBeGreaterThanOrEqual(64 * 4096)
+    // Some of it from the origin instead of a late relay.
+    expect(originBytes).toBeLessThanOrEqual(all * 64 * 4096)
+  })
+
+  it('of different versions, or of none, come from those that have them', () => {
+    const none = steady.nodes.length - 1
+    const fills = steady.nodes.map((_, i) => (i === none ? [] : but(i, 0, 48)))
+    const { originBytes } = run(fills)
+    // What some lack of 48 blocks, and 16 blocks that nobody has; not the 48 for the one without.
+    expect(originBytes).toBeLessThanOrEqual(all * (48 * none * 4096 + 17 * block))
+    expect(originBytes).toBeLessThan(48 * block + 17 * block)
+  })
+
+  it('that were filled wrongly come again', () => {
+    const nodes = steady.nodes.map((node) => ({ ...node, fills: but(3), staleFills: [2, 7] }))
+    const { outcomes, logged } = runScenario({ ...steady, nodes })
+    expect(outcomes.map(({ reason }) => reason)).toEqual(steady.nodes.map(() => null))
+    expect(logged).toContain('bad-block')
+  })
+
+  it('are left to the origin where nobody relays', () => {
+    const { originBytes } = run(
+      steady.nodes.map((_, i) => but(i)),
+      { shape: 'unicast' },
+    )
+    // The last block is shorter than its first page.
+    expect(originBytes).toBe(all * 64 * 4096 + 5)
+  })
+})
+
 it('ends well whatever nodes hold, and whatever goes wrong', { timeout: 300_000 }, () => {
   for (let seed = 1; seed <= 60; seed++) {
     const scenario = scenarioOf(seed)
@@ -111,6 +162,11 @@ it('ends well whatever nodes hold, and whatever goes wrong', { timeout: 300_000 
     const nodes = scenario.nodes.map((node) => {
       const first = random.integer(0, all)
       if (!random.chance(0.6)) return node
+      const page = random.integer(0, 15) * 4096
+      const filled = RangeSet.of(random.chance(0.5) ? blocks(scenario, 0, first) : [])
+      for (let at = 0; at < first; at++) filled.remove(at * scenario.blockBytes + page, 4096)
+      const fills = filled.toArray()
+      const staleFills = random.chance(0.2) ? [0, first - 1] : []
       const holds = blocks(scenario, first, random.integer(1, all + 1))
       const found = random.pick(['held', 'unread', 'candidates', 'elsewhere'] as const)
       const ours = holds.flatMap(([offset, length]) =>
@@ -121,7 +177,7 @@ it('ends well whatever nodes hold, and whatever goes wrong', { timeout: 300_000 
       )
       const share = random.pick([0, 0.1, 1])
       const stale = found === 'held' ? [] : ours.filter(() => random.chance(share))
-      return { ...node, holds, found, stale }
+      return { ...node, holds, found, stale, fills, staleFills }
     })
     try {
       runScenario({ ...scenario, nodes })

@@ -19,7 +19,7 @@ bool is_copy_refusal(int error) {
          error == EPERM || error == ETXTBSY;
 }
 
-Status copy_by_hand(const File& from, const File& to, off_t offset, uint64_t length) {
+Status copy_by_hand(const File& from, const File& to, off_t offset, uint64_t length, off_t at) {
   constexpr size_t kPieceBytes = 256 * 1024;
   const auto buffer = std::make_unique_for_overwrite<char[]>(kPieceBytes);
   while (length > 0) {
@@ -30,12 +30,12 @@ Status copy_by_hand(const File& from, const File& to, off_t offset, uint64_t len
     if (got == 0) return {Code::ERR_FR_IO, 0, "the file to copy from is too short"};
     for (ssize_t put = 0; put < got;) {
       const ssize_t written =
-          pwrite(to.fd, buffer.get() + put, static_cast<size_t>(got - put), offset + put);
+          pwrite(to.fd, buffer.get() + put, static_cast<size_t>(got - put), at + put);
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) return status_of_errno(errno, "write");
       put += written;
     }
-    offset += got, length -= static_cast<uint64_t>(got);
+    offset += got, at += got, length -= static_cast<uint64_t>(got);
   }
   return kOkStatus;
 }
@@ -47,14 +47,15 @@ bool is_range(uint64_t offset, uint64_t length) {
 
 }  // namespace
 
-Status copy_in(uint32_t from_handle, uint32_t to_handle, uint64_t offset,
-               uint64_t length) noexcept {
+Status copy_in(uint32_t from_handle, uint32_t to_handle, uint64_t offset, uint64_t length,
+               uint64_t at) noexcept {
   const FileRef from = file_table_get(from_handle);
   const FileRef to = file_table_get(to_handle);
   if (from == nullptr || to == nullptr) return {Code::ERR_FR_CLOSED, 0};
   if (!is_range(offset, length)) return {Code::ERR_FR_IO, EINVAL};
+  if (!is_range(at, length)) return {Code::ERR_FR_IO, EINVAL};
   auto in = static_cast<off_t>(offset);
-  off_t out = in;
+  auto out = static_cast<off_t>(at);
   while (length > 0 && to->copy_range_ok.load(std::memory_order_relaxed)) {
     const ssize_t copied = copy_file_range(from->fd, &in, to->fd, &out, length, 0);
     if (copied > 0) {
@@ -67,7 +68,7 @@ Status copy_in(uint32_t from_handle, uint32_t to_handle, uint64_t offset,
       return status_of_errno(errno, "copy_file_range");
     }
   }
-  return copy_by_hand(*from, *to, in, length);
+  return copy_by_hand(*from, *to, in, length, out);
 }
 
 Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept {

@@ -29,7 +29,10 @@ namespace fr {
 
 // Copies [offset, offset + length) of one file to the same place of another, in the kernel where
 // it can. ERR_FR_IO when `from` ends earlier.
-Status copy_in(uint32_t from, uint32_t to, uint64_t offset, uint64_t length) noexcept;
+Status copy_in(uint32_t from, uint32_t to, uint64_t offset, uint64_t length, uint64_t at) noexcept;
+inline Status copy_in(uint32_t from, uint32_t to, uint64_t offset, uint64_t length) noexcept {
+  return copy_in(from, to, offset, length, offset);
+}
 
 // Allocates disk blocks for the range (clamped to the file's size), so that landing does not.
 // Quietly does nothing where the file system cannot, and on tmpfs, where it only moves the cost.

@@ -64,6 +64,22 @@ class Blake3File {
   blake3_hasher hash_;
 };
 
+// The first bytes of the hash of a block, which do not depend on where it is.
+class Blake3Page {
+ public:
+  void start(uint64_t) { whole_.start(0); }
+  void update(const uint8_t* data, size_t bytes) { whole_.update(data, bytes); }
+  Status finish(uint8_t* out) {
+    uint8_t hash[kBlake3Bytes];
+    const Status status = whole_.finish(hash);
+    for (int i = 0; i < 8; ++i) out[i] = hash[i];
+    return status;
+  }
+
+ private:
+  Blake3File whole_;
+};
+
 // The hash of a file from the values of its blocks, laid end to end. A file without blocks is
 // empty; a single value is the hash already.
 void blake3_file(const uint8_t* values, size_t count, uint8_t* out);

@@ -344,11 +344,17 @@ Status with_hasher(Algorithm algorithm, Act act) {
       return act(std::type_identity<Blake3Block>());
     case Algorithm::kBlake3File:
       return act(std::type_identity<Blake3File>());
+    case Algorithm::kBlake3Page:
+      return act(std::type_identity<Blake3Page>());
   }
   return {Code::ERR_FR_IO, EINVAL};
 }
 
 }  // namespace
+
+Status read_range(const File& file, uint8_t* into, size_t bytes, uint64_t offset) noexcept {
+  return read_fully(file, into, bytes, offset, false);
+}
 
 Status hash_holes(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                   Algorithm algorithm, uint8_t* out) noexcept {

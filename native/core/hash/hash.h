@@ -21,11 +21,12 @@ enum class Algorithm : int {
   kSha256 = 1,
   kBlake3 = 2,
   kBlake3File = 3,  // of the only block of a file
+  kBlake3Page = 4,  // the first 8 bytes of the BLAKE3 hash of a block, wherever it is
 };
-inline constexpr int kAlgorithms = 4;
+inline constexpr int kAlgorithms = 5;
 
 constexpr size_t digest_bytes(Algorithm algorithm) {
-  return algorithm == Algorithm::kXxh64 ? 8 : 32;
+  return algorithm == Algorithm::kXxh64 || algorithm == Algorithm::kBlake3Page ? 8 : 32;
 }
 
 // XXH64 of one buffer, the same on any host.
@@ -61,6 +62,9 @@ Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t blo
                    Algorithm algorithm, uint8_t* out, bool cached_only = false) noexcept;
 Status hash_blocks(const File& file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                    Algorithm algorithm, uint8_t* out, bool cached_only) noexcept;
+
+// Fills a buffer from a file; errors as of hash_blocks.
+Status read_range(const File& file, uint8_t* into, size_t bytes, uint64_t offset) noexcept;
 
 // The same of a range without data, which is not read: every block is of zeros, whose digest is
 // made once for each length, with BLAKE3 for each block. ERR_FR_IO with EAGAIN when there is data

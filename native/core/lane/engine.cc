@@ -248,11 +248,6 @@ Answer Engine::assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint6
 Answer Engine::hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) {
   const Answer checked = checked_stored(transfer, stream, offset, length);
   if (!checked.ok()) return checked;
-  const StreamEntry& of = transfers_.at(transfer).streams.at(stream);
-  const uint64_t end = offset + length;
-  if (offset % of.block_bytes != 0 || (end % of.block_bytes != 0 && end != of.size)) {
-    return {"offset, length: no whole blocks", {}};
-  }
   return task(transfer, [=](Lane& lane) { lane.hold(transfer, stream, offset, length); });
 }
 

@@ -64,7 +64,7 @@ class Engine {
   Answer set_route(uint32_t transfer, uint16_t route, std::vector<RouteRequest> targets);
   Answer assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
                 uint16_t route);
-  // Whole blocks are in the file already; see hold (ports.ts).
+  // These bytes are in the file already; see hold (ports.ts).
   Answer hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
   // The receiver of the feed has these bytes.
   Answer skip(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length);

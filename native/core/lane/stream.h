@@ -54,7 +54,7 @@ struct Stream {
     return (size + block_bytes - 1) / block_bytes * bounds::relayedDigestBytesPerBlock;
   }
 
-  // Whole blocks are in the main file; returns what had not landed of them. None is reported, but
+  // Bytes are in the main file; returns what had not landed of them. None is reported, but
   // for those that were queued for it before.
   IntervalSet hold(uint64_t begin, uint64_t end) {
     IntervalSet fresh;

@@ -6,6 +6,7 @@
 import type { Detection } from '../../base/detection.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import type { Send } from '../dealing/dealer.js'
+import type { IndexedPiece, IndexPiece } from '../messages/delta.js'
 import type { EndWish, Fact, PaceWish, RedialWish, UnfeedOutWish, Wish } from '../messages/facts.js'
 import type { NodeSettled } from '../messages/types.js'
 import type { NodeLink, PlanMade } from '../plan/plan.js'
@@ -22,6 +23,8 @@ export type OriginFact =
   | { readonly type: 'sourceChecked'; readonly isDoubtful: boolean }
   /** The source is known to have changed. */
   | { readonly type: 'sourceFailed'; readonly code: FrErrorCode; readonly text: string }
+  /** A piece of the index was made. */
+  | ({ readonly type: 'indexed' } & IndexedPiece)
   /** The caller wants one node more; `answerAdd` of the same number follows. */
   | { readonly type: 'nodeAdded'; readonly request: number; readonly link: NodeLink }
 
@@ -48,6 +51,8 @@ export type OriginWish =
       readonly route: number
       readonly digests: Uint8Array
     }
+  /** Make a piece of the index; `indexed` or `fileFailed` follows. */
+  | ({ readonly type: 'index' } & IndexPiece)
   /** Look whether the source has changed; `sourceChecked` or `sourceFailed` follows. */
   | { readonly type: 'checkSource' }
   | { readonly type: 'announcePlan'; readonly plan: PlanMade }

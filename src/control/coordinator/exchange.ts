@@ -22,6 +22,7 @@ import { OriginEdges } from './edges.js'
 import type { OriginConfig } from './events.js'
 import { OriginFaults } from './faults.js'
 import { type OriginFeeds, placeOf } from './feeds.js'
+import { OriginFillers } from './fillers.js'
 import { OriginFlow } from './flow.js'
 import { describeRanges, heldFrames } from './frames.js'
 import { Later } from './later.js'
@@ -46,6 +47,7 @@ export class OriginExchange {
   readonly #sends: OriginSends
   readonly #beyond: Beyond
   readonly #later: Later
+  readonly #fillers: OriginFillers
   readonly #digests: OriginDigestSends
   readonly #detours: OriginDetours
   readonly #edges: OriginEdges
@@ -70,6 +72,7 @@ export class OriginExchange {
     this.#beyond = new Beyond(chain)
     this.#sends = new OriginSends(dealer, peers, outbox, this.flow, this.#beyond)
     this.#later = new Later(chain, peers)
+    this.#fillers = new OriginFillers(config, dealer, outbox)
     this.faults = new OriginFaults(outbox)
     this.#verdicts = new Verdicts(dealer, outbox, peers, this.faults, config.relayClaimBytes)
     const reaches = { reach: this.#reach, beyond: this.#beyond }
@@ -113,9 +116,11 @@ export class OriginExchange {
     const fed = group.filter((peer) => !chain.isSecondary(peer.node))
     const nodes = fed.map((peer) => peer.node)
     const receivers = fed.filter((peer) => peer.isReceiver)
-    const have = new Map(receivers.map((peer) => [peer.node, peer.have]))
+    const have = new Map(receivers.map((peer) => [peer.node, peer.had.ranges]))
     const held = this.#heldBy(receivers)
-    const sends = this.#dealer.handle({ type: 'started', nodes, have, mirrors, gateways, nowMs })
+    const leftOut = RangeSet.of([...held, ...this.#fillers.start(receivers)])
+    const start = { nodes, have, leftOut, mirrors, gateways, nowMs }
+    const sends = this.#dealer.handle({ type: 'started', ...start })
     const named = ofRole('receiver')
     const shares = sharesOf(this.#dealer, this.#peers.all, named, this.#config)
     for (const peer of fed) this.#setRelay(peer, nowMs)
@@ -175,13 +180,14 @@ export class OriginExchange {
     const mates = chain.mates(node).map((node) => this.#peer(node))
     const held = this.#heldBy(mates.filter((mate) => mate.isReceiver))
     const missing = RangeSet.of([[0, this.#config.bytes]])
-    missing.subtract(peer.have)
+    missing.subtract(peer.had.ranges)
     missing.subtract(held)
     for (const mate of mates) {
       if (mate.relay !== 'relays' || mate.presence === 'away') continue
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
     }
     this.#enter(peer, nowMs)
+    this.#fillers.joins(peer)
     const fact = { node, role, missing: missing.toArray(), nowMs }
     const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
     const brought = sends.filter((send) => send.why === 'level')
@@ -271,6 +277,11 @@ export class OriginExchange {
     else this.#edges.back(from, to, peer)
   }
 
+  /** All that it has filled is verified. */
+  whole(peer: Peer): void {
+    this.#fillers.whole(peer, this.group)
+  }
+
   /** It has all. Returns those whose turn has come. */
   completed(peer: Peer, nowMs: number): Peer[] {
     this.plans.flowChanged()
@@ -321,6 +332,7 @@ export class OriginExchange {
     this.#sends.tell({ type: 'nodeFailed', node: peer.node, nowMs })
     this.answers.needs.left(peer, nowMs)
     departs(gaps)
+    this.#fillers.left(peer, this.group)
     this.plans.changed()
     // Where nobody else is left they are the tree.
     for (const node of below) {
@@ -412,7 +424,7 @@ export class OriginExchange {
 
   /** What some of these hold, who are all in one group: the others get it from them. */
   #heldBy(peers: readonly Peer[]): RangeSet {
-    return this.#dealer.chain.isOne ? heldBySome(peers) : new RangeSet()
+    return this.#dealer.chain.isOne ? heldBySome(peers.map(({ had }) => had)) : new RangeSet()
   }
 
   #peer(node: number): Peer {

@@ -46,8 +46,8 @@ export class OriginFlow {
   }
 
   /** It accepts, and says what it holds. */
-  held({ have }: Peer): void {
-    this.#broughtBytes += have.bytes
+  held({ had }: Peer): void {
+    this.#broughtBytes += had.bytes
   }
 
   /** The counters of the feed to a node are new. */
@@ -91,8 +91,8 @@ export class OriginFlow {
    */
   broughtBytes(peer: Peer | null): number {
     if (peer === null) return this.#broughtBytes
-    const { counts, have } = peer
-    return counts.listedBytes - counts.queuedBytes + have.bytes
+    const { counts, had } = peer
+    return counts.listedBytes - counts.queuedBytes + had.bytes
   }
 
   /** Payload the origin has sent in all, as counted at `atMs`. */

@@ -45,9 +45,9 @@ export function heldFrames(
 ): Frame[] {
   if (!peer.isReceiver) return []
   const lacking = RangeSet.of(held)
-  lacking.subtract(peer.have)
+  lacking.subtract(peer.had.have)
   const isHolder = (other: Peer): boolean =>
-    other.node === feeder || !(other === peer || !other.isReceiver || other.have.isEmpty)
+    other.node === feeder || !(other === peer || !other.isReceiver || other.had.have.isEmpty)
   const holder = lacking.isEmpty ? undefined : [...group].find(isHolder)
   return holder === undefined ? [] : detourFrames(holder, 'held', lacking.toArray())
 }

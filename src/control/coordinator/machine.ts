@@ -10,15 +10,14 @@
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import { RangeSet } from '../../base/ranges.js'
 import type { Dealer } from '../dealing/dealer.js'
-import { haveFault } from '../holdings/have.js'
 import { brokenFeed, causeOf } from '../members/causes.js'
 import { isPossible } from '../members/counts.js'
 import type { Peer } from '../members/peer.js'
 import { inOrder, Peers } from '../members/peers.js'
 import type { Frame, ProgressFrame, Strategy, Term } from '../messages/types.js'
 import { Agenda } from './agenda.js'
+import { type ArrivalFrame, Arrivals } from './arrivals.js'
 import { Beats } from './beats.js'
 import { BrokenFeeds } from './broken-feeds.js'
 import { isReport, type OriginConfig, type OriginFact, type OriginWish } from './events.js'
@@ -26,6 +25,7 @@ import { OriginExchange } from './exchange.js'
 import { OriginFeeds } from './feeds.js'
 import type { OriginFlow } from './flow.js'
 import { type Need, needFault } from './frames.js'
+import { OriginIndex } from './indexing.js'
 import { OriginJoins } from './joins.js'
 import { OriginLimits } from './limits.js'
 import { OriginOutbox } from './outbox.js'
@@ -50,6 +50,8 @@ export class OriginMachine {
   readonly supersession: Supersession
   readonly #limits: OriginLimits
   readonly #start: OriginStart
+  readonly #index: OriginIndex
+  readonly #arrivals: Arrivals
   readonly #agenda: Agenda
   readonly #beats: Beats
   readonly feeds: OriginFeeds
@@ -76,7 +78,9 @@ export class OriginMachine {
     this.#rejoins = new OriginRejoins(config, this.#peers)
     this.supersession = new Supersession(this.#peers, this.#outbox)
     this.exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
-    this.#start = new OriginStart(this.#peers, this.exchange, this.#joins)
+    this.#index = new OriginIndex(config, this.#outbox)
+    this.#arrivals = new Arrivals(config, this.exchange, this.#index)
+    this.#start = new OriginStart(this.#peers, this.exchange, this.#joins, config.bytes)
     this.#agenda = new Agenda(this.#peers, this.#watch, this.#limits)
     this.#beats = new Beats(this.#peers)
     this.#broken = new BrokenFeeds(config, this.#peers, this.exchange, this.#outbox)
@@ -163,6 +167,8 @@ export class OriginMachine {
         if (this.#config.known === undefined)
           this.#outbox.wish(...addMirrors(this.#config, this.#peers, nowMs))
         return
+      case 'indexed':
+        return this.#index.indexed(fact, nowMs)
       case 'sourceChecked':
         return this.#onSourceChecked(fact.isDoubtful)
       case 'sourceFailed':
@@ -208,14 +214,13 @@ export class OriginMachine {
     this.#watch.heard(peer, nowMs)
     switch (frame.type) {
       case 'claimed':
-        if (!peer.isClaiming) return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second claim', nowMs)
-        return peer.claimed()
       case 'compares':
-        if (!peer.isDeciding || peer.isComparing)
-          return this.#lose(peer, 'ERR_FR_PROTOCOL', 'nothing to compare', nowMs)
-        return this.exchange.compares(peer, nowMs)
+      case 'index':
+      case 'fills':
       case 'accept':
-        return this.#onAccept(peer, frame, nowMs)
+        return this.#onArrival(peer, frame, nowMs)
+      case 'whole':
+        return this.exchange.whole(peer)
       case 'refuse':
         return this.#refused(peer, frame, nowMs)
       case 'progress':
@@ -258,14 +263,10 @@ export class OriginMachine {
     if (peer.phase !== 'complete') this.#out(peer, 'failed', failure, nowMs, !isOther)
   }
 
-  #onAccept(peer: Peer, { have }: Frame & { type: 'accept' }, nowMs: number): void {
-    const fault = peer.isDeciding ? haveFault(have, this.#config) : 'a second accept'
-    if (fault !== null) return this.#lose(peer, 'ERR_FR_PROTOCOL', fault, nowMs)
-    if (peer.role === 'mirror' && RangeSet.of(have).bytes < this.#config.bytes)
-      return this.#lose(peer, 'ERR_FR_NOT_HELD', 'a mirror that lacks a part', nowMs)
-    peer.accepts(have)
-    this.flow.held(peer)
-    this.#watch.begin(peer, nowMs)
+  #onArrival(peer: Peer, frame: ArrivalFrame, nowMs: number): void {
+    const failure = this.#arrivals.said(peer, frame, nowMs)
+    if (failure !== null) return this.#lose(peer, failure.code, failure.text, nowMs)
+    if (frame.type === 'accept') this.#watch.begin(peer, nowMs)
   }
 
   #onProgress(peer: Peer, frame: ProgressFrame, nowMs: number, isOwn: boolean): void {
@@ -335,6 +336,7 @@ export class OriginMachine {
       this.#outbox.wish({ type: 'sample' })
     }
     this.exchange.settled(nowMs)
+    this.#outbox.wish(...this.#index.more())
     this.#outbox.wish(...this.#source.more((owner) => this.exchange.sentTo(owner)))
     if (this.#peers.unsettled.size === 0) this.#finish()
   }
@@ -372,7 +374,7 @@ export class OriginMachine {
     this.#sealTo(peer)
     this.#joins.settled(peer, null)
     if (peer.isReturned)
-      this.#outbox.note('info', 'rejoined', peer, `holds ${peer.have.bytes} bytes`)
+      this.#outbox.note('info', 'rejoined', peer, `holds ${peer.had.have.bytes} bytes`)
   }
 
   #sealTo(peer: Peer): void {

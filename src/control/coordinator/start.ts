@@ -4,11 +4,12 @@
  *
  * The idea: nobody waits long for anybody. Nodes that are not known yet, or that decide slowly,
  * have limits.readyMs from the moment somebody is ready, and more where so many are dialled that it
- * takes longer; who could not be connected to at the first try is not waited for at all. Whoever is
- * ready later joins. But no byte flows before each node that is connected has said whether the push
+ * takes longer; who could not be connected to at the first try is not waited for at all. Who has
+ * older content of the name has longer, since others may need less by that. Whoever is ready later
+ * joins. But no byte flows before each node that is connected has said whether the push
  * may write the name there: two pushes to one name must not have some nodes each.
  */
-import { limits } from '../../base/limits.js'
+import { GIB, limits } from '../../base/limits.js'
 import { inOrder, type Peers } from '../members/peers.js'
 import type { OriginExchange } from './exchange.js'
 import type { OriginJoins } from './joins.js'
@@ -17,10 +18,13 @@ export class OriginStart {
   readonly #peers: Peers
   readonly #exchange: OriginExchange
   readonly #joins: OriginJoins
+  /** Of the file. */
+  readonly #gib: number
   /** Since when somebody is ready; undefined: nobody is, or the plan is made. */
   #readyMs: number | undefined
 
-  constructor(peers: Peers, exchange: OriginExchange, joins: OriginJoins) {
+  constructor(peers: Peers, exchange: OriginExchange, joins: OriginJoins, bytes: number) {
+    this.#gib = bytes / GIB
     this.#peers = peers
     this.#exchange = exchange
     this.#joins = joins
@@ -34,7 +38,9 @@ export class OriginStart {
 
   get #waitMs(): number {
     const many = Math.max(0, this.#peers.length - limits.nodesPerGroup)
-    return limits.readyMs + limits.readyMsPerNode * many
+    const isCompared = this.#peers.comparing.size > 0
+    const compareMs = isCompared ? limits.compareMs + limits.compareMsPerGib * this.#gib : 0
+    return limits.readyMs + limits.readyMsPerNode * many + compareMs
   }
 
   get #isClaiming(): boolean {

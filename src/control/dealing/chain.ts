@@ -207,11 +207,10 @@ export class ChainDealer implements Dealer {
       lacking.subtract(held)
       common.subtract(lacking)
     }
-    const held = new Map([[nodes[0] as number, common]])
     const heads = this.chain.heads
     for (const head of heads) this.#begun.add(head)
     const senders = { ...(mirrors && { mirrors }), ...(gateways && { gateways }) }
-    return this.#heads.handle({ type: 'started', nodes: heads, have: held, ...senders, nowMs })
+    return this.#heads.handle({ type: 'started', nodes: heads, leftOut: common, ...senders, nowMs })
   }
 
   /** A group further down: who lags in it. */

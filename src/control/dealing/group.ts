@@ -165,7 +165,7 @@ export class GroupDealer implements Dealer {
   handle(fact: DealerFact): Send[] {
     switch (fact.type) {
       case 'started':
-        this.#stock.start(fact.nodes, fact.have?.values() ?? [], this.#holes)
+        this.#stock.start(fact.nodes, fact.leftOut ? [fact.leftOut] : [], this.#holes)
         return this.#start(fact)
       case 'nodeJoined':
         return this.#join(fact)

@@ -8,10 +8,15 @@ import { isBlockRun } from './ledger.js'
 
 export type { HeldRun } from './ledger.js'
 
+export interface Geometry {
+  readonly bytes: number
+  readonly blockBytes: number
+}
+
 /** Why a node cannot hold this of the content; null: it can. */
 export function haveFault(
   have: readonly RangePair[],
-  { bytes, blockBytes }: { readonly bytes: number; readonly blockBytes: number },
+  { bytes, blockBytes }: Geometry,
 ): string | null {
   const isWhole = have.every((range) => isBlockRun(...range, blockBytes, bytes))
   return isWhole ? null : 'it holds parts of blocks'
@@ -22,6 +27,34 @@ export function heldBySome(all: Iterable<{ readonly have: RangeSet }>): RangeSet
   const held = new RangeSet()
   for (const { have } of all) for (const [offset, length] of have) held.add(offset, length)
   return held
+}
+
+/** The blocks that these bytes are in. */
+export function blocksTouched(ranges: RangeSet, { bytes, blockBytes }: Geometry): RangeSet {
+  const blocks = new RangeSet()
+  for (const [offset, length] of ranges) {
+    const first = Math.floor(offset / blockBytes) * blockBytes
+    const end = Math.min(bytes, Math.ceil((offset + length) / blockBytes) * blockBytes)
+    blocks.add(first, end - first)
+  }
+  return blocks
+}
+
+/** What all that have filled something of a block have filled of it. */
+export function filledByAll(
+  all: Iterable<{ readonly filled: RangeSet }>,
+  geometry: Geometry,
+): RangeSet {
+  const [some, lacking] = [new RangeSet(), new RangeSet()]
+  for (const { filled } of all) {
+    if (filled.isEmpty) continue
+    const blocks = blocksTouched(filled, geometry)
+    for (const range of blocks) some.add(...range)
+    blocks.subtract(filled)
+    for (const range of blocks) lacking.add(...range)
+  }
+  some.subtract(lacking)
+  return some
 }
 
 /** What a node says that it holds: so many ranges at most. Of the rest nothing is known. */

@@ -44,6 +44,8 @@ export class StreamLedger {
   readonly blockBytes: number
   readonly digestBytes: number
   readonly blocks: number
+  /** Bytes of blocks that have not landed: they are in the file, and need not come. */
+  readonly filled = new RangeSet()
   readonly #state: Uint8Array
   readonly #tries: Uint8Array
   readonly #announced: Uint8Array
@@ -183,7 +185,7 @@ export class StreamLedger {
     return most
   }
 
-  /** The blocks touched by these ranges that have not landed. */
+  /** The blocks touched by these ranges that have not landed, but for bytes that were filled. */
   missing(ranges: Iterable<RangePair>): RangeSet {
     const missing = new RangeSet()
     for (const [offset, length] of ranges) {
@@ -191,6 +193,7 @@ export class StreamLedger {
         if (!this.#is(block, landed)) missing.add(block * this.blockBytes, this.bytesOf(block))
       })
     }
+    missing.subtract(this.filled)
     return missing
   }
 

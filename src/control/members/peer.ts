@@ -14,6 +14,7 @@ import { limited } from '../plan/limited.js'
 import type { NodeLink } from '../plan/plan.js'
 import { reasonOf } from './causes.js'
 import { PeerCounts } from './counts.js'
+import { Had } from './had.js'
 import { firstAttempt, type History } from './history.js'
 import type {
   Contact,
@@ -52,8 +53,7 @@ export class Peer {
   #limits: NodeLimits = {}
   /** How long a message to it and its answer take, as its handshake showed. */
   rttMs = 0
-  /** What it held when it accepted. */
-  have = new RangeSet()
+  readonly had = new Had()
   /** Ranges whose digests come to this node directly, because their relay cannot bring them. */
   readonly directDigests = new RangeSet()
   /** Ranges whose digests this node was given to pass on. */
@@ -289,7 +289,7 @@ export class Peer {
   /** It takes the offer, and says what it holds. */
   accepts(have: readonly RangePair[]): void {
     this.#from('offered').answer = 'accepted'
-    this.have = RangeSet.of(have)
+    this.had.accepts(have)
     this.#readyUp()
     this.#listener.changed(this)
   }
@@ -435,7 +435,8 @@ export class Peer {
       repairedBytes: counts.repairedBytes,
       receivedBytes: counts.receivedBytes,
       duplicateBytes: counts.duplicateBytes,
-      heldBytes: this.have.bytes,
+      heldBytes: this.had.heldBytes,
+      filledBytes: this.had.filled.bytes,
       holeBytes: counts.holeBytes,
       code: failure?.code ?? null,
       retryable: failure !== null && errorTable[failure.code].retryable,

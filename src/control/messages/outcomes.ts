@@ -22,6 +22,8 @@ export interface NodeSettled {
   readonly duplicateBytes: number
   /** Bytes of the file that were there before, verified, and did not have to be sent. */
   readonly heldBytes: number
+  /** Of blocks that were not there whole: bytes that older content of the name had. */
+  readonly filledBytes: number
   /** Bytes of the file that came as holes: they are announced, not sent. */
   readonly holeBytes: number
   /** The error code of the one error table; null when complete. */

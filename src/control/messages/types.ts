@@ -12,6 +12,7 @@ import type { Applied, TreePart } from './applied.js'
 import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
 import type { Coded } from './coded.js'
 import type { Attributes, CopyWish, NameText, NodeLink, Strategy } from './copying.js'
+import type { DeltaFrame } from './delta.js'
 import type { HeldFrame, PackAsk, PackOffer } from './held.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
@@ -363,6 +364,7 @@ export type Frame =
   /** The result: the copy is over. */
   | { readonly type: 'reported'; readonly json: string }
   | HeldFrame
+  | DeltaFrame
 
 export type FrameType = Frame['type']
 

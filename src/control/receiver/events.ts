@@ -5,6 +5,7 @@
 import type { Detection } from '../../base/detection.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { HeldRun } from '../holdings/have.js'
+import type { IndexedPiece } from '../messages/delta.js'
 import type { EndWish, Fact, PaceWish, ReadmitWish, Wish } from '../messages/facts.js'
 import type { Applied, Term } from '../messages/types.js'
 import type { ServeWish } from '../pulling/events.js'
@@ -37,6 +38,8 @@ export interface Found {
   readonly unreadCandidates?: readonly HeldRun[]
   /** Perhaps of this content, in another file, from where `bring` has them copied. */
   readonly elsewhere?: readonly HeldRun[]
+  /** Bytes of that other file; blocks may be filled from it. */
+  readonly olderBytes?: number
 }
 
 /** What came of the publication. */
@@ -70,6 +73,13 @@ export type NodeFact =
       /** Of the author; null: the author has not signed them, and what the record said is lost. */
       readonly digests: Uint8Array | null
     }
+  /** What older content had of a piece is in the file: these ranges. */
+  | {
+      readonly type: 'filled'
+      readonly offset: number
+      readonly length: number
+      readonly ranges: readonly RangePair[]
+    }
   | { readonly type: 'copied'; readonly offset: number; readonly length: number }
   | ({ readonly type: 'published' } & Told)
   /** A member has taken over, and this node follows it: `refusal` said null. */
@@ -90,6 +100,8 @@ export type NodeWish =
   | { readonly type: 'prepare' }
   /** These bytes are in the file already: they have landed. */
   | { readonly type: 'hold'; readonly ranges: readonly RangePair[] }
+  /** Copy what older content has of a piece; `filled` follows. */
+  | ({ readonly type: 'fill' } & IndexedPiece)
   /** These blocks of the other file are of this content: copy them before they are hashed. */
   | { readonly type: 'bring'; readonly ranges: readonly RangePair[] }
   /** These bytes are passed on with the route once they have landed. */

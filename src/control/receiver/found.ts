@@ -7,11 +7,14 @@
  * digest that is announced for it is held, any other counts as missing, and is overwritten.
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
-import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { type HeldRun, toldOf } from '../holdings/have.js'
+import { limits } from '../../base/limits.js'
+import { type RangePair, RangeSet, slicesOf } from '../../base/ranges.js'
+import { blocksTouched, type HeldRun, toldOf } from '../holdings/have.js'
 import type { StreamLedger } from '../holdings/ledger.js'
+import type { IndexedPiece } from '../messages/delta.js'
 import type { BlockHashing } from './block-hashing.js'
-import type { Found } from './events.js'
+import type { Found, NodeFact } from './events.js'
+import { Filling } from './filling.js'
 import type { NodeOutbox } from './outbox.js'
 
 /** Failures that cast doubt on the content itself, or on what the disk has of it. */
@@ -38,17 +41,22 @@ export class FoundBlocks {
   #elsewhere: readonly HeldRun[] = []
   /** Those of which no digest is announced, as far as that was looked at. */
   #awaited: HeldRun[] = []
+  #olderBytes = 0
+  readonly #filling: Filling
+  /** Those that were filled, in part or whole, and are not known to be verified. */
+  readonly #blocks: number[] = []
 
   constructor(ledger: StreamLedger, landed: RangeSet, hashing: BlockHashing, outbox: NodeOutbox) {
     this.#ledger = ledger
     this.#landed = landed
     this.#hashing = hashing
     this.#outbox = outbox
+    this.#filling = new Filling(outbox)
   }
 
   prepared(found: Found, nowMs: number): void {
     const { held = [], unread = [], candidates = [] } = found
-    const { unreadCandidates = [], elsewhere = [] } = found
+    const { unreadCandidates = [], elsewhere = [], olderBytes = 0 } = found
     for (const { offset, length, digests } of held) this.#ledger.restore(offset, length, digests)
     for (const { offset, length, digests } of unread) {
       this.#ledger.announce(offset, length, digests)
@@ -59,12 +67,29 @@ export class FoundBlocks {
     this.#unreadCandidates = unreadCandidates
     this.#elsewhere = elsewhere
     this.#awaited = [...candidates, ...unreadCandidates, ...elsewhere]
-    if (!this.isDecided) this.#outbox.say({ type: 'compares' })
+    this.#olderBytes = olderBytes
+    if (olderBytes > 0 || !this.#areAnnounced) this.#outbox.say({ type: 'compares' })
   }
 
-  /** Prepared, and a digest is announced of every block in question; the offer can be accepted. */
-  get isDecided(): boolean {
-    if (this.#candidates === undefined) return false
+  /** True once it is known what of all this counts: the offer is accepted then. */
+  advance(nowMs: number): boolean {
+    if (this.#candidates === undefined || !this.#areAnnounced) return false
+    if (!this.#isFilled(nowMs)) return false
+    this.accept(nowMs)
+    return true
+  }
+
+  #isFilled(nowMs: number): boolean {
+    if (this.#olderBytes === 0) return true
+    if (!this.#filling.isBegun) {
+      this.#takeIn(nowMs)
+      const lacking = RangeSet.of(this.#landed.missing(0, this.#ledger.size))
+      this.#filling.begin(lacking, this.#olderBytes, nowMs)
+    }
+    return this.#filling.advance(nowMs)
+  }
+
+  get #areAnnounced(): boolean {
     for (let run = this.#awaited.at(-1); run !== undefined; run = this.#awaited.at(-1)) {
       if (!this.#ledger.isAnnounced(run.offset, run.length)) return false
       this.#awaited.pop()
@@ -72,8 +97,67 @@ export class FoundBlocks {
     return true
   }
 
+  /** As of `Filling`. */
+  get dueMs(): number {
+    return this.#filling.dueMs
+  }
+
+  indexed(piece: IndexedPiece): void {
+    this.#filling.indexed(piece)
+  }
+
+  copied({ offset, length, ranges }: NodeFact & { type: 'filled' }, nowMs: number): void {
+    this.#filling.copied(offset, length, ranges, nowMs)
+  }
+
+  /** What has not landed: no bytes of blocks that are not whole, but for those that were filled. */
+  get lacking(): RangeSet {
+    const lacking = RangeSet.of(this.#landed.missing(0, this.#ledger.size))
+    lacking.subtract(this.#filling.filled)
+    return lacking
+  }
+
   /** Takes in what is of this content, and says so. */
   accept(nowMs: number): void {
+    if (!this.#filling.isBegun) this.#takeIn(nowMs)
+    this.#candidates = undefined
+    const have = toldOf(this.#landed)
+    this.#fill(nowMs)
+    this.#outbox.say({ type: 'accept', have })
+  }
+
+  /** Says that all blocks which were filled are verified, once they are. */
+  tellWhole(): void {
+    if (this.#blocks.length === 0) return
+    for (let block = this.#blocks.at(-1); block !== undefined; block = this.#blocks.at(-1)) {
+      if (!this.#ledger.isBlockVerified(block)) return
+      this.#blocks.pop()
+    }
+    this.#outbox.say({ type: 'whole' })
+  }
+
+  /** Bytes of blocks that are not verified are in the file; some of those may be whole by that. */
+  #fill(nowMs: number): void {
+    const { filled } = this.#filling
+    if (filled.isEmpty) return
+    this.#outbox.wish({ type: 'hold', ranges: filled.toArray() })
+    for (const range of filled) this.#ledger.filled.add(...range)
+    for (const ranges of slicesOf(filled.toArray(), limits.needRanges))
+      this.#outbox.say({ type: 'fills', ranges })
+    const { blockBytes, size: bytes } = this.#ledger
+    for (const [offset, length] of blocksTouched(filled, { bytes, blockBytes })) {
+      for (let at = offset; at < offset + length; at += blockBytes) {
+        const block = at / blockBytes
+        this.#blocks.push(block)
+        if (!filled.contains(at, this.#ledger.bytesOf(block))) continue
+        this.#landed.add(at, this.#ledger.bytesOf(block))
+        this.#ledger.land(at, this.#ledger.bytesOf(block))
+        this.#hashing.landed('file', at, this.#ledger.bytesOf(block), nowMs)
+      }
+    }
+  }
+
+  #takeIn(nowMs: number): void {
     const equal = new RangeSet()
     for (const run of this.#candidates ?? [])
       for (const [offset, length] of this.#ledger.confirm(run)) equal.add(offset, length)
@@ -89,8 +173,6 @@ export class FoundBlocks {
     }
     this.#hold(equal.toArray())
     if (!brought.isEmpty) this.#outbox.wish({ type: 'bring', ranges: brought.toArray() })
-    this.#candidates = undefined
-    this.#outbox.say({ type: 'accept', have: toldOf(this.#landed) })
   }
 
   /** What only the other file has of this content. */

@@ -99,8 +99,7 @@ export class NodeMachine {
 
   /** What has not landed in whole blocks, or a little more; a gateway has nothing. */
   get lacks(): RangePair[] {
-    const lacking = RangeSet.of(this.#landed.missing(0, this.#config.bytes))
-    return lacking.compacted(limits.lackRanges)
+    return this.#found.lacking.compacted(limits.lackRanges)
   }
 
   /** In words, what this transfer waits for; null when nothing. */
@@ -121,7 +120,7 @@ export class NodeMachine {
     if (this.#phase === 'ended') return null
     let at = Math.min(this.reports.dueAtMs, this.#lostAtMs, this.takeover.dueMs)
     at = Math.min(at, this.#seeking.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
-    at = Math.min(at, this.edges.dueMs, this.#presence.goneAtMs)
+    at = Math.min(at, this.edges.dueMs, this.#presence.goneAtMs, this.#found.dueMs)
     if (hasPlan(this.#phase)) at = Math.min(at, this.#hashing.deadlineMs())
     return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
   }
@@ -177,10 +176,10 @@ export class NodeMachine {
         this.#waits.moved(nowMs)
         this.#hashing.done(fact.part)
         return this.#verifying.computed(fact)
+      case 'filled':
+        return this.#found.copied(fact, nowMs)
       case 'copied':
-        this.#hashing.copied()
-        this.#ledger.repaired(fact.offset, fact.length)
-        return this.#hashing.landed('file', fact.offset, fact.length, nowMs)
+        return this.#verifying.copied(fact.offset, fact.length, nowMs)
       case 'summed':
         return this.#onSummed(fact.fileDigest)
       case 'published':
@@ -221,6 +220,8 @@ export class NodeMachine {
       case 'detour':
         if (this.#phase === 'passing') return
         return this.#seeking.detour(frame, this.takeover.isFollowing, nowMs)
+      case 'indexed':
+        return this.#found.indexed(frame)
       case 'passOn':
         if (!hasPlan(this.#phase) || !this.#ledger.isVerified)
           return this.#fail('ERR_FR_PROTOCOL', 'what is to be passed on is not held')
@@ -374,7 +375,6 @@ export class NodeMachine {
   }
 
   #accept(nowMs: number): void {
-    this.#found.accept(nowMs)
     this.#phase = 'accepted'
     // From before any byte: the rates of this node are counted from it on.
     this.reports.start(nowMs)
@@ -396,12 +396,13 @@ export class NodeMachine {
     if (term !== undefined) this.#outbox.wish({ type: 'takeOver', term })
     const failure = this.edges.advance(this.#ledger.isVerified, nowMs)
     if (failure !== null && isRunning(this.#phase)) return this.#fail(failure.code, failure.text)
-    if (this.#phase === 'preparing' && this.#found.isDecided) this.#accept(nowMs)
+    if (this.#phase === 'preparing' && this.#found.advance(nowMs)) this.#accept(nowMs)
     const hasAll = this.#landed.bytes === this.#config.bytes
     // Nobody repairs what is found bad before the plan.
     if (hasPlan(this.#phase)) this.#outbox.wish(...this.#hashing.start(hasAll, nowMs))
     this.#seeking.advance(nowMs)
     this.#verifying.advance()
+    this.#found.tellWhole()
     if (this.#mayAsk && nowMs >= this.#waits.askAtMs) this.#askAgain(nowMs)
     this.#outbox.wish(...this.pulls.advance(nowMs))
     if (

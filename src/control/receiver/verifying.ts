@@ -56,6 +56,13 @@ export class Verifying {
     this.#judge(verdict.bad)
   }
 
+  /** Verified repairs are in the file. */
+  copied(offset: number, length: number, nowMs: number): void {
+    this.#hashing.copied()
+    this.#ledger.repaired(offset, length)
+    this.#hashing.landed('file', offset, length, nowMs)
+  }
+
   /** What is bad is asked for again, unless repairs are being looked at. */
   askAgain(): void {
     if (this.#hashing.isRepairIdle) this.#outbox.say(...needFrames(true, this.#ledger.badRanges()))

@@ -339,7 +339,7 @@ function boundsOf(
   isComplete: boolean,
 ): { readonly figures: Bounds; readonly warnings: string[] } {
   // Bounds are those of nodes that lack everything.
-  const isFresh = machine.peers.every(({ have, isReceiver }) => !isReceiver || have.isEmpty)
+  const isFresh = machine.peers.every((peer) => !peer.isReceiver || peer.had.bytes === 0)
   const observed = isFresh ? machine.flow.observedBoundSeconds(dataBytes, seconds) : null
   const warnings: string[] = []
   const judge = (bound: number | null, from: string): number | null => {

@@ -190,6 +190,7 @@ export function nodeOutcome({ lost, ...end }: NodeEnd, sums: TreeSums): NodeOutc
   return {
     digest: null,
     servedBy: null,
+    filledBytes: 0,
     ...(brought as NodeSums),
     ...end,
     ...(lost ?? (failedCount > 0 ? missing(failedCount, failures) : complete)),

@@ -13,6 +13,7 @@ import type { ByteRange, HashSource } from '../../ports.js'
 import { readNow } from '../read-now.js'
 import { createBlake3 } from './blake3.js'
 import type { BlockHasher } from './block-hasher.js'
+import { gearTable, indexChunks } from './chunks.js'
 
 export interface BlockHashTask {
   readonly source: HashSource
@@ -20,6 +21,9 @@ export interface BlockHashTask {
   readonly blockBytes: number
   readonly algorithm: BlockAlgorithm
 }
+
+/** The range is cut into content-defined chunks. */
+export type ChunkTask = Pick<BlockHashTask, 'source' | 'range'>
 
 const pieceBytes = MIB
 
@@ -30,6 +34,19 @@ export async function hashBlocks(task: BlockHashTask): Promise<Uint8Array> {
   }
   hashers ??= xxhash().then(createBlockHashers)
   return hashDescriptor(task.source.fd, task, (await hashers)[task.algorithm])
+}
+
+/** Entries of the chunks of the range, as native/core/hash/chunks.h has them. */
+export async function cutChunks({ source, range }: ChunkTask): Promise<Uint8Array> {
+  if (source.kind === 'native') {
+    const { indexNative } = await import('../native/hash.js')
+    return indexNative(source.file, range)
+  }
+  hashers ??= xxhash().then(createBlockHashers)
+  const page = (await hashers)['blake3-page']
+  const { fd } = source
+  const gear = gearTable(await xxhash())
+  return indexChunks(range, gear, page, (into, offset) => fill(fd, into, offset))
 }
 
 let hashers: Promise<BlockHashers> | undefined
@@ -44,6 +61,7 @@ export async function createBlockHashers(xx: XXHashAPI): Promise<BlockHashers> {
     sha256: new Sha256Block(),
     blake3: blake3.block,
     'blake3-file': blake3.file,
+    'blake3-page': new FirstBytes(blake3.file),
   }
 }
 
@@ -68,6 +86,27 @@ class Xxh64Block implements BlockHasher {
     const digest = Buffer.alloc(8)
     digest.writeBigUInt64BE(this.#hash.digest())
     return digest
+  }
+}
+
+/** The first 8 bytes of what another one gives. */
+class FirstBytes implements BlockHasher {
+  readonly #whole: BlockHasher
+
+  constructor(whole: BlockHasher) {
+    this.#whole = whole
+  }
+
+  start(offset: number): void {
+    this.#whole.start(offset)
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#whole.update(bytes)
+  }
+
+  finish(): Uint8Array {
+    return this.#whole.finish().subarray(0, 8)
   }
 }
 

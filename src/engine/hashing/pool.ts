@@ -31,6 +31,10 @@ export class WorkerHashPool implements HashPool {
     return (await this.#run({ source, range, blockBytes, algorithm })) as Uint8Array
   }
 
+  async indexChunks(source: HashSource, range: ByteRange): Promise<Uint8Array> {
+    return (await this.#run({ source, range })) as Uint8Array
+  }
+
   async encode(task: EncodeTask): Promise<Uint8Array> {
     return (await this.#run(task)) as Uint8Array
   }

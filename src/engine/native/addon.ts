@@ -90,7 +90,14 @@ export interface NativeEngine {
   listEntries(operation: Operation, dir: number, name: Uint8Array): void
   placeEntries(operation: Operation, dir: number, steps: Uint8Array): void
   identityOf(operation: Operation, file: number): void
-  copyIn(operation: Operation, from: number, to: number, offset: number, length: number): void
+  copyIn(
+    operation: Operation,
+    from: number,
+    to: number,
+    offset: number,
+    length: number,
+    at: number,
+  ): void
   publish(
     operation: Operation,
     dir: number,
@@ -141,6 +148,7 @@ export interface Addon {
     algorithm: number,
     cachedOnly: boolean,
   ): Uint8Array | undefined
+  indexChunks(file: number, offset: number, length: number): Uint8Array
   hashHoles(
     file: number,
     offset: number,
@@ -235,6 +243,7 @@ export const algorithmNumber: Readonly<Record<BlockAlgorithm, number>> = {
   sha256: 1,
   blake3: 2,
   'blake3-file': 3,
+  'blake3-page': 4,
 }
 
 /** An error the addon threw, as the class users see; a TypeError stays what it is. */

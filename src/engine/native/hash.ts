@@ -4,6 +4,14 @@ import type { BlockAlgorithm } from '../../base/digests.js'
 import type { ByteRange } from '../../ports.js'
 import { algorithmNumber, fromNative, loadAddon } from './addon.js'
 
+export function indexNative(file: number, { offset, length }: ByteRange): Uint8Array {
+  try {
+    return loadAddon().indexChunks(file, offset, length)
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
 export function hashNative(
   file: number,
   range: ByteRange,

@@ -272,9 +272,14 @@ export class NativeStorage implements Storage {
     }
   }
 
-  async copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void> {
+  async copyIn(
+    from: FileHandle,
+    to: FileHandle,
+    range: ByteRange,
+    at = range.offset,
+  ): Promise<void> {
     await this.#runOn(to, (op) =>
-      this.#engine.copyIn(op, this.file(from), this.file(to), range.offset, range.length),
+      this.#engine.copyIn(op, this.file(from), this.file(to), range.offset, range.length, at),
     )
   }
 

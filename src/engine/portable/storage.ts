@@ -199,18 +199,19 @@ export class PortableStorage implements Storage {
     })
   }
 
-  copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void> {
+  copyIn(from: FileHandle, to: FileHandle, range: ByteRange, at = range.offset): Promise<void> {
     return this.#run(async () => {
       const source = this.#files.get(from)
       const target = this.#files.get(to)
       checkInteger('offset', range.offset, 0)
       checkInteger('length', range.length, 0)
+      checkInteger('at', at, 0)
       const buffer = Buffer.allocUnsafe(Math.min(range.length, copyBytes))
       await source.using(() =>
         target.using(async () => {
           for (let done = 0; done < range.length; done += buffer.length) {
             const part = buffer.subarray(0, Math.min(buffer.length, range.length - done))
-            await copyPart(source, target, part, range.offset + done)
+            await copyPart(source, target, part, range.offset + done, at + done)
           }
         }),
       )
@@ -401,11 +402,12 @@ async function copyPart(
   target: OpenFile,
   part: Buffer,
   offset: number,
+  at: number,
 ): Promise<void> {
   if ((await source.read(part, offset)) !== part.length) {
     throw new FrError('ERR_FR_IO', 'the file to copy from is too short')
   }
-  await target.write([part], offset)
+  await target.write([part], at)
 }
 
 async function unlinkIfThere(path: string): Promise<boolean> {

@@ -162,16 +162,6 @@ export class StreamState {
   }
 }
 
-/** Throws TypeError unless the range is of whole blocks. */
-export function checkBorders(
-  { offset, length }: ByteRange,
-  { size, blockBytes }: StreamState,
-): void {
-  const end = offset + length
-  const isWhole = offset % blockBytes === 0 && (end % blockBytes === 0 || end === size)
-  if (!isWhole) throw new TypeError(`offset, length: no whole blocks: ${offset}, ${length}`)
-}
-
 /** A range of a stream that has a file. */
 export function checkStored(spec: ByteRange, stream: StreamState): void {
   checkRange(spec, stream.size)

@@ -270,6 +270,8 @@ export class PushRun {
     switch (wish.type) {
       case 'hash':
         return this.#track(this.#work.hash(wish))
+      case 'index':
+        return this.#track(this.#work.index(wish))
       case 'checkSource':
         return this.#track(this.#work.check())
       case 'sum':

@@ -5,8 +5,9 @@
 
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { asFrError } from '../../base/failures.js'
-import { blockBytesFor } from '../../base/limits.js'
+import { blockBytesFor, limits } from '../../base/limits.js'
 import type { OriginFact } from '../../control/coordinator/events.js'
+import type { IndexPiece } from '../../control/messages/delta.js'
 import type { HashRun } from '../../control/messages/facts.js'
 import type { StreamEntry } from '../../control/messages/types.js'
 import { spanBytes } from '../../control/space/space.js'
@@ -30,6 +31,7 @@ export function isDoubtful(look: SourceLook): boolean {
 
 export class PushSource {
   readonly #engine: DataEngine
+  readonly #pool: HashPool
   readonly #source: SourceFile
   readonly #algorithm: DigestAlgorithm
   readonly #blockBytes: number
@@ -46,6 +48,7 @@ export class PushSource {
     warn: (text: string) => void,
   ) {
     this.#engine = engine
+    this.#pool = pool
     this.#source = source
     this.#algorithm = format.algorithm
     this.#blockBytes = format.blockBytes
@@ -62,6 +65,23 @@ export class PushSource {
       { offset, length },
       (digests) => this.#post({ type: 'hashed', part, offset, length, digests }),
       (error) => this.#post({ type: 'fileFailed', code: error.code, text: error.message }),
+    )
+  }
+
+  /** A piece of the index for nodes that have older content. */
+  index({ kind, offset, length }: IndexPiece): Promise<unknown> {
+    const source = this.#engine.hashSource(this.#source.file)
+    const range = { offset, length }
+    const made =
+      kind === 'chunks'
+        ? this.#pool.indexChunks(source, range)
+        : this.#pool.hash(source, range, limits.indexPageBytes, 'blake3-page')
+    return made.then(
+      (entries) => this.#post({ type: 'indexed', kind, offset, length, entries }),
+      (error: unknown) => {
+        const { code, message: text } = asFrError(error, 'ERR_FR_IO')
+        this.#post({ type: 'fileFailed', code, text })
+      },
     )
   }
 

@@ -9,7 +9,6 @@ import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { LogFields } from '../../base/log.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import type { HashRun } from '../../control/messages/facts.js'
 import {
   type Frame,
   type Lacking,
@@ -30,24 +29,11 @@ import { Neighbours } from './neighbours.js'
 import type { Clock, Connection, FeedEngine, Link, Net } from './ports.js'
 import { prove, readRecord } from './proofs.js'
 import { Pulls } from './pulls.js'
+import type { ReceiverFiles } from './receiver-files.js'
 import { Samples } from './samples.js'
 import { edgeOf, pullTargetOf, wayTo } from './ways.js'
 
-/** What is done to the files. Each is answered by a fact, given to `post`. */
-export interface ReceiverFiles {
-  /** -> claimed, then prepared, or fileFailed. */
-  prepare(): void
-  /** Blocks of another file here, to be copied before they are hashed. */
-  bring(ranges: readonly RangePair[]): void
-  /** -> hashed or fileFailed. */
-  hash(run: HashRun): void
-  /** -> copied or fileFailed. */
-  copyIn(offset: number, length: number): void
-  /** The file digest of all block digests. */
-  sum(digests: Uint8Array): string
-  /** -> published or fileFailed. */
-  publish(): void
-}
+export type { ReceiverFiles }
 
 export interface ReceiverPorts {
   readonly clock: Clock
@@ -387,6 +373,8 @@ export class ReceiverSession {
         return files.prepare()
       case 'bring':
         return files.bring(wish.ranges)
+      case 'fill':
+        return files.fill(wish)
       case 'hash':
         return files.hash(wish)
       case 'copyIn':

@@ -15,6 +15,7 @@ import { type DigestRun, digestsOf, type HeldStream } from '../../store/catalogu
 import { digestTable } from '../../store/held/verify.js'
 import type { Leftovers, Unfinished, WantedContent } from '../../store/leftovers.js'
 import type { Partial } from '../../store/partial.js'
+import type { OlderFile } from './filler.js'
 import type { NodeHost } from './node-host.js'
 import { olderContent } from './older.js'
 
@@ -46,6 +47,8 @@ export interface Arrival extends Found {
   readonly journal: 'none' | 'ours' | 'another'
   /** What is there of the author's digests of this content. */
   readonly signed?: readonly DigestRun[]
+  /** Blocks may be filled from it. */
+  readonly older?: OlderFile
   /** The same bytes as another author, or in another content, signed them. */
   readonly copied?: SignedCopy
 }
@@ -62,7 +65,7 @@ export async function arrive(
   const older = await olderContent(host, spec.wanted, [spec.name, spec.visibleName])
   if (older === undefined) return arrival
   partial.copyFrom(older.file)
-  return { ...arrival, elsewhere: older.runs }
+  return { ...arrival, elsewhere: older.runs, olderBytes: older.identity.size, older }
 }
 
 async function arriveInPartial(

@@ -5,44 +5,49 @@
  * The idea: the record of a file has the digests of its blocks. Those of the new content are
  * announced before the plan, and what has the same digest at the same place is copied. A record is
  * only a claim, and the file may be written meanwhile: what was copied is hashed before it counts.
+ * Of the blocks that are left an index tells what of them is here (filler.ts).
  */
 import { blockAlgorithmFor } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 import type { HeldRun } from '../../control/holdings/have.js'
-import type { FileHandle } from '../../ports.js'
 import { digestsOf, type HeldStream } from '../../store/catalogue/record.js'
 import { digestTable } from '../../store/held/verify.js'
 import type { WantedContent } from '../../store/leftovers.js'
+import type { OlderFile } from './filler.js'
 import type { NodeHost } from './node-host.js'
 
-export interface Older {
-  /** The caller closes it. */
-  readonly file: FileHandle
+export interface Older extends OlderFile {
   /** Blocks of it that the new content has a place for, with their digests. */
   readonly runs: readonly HeldRun[]
 }
 
-/** `names`: those that the content has, or will have, at the node. Undefined: there is none. */
+/**
+ * `names`: those that the content has, or will have, at the node. Undefined: there is none. The
+ * caller closes the file.
+ */
 export async function olderContent(
   host: NodeHost,
   wanted: WantedContent,
   names: readonly Uint8Array[],
 ): Promise<Older | undefined> {
+  if (wanted.size < limits.olderBytesMin) return undefined
   for (const name of names) {
     const record = host.store.catalogue.get(name)
-    if (record === undefined || !isComparable(record, wanted)) continue
-    const runs = await comparableRuns(host, record, wanted)
-    if (runs.length === 0) continue
+    if (record === undefined || record.size < limits.olderBytesMin) continue
     const file = await host.store.holdings.openUnchanged(record)
-    if (file !== undefined) return { file, runs }
+    if (file === undefined) continue
+    const identity = await host.storage.identityOf(file)
+    return { file, identity, runs: await comparableRuns(host, record, wanted) }
   }
   return undefined
 }
 
-/** What is small is sent sooner than it is compared. */
-function isComparable({ algorithm, blockBytes, size }: HeldStream, wanted: WantedContent): boolean {
-  const isLarge = Math.min(size, wanted.size) >= limits.olderBytesMin
-  if (!isLarge || algorithm !== wanted.algorithm || blockBytes !== wanted.blockBytes) return false
+/** Digests of the one say something of blocks of the other. */
+function areComparable(
+  { algorithm, blockBytes, size }: HeldStream,
+  wanted: WantedContent,
+): boolean {
+  if (algorithm !== wanted.algorithm || blockBytes !== wanted.blockBytes) return false
   const kind = (bytes: number) => blockAlgorithmFor(algorithm, bytes, blockBytes)
   return kind(size) === kind(wanted.size)
 }
@@ -51,8 +56,10 @@ function isComparable({ algorithm, blockBytes, size }: HeldStream, wanted: Wante
 async function comparableRuns(
   { store }: NodeHost,
   record: HeldStream,
-  { blockBytes, size }: WantedContent,
+  wanted: WantedContent,
 ): Promise<HeldRun[]> {
+  if (!areComparable(record, wanted)) return []
+  const { blockBytes, size } = wanted
   const signed = await store.catalogue.runs(record).catch(() => [])
   const table = digestTable(record, signed)
   if (table === null) return []

@@ -7,7 +7,7 @@
  */
 
 import { detectionOf } from '../../base/detection.js'
-import { blockAlgorithmFor, digestBytesOf } from '../../base/digests.js'
+import { digestBytesOf } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
@@ -17,7 +17,7 @@ import type { Frame, Term } from '../../control/messages/types.js'
 import type { Found, NodeFact } from '../../control/receiver/events.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import type { ControlLink } from '../../net/link.js'
-import type { EngineEvent, StreamSpec, TransferHandle } from '../../ports.js'
+import type { EngineEvent, TransferHandle } from '../../ports.js'
 import { decodeName } from '../../protocol/manifest.js'
 import { Partial } from '../../store/partial.js'
 import { Contents } from '../driver/contents.js'
@@ -27,6 +27,7 @@ import { processClock, SocketNet } from '../sockets.js'
 import { Approval } from './acceptance.js'
 import { type Arrival, type ArrivalSpec, arrive, lend, type SignedCopy } from './arrival.js'
 import { coordinate } from './coordinate.js'
+import { Filler, fillFrom } from './filler.js'
 import { hashRun } from './hash-run.js'
 import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
@@ -70,6 +71,7 @@ export class Reception {
   #transfer: TransferHandle | undefined
   #verified: VerifiedLog | undefined
   #copied: SignedCopy | undefined
+  #filler: Filler | undefined
   #hasClaim = false
   #resolveDone: (failure: Failure | null) => void = () => {}
 
@@ -225,6 +227,7 @@ export class Reception {
     return {
       prepare: () => this.#run(this.#prepare()),
       bring: (ranges) => this.#partial.toBring(ranges),
+      fill: (piece) => this.#run(fillFrom(this.#filler, piece)),
       hash: (run) => this.#hash(run),
       copyIn: (offset, length) => {
         const copied = this.#partial.copyIn({ offset, length })
@@ -260,7 +263,8 @@ export class Reception {
     return this.#opened(found)
   }
 
-  #arrived({ journal, signed, copied, ...found }: Arrival): Found {
+  #arrived({ journal, signed, copied, older, ...found }: Arrival): Found {
+    if (older !== undefined) this.#filler = new Filler(this.#host, this.#partial, older)
     this.#signedRuns.restore(journal === 'ours' ? (signed ?? []) : [])
     if (journal === 'none') for (const run of signed ?? []) this.#signedRuns.keep(run)
     this.#copied = copied
@@ -285,7 +289,7 @@ export class Reception {
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
     this.#host.engine.addStream(this.#transfer, {
       stream: 0,
-      ...(!this.#isGateway && { file: this.#partial.file, ...this.#hashes }),
+      ...(!this.#isGateway && { file: this.#partial.file, ...this.#hasher.whileLanding }),
       ...(this.#partial.scratch !== undefined && { scratch: this.#partial.scratch }),
       size: this.bytes,
       blockBytes: this.#blockBytes,
@@ -334,13 +338,6 @@ export class Reception {
     if (fileDigest !== null) log.tell({ fileDigest })
     this.#verified = log
     log.start()
-  }
-
-  /** SHA-256 takes longer than the bytes take to land: it is left to workers. */
-  get #hashes(): Pick<StreamSpec, 'hashes'> {
-    const { algorithm } = this.spec
-    if (algorithm === 'sha256') return {}
-    return { hashes: blockAlgorithmFor(algorithm, this.bytes, this.#blockBytes) }
   }
 
   #onEngine(events: readonly EngineEvent[]): void {
@@ -409,6 +406,7 @@ export class Reception {
   #ended(failure: Failure | null, keepPartial: boolean): void {
     this.isEnded = true
     this.#approval.end()
+    this.#filler?.stop()
     this.#host.ended()
     this.joins.end()
     const { servedBytes } = this.session

@@ -84,6 +84,7 @@ export const outcomeOf = (over: Partial<NodeOutcome> & { node: string }): NodeOu
   fromMirrorsBytes: 0,
   fromRelaysBytes: 0,
   heldBytes: 0,
+  filledBytes: 0,
   servedBy: null,
   holeBytes: 0,
   attempts: 1,

@@ -6,6 +6,7 @@ import type { RangePair } from '../../../src/base/ranges.js'
 import { heldKinds, heldStates } from '../../../src/control/messages/held.js'
 import type { Frame } from '../../../src/control/messages/types.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
+import { arrivalBodies } from './index-frames.js'
 import { fileDigest, hex } from './parts.js'
 import { bytes, code, mate, ranges, rawName, streamEntry, text, u32 } from './support.js'
 import { versionBodies } from './version-frames.js'
@@ -203,9 +204,7 @@ const bodies: Bodies = {
   heard: fc.record({ frames: fc.nat() }),
   finish: fc.constant({}),
   abort: reason,
-  claimed: fc.constant({}),
-  compares: fc.constant({}),
-  accept: fc.record({ have: ranges }),
+  ...arrivalBodies(ranges),
   refuse: reason,
   progress,
   need: fc.record({ scratch: fc.boolean(), ranges }),

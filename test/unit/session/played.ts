@@ -6,7 +6,8 @@ import type { PushResult } from '../../../src/control/view/push-view.js'
 export function outcomeOf(node: string, code: FrErrorCode | null): NodeOutcome {
   return {
     ...{ node, status: code === null ? 'complete' : 'failed', code, bytes: 9, digest: null },
-    ...{ repairedBytes: 0, receivedBytes: 9, duplicateBytes: 0, heldBytes: 0, holeBytes: 0 },
+    ...{ repairedBytes: 0, receivedBytes: 9, duplicateBytes: 0, heldBytes: 0 },
+    ...{ filledBytes: 0, holeBytes: 0 },
     ...{ fromOriginBytes: 9, fromMatesBytes: 0, fromMirrorsBytes: 0, fromRelaysBytes: 0 },
     ...{ attempts: 1, rejoined: false, retryable: code !== null, servedBy: null, seconds: 1 },
     reopened: 0,

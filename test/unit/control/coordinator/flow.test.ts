@@ -277,7 +277,7 @@ describe('the observed bound', () => {
     const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [15_000, 15_000])
     push.run()
     const [peer] = push.machine.peers
-    ;(peer as Peer).have.add(0, MIB)
+    ;(peer as Peer).had.accepts([[0, MIB]])
     const facts = { observedBoundSeconds: null, efficiency: null, observedEfficiency: null }
     expect(resultOf(push, bytes)).toMatchObject({ ...facts, boundFrom: null, warnings: [] })
   })

@@ -75,7 +75,7 @@ describe('a node', () => {
     feed.fedOut()
     expect(feed.phase).toBe('offered')
     feed.accepts([[0, 1]])
-    expect([word.phase, feed.phase, feed.have.bytes]).toEqual(['ready', 'ready', 1])
+    expect([word.phase, feed.phase, feed.had.have.bytes]).toEqual(['ready', 'ready', 1])
   })
 
   it('whose data connection broke is not ready until it is open again', () => {

@@ -40,6 +40,7 @@ beforeEach(() => {
       files: {
         prepare: never,
         bring: never,
+        fill: never,
         hash: never,
         copyIn: never,
         sum: never,

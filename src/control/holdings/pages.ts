@@ -1,0 +1,41 @@
+/** The index of a content in pieces, and where two indexes of pages of the same place are equal. */
+import { limits } from '../../base/limits.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { IndexKind } from '../messages/delta.js'
+
+/** The pieces of these ranges, cut at multiples: nodes that lack the same ask for the same. */
+export function piecesOf(kind: IndexKind, ranges: readonly RangePair[]): RangePair[] {
+  const most = limits[`${kind}PieceBytes`]
+  return ranges.flatMap(([offset, length]) => {
+    const pieces: RangePair[] = []
+    const end = offset + length
+    for (let at = offset; at < end; ) {
+      const next = Math.min(end, (Math.floor(at / most) + 1) * most)
+      pieces.push([at, next - at])
+      at = next
+    }
+    return pieces
+  })
+}
+
+/** `offset`, `length`: of the piece that both are of; `ours` may end earlier. */
+export function equalPages(
+  { offset, length }: { readonly offset: number; readonly length: number },
+  pageBytes: number,
+  theirs: Uint8Array,
+  ours: Uint8Array,
+): RangePair[] {
+  const equal = new RangeSet()
+  const entryBytes = theirs.length / Math.ceil(length / pageBytes)
+  for (let page = 0; (page + 1) * entryBytes <= Math.min(theirs.length, ours.length); page++) {
+    if (!isEqualAt(theirs, ours, page * entryBytes, entryBytes)) continue
+    const at = page * pageBytes
+    equal.add(offset + at, Math.min(pageBytes, length - at))
+  }
+  return equal.toArray()
+}
+
+function isEqualAt(a: Uint8Array, b: Uint8Array, at: number, bytes: number): boolean {
+  for (let i = at; i < at + bytes; i++) if (a[i] !== b[i]) return false
+  return true
+}

@@ -1,0 +1,29 @@
+/** Words about older content of a name, from which a node fills blocks of the new one. */
+import type { RangePair } from '../../base/ranges.js'
+
+/**
+ * What an index tells of a piece of the content (docs/protocol.md, section 7): of each page of 4
+ * KiB, or of each content-defined chunk.
+ */
+export type IndexKind = 'pages' | 'chunks'
+
+export interface IndexPiece {
+  readonly kind: IndexKind
+  readonly offset: number
+  readonly length: number
+}
+
+export interface IndexedPiece extends IndexPiece {
+  readonly entries: Uint8Array
+}
+
+export type DeltaFrame =
+  // --- node -> origin, after `compares` and before `accept`
+  /** Tell the index of these pieces. */
+  | { readonly type: 'index'; readonly kind: IndexKind; readonly ranges: readonly RangePair[] }
+  /** These bytes are here, in blocks that are not verified yet: they need not be sent. */
+  | { readonly type: 'fills'; readonly ranges: readonly RangePair[] }
+  /** All blocks that were filled, in part or whole, are verified. */
+  | { readonly type: 'whole' }
+  // --- origin -> node
+  | ({ readonly type: 'indexed' } & IndexedPiece)
