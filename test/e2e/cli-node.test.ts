@@ -335,6 +335,7 @@ describe('fr', () => {
       'api/address.ts',
       'base/addresses.ts',
       'base/byte-text.ts',
+      'base/commit-limits.ts',
       'base/coding-limits.ts',
       'base/detection.ts',
       'base/digests.ts',
