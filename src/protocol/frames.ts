@@ -152,14 +152,14 @@ const frameTable: FrameTable = {
   compares: [22, empty],
   accept: [16, (body) => ({ have: body.ranges('have', limits.needRanges) })],
   index: [
-    80,
+    86,
     (body) => ({
       kind: body.oneOf('kind', ['pages', 'chunks']),
       ranges: body.ranges('ranges', limits.needRanges),
     }),
   ],
-  fills: [82, (body) => ({ ranges: body.ranges('ranges', limits.needRanges) })],
-  whole: [83, empty],
+  fills: [88, (body) => ({ ranges: body.ranges('ranges', limits.needRanges) })],
+  whole: [89, empty],
   refuse: [17, readReason],
   need: [
     19,
@@ -318,7 +318,7 @@ const hotTable = {
   progress: [18, encodeProgress, decodeProgress],
   backlog: [25, encodeBacklog, decodeBacklog],
   reports: [30, encodeReports, decodeReports],
-  indexed: [81, encodeIndexed, decodeIndexed],
+  indexed: [87, encodeIndexed, decodeIndexed],
 } as const
 
 const typeByNumber = new Map<number, FrameType>()

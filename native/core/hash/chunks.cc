@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint32_t kStrict = 0xffff'0000;
 constexpr uint32_t kLoose = 0xfff0'0000;
-constexpr size_t kBufferBytes = 4 * kChunkMax;
+constexpr size_t kChunkBufferBytes = 4 * kChunkMax;
 
 const std::array<uint32_t, 256>& gear() noexcept {
   static const auto table = [] {
@@ -60,14 +60,14 @@ size_t chunk_bytes(const uint8_t* data, size_t bytes) noexcept {
 Status index_chunks(uint32_t file, uint64_t offset, uint64_t length, std::vector<uint8_t>& out) {
   const FileRef held = file_table_get(file);
   if (held == nullptr) return {Code::ERR_FR_CLOSED, 0};
-  const auto buffer = std::make_unique_for_overwrite<uint8_t[]>(kBufferBytes);
+  const auto buffer = std::make_unique_for_overwrite<uint8_t[]>(kChunkBufferBytes);
   size_t begin = 0, end = 0;
   while (length > 0 || begin < end) {
     if (length > 0 && end - begin < kChunkMax) {
       std::memmove(buffer.get(), buffer.get() + begin, end - begin);
       end -= begin;
       begin = 0;
-      const auto piece = static_cast<size_t>(std::min<uint64_t>(length, kBufferBytes - end));
+      const auto piece = static_cast<size_t>(std::min<uint64_t>(length, kChunkBufferBytes - end));
       const Status status = read_range(*held, buffer.get() + end, piece, offset);
       if (!status.ok()) return status;
       end += piece;
