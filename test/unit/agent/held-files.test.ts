@@ -168,7 +168,7 @@ describe('a file that is verified', () => {
   })
 
   it('that cannot be read is an answer', async () => {
-    const store = { catalogue: { get: () => undefined } }
+    const store = { catalogue: { get: () => undefined }, versions: { meant: () => undefined } }
     const held = new HeldFiles({ store, trees } as unknown as HeldFilesSpec)
     expect(await held.verify(name, () => {}, new AbortController().signal)).toMatchObject({
       type: 'verified',

@@ -10,7 +10,7 @@ import type { StreamEntry } from '../../../src/control/messages/types.js'
 import { signerOf } from '../../../src/net/crypto.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
 import type { Signer } from '../../../src/protocol/primitives.js'
-import { fileDigest, hex } from './parts.js'
+import { hex } from './parts.js'
 
 /** Runs `action` and gives the FrError it must throw. */
 export function refusal(action: () => unknown, code: FrErrorCode = 'ERR_FR_PROTOCOL'): FrError {

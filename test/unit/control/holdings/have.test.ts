@@ -116,8 +116,8 @@ it('the last, short block is whole', () => {
 
 it('fixed shares are of what nobody holds', () => {
   const dealer = classicDealer(file.bytes, block, [], fastRates)
-  const held = new Map([[0, RangeSet.of([[block, block]])]])
-  dealer.handle({ type: 'started', nodes: [0, 1], have: held, nowMs: 0 })
+  const leftOut = RangeSet.of([[block, block]])
+  dealer.handle({ type: 'started', nodes: [0, 1], leftOut, nowMs: 0 })
   expect(dealer.dealt(0)).toEqual([
     [0, block],
     [2 * block, block],
