@@ -273,8 +273,8 @@ describe('fr', () => {
     [['push', 'none', '--to', '127.0.0.1:1'], 'none: no such file or directory (ENOENT)'],
     [['push', '.', '--to', '127.0.0.1:1'], 'path names no file'],
     [
-      ['push', '/', '--to', '127.0.0.1:1', '--as', 'x', '--no-clobber'],
-      'ERR_FR_UNSUPPORTED: this version pushes no directories with noClobber',
+      ['push', '/', '--to', '127.0.0.1:1', '--as', 'x', '--allow-add'],
+      'ERR_FR_UNSUPPORTED: this version pushes no directories with allowAdd',
     ],
     [['push', 'f', '--as', '../x', '--to', '127.0.0.1:1'], 'ERR_FR_NAME: "../x" cannot be stored'],
   ])('usage errors exit 2 on stderr: %j', async (args, text) => {
@@ -335,8 +335,9 @@ describe('fr', () => {
       'api/address.ts',
       'base/addresses.ts',
       'base/byte-text.ts',
-      'base/commit-limits.ts',
       'base/coding-limits.ts',
+      'base/commit-limits.ts',
+      'base/delta-limits.ts',
       'base/detection.ts',
       'base/digests.ts',
       'base/errors.ts',

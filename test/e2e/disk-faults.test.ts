@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
-import { MIB } from '../../src/base/limits.js'
+import { KIB, MIB } from '../../src/base/limits.js'
 import { canFail, type Disk, FileDisk, MemoryDisk } from '../chaos/disks.mjs'
 import { limitFiles, MemoryGroup } from '../chaos/limits.mjs'
 import type { Door } from './door.js'
@@ -32,7 +32,7 @@ describe.runIf(canFail()).each(engines)('on the %s engine', (engine) => {
     until(() => doors.every((door) => door.isHolding()), 'the push is in the middle', 60_000)
 
   it('a disk, or memory, that gives out ends its node by name, and no other', async () => {
-    const memory = MemoryGroup.make(`fr-test-${process.pid}-${engine}`, MIB)
+    const memory = MemoryGroup.make(`fr-test-${process.pid}-${engine}`, 64 * KIB)
     if (memory !== null) world.defer(() => memory.remove())
     const full = mounted(new MemoryDisk(at('full'), '12m'))
     const readOnly = mounted(new FileDisk(at('read-only'), '24M'))

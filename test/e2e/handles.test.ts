@@ -52,7 +52,7 @@ describe.each(engines)('on the %s engine', (engine) => {
     await expectRun([...push, '--nodes', 'long.txt'], 2)
     await expectRun([...push, '--nodes', 'folder'], 2)
     await expectRun(['push', 'folder', '--engine', engine, ...key, ...to], 0)
-    await expectRun(['push', 'folder', '--no-clobber', '--engine', engine, ...key, ...to], 2)
+    await expectRun(['push', 'folder', '--allow-add', '--engine', engine, ...key, ...to], 2)
     await expectRun(['push', 'f.bin', ...to, '--key-file', 'nodes.txt'], 1)
     await expectRun(['keygen', '--out', 'fr.key'], 1)
     await expectRun(['digest', 'f.bin'], 0)

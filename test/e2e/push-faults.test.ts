@@ -250,7 +250,7 @@ for (const engine of usualEngines) {
         code: 'ERR_FR_SOURCE',
       })
       await expect(
-        push(world.dir, { to, engine, as: 'd', noClobber: true }).result,
+        push(world.dir, { to, engine, as: 'd', allowAdd: true }).result,
       ).rejects.toMatchObject({ code: 'ERR_FR_UNSUPPORTED' })
       await expect(
         startNode({ listen: '0.0.0.0:0', dataDir: world.dataDir(), engine }),

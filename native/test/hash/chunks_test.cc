@@ -11,14 +11,15 @@
 namespace fr {
 namespace {
 
-// The bytes of docs/protocol.md, section 7: XXH64 of u32 0, 1, 2 ..., little-endian both.
+// The bytes of docs/protocol.md, section 7: XXH64, big-endian, of u32 0, 1, 2 ...,
+// little-endian.
 std::vector<uint8_t> vector_bytes() {
   std::vector<uint8_t> made;
   for (uint32_t i = 0; i < (1u << 17); ++i) {
     uint8_t number[4];
     for (int k = 0; k < 4; ++k) number[k] = static_cast<uint8_t>(i >> 8 * k);
     const uint64_t hash = xxh64(number, sizeof number);
-    for (int k = 0; k < 8; ++k) made.push_back(static_cast<uint8_t>(hash >> 8 * k));
+    for (int k = 0; k < 8; ++k) made.push_back(static_cast<uint8_t>(hash >> (56 - 8 * k)));
   }
   return made;
 }

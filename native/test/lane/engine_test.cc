@@ -147,7 +147,7 @@ TEST_CASE("held blocks are served, kept from what arrives, and never told") {
   }));
   CHECK(stats[0] == static_cast<double>(size));
   CHECK(b.landed() == 2 * kBlock);
-  const uint64_t bad[][2] = {{1, kBlock}, {0, kBlock - 1}, {0, size - 1}, {0, 0}, {0, size + 1}};
+  const uint64_t bad[][2] = {{0, 0}, {0, size + 1}, {size, 1}};
   for (const auto& [offset, length] : bad) {
     CHECK(b.engine.hold(tb, 0, offset, length).misuse != nullptr);
   }

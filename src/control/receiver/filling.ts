@@ -42,7 +42,9 @@ export class Filling {
     this.#lacking = lacking
     this.#olderBytes = olderBytes
     this.#stage = 'pages'
-    this.#open = piecesOf('pages', lacking.present(0, olderBytes))
+    // A page at the end of the older content has no place of its own in longer content.
+    const pages = Math.floor(olderBytes / limits.indexPageBytes) * limits.indexPageBytes
+    this.#open = piecesOf('pages', lacking.present(0, pages))
     this.#sayMs = nowMs + limits.comparingMs
     this.#movedMs = nowMs
   }

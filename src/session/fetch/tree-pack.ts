@@ -259,7 +259,7 @@ class Packing {
     if (isAlone) return { entry: { ...about, kind, ...bytes, digest: value }, isYoung }
     const end = path.lastIndexOf('/')
     const name = path.subarray(end + 1)
-    const source = { directory: path.subarray(0, end), looked: { ...looked, name } }
+    const source = { directory: path.subarray(0, end), looked: namedAs(name, looked) }
     return { entry: { ...about, kind, ...bytes, digest: value }, source, isYoung }
   }
 
@@ -314,6 +314,12 @@ function algorithmOf({ rows, records }: Some): DigestAlgorithm {
 
 function attributesOf({ mode, mtime }: Pick<Looked, 'mode' | 'mtime'>): TreeAttributes {
   return { mode: mode & 0o777, mtimeSeconds: mtime.seconds, mtimeNanos: mtime.nanos }
+}
+
+/** The same look under another name. What an engine tells need not be a plain object. */
+function namedAs(name: Buffer, looked: Looked): Looked {
+  const { kind, mode, links, uid, gid, size, dataBytes, mtime, ctime, identity, target } = looked
+  return { name, kind, mode, links, uid, gid, size, dataBytes, mtime, ctime, identity, target }
 }
 
 function identityOf({ size, mtime, ctime, identity }: Looked): TreeRow['identity'] {
