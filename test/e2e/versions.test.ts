@@ -109,7 +109,8 @@ describe('versions of files at nodes', () => {
     for (const [at, waitMs] of [350, 450, 600].entries()) {
       const content = world.file('next', MIB)
       const args = ['push', 'next', '--to', node.address, '--as', 'm/model', '--retries', '0']
-      const running = world.run([...args, '--rejoin', '0s', '--json'])
+      const ends = ['--rejoin', '0s', '--connect-timeout', '1s', '--silence', '6s']
+      const running = world.run([...args, ...ends, '--json'])
       // Somewhere around its publication, or in the way back to the version before.
       if (at % 2 === 1) void world.run(['rollback', node.address, 'm/model'])
       await pause(waitMs)
