@@ -88,16 +88,18 @@ beforeAll(async () => {
   // Time in which this process had no turn proves nothing about the node.
   watch()
   const env = { ...process.env, FR_KEY: key }
-  workspace = new Workspace(3 * fileBytes, 'any', { name: 'fr-flood', env })
+  workspace = new Workspace(4 * fileBytes, 'any', { name: 'fr-flood', env })
   source = await workspace.randomFile('source.bin', fileBytes)
   small = await workspace.randomFile('small.bin', smallBytes)
   node = await workspace.startNode({ name: 'node', args: ['--log-level', 'warn'] })
   // Things opened at the first use (a pipe on each lane, workers) are no leak.
   const { lanes = 1 } = (await status()).counters
   for (let i = 0; i < 2 * lanes; i++) await pushSmall().succeed('a push before the flood')
-  // A large file is hashed in a worker.
-  const large = ['push', source, '--as', 'before.bin', '--to', node.address, '--json']
-  await workspace.fr(large).succeed('a large push before the flood')
+  // What the node has under another name already is hashed in a worker.
+  for (const name of ['before.bin', 'again.bin']) {
+    const large = ['push', source, '--as', name, '--to', node.address, '--json']
+    await workspace.fr(large).succeed('a large push before the flood')
+  }
   await sleep(1_500)
   before = { fds: descriptors(), status: await status() }
 
