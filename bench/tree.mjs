@@ -1,6 +1,6 @@
 /**
  * What a tree of small files costs beside what else there is: tar through a chain of the nodes, and
- * rsync to each of them at once. Fresh processes and directories each round, in turns; the first
+ * rsync to each of them at once, and a swarm of aria2. Fresh processes and directories each round, in turns; the first
  * round is not counted. `fr push` is timed from the start of its process to its end, as the others.
  */
 
@@ -9,6 +9,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { missing } from './programs.mjs'
 import { median, spread } from './report.mjs'
+import { fetchedBySwarm } from './swarm.mjs'
 import { judge } from './wanted.mjs'
 import { KIB, MIB, push, Workspace } from './workspace.mjs'
 
@@ -18,7 +19,7 @@ const filesOfDirectory = 100
 
 export const tree = {
   name: 'tree',
-  about: 'small files to 4 nodes, again, and with an edit: beside tar through a chain and rsync',
+  about: 'small files to 4 nodes, again, and with an edit: beside tar, rsync and aria2',
   async run({ quick, rounds = quick ? 1 : 5, nodes: count = 4, say }) {
     const files = quick ? 500 : 10_000
     const workspace = new Workspace(files * 33 * KIB * (count + 2) * 2 + 64 * MIB)
@@ -71,7 +72,8 @@ async function trialOf(workspace, { source, count, round }) {
   for (const { data } of nodes) rmSync(data, { recursive: true })
   const tar = await others(workspace, source, count, tarChain)
   const rsync = missing('rsync') ? undefined : await others(workspace, source, count, rsyncEach)
-  return { whole, again, edited, tar, ...(rsync && { rsync }) }
+  const aria2 = missing('aria2c') ? undefined : await swarm(workspace, source, count)
+  return { whole, again, edited, tar, ...(rsync && { rsync }), ...(aria2 && { aria2 }) }
 }
 
 const movedOf = ({ result }) => result.tree.movedBytes
@@ -93,6 +95,16 @@ async function others(workspace, source, count, command) {
     rmSync(directory, { recursive: true })
   }
   return { seconds: took.seconds, cpuSeconds: took.cpuSeconds, moved: null }
+}
+
+async function swarm(workspace, source, count) {
+  const directories = Array.from({ length: count }, (_, i) => workspace.makeDirectory(`other-${i}`))
+  const took = await fetchedBySwarm(workspace, source, directories)
+  for (const directory of directories) {
+    await requireSame(workspace, source, path.join(directory, path.basename(source)))
+    rmSync(directory, { recursive: true })
+  }
+  return { ...took, moved: null }
 }
 
 /** Each node unpacks what it passes on; pipes take the place of connections. */
@@ -117,7 +129,7 @@ export function treeReport({ files, bytes, count }, trials) {
   const seconds = (key) => trials.map((trial) => trial[key].seconds)
   const cpu = (key) => trials.map((trial) => trial[key].cpuSeconds)
   const has = (key) => trials.every((trial) => trial[key] !== undefined)
-  const rivals = ['tar', 'rsync'].filter(has)
+  const rivals = ['tar', 'rsync', 'aria2'].filter(has)
   const best = Math.min(...rivals.map((key) => median(seconds(key))))
   const title = `${files} files, ${(bytes / MIB).toFixed(0)} MiB, to ${count} nodes`
   const judged = judge(title, wanted, {
@@ -148,9 +160,12 @@ export function treeReport({ files, bytes, count }, trials) {
       row('fr push, one file edited', 'edited'),
       row('tar through a chain of pipes', 'tar'),
       ...(has('rsync') ? [row('rsync to each at once', 'rsync')] : []),
+      ...(has('aria2') ? [row('aria2, a BitTorrent swarm', 'aria2')] : []),
     ],
     isJudged: true,
     missed: judged.missed,
-    notes: has('rsync') ? [] : ['rsync is not installed'],
+    notes: ['rsync', 'aria2']
+      .filter((each) => !has(each))
+      .map((each) => `${each} is not installed`),
   }
 }

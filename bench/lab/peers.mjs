@@ -8,14 +8,15 @@
  * machine meanwhile, the paths of the copies.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { busySeconds, endedChildrenCpuSeconds } from '../machine.mjs'
 import { listenMs, missing, startNginx, untilListening } from '../programs.mjs'
 import { until } from '../running.mjs'
+import { doneHook, swarmArguments } from '../swarm.mjs'
+import { makeTorrent } from '../torrent.mjs'
 import { root } from '../workspace.mjs'
-import { makeTorrent } from './torrent.mjs'
 
 const finishMs = 300_000
 
@@ -165,16 +166,10 @@ async function runAria2(context) {
   const port = 7503
   const torrent = workspace.path('file.torrent')
   writeFileSync(torrent, makeTorrent(source, `http://${lab.address(0)}:${port}/announce`))
-  const hook = workspace.path('hook.sh')
-  writeFileSync(hook, '#!/bin/sh\n: >"$DONE_FILE"\n')
-  chmodSync(hook, 0o700)
-  const tracker = start(0, process.execPath, [path.join(root, 'bench/lab/torrent.mjs'), port])
+  const hook = doneHook(workspace)
+  const tracker = start(0, process.execPath, [path.join(root, 'bench/torrent.mjs'), port])
   await untilListening(tracker, port)
-  const common = [
-    ...['--enable-dht=false', '--enable-dht6=false', '--bt-enable-lpd=false', '--seed-ratio=0.0'],
-    ...['--file-allocation=none', '--bt-max-peers=0', '--bt-request-peer-speed-limit=1000M'],
-    ...['--listen-port=6881', '--bt-tracker-interval=1', '--quiet', '--no-conf'],
-  ]
+  const common = [...swarmArguments, '--listen-port=6881']
   const seeding = [`--dir=${path.dirname(source)}`, '--check-integrity=true', torrent]
   const seeder = start(0, 'aria2c', [...common, ...seeding])
   await untilListening(seeder, 6881)
