@@ -1,7 +1,8 @@
 /**
- * What a tree of small files costs beside what else there is: tar through a chain of the nodes, and
- * rsync to each of them at once, and a swarm of aria2. Fresh processes and directories each round, in turns; the first
- * round is not counted. `fr push` is timed from the start of its process to its end, as the others.
+ * What a tree of small files costs beside what else there is: tar through a chain of the nodes,
+ * rsync to each of them at once, and a swarm of aria2. Fresh processes and directories each round,
+ * in turns; the first round is not counted. `fr push` is timed from the start of its process to its
+ * end, as the others; the swarm from the start of those that fetch.
  */
 
 import { randomFillSync } from 'node:crypto'

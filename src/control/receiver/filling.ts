@@ -37,14 +37,12 @@ export class Filling {
     this.#outbox = outbox
   }
 
-  /** Whole blocks that are lacking; there is older content of so many bytes. */
+  /** Whole blocks that are lacking; there are so many bytes of older content, in pages of both. */
   begin(lacking: RangeSet, olderBytes: number, nowMs: number): void {
     this.#lacking = lacking
     this.#olderBytes = olderBytes
     this.#stage = 'pages'
-    // A page at the end of the older content has no place of its own in longer content.
-    const pages = Math.floor(olderBytes / limits.indexPageBytes) * limits.indexPageBytes
-    this.#open = piecesOf('pages', lacking.present(0, pages))
+    this.#open = piecesOf('pages', lacking.present(0, olderBytes))
     this.#sayMs = nowMs + limits.comparingMs
     this.#movedMs = nowMs
   }

@@ -84,7 +84,7 @@ export class FoundBlocks {
     if (!this.#filling.isBegun) {
       this.#takeIn(nowMs)
       const lacking = RangeSet.of(this.#landed.missing(0, this.#ledger.size))
-      this.#filling.begin(lacking, this.#olderBytes, nowMs)
+      this.#filling.begin(lacking, pagesOfBoth(this.#olderBytes, this.#ledger.size), nowMs)
     }
     return this.#filling.advance(nowMs)
   }
@@ -193,4 +193,10 @@ export class FoundBlocks {
     }
     this.#outbox.wish({ type: 'hold', ranges })
   }
+}
+
+/** A page at the end of older content has no place of its own in longer content. */
+function pagesOfBoth(olderBytes: number, bytes: number): number {
+  const { indexPageBytes } = limits
+  return olderBytes < bytes ? Math.floor(olderBytes / indexPageBytes) * indexPageBytes : olderBytes
 }
