@@ -15,6 +15,7 @@ import type { HeldWork } from '../store/held/work.js'
 import type { NodeStore } from '../store/node-store.js'
 import type { HeldTrees } from '../store/trees/held-trees.js'
 import { digestText } from '../store/trees/local-copies.js'
+import { isFileOf } from '../store/versions/version-links.js'
 import { cursorOf, firstBehind, Page, placeOf } from './held-page.js'
 import type { Claimant, NameClaims } from './name-claims.js'
 
@@ -148,8 +149,7 @@ export class VersionAnswers {
 
 /** Of the file that is there; null where it is not the one of the record. */
 function digestNow(record: HeldStream, look: EntryLook | null | undefined): string | null {
-  const isIt = look?.kind === 'file' && isSameButLinked(look.identity, record.identity)
-  return isIt ? record.fileDigest : null
+  return isFileOf(look, record) ? record.fileDigest : null
 }
 
 function versionOf(
@@ -158,10 +158,9 @@ function versionOf(
   look: EntryLook | null | undefined,
 ): VersionEntry {
   const { contentId, author, size, dataBytes, fileDigest, publishedAtMs, keptAtMs } = record
-  const isIt = look?.kind === 'file' && isSameButLinked(look.identity, record.identity)
   return {
     ...{ back, contentId, author, size, fileDigest, publishedAtMs },
-    state: !look ? 'missing' : isIt ? 'held' : 'changed',
+    state: !look ? 'missing' : isFileOf(look, record) ? 'held' : 'changed',
     // Blocks that have another name, too, stay.
     diskBytes: look?.links === 1 ? Math.min(dataBytes, size) : 0,
     keptAtMs: keptAtMs ?? null,

@@ -12,12 +12,11 @@ import {
   type Verdict,
 } from '../agent/held-client.js'
 import { FrError } from '../base/errors.js'
-import { limits } from '../base/limits.js'
 import { isWithin } from '../base/names.js'
 import { requireAddressText } from '../net/address.js'
 import { requireBoolean } from './checks.js'
 import { checkGlob, checkHeldName, shownName } from './held-name.js'
-import { type Asking, asking, checkAsking, openAsking } from './inquiry.js'
+import { type Asking, asking, askingEach, checkAsking, pageMs, wordMs } from './inquiry.js'
 import { requireOptions } from './option-names.js'
 import type {
   HeldFile,
@@ -32,9 +31,6 @@ import type {
 export { limit } from './limits.js'
 export { lacking, rollback, versions } from './versions.js'
 
-const pageMs = 10_000
-const wordMs = limits.stallMs + limits.acceptMs
-
 /**
  * What the node at `address` holds: whole files by name, then trees, one each, or with a glob what
  * matches in them, then partials.
@@ -47,20 +43,9 @@ export function list(
   requireOptions('list', options)
   checkAsking(options)
   const glob = options.glob === undefined ? null : checkGlob(options.glob)
-  return listed(node, glob, options)
-}
-
-async function* listed(
-  node: string,
-  glob: Uint8Array | null,
-  options: ListOptions,
-): AsyncGenerator<HeldFile, void, undefined> {
-  const opened = await openAsking(node, options, pageMs)
-  try {
-    for await (const found of listHeld(opened.inquiry, opened, glob)) yield heldFile(node, found)
-  } finally {
-    opened.inquiry.close()
-  }
+  return askingEach(node, options, pageMs, async function* ({ inquiry, ...within }) {
+    for await (const found of listHeld(inquiry, within, glob)) yield heldFile(node, found)
+  })
 }
 
 /**
@@ -104,21 +89,9 @@ export function verify(
     throw new TypeError('either names or glob')
   const names = options.names?.map((name, at) => checkHeldName(name, `names[${at}]`))
   const glob = options.glob === undefined ? null : checkGlob(options.glob)
-  return verified(node, names, glob, options)
-}
-
-async function* verified(
-  node: string,
-  names: readonly Uint8Array[] | undefined,
-  glob: Uint8Array | null,
-  options: VerifyOptions,
-): AsyncGenerator<VerifyProgress | VerifyReport, void, undefined> {
-  const opened = await openAsking(node, options, wordMs)
-  try {
+  return askingEach(node, options, wordMs, async function* (opened) {
     for await (const name of names ?? wholeOnes(opened, glob)) yield* verifyOne(node, opened, name)
-  } finally {
-    opened.inquiry.close()
-  }
+  })
 }
 
 /** What is in a tree that matches by itself is verified with it. */

@@ -12,7 +12,7 @@ import { randomId } from '../net/crypto.js'
 import { oneOf, optionalInteger, optionalRate, optionalShare, requireBoolean } from './checks.js'
 import { checkGrouping } from './grouping.js'
 import { checkHeldName } from './held-name.js'
-import { asking, checkAsking } from './inquiry.js'
+import { asking, checkAsking, wordMs } from './inquiry.js'
 import { copyGroups, wholeRates, wholeShare } from './mirror-copy.js'
 import { requireOptions } from './option-names.js'
 import { checkDetection, checkRelays, checkShare, shapes, strategies } from './options.js'
@@ -22,8 +22,6 @@ import { addNode } from './status.js'
 import { checkTargets, wholeLink } from './targets.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
 import type { CopyOptions, StatusOptions, Transfer, WaitOptions } from './types.js'
-
-const wordMs = limits.stallMs + limits.acceptMs
 
 /**
  * Has the node `options.from` put a file that it holds on all nodes of `options.to`. Returns at

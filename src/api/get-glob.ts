@@ -20,7 +20,7 @@ import type { HolderView } from '../session/fetch/fetch-run.js'
 import type { TreeFetchView } from '../session/fetch/tree-fetch.js'
 import type { Running, Seen } from './get-running.js'
 import type { GetTree } from './get-types.js'
-import { asking } from './inquiry.js'
+import { asking, pageMs } from './inquiry.js'
 import type { StatusOptions } from './types.js'
 
 export interface Match {
@@ -32,7 +32,6 @@ export interface Match {
   readonly fault: Failure | null
 }
 
-const pageMs = 10_000
 const slash = 0x2f
 
 /**

@@ -9,6 +9,11 @@ import { optionalInteger, requireSignal } from './checks.js'
 import { checkKey } from './options.js'
 import type { StatusOptions } from './types.js'
 
+/** For one page of a list. */
+export const pageMs = 10_000
+/** For an answer of a node that says now and then that it is at it. */
+export const wordMs = limits.stallMs + limits.acceptMs
+
 export interface Asking {
   readonly inquiry: Inquiry
   readonly timeoutMs: number
@@ -40,8 +45,23 @@ export async function asking<T>(
   }
 }
 
+/** The same for what comes one after the other; left early, it ends what was asked for. */
+export async function* askingEach<T>(
+  address: string,
+  options: StatusOptions,
+  withinMs: number,
+  use: (asking: Asking) => AsyncIterable<T>,
+): AsyncGenerator<T, void, undefined> {
+  const opened = await openAsking(address, options, withinMs)
+  try {
+    yield* use(opened)
+  } finally {
+    opened.inquiry.close()
+  }
+}
+
 /** The caller closes `inquiry`. */
-export async function openAsking(
+async function openAsking(
   address: string,
   options: StatusOptions,
   withinMs: number,

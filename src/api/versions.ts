@@ -2,13 +2,19 @@
  * Versions of files at nodes: `client.versions`, `client.rollback`; and file sets:
  * `client.lacking`. What holds of all calls about what nodes hold is said in client.ts.
  */
-import { askToRollBack, askWhatLacks, listVersions, type SetFile } from '../agent/held-client.js'
+import {
+  askToRollBack,
+  askWhatLacks,
+  type FoundVersions,
+  listVersions,
+  type SetFile,
+} from '../agent/held-client.js'
 import { bytesOfBase64url } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import { isVersion } from '../base/versions.js'
 import { requireAddressText } from '../net/address.js'
 import { checkGlob, checkHeldName, shownName } from './held-name.js'
-import { asking, checkAsking, openAsking } from './inquiry.js'
+import { asking, askingEach, checkAsking, pageMs, wordMs } from './inquiry.js'
 import { requireOptions } from './option-names.js'
 import type {
   FileSetEntry,
@@ -20,9 +26,6 @@ import type {
   VersionsOptions,
 } from './types.js'
 
-const pageMs = 10_000
-const wordMs = limits.stallMs + limits.acceptMs
-
 /** Versions of files at the node, name by name, the newest first. */
 export function versions(
   address: string,
@@ -32,32 +35,23 @@ export function versions(
   requireOptions('versions', options)
   checkAsking(options)
   const glob = options.glob === undefined ? null : checkGlob(options.glob)
-  return listed(node, glob, options)
+  return askingEach(node, options, pageMs, async function* ({ inquiry, ...within }) {
+    for await (const found of listVersions(inquiry, within, glob)) yield* versionsOf(node, found)
+  })
 }
 
-async function* listed(
-  node: string,
-  glob: Uint8Array | null,
-  options: VersionsOptions,
-): AsyncGenerator<FileVersion, void, undefined> {
-  const opened = await openAsking(node, options, pageMs)
-  try {
-    for await (const found of listVersions(opened.inquiry, opened, glob)) {
-      const secondsSince = (atMs: number): number => Math.max(0, (found.nowMs - atMs) / 1000)
-      const shown = shownName(found.name)
-      for (const version of found.versions) {
-        const { back, state, fileDigest, size, diskBytes, author, contentId } = version
-        const { publishedAtMs, keptAtMs } = version
-        yield {
-          ...{ event: 'version', node, ...shown, back, isPresent: back === 0, state },
-          ...{ digest: fileDigest, bytes: size, diskBytes, author, contentId },
-          ageSeconds: secondsSince(publishedAtMs),
-          keptSeconds: keptAtMs === null ? null : secondsSince(keptAtMs),
-        }
-      }
+function* versionsOf(node: string, found: FoundVersions): Generator<FileVersion> {
+  const secondsSince = (atMs: number): number => Math.max(0, (found.nowMs - atMs) / 1000)
+  const shown = shownName(found.name)
+  for (const version of found.versions) {
+    const { back, state, fileDigest, size, diskBytes, author, contentId } = version
+    const { publishedAtMs, keptAtMs } = version
+    yield {
+      ...{ event: 'version', node, ...shown, back, isPresent: back === 0, state },
+      ...{ digest: fileDigest, bytes: size, diskBytes, author, contentId },
+      ageSeconds: secondsSince(publishedAtMs),
+      keptSeconds: keptAtMs === null ? null : secondsSince(keptAtMs),
     }
-  } finally {
-    opened.inquiry.close()
   }
 }
 

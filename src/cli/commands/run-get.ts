@@ -2,12 +2,12 @@
  * `fr get`: fetches a file or a tree, shows how far it is, tells where it came from. The first
  * SIGINT or SIGTERM stops it; what was fetched stays, and the next one goes on.
  */
-import type { Get, GetOptions } from '../../api/types.js'
+import type { GetOptions } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
 import { heldName } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
 import { type Context, Interrupted, watchSignals } from '../render/context.js'
-import { asUsage, failureText } from '../render/failures.js'
+import { begun, failureText } from '../render/failures.js'
 import { GetView, getLines } from '../render/get.js'
 import { isLogged, jsonText, logText } from '../render/text.js'
 import type { GetCommand } from './get.js'
@@ -56,12 +56,4 @@ function errorLine(error: unknown): string {
   const code =
     error instanceof FrError ? error.code : error instanceof Interrupted ? 'ERR_FR_ABORTED' : null
   return `${jsonText({ event: 'error', code, text: failureText(error) })}\n`
-}
-
-function begun(begin: () => Get): Get {
-  try {
-    return begin()
-  } catch (error) {
-    throw asUsage(error)
-  }
 }

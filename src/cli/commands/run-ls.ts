@@ -3,7 +3,7 @@ import type { HeldFile } from '../../api/types.js'
 import { heldGlob } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
 import { type Context, watchSignals } from '../render/context.js'
-import { asUsage } from '../render/failures.js'
+import { begun } from '../render/failures.js'
 import { heldLines } from '../render/held.js'
 import { jsonText } from '../render/text.js'
 import { eachNode } from './each-node.js'
@@ -42,13 +42,4 @@ export async function runLs(command: LsCommand, context: Context): Promise<numbe
   })
   show(command.addresses.flatMap((node) => files.get(node) ?? []))
   return status
-}
-
-/** A pattern that is none is a wrong command line. */
-function begun<T>(begin: () => T): T {
-  try {
-    return begin()
-  } catch (error) {
-    throw asUsage(error)
-  }
 }

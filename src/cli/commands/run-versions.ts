@@ -3,7 +3,7 @@ import type { FileVersion } from '../../api/types.js'
 import { heldGlob } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
 import { type Context, watchSignals } from '../render/context.js'
-import { asUsage } from '../render/failures.js'
+import { begun } from '../render/failures.js'
 import { jsonText } from '../render/text.js'
 import { versionLines } from '../render/versions.js'
 import { eachNode } from './each-node.js'
@@ -33,13 +33,4 @@ export async function runVersions(command: VersionsCommand, context: Context): P
   const lines = versionLines(all, context.paintStdout, command.addresses.length > 1, columns)
   context.stdout(`${lines.join('\n')}\n`)
   return status
-}
-
-/** A pattern that is none is a wrong command line. */
-function begun<T>(begin: () => T): T {
-  try {
-    return begin()
-  } catch (error) {
-    throw asUsage(error)
-  }
 }

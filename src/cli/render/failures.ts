@@ -42,6 +42,15 @@ export function failureText(error: unknown, isDebug = false): string {
   return isDebug ? defectText(error, isDebug) : printable(defectText(error))
 }
 
+/** What `begin` returns; what it says of an option is a usage error. */
+export function begun<T>(begin: () => T): T {
+  try {
+    return begin()
+  } catch (error) {
+    throw asUsage(error)
+  }
+}
+
 /** Turns the library's TypeError about an option into a usage error; later TypeErrors are bugs. */
 export function asUsage(error: unknown): unknown {
   return error instanceof TypeError ? new UsageError(error.message) : error

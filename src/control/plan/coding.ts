@@ -17,7 +17,7 @@ const leastGain = 0.1
 const decodeSpeedup = 2
 
 /** Encoding comes before the first byte is sent, decoding after the last. */
-export function codingGain(cost: CodingCost): number {
+function codingGain(cost: CodingCost): number {
   const { bytes, ratio, encodeBytesPerSecond, uplinkBytesPerSecond } = cost
   const plainSeconds = bytes / (uplinkBytesPerSecond ?? limits.assumedUplink)
   const codeSeconds = (bytes / encodeBytesPerSecond) * (1 + 1 / decodeSpeedup)

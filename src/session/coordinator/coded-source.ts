@@ -13,6 +13,7 @@ import { nowMs } from '../../base/time/awake.js'
 import type { DataEngine, EncodeTask, HashPool, SourceFile } from '../../ports.js'
 import { codedHeaderBytes, encodeCodedHeader, type HeaderRun } from '../../protocol/coded-header.js'
 import { requireRoom, writeUnnamed } from '../../store/spool.js'
+import { inOrder, piecesOfFile } from '../in-order.js'
 
 export interface ToCode {
   readonly engine: Pick<DataEngine, 'hashSource'>
@@ -83,11 +84,11 @@ export async function encoded(
   let end = codedHeaderBytes({ lengths, runs })
   let isTooMuch = end > limits.codedHeaderBytes
   const write = async (writer: FileHandle, directory: string): Promise<void> => {
-    for await (const [frame, made] of framesOf(what, frameBytes)) {
+    for await (const { range, frames } of framesOf(what, frameBytes)) {
       signal.throwIfAborted()
-      const count = 4 * Math.ceil(made.range.length / frameBytes)
-      lengths.set(made.frames.subarray(0, count), 4 * frame)
-      const bytes = made.frames.subarray(count)
+      const count = 4 * Math.ceil(range.length / frameBytes)
+      lengths.set(frames.subarray(0, count), 4 * (range.offset / frameBytes))
+      const bytes = frames.subarray(count)
       isTooMuch ||= end + bytes.length > mostBytes
       if (isTooMuch) throw new FrError('ERR_FR_UNSUPPORTED', 'coding makes the content no smaller')
       await requireRoom(directory, end)
@@ -109,30 +110,16 @@ interface Made {
   readonly frames: Uint8Array
 }
 
-/** With the index of the first frame. */
-async function* framesOf(
+/** In the order of the file. */
+function framesOf(
   what: ToCode & { readonly width: number },
   frameBytes: number,
-): AsyncGenerator<readonly [number, Made]> {
-  const { size } = what.source
+): AsyncGenerator<Made> {
   const task = { ...taskOf(what), width: what.width, frameBytes }
-  const running: Promise<Made>[] = []
-  let next = 0
-  const begin = (): void => {
-    const range = { offset: next, length: Math.min(limits.codeTaskBytes, size - next) }
-    next += range.length
-    running.push(what.pool.encode({ ...task, range }).then((frames) => ({ range, frames })))
-  }
-  try {
-    while (next < size || running.length > 0) {
-      while (next < size && running.length < limits.codeTasks) begin()
-      const made = await (running.shift() as Promise<Made>)
-      yield [made.range.offset / frameBytes, made]
-    }
-  } finally {
-    // They still read the file.
-    await Promise.allSettled(running)
-  }
+  const pieces = piecesOfFile(what.source.size, limits.codeTaskBytes)
+  return inOrder(pieces, limits.codeTasks, async (range) => {
+    return { range, frames: await what.pool.encode({ ...task, range }) }
+  })
 }
 
 async function writeAt(writer: FileHandle, bytes: Uint8Array, at: number): Promise<void> {

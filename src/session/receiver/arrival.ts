@@ -189,14 +189,10 @@ async function signedOf(
   return digestTable(record, signed) === null ? undefined : signed
 }
 
-/** Of this name rather than of another one. */
 function recordOf({ store }: NodeHost, spec: ArrivalSpec): HeldStream | undefined {
   const { fileDigest, name, wanted } = spec
   if (fileDigest === null) return undefined
-  const { catalogue } = store
-  const own = catalogue.get(name)
-  const isOwn = own?.fileDigest === fileDigest && own.size === wanted.size
-  const record = isOwn ? own : catalogue.withDigest(fileDigest, wanted.size)
+  const record = store.catalogue.ofContent(name, fileDigest, wanted.size)
   return record?.blockBytes === wanted.blockBytes ? record : undefined
 }
 

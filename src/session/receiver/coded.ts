@@ -92,11 +92,7 @@ export class CodedPublication implements Publication {
   }
 
   #recordOf({ fileDigest, size }: ContentName): HeldStream | undefined {
-    const { catalogue } = this.#host.store
-    const own = catalogue.get(this.name)
-    return own?.fileDigest === fileDigest && own.size === size
-      ? own
-      : catalogue.withDigest(fileDigest, size)
+    return this.#host.store.catalogue.ofContent(this.name, fileDigest, size)
   }
 
   async probe(): Promise<void> {

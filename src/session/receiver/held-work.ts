@@ -5,12 +5,13 @@ import { limits } from '../../base/limits.js'
 import { taskBytesFor } from '../../control/holdings/hashing.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import { randomId } from '../../net/crypto.js'
-import type { DataEngine, FileHandle, HashPool } from '../../ports.js'
+import type { ByteRange, DataEngine, FileHandle, HashPool } from '../../ports.js'
 import { type SignedContent, signDigests } from '../../protocol/digest-record.js'
 import type { Signer } from '../../protocol/primitives.js'
 import type { DigestRun } from '../../store/catalogue/record.js'
 import type { HeldGeometry, HeldWork } from '../../store/held/work.js'
 import { fileDigestOf } from '../file-digest.js'
+import { inOrder, piecesOfFile } from '../in-order.js'
 
 export class PoolWork implements HeldWork {
   readonly author: string
@@ -29,7 +30,7 @@ export class PoolWork implements HeldWork {
     return randomId()
   }
 
-  async *hash(
+  hash(
     file: FileHandle,
     { size, blockBytes, algorithm }: HeldGeometry,
     signal: AbortSignal,
@@ -37,24 +38,10 @@ export class PoolWork implements HeldWork {
     const source = this.#engine.hashSource(file)
     const kind = blockAlgorithmFor(algorithm, size, blockBytes)
     const taskBytes = taskBytesFor(blockBytes)
-    const running: Promise<HeldRun>[] = []
-    let next = 0
-    const begin = (): void => {
-      const range = { offset: next, length: Math.min(taskBytes, size - next) }
-      next += range.length
-      const hashed = this.#pool.hash(source, range, blockBytes, kind)
-      running.push(hashed.then((digests) => ({ ...range, digests })))
+    const hash = async (range: ByteRange): Promise<HeldRun> => {
+      return { ...range, digests: await this.#pool.hash(source, range, blockBytes, kind) }
     }
-    try {
-      while (next < size || running.length > 0) {
-        signal.throwIfAborted()
-        while (next < size && running.length < limits.heldHashTasks) begin()
-        yield await (running.shift() as Promise<HeldRun>)
-      }
-    } finally {
-      // They still read the file.
-      await Promise.allSettled(running)
-    }
+    return inOrder(piecesOfFile(size, taskBytes), limits.heldHashTasks, hash, signal)
   }
 
   sum({ algorithm, size, blockBytes }: HeldGeometry, digests: Uint8Array): string {

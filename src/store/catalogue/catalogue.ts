@@ -143,6 +143,13 @@ export class Catalogue {
     return undefined
   }
 
+  /** The same, of this name rather than of another one. */
+  ofContent(name: Uint8Array, fileDigest: string, size: number): HeldStream | undefined {
+    const own = this.get(name)
+    const isIt = own?.fileDigest === fileDigest && own.size === size
+    return isIt ? own : this.withDigest(fileDigest, size)
+  }
+
   /** Of files whose names begin so, also those in versions of trees that nobody is to see yet. */
   beneath(prefix: Uint8Array): readonly HeldStream[] {
     const start = keyOf(prefix)

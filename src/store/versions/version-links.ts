@@ -69,7 +69,7 @@ export class VersionLinks {
     holdings.linked.add(keyOf(dir.name))
     try {
       const look = await this.#link(name, dir.name)
-      if (!isOf(look, record))
+      if (!isFileOf(look, record))
         throw new FrError('ERR_FR_SOURCE_CHANGED', 'somebody else has replaced the file')
       const runs = await this.#catalogue.runs(record)
       const kept = { ...record, name, identity: look.identity, keptAtMs: this.#spec.wallMs() }
@@ -90,7 +90,7 @@ export class VersionLinks {
   async unlinked(dir: VersionDir, kept: HeldStream): Promise<HeldStream | undefined> {
     try {
       const [there] = await this.look([dir.name])
-      if (!isOf(there, kept)) return (await this.#refresh(kept)) ?? kept
+      if (!isFileOf(there, kept)) return (await this.#refresh(kept)) ?? kept
       await this.drop(kept)
       const present = this.present(dir)
       if (present !== undefined) await this.#refresh(present)
@@ -125,14 +125,14 @@ export class VersionLinks {
     const kept: HeldStream[] = []
     const [there, ...looks] = await this.look([dir.name, ...records.map(({ name }) => name)])
     for (const [at, record] of records.entries())
-      if (isOf(there, record)) await this.#settlePresent(dir, record)
-      else if (isOf(looks[at], record)) kept.push(record)
+      if (isFileOf(there, record)) await this.#settlePresent(dir, record)
+      else if (isFileOf(looks[at], record)) kept.push(record)
       else await this.#catalogue.remove(record.name)
     const numbers = new Set(kept.map(({ name }) => dir.numberOf(name)))
     for (const { number, kind } of await dir.versions())
       if (kind === 'file' && !numbers.has(number)) await this.#unlink(dir.nameOf(number))
     const present = this.present(dir)
-    if (present === undefined || !isOf(there, present)) return kept
+    if (present === undefined || !isFileOf(there, present)) return kept
     await this.#refresh(present)
     // What has the name is no earlier version of it.
     const isSame = ({ fileDigest }: HeldStream): boolean => fileDigest === present.fileDigest
@@ -153,7 +153,7 @@ export class VersionLinks {
     const runs = await this.#catalogue.runs(record)
     await this.#unlink(record.name)
     const [look] = await this.look([name])
-    if (!isOf(look, record))
+    if (!isFileOf(look, record))
       throw new FrError('ERR_FR_SOURCE_CHANGED', 'somebody else has replaced the file')
     const { keptAtMs: _, ...rest } = record
     const publishedAtMs = this.#spec.wallMs()
@@ -166,7 +166,7 @@ export class VersionLinks {
   /** The same record with the times that the file has by now. */
   async #refresh(record: HeldStream): Promise<HeldStream | undefined> {
     const [look] = await this.look([record.name])
-    if (!isOf(look, record) || this.#catalogue.get(record.name) !== record) return undefined
+    if (!isFileOf(look, record) || this.#catalogue.get(record.name) !== record) return undefined
     const now = { ...record, identity: look.identity }
     await this.#catalogue.refresh(now)
     return now
@@ -193,6 +193,10 @@ export class VersionLinks {
   }
 }
 
-function isOf(look: EntryLook | null | undefined, { identity }: HeldStream): look is EntryLook {
+/** Whether it is the file of the record, by what can be told without reading it. */
+export function isFileOf(
+  look: EntryLook | null | undefined,
+  { identity }: HeldStream,
+): look is EntryLook {
   return look?.kind === 'file' && isSameButLinked(look.identity, identity)
 }
