@@ -16,7 +16,7 @@ import { limits } from '../base/limits.js'
 import { nameFault } from '../base/names.js'
 import { nowMs } from '../base/time/awake.js'
 import type { HeldEntry } from '../control/messages/types.js'
-import type { HolderView } from '../session/fetch/fetch-run.js'
+import { SeenHolders } from '../session/fetch/seen-holders.js'
 import type { TreeFetchView } from '../session/fetch/tree-fetch.js'
 import type { Running, Seen } from './get-running.js'
 import type { GetTree } from './get-types.js'
@@ -127,16 +127,14 @@ export class GlobFetch implements Running<TreeFetchView> {
   readonly #spec: GlobSpec
   readonly #startMs = nowMs()
   readonly #running = new Set<Running<Seen>>()
-  readonly #holders: Map<string, HolderView>
+  readonly #holders: SeenHolders
   #past = { verifiedBytes: 0, foundBytes: 0 }
   #tree: GetTree = { entries: 0, files: 0, isWhole: true, failedCount: 0, failures: [] }
   #cancelled: string | undefined
 
   constructor(spec: GlobSpec) {
     this.#spec = spec
-    this.#holders = new Map(
-      spec.holders.map((holder) => [holder, { holder, state: 'waiting', bytes: 0, reason: null }]),
-    )
+    this.#holders = new SeenHolders(spec.holders)
   }
 
   /** Rejects where nothing arrives, with what failed first. */
@@ -171,8 +169,6 @@ export class GlobFetch implements Running<TreeFetchView> {
     const views = [...this.#running].map((one) => one.view())
     const sum = (of: 'verifiedBytes' | 'foundBytes'): number =>
       views.reduce((all, view) => all + view[of], this.#past[of])
-    const holders = new Map(this.#holders)
-    for (const view of views) add(holders, view)
     const verifiedBytes = sum('verifiedBytes')
     // Nobody says how much is in a directory of a tree.
     const bytes = this.#spec.matches.reduce((all, match) => all + match.bytes, 0)
@@ -182,7 +178,7 @@ export class GlobFetch implements Running<TreeFetchView> {
       foundBytes: sum('foundBytes'),
       seconds: (nowMs() - this.#startMs) / 1000,
       digest: null,
-      holders: [...holders.values()],
+      holders: this.#holders.with(views),
       tree: this.#tree,
     }
   }
@@ -214,7 +210,7 @@ export class GlobFetch implements Running<TreeFetchView> {
     const view = running.view()
     this.#past.verifiedBytes += view.verifiedBytes
     this.#past.foundBytes += view.foundBytes
-    add(this.#holders, view)
+    this.#holders.add(view)
   }
 
   #fail({ name }: Match, why: Failure): void {
@@ -235,10 +231,3 @@ export class GlobFetch implements Running<TreeFetchView> {
 }
 
 const file: GetTree = { entries: 1, files: 1, isWhole: true, failedCount: 0, failures: [] }
-
-function add(holders: Map<string, HolderView>, view: Seen): void {
-  for (const one of view.holders) {
-    const bytes = one.bytes + (holders.get(one.holder)?.bytes ?? 0)
-    holders.set(one.holder, { ...one, bytes })
-  }
-}

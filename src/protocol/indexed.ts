@@ -4,7 +4,12 @@
  */
 import { concat, u64, u64At } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
-import type { IndexKind } from '../control/messages/delta.js'
+import {
+  chunkEntryBytes,
+  chunkLength,
+  type IndexKind,
+  pageEntryBytes,
+} from '../control/messages/delta.js'
 import type { Frame } from '../control/messages/types.js'
 import { protocolError } from './fields.js'
 
@@ -12,9 +17,6 @@ type Indexed = Extract<Frame, { type: 'indexed' }>
 
 const kinds: readonly IndexKind[] = ['pages', 'chunks']
 const headBytes = 1 + 8 + 8
-/** Of one page, and of one chunk. */
-export const pageEntryBytes = 8
-export const chunkEntryBytes = 11
 
 export function encodeIndexed({ kind, offset, length, entries }: Indexed): Uint8Array<ArrayBuffer> {
   return concat(Uint8Array.of(kinds.indexOf(kind)), u64(offset), u64(length), entries)
@@ -41,8 +43,7 @@ export function decodeIndexed(body: Uint8Array): Indexed {
 function chunkLengths(entries: Uint8Array): number[] {
   if (entries.length % chunkEntryBytes !== 0) return [Number.NaN]
   return Array.from({ length: entries.length / chunkEntryBytes }, (_, i) => {
-    const [high = 0, middle = 0, low = 0] = entries.subarray(i * chunkEntryBytes)
-    const bytes = high * 65_536 + middle * 256 + low
+    const bytes = chunkLength(entries, i * chunkEntryBytes)
     return bytes >= 1 && bytes <= limits.chunkBytesMax ? bytes : Number.NaN
   })
 }

@@ -2,15 +2,15 @@
  * Content-defined chunks of a file, found by their entries: length and hash. Flat arrays with open
  * addressing, since a large file has millions; of equal chunks the first is kept.
  */
+import { chunkEntryBytes, chunkLength } from '../messages/delta.js'
 
-const entryBytes = 11
 const none = -1
 
 export class ChunkTable {
   readonly #most: number
   /** Of the chunk in each place of the table; `none`: it is free. A power of two, half is free. */
   #offsets = new Float64Array(64).fill(none)
-  #entries = new Uint8Array(64 * entryBytes)
+  #entries = new Uint8Array(64 * chunkEntryBytes)
   #count = 0
 
   /** `most`: chunks; further ones are left out. */
@@ -43,7 +43,7 @@ export class ChunkTable {
     const place = this.#placeOf(entries, at)
     if (this.#offsets[place] !== none) return
     this.#offsets[place] = offset
-    this.#entries.set(entries.subarray(at, at + entryBytes), place * entryBytes)
+    this.#entries.set(entries.subarray(at, at + chunkEntryBytes), place * chunkEntryBytes)
     this.#count++
   }
 
@@ -58,8 +58,8 @@ export class ChunkTable {
   }
 
   #isAt(place: number, entries: Uint8Array, at: number): boolean {
-    const own = place * entryBytes
-    for (let i = 0; i < entryBytes; i++)
+    const own = place * chunkEntryBytes
+    for (let i = 0; i < chunkEntryBytes; i++)
       if (this.#entries[own + i] !== entries[at + i]) return false
     return true
   }
@@ -70,19 +70,18 @@ export class ChunkTable {
     this.#entries = new Uint8Array(4 * entries.length)
     for (const [place, offset] of offsets.entries()) {
       if (offset === none) continue
-      const at = place * entryBytes
+      const at = place * chunkEntryBytes
       const next = this.#placeOf(entries, at)
       this.#offsets[next] = offset
-      this.#entries.set(entries.subarray(at, at + entryBytes), next * entryBytes)
+      this.#entries.set(entries.subarray(at, at + chunkEntryBytes), next * chunkEntryBytes)
     }
   }
 }
 
 /** Of each entry its place, and the length of its chunk. */
 export function* chunksOf(entries: Uint8Array): IterableIterator<readonly [number, number]> {
-  for (let at = 0; at + entryBytes <= entries.length; at += entryBytes) {
-    const [high = 0, middle = 0, low = 0] = entries.subarray(at, at + 3)
-    yield [at, high * 65_536 + middle * 256 + low]
+  for (let at = 0; at + chunkEntryBytes <= entries.length; at += chunkEntryBytes) {
+    yield [at, chunkLength(entries, at)]
   }
 }
 

@@ -7,6 +7,17 @@ import type { RangePair } from '../../base/ranges.js'
  */
 export type IndexKind = 'pages' | 'chunks'
 
+/** Of one page: the first bytes of its hash. */
+export const pageEntryBytes = 8
+/** Of one chunk: its length, u24 big-endian, and the first bytes of its hash. */
+export const chunkEntryBytes = 11
+
+/** Of the chunk whose entry is there. */
+export function chunkLength(entries: Uint8Array, at: number): number {
+  const [high = 0, middle = 0, low = 0] = entries.subarray(at, at + 3)
+  return high * 65_536 + middle * 256 + low
+}
+
 export interface IndexPiece {
   readonly kind: IndexKind
   readonly offset: number

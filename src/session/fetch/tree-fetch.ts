@@ -21,7 +21,8 @@ import type { HeldWork } from '../../store/held/work.js'
 import { fullName } from '../../store/trees/full-name.js'
 import { digestText } from '../../store/trees/local-copies.js'
 import type { EngineRouter } from '../router.js'
-import { FetchRun, type FetchSpec, type FetchView, type HolderView } from './fetch-run.js'
+import { FetchRun, type FetchSpec, type FetchView } from './fetch-run.js'
+import { SeenHolders } from './seen-holders.js'
 import {
   type TakenBundle,
   type TreeFileEntry,
@@ -62,7 +63,7 @@ export class TreeFetch {
   readonly #work: HeldWork
   readonly #spec: TreeFetchSpec
   readonly #startMs = nowMs()
-  readonly #holders: Map<string, HolderView>
+  readonly #holders: SeenHolders
   #state: TreeState
   #foundBytes = 0
   #running: FetchRun | undefined
@@ -82,9 +83,7 @@ export class TreeFetch {
     this.#work = work
     this.#spec = spec
     this.#state = this.#nothing
-    this.#holders = new Map(
-      spec.holders.map((holder) => [holder, { holder, state: 'waiting', bytes: 0, reason: null }]),
-    )
+    this.#holders = new SeenHolders(spec.holders)
   }
 
   /** Resolves when the tree is in its place and durable; rejects with an FrError. */
@@ -118,7 +117,7 @@ export class TreeFetch {
       foundBytes: this.#foundBytes,
       seconds: (nowMs() - this.#startMs) / 1000,
       digest: null,
-      holders: [...this.#seen(running).values()],
+      holders: this.#holders.with(running === undefined ? [] : [running]),
       tree,
     }
   }
@@ -282,7 +281,7 @@ export class TreeFetch {
   /** After a failure: whoever answers has it no more, even if others are lost. */
   #isGone(code: FrErrorCode): boolean {
     if (code === 'ERR_FR_NOT_HELD') return true
-    const reasons = [...this.#holders.values()].map(({ reason }) => reason)
+    const reasons = this.#holders.with([]).map(({ reason }) => reason)
     const isSaid = reasons.some((reason) => reason?.startsWith('ERR_FR_NOT_HELD'))
     return isSaid && !this.#isOver && !ownCodes.has(code)
   }
@@ -301,7 +300,7 @@ export class TreeFetch {
       return await run.run()
     } finally {
       this.#running = undefined
-      for (const [holder, view] of this.#seen(run.view())) this.#holders.set(holder, view)
+      this.#holders.add(run.view())
     }
   }
 
@@ -317,16 +316,6 @@ export class TreeFetch {
   }
 
   // --- what it has come to ---
-
-  /** Holders with what a fetch has come to that is under way, or was. */
-  #seen(view: FetchView | undefined): ReadonlyMap<string, HolderView> {
-    const seen = new Map(this.#holders)
-    for (const one of view?.holders ?? []) {
-      const before = this.#holders.get(one.holder)?.bytes ?? 0
-      seen.set(one.holder, { ...one, bytes: before + one.bytes })
-    }
-    return seen
-  }
 
   #count(more: Partial<Pick<TreeState, 'entries' | 'files' | 'doneBytes' | 'failedCount'>>): void {
     const { entries, files, doneBytes, failedCount } = this.#state
