@@ -30,6 +30,8 @@ export interface Planning {
   readonly groups: GroupWish
   /** Those that only pass on what they are sent. */
   readonly gateways?: readonly LinkSpeeds[]
+  /** All is dealt to one node: each byte leaves the origin once, however few they are. */
+  readonly isDealtWhole?: boolean
 }
 
 export interface ShapeForecast {
@@ -49,9 +51,10 @@ const usualBytesPerSecond = 125_000_000
  */
 export function shapeOf(wish: ShapeWish, planning: Planning, others = 0): DealtShape {
   if (wish !== 'auto') return wish
-  const { file, nodes, origin } = planning
+  const { file, nodes, origin, isDealtWhole } = planning
   const bytes = file.dataBytes
   const senders = nodes.length + others
+  if (isDealtWhole) return grouped(planning, senders)
   if (senders > (planning.groups.originFeeds ?? senders)) return grouped(planning, senders)
   const openingMs = feedsMs(nodes)
   const uplink = origin.uplinkBytesPerSecond

@@ -2,26 +2,35 @@
  * The stock of the strategy `adaptive`: one pool, dealt front to back. The next unit goes to the
  * relay whose queue is emptiest in windows, so that shares settle at what each uplink can carry,
  * without anybody measuring first. What no relay has room for goes to everybody directly.
+ *
+ * With `first` all is dealt to one relay: this node, or while it cannot relay the next one in
+ * number. Nothing goes to everybody then as long as somebody can relay: other pushes of the same
+ * set have relays of their own to feed meanwhile.
  */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { DealtRelay } from './relay-queue.js'
-import { type Stock, takeFirst } from './stock.js'
+import { type CanRelay, type Stock, takeFirst } from './stock.js'
 
 export class Pool implements Stock {
   readonly strategy = 'adaptive'
   readonly isSpareOwed = false
   readonly reportMs = 25
   readonly #open = new RangeSet()
+  readonly #first: number | undefined
+  /** Those that took part at the start. */
+  #nodes: readonly number[] = []
 
-  constructor(bytes: number) {
+  constructor(bytes: number, first?: number) {
     this.#open.add(0, bytes)
+    this.#first = first
   }
 
   get openBytes(): number {
     return this.#open.bytes
   }
 
-  start(_: readonly number[], held: Iterable<RangeSet>, holes: Iterable<RangePair>): void {
+  start(nodes: readonly number[], held: Iterable<RangeSet>, holes: Iterable<RangePair>): void {
+    this.#nodes = nodes
     for (const ranges of held) this.#open.subtract(ranges)
     for (const [offset, length] of holes) this.#open.remove(offset, length)
   }
@@ -40,7 +49,7 @@ export class Pool implements Stock {
     isBehind: (node: number) => boolean,
   ): () => DealtRelay | undefined {
     const level = relays.filter(({ node }) => !isBehind(node))
-    const able = level.length > 0 ? level : relays
+    const able = this.#inTurn(level.length > 0 ? level : relays)
     const leftSeconds = this.#secondsLeft(able)
     return () => (this.#open.isEmpty ? undefined : emptiest(able, leftSeconds))
   }
@@ -49,8 +58,9 @@ export class Pool implements Stock {
     return takeFirst(this.#open, bytesMax)
   }
 
-  hasSpare(): boolean {
-    return !this.#open.isEmpty
+  hasSpare(canRelay: CanRelay): boolean {
+    if (this.#open.isEmpty) return false
+    return this.#first === undefined || !this.#nodes.some(canRelay)
   }
 
   takeSpare(bytesMax: number): RangePair {
@@ -62,7 +72,7 @@ export class Pool implements Stock {
   }
 
   takeLast(relay: DealtRelay): RangePair | undefined {
-    return relay.takeBackLast()
+    return this.#first === undefined ? relay.takeBackLast() : undefined
   }
 
   claimedBytes(relay: DealtRelay): number {
@@ -75,6 +85,14 @@ export class Pool implements Stock {
 
   subtractFrom(set: RangeSet): void {
     set.subtract(this.#open)
+  }
+
+  /** Those of these relays that are dealt anything, in the order of their numbers as they come. */
+  #inTurn(relays: readonly DealtRelay[]): readonly DealtRelay[] {
+    const first = this.#first
+    if (first === undefined) return relays
+    const next = relays.find(({ node }) => node >= first) ?? relays[0]
+    return next === undefined ? [] : [next]
   }
 
   /**

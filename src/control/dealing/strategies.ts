@@ -22,6 +22,7 @@ export interface ConfiguredSpeeds {
   readonly nodes?: () => readonly LinkSpeeds[]
 }
 
+/** `dealtTo`: the node that passes on all of it, under `adaptive`; absent: everybody a part. */
 export function dealerOf(
   strategy: Strategy,
   shape: DealtShape,
@@ -31,13 +32,14 @@ export function dealerOf(
   holes: readonly RangePair[] = [],
   wish: GroupWish = {},
   demoteBelow: number = limits.demoteBelow,
+  dealtTo?: number,
 ): Dealer {
   if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
-  const stock = strategy === 'classic' ? new Quotas(bytes, blockBytes) : new Pool(bytes)
+  const stock = strategy === 'classic' ? new Quotas(bytes, blockBytes) : new Pool(bytes, dealtTo)
   const { origin = {}, nodes = () => [] } = speeds
   const dataBytes = holes.reduce((left, [, length]) => left - length, bytes)
-  // Equal shares are dealt once and for all, however slow a relay is.
-  const below = strategy === 'classic' ? 0 : demoteBelow
+  // Equal shares are dealt once and for all, however slow a relay is; one relay alone is the usual.
+  const below = strategy === 'classic' || dealtTo !== undefined ? 0 : demoteBelow
   if (shape === 'group')
     return new GroupDealer(stock, () => relayRates(origin, nodes()), holes, true, below)
   const chain = new Chain({ ...wish, shape, load: { bytes: dataBytes, origin } })

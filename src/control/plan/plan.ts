@@ -160,13 +160,24 @@ export function forecastClassic(
   origin: LinkSpeeds,
   nodes: readonly NodeLink[],
 ): Forecast {
+  const shares = equalShares(bytes, blockBytes, nodes.length)
+  const lengths = shares.map(([, length]) => length)
+  return forecastShares(bytes, lengths, origin, nodes)
+}
+
+/** The same where each node forwards a given number of bytes to all others. */
+export function forecastShares(
+  bytes: number,
+  shares: readonly number[],
+  origin: LinkSpeeds,
+  nodes: readonly NodeLink[],
+): Forecast {
   const base = bound(bytes, origin, nodes)
   if (base.boundSeconds === null) return base
   let predicted = base.boundSeconds
   let limiting = base.limiting
-  const shares = equalShares(bytes, blockBytes, nodes.length)
   for (const [i, node] of nodes.entries()) {
-    const forwarded = (shares[i]?.[1] ?? 0) * (nodes.length - 1)
+    const forwarded = (shares[i] ?? 0) * (nodes.length - 1)
     const seconds = forwarded / (node.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY)
     if (seconds > predicted * (1 + 1e-9)) {
       predicted = seconds

@@ -137,6 +137,7 @@ export class PushRun {
         source.holes.map(({ offset, length }): RangePair => [offset, length]),
         spec.groups,
         spec.demoteBelow,
+        spec.dealtTo,
       ),
       awakeMs(),
     )
@@ -317,10 +318,12 @@ export class PushRun {
   }
 
   #planning(nodes: readonly NodeLink[]): Planning {
-    const { strategy, groups = {}, relays: gateways } = this.#spec
+    const { strategy, groups = {}, relays: gateways, dealtTo } = this.#spec
     const { size: bytes, dataBytes } = this.#source
     const file = { bytes, dataBytes, blockBytes: this.#blockBytes }
-    return { strategy, file, origin: this.#origin, nodes, groups, ...(gateways && { gateways }) }
+    const isDealtWhole = dealtTo !== undefined
+    const known = { strategy, file, origin: this.#origin, nodes, groups, isDealtWhole }
+    return { ...known, ...(gateways && { gateways }) }
   }
 
   #announceOutcome(peer: number, { applied, ...settled }: NodeSettled): void {

@@ -54,6 +54,8 @@ export interface PushSpec {
   /** What the source stands for; absent: it is the file. */
   readonly coded?: Coded
   readonly nodes: readonly NodeLink[]
+  /** The one of `nodes` that passes on all of it while it can; absent: each of them a part. */
+  readonly dealtTo?: number
   /** Those that are asked to send what they hold of the content in the origin's stead. */
   readonly mirrors?: readonly NodeLink[]
   /** Those that pass on what comes to them and keep nothing. */

@@ -17,6 +17,10 @@ export const classicDealer = (
   rates?: ReadonlyMap<number, number>,
 ): GroupDealer => new GroupDealer(new Quotas(bytes, blockBytes), () => rates ?? new Map(), holes)
 
+/** All of it goes to this node, which passes it on. */
+export const wholeDealer = (bytes: number, first: number): GroupDealer =>
+  new GroupDealer(new Pool(bytes, first))
+
 /** Of nodes that are known to be so fast that a small file is dealt at once. */
 export const fastRates: ReadonlyMap<number, number> = new Map(
   Array.from({ length: 10 }, (_, node) => [node, 1e9]),
