@@ -97,6 +97,8 @@ export const optionNames = {
     owner: true,
     xattrs: true,
     acls: true,
+    descriptors: true,
+    enough: true,
     mirrors: true,
     relays: true,
     spareOrigin: true,

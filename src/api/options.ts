@@ -30,6 +30,7 @@ import {
   requireText,
 } from './checks.js'
 import { type CodingWish, checkCoding } from './coding-options.js'
+import { checkDescriptors, type DescriptorWish } from './descriptor-options.js'
 import { checkGrouping } from './grouping.js'
 import { requireOptions } from './option-names.js'
 import { type CheckedSource, checkSource } from './source.js'
@@ -71,6 +72,8 @@ export interface CheckedPush {
   readonly spareOrigin: boolean
   readonly tree: TreeWishes
   readonly coding: CodingWish
+  /** Undefined: the source is none of descriptors. */
+  readonly descriptors: DescriptorWish | undefined
 }
 
 export const strategies = ['classic', 'adaptive'] as const
@@ -103,6 +106,8 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
   const key = checkKey('key', options.key)
+  const tree = checkTreeWishes(options)
+  const descriptors = checkDescriptors(checkedSource, options, tree)
   const { silenceMsMin, silenceMsMax } = limits
   const silenceMs =
     optionalInteger('silenceMs', options.silenceMs, silenceMsMin, silenceMsMax) ?? limits.silenceMs
@@ -110,7 +115,8 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     source: checkedSource,
     nodes,
     key,
-    name: checkName(checkedSource, options.as),
+    // Descriptors have names of their own.
+    name: descriptors === undefined ? checkName(checkedSource, options.as) : new Uint8Array(),
     strategy: oneOf('strategy', options.strategy, strategies) ?? 'adaptive',
     // Other shapes have been refused.
     shape: shape as ShapeWish,
@@ -140,8 +146,9 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     mirrors,
     relays,
     spareOrigin: options.spareOrigin ?? false,
-    tree: checkTreeWishes(options),
+    tree,
     coding: checkCoding(options),
+    descriptors,
   }
 }
 

@@ -7,7 +7,6 @@ import { type Logger, safeLogger } from '../base/log.js'
 import { requireBlockASecond } from '../base/rate-limits.js'
 import { nowMs } from '../base/time/awake.js'
 import { forecasts, planOf, shapeOf } from '../control/dealing/planning.js'
-import { limited } from '../control/plan/limited.js'
 import { refuseRelays } from '../control/plan/refusals.js'
 import { planView } from '../control/view/push-view.js'
 import { TraceParts } from '../control/view/trace-parts.js'
@@ -25,6 +24,8 @@ import type { EngineRouter } from '../session/router.js'
 import { clientKey } from '../store/identity.js'
 import { pushCoded } from './coded-push.js'
 import { isCoded } from './coding-options.js'
+import { type ContentParts, linksOf, type OneContent } from './contents.js'
+import { pushDescriptors } from './descriptor-push.js'
 import { KnownSource } from './known-source.js'
 import { pushMirrored } from './mirrored-push.js'
 import { type CheckedPush, checkPush } from './options.js'
@@ -32,7 +33,7 @@ import { claimSource, openSource, pathOf, treePaths } from './source.js'
 import { tell } from './tell.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
 import { refuseFileWishes, refuseTreeWishes } from './tree-options.js'
-import { type OneContent, openTree, pushTree } from './tree-push.js'
+import { openTree, pushTree } from './tree-push.js'
 import type { PushOptions, PushResult, PushSource, Transfer, TransferEvents } from './types.js'
 
 /** Carries every event of every transfer in this process. */
@@ -68,13 +69,17 @@ async function run(
   let source: SourceFile | undefined
   let known: KnownSource | undefined
   try {
-    const paths = await treePaths(checked.source)
-    if (paths !== undefined) {
-      refuseFileWishes(checked.tree)
+    const { descriptors } = checked
+    const paths = descriptors === undefined ? await treePaths(checked.source) : undefined
+    if (paths !== undefined || descriptors !== undefined) {
+      if (paths !== undefined) refuseFileWishes(checked.tree)
       trace = await openTrace(checked, control.transfer.id, log)
       const traced = trace && new TraceParts(trace.write.bind(trace), nowMs())
       const machinery = { engine, router, pool }
-      const result = await runTree(paths, { ...machinery, checked, control, log, signal, traced })
+      const parts = await contentsOf({ ...machinery, checked, control, log, signal, traced })
+      const result = await (descriptors === undefined
+        ? runTree(paths ?? [], parts)
+        : pushDescriptors(parts, descriptors))
       announce(control, 'result', result)
       return result
     }
@@ -177,7 +182,7 @@ function makeRun(
   return new PushRun(engine, router, pool, source, spec, { ...hooks, ...heard, summed })
 }
 
-interface TreeRun extends Machinery {
+interface ContentsRun extends Machinery {
   readonly checked: CheckedPush
   readonly control: TransferControl
   readonly log: Logger
@@ -185,17 +190,15 @@ interface TreeRun extends Machinery {
   readonly traced: TraceParts | undefined
 }
 
-/** Resolves to the result of all transfers together. */
-async function runTree(paths: readonly string[], run: TreeRun): Promise<PushResult> {
+/** How each content of several is pushed. */
+async function contentsOf(run: ContentsRun): Promise<ContentParts> {
   const { checked, control, engine, log, signal, traced } = run
   const self = selfOf(signerOf(await clientKey()))
   const common = specFor(checked, self, log)
-  const { id: transfer } = control.transfer
-  return pushTree({
-    ...{ checked, transfer, engine, signal },
+  return {
+    ...{ checked, transfer: control.transfer.id, engine, signal },
     author: hexOf(self.signer.publicKey),
     specOf: (content) => ({ ...common, ...content }),
-    open: (over, warn) => openTree(paths, { checked, transfer, engine, signal: over, warn }),
     pushing: ({ source, known }, spec, audience, applied, over) => {
       const heard = { ...known?.hooks, applied }
       const label = `${Buffer.from(spec.name).toString()}${spec.tree?.isBundle ? ' (bundle)' : ''}`
@@ -206,6 +209,16 @@ async function runTree(paths: readonly string[], run: TreeRun): Promise<PushResu
       return attempts(make, spec, audience, over)
     },
     audience: audienceOf(control),
+  }
+}
+
+/** Resolves to the result of all transfers together. */
+function runTree(paths: readonly string[], parts: ContentParts): Promise<PushResult> {
+  const { checked, transfer, engine } = parts
+  const about = { checked, transfer, engine }
+  return pushTree({
+    ...parts,
+    open: (signal, warn) => openTree(paths, { ...about, signal, warn }),
   })
 }
 
@@ -234,11 +247,9 @@ async function openTrace(
 function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFile): PushResult {
   const { strategy, groups, nodes } = checked
   const { size: bytes, dataBytes } = source
-  const { uplinkBytesPerSecond, share } = checked
-  const links = nodes.map((link) => limited(link, share))
-  const origin = limited(uplinkBytesPerSecond === undefined ? {} : { uplinkBytesPerSecond }, share)
+  const { origin, nodes: links } = linksOf(checked)
   const file = { bytes, dataBytes, blockBytes: blockBytesFor(bytes) }
-  requireBlockASecond(share, file.blockBytes)
+  requireBlockASecond(checked.share, file.blockBytes)
   // What they can send is not known.
   const gateways = checked.relays.map(() => ({}))
   const planning = { strategy, file, origin, nodes: links, groups, gateways }

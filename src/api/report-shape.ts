@@ -121,7 +121,11 @@ const tree: Shape<NonNullable<PushResult['tree']>> = {
   failures,
 }
 
+/** No copy is one of descriptors. */
+const never: Check = (value) => value === undefined
+
 const outcome: Shape<NodeOutcome> = {
+  descriptors: never,
   tree: optional((value) => wrongField(value, nodeTree) === null),
   attempts: amount,
   rejoined: fact,
@@ -164,6 +168,7 @@ const pushRelay: Shape<PushRelay> = {
 
 const result: Shape<PushResult> = {
   event: one('result'),
+  descriptors: never,
   tree: optional((value) => wrongField(value, tree) === null),
   transfer: text,
   bytes: amount,

@@ -4,11 +4,9 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { openTreeFiles } from '../agent/engines.js'
 import { FrError } from '../base/errors.js'
-import { blockBytesFor } from '../base/limits.js'
 import { randomId } from '../net/crypto.js'
 import type { DataEngine, SourceFile } from '../ports.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
-import type { PushSpec } from '../session/coordinator/push-spec.js'
 import {
   type ContentAudience,
   type OpenTree,
@@ -18,32 +16,13 @@ import {
 import type { TreeSource } from '../session/trees/tree-source.js'
 import { descriptorPath } from '../store/spool.js'
 import { TreeScan } from '../store/walk/tree-scan.js'
-import { KnownSource } from './known-source.js'
+import { type ContentParts, openContent } from './contents.js'
+import type { KnownSource } from './known-source.js'
 import type { CheckedPush } from './options.js'
 import type { PushResult } from './types.js'
 
-/** What of a push differs from content to content. */
-export type OneContent = Pick<PushSpec, 'transfer' | 'contentId' | 'known'>
-
-export interface TreePushParts {
-  readonly checked: CheckedPush
-  /** Of the push as a whole. */
-  readonly transfer: string
-  readonly specOf: (content: OneContent) => PushSpec
-  readonly engine: DataEngine
-  /** Public key of whoever signs, 64 hex digits. */
-  readonly author: string
+export interface TreePushParts extends ContentParts {
   readonly open: OpenTree
-  /** Pushes one file; `known` hears what reading it found out. */
-  readonly pushing: (
-    file: { readonly source: SourceFile; readonly known: KnownSource | undefined },
-    spec: PushSpec,
-    audience: PushAudience,
-    applied: ContentAudience['applied'],
-    signal: AbortSignal,
-  ) => Promise<PushResult>
-  readonly audience: PushAudience
-  readonly signal: AbortSignal
 }
 
 export function pushTree(parts: TreePushParts): Promise<PushResult> {
@@ -61,11 +40,12 @@ export function pushTree(parts: TreePushParts): Promise<PushResult> {
 
 /** Bundles are new each time; a large file may be known from an earlier push. */
 async function pushContent(
-  { checked, specOf, engine, author, pushing }: TreePushParts,
+  parts: TreePushParts,
   { path, name, part, nodes, timeoutMs }: TreeContent,
   { plan, progress, applied }: ContentAudience,
   signal: AbortSignal,
 ): Promise<PushResult> {
+  const { specOf, engine, pushing } = parts
   const { storage } = engine
   // The name of a file of the tree may be bytes that no string can hold; it is no link.
   const opened = part.isBundle ? undefined : await openPath(path)
@@ -73,17 +53,8 @@ async function pushContent(
   let source: SourceFile | undefined
   let known: KnownSource | undefined
   try {
-    source = await storage.openSource(file)
-    if (!part.isBundle)
-      known = await KnownSource.of({
-        storage,
-        source: { kind: 'path', path: file },
-        file: source,
-        algorithm: checked.algorithm,
-        author,
-        blockBytes: blockBytesFor(source.size),
-        isToRead: checked.verify,
-      })
+    if (part.isBundle) source = await storage.openSource(file)
+    else ({ source, known } = await openContent(parts, file))
     const transfer = randomId()
     const contentId = known?.contentId ?? randomId()
     const spec = specOf({ transfer, contentId, known: known?.known })

@@ -26,6 +26,7 @@ import type {
 import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-status.js'
 import type { Kept, StorageError } from '../store/node-store.js'
 import type { CodingOptions } from './coding-types.js'
+import type { DescriptorOptions } from './descriptor-types.js'
 import type { TreeOptions } from './tree-types.js'
 import type { VersionOptions } from './version-types.js'
 
@@ -40,6 +41,7 @@ export type {
   TreeFigures,
 } from '../control/messages/types.js'
 export type * from './coding-types.js'
+export type * from './descriptor-types.js'
 export type * from './get-types.js'
 export type * from './held-types.js'
 export type * from './limit-types.js'
@@ -154,7 +156,7 @@ export type PushSource =
   | AsyncIterable<Uint8Array | string>
   | readonly (string | URL)[]
 
-export interface PushOptions extends TreeOptions, CodingOptions {
+export interface PushOptions extends TreeOptions, CodingOptions, DescriptorOptions {
   to: readonly (string | PushTarget)[]
   key?: Uint8Array | string
   /** Name at the nodes; by default the file's own name, if it has one. */

@@ -6,6 +6,7 @@
 import { codingLimits } from './coding-limits.js'
 import { commitLimits } from './commit-limits.js'
 import { deltaLimits } from './delta-limits.js'
+import { descriptorLimits } from './descriptor-limits.js'
 import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
 import { simulationLimits } from './simulation-limits.js'
@@ -317,6 +318,7 @@ export const limits = {
   ...versionLimits,
   ...commitLimits,
   ...deltaLimits,
+  ...descriptorLimits,
 
   // --- asking a node what it holds ---
   /** Files in one page of a list, and bytes of the page: a long name may be 24 KiB in JSON. */

@@ -338,6 +338,7 @@ describe('fr', () => {
       'base/coding-limits.ts',
       'base/commit-limits.ts',
       'base/delta-limits.ts',
+      'base/descriptor-limits.ts',
       'base/detection.ts',
       'base/digests.ts',
       'base/errors.ts',

@@ -29,6 +29,8 @@ export interface PushCommand extends TransferWishes {
   readonly verify: boolean
   readonly keep?: number
   readonly coding: Pick<PushOptions, 'compress' | 'base' | 'baseFile'>
+  /** The paths are descriptors. */
+  readonly descriptors?: { readonly enough?: number }
   /** File for the timeline. */
   readonly trace?: string
   readonly dryRun: boolean
@@ -49,6 +51,12 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       '--keep <n>',
       'earlier versions of the name that nodes keep, at least (fr versions, fr rollback)',
       checked((text) => parseCount(text, 0, limits.versionsPerName)),
+    )
+    .option('--descriptors', 'the paths are descriptors: each goes whole to a node that relays it')
+    .option(
+      '--enough <m>',
+      'descriptors that make a node usable (default: 1)',
+      checked((text) => parseCount(text, 1, limits.descriptorsPerPush)),
     )
   treeOptions(command).optionsGroup('How it goes:')
   dealOptions(command)
@@ -94,6 +102,7 @@ Examples:
   $ fr push model.bin --nodes nodes.txt --as models/v2.bin --digest sha256
   $ fr push site --nodes nodes.txt --exclude .git --exclude '*.tmp'
   $ tar c models | fr push - --as models.tar --nodes nodes.txt
+  $ fr push --descriptors d0.wav d1.wav d2.wav --enough 2 --as song --nodes nodes.txt
   $ fr push model.bin --nodes nodes.txt --uplink 10Gbit --dry-run
   $ fr push model.bin --nodes nodes.txt --json | jq 'select(.event == "result")'`,
   )
@@ -136,14 +145,29 @@ function treeWishes(options: Values): TreeWishes {
   return given(Object.fromEntries(treeNames.map((name) => [name, options[name]])))
 }
 
+function descriptorWish(
+  paths: readonly string[],
+  { descriptors, enough }: Values,
+): PushCommand['descriptors'] {
+  if (descriptors !== true) {
+    if (enough !== undefined) throw new UsageError('--enough M needs --descriptors')
+    return undefined
+  }
+  if (paths.includes('-')) throw new UsageError('standard input is no descriptor')
+  if (Number(enough) > paths.length)
+    throw new UsageError(`--enough ${enough} is more than there are descriptors: ${paths.length}`)
+  return given({ enough })
+}
+
 function pushCommand([path = '', ...more]: readonly string[], options: Values): PushCommand {
   const { digest, engine } = options
   const wishes = transferWishes(options)
   const { as, keyFile, quiet } = wishes
+  const descriptors = descriptorWish([path, ...more], options)
   if ([path, ...more].includes('')) throw new UsageError('PATH is empty')
   if (more.length > 0 && [path, ...more].includes('-'))
     throw new UsageError('standard input is pushed by itself')
-  if (more.length > 0 && as === undefined)
+  if (more.length > 0 && as === undefined && descriptors === undefined)
     throw new UsageError('several paths need --as NAME: the directory that they go into')
   if (path === '-' && as === undefined) throw new UsageError('standard input needs --as NAME')
   if (path === '-' && keyFile === '-')
@@ -162,6 +186,7 @@ function pushCommand([path = '', ...more]: readonly string[], options: Values): 
     ...wishes,
     ...given({ digest, engine, trace: options['trace'], mirrors: options['mirror'] }),
     ...given({ keep: options['keep'] }),
+    ...(descriptors && { descriptors }),
     verify: options['verify'] === true,
     coding: given({
       compress: options['compress'],

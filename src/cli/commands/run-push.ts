@@ -11,8 +11,8 @@ import { wishOptions } from './transfer-options.js'
 
 export async function runPush(command: PushCommand, context: Context): Promise<number> {
   const targets = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
-  const [path, ...more] = command.paths
-  if (path === '-' || more.length > 0) return pushSource(command, context, targets, { path })
+  const [path] = command.paths
+  if (path === '-' || areSeveral(command)) return pushSource(command, context, targets, { path })
   return withSource(path, (source) => pushSource(command, context, targets, source))
 }
 
@@ -24,8 +24,10 @@ async function pushSource(
 ): Promise<number> {
   const { push } = await import('../../api/push.js')
   const key = await keyOption(command.keyFile, context)
-  const [path, ...more] = command.paths
-  const shown = path === '-' || more.length > 0 ? (command.as ?? '-') : path.replace(/\/+$/, '')
+  const [path] = command.paths
+  const several = command.descriptors ? `${command.paths.length} descriptors` : '-'
+  const isUnnamed = path === '-' || areSeveral(command)
+  const shown = isUnnamed ? (command.as ?? several) : path.replace(/\/+$/, '')
   const name = shown.slice(shown.lastIndexOf('/') + 1)
   return showTransfer({ label: 'fr push', name }, command, context, (logger, signal) => {
     const options: PushOptions = {
@@ -35,17 +37,24 @@ async function pushSource(
       logger,
       signal,
     }
-    if (more.length > 0) return push(command.paths, options)
+    if (areSeveral(command)) return push(command.paths, options)
     return push(path === '-' ? process.stdin : source.path, options)
   })
+}
+
+/** The library is given all paths, and none is the name of what is pushed. */
+function areSeveral({ paths, descriptors }: PushCommand): boolean {
+  return paths.length > 1 || descriptors !== undefined
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
   const { verify, dryRun, spareOrigin, mirrors, digest, engine, trace, tree, keep, coding } =
     command
+  const { descriptors } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
     ...{ verify, dryRun, spareOrigin, ...tree, ...coding },
+    ...(descriptors && { descriptors: true, ...descriptors }),
     ...given({ as, digest, engine, trace, mirrors, keep }),
     ...wishOptions(command),
   }

@@ -35,6 +35,7 @@ export function closingLines(
     ...failureLines(result.nodes, columns, paint),
     ...warningLines([...warningsOf(result), ...logged], columns, paint),
     ...digestLines(complete),
+    ...descriptorLines(result),
     ...wrapParts(summaryParts(result, complete), columns).map((line) => paint(tone, line)),
   ]
 }
@@ -199,6 +200,23 @@ function digestLines(complete: readonly NodeOutcome[]): string[] {
   return [...digests].map((digest) => `digest ${printable(digest)}`)
 }
 
+/** What each descriptor is called, and how many nodes have it. */
+function descriptorLines({ descriptors, nodes }: PushResult): string[] {
+  if (descriptors === undefined || nodes.length === 0) return []
+  return descriptors.each.map(({ name, digest, nodes: having }) => {
+    const there = `${printable(name)} at ${having} of ${count(nodes.length, 'node')}`
+    return digest === null ? there : `${there}, digest ${printable(digest)}`
+  })
+}
+
+/** `3 of 4 nodes usable with 2 of 3 descriptors`. */
+function descriptorParts({ descriptors, nodes }: PushResult): string[] {
+  if (descriptors === undefined) return []
+  const { enough, usable, each } = descriptors
+  const all = count(each.length, 'descriptor')
+  return [`${usable} of ${count(nodes.length, 'node')} usable with ${enough} of ${all}`]
+}
+
 function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): string[] {
   const delivered = complete.reduce((sum, outcome) => sum + outcome.bytes, 0)
   const repaired = result.nodes.reduce((sum, outcome) => sum + outcome.repairedBytes, 0)
@@ -216,6 +234,7 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
       `checked in ${formatDuration(result.seconds)}`,
       `${formatBytes(result.bytes)} each`,
       ...treeParts(result),
+      ...descriptorParts(result),
     ]
   return [
     ...(wasHeld ? [`${formatBytes(received)} moved`] : []),
@@ -223,6 +242,7 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
     `${formatBytes(result.bytes)} each`,
     `${rateOf(delivered, result.seconds)} delivered`,
     ...treeParts(result),
+    ...descriptorParts(result),
     ...boundParts(result),
     ...spreadParts(result, complete.length),
     ...(isMixed ? [`${formatBytes(result.directBytes)} sent to all directly`] : []),
@@ -290,10 +310,13 @@ function boundParts(result: PushResult): string[] {
   ]
 }
 
-/** 0 every node complete, 3 some, or without a part of the tree that could not be read, 1 none. */
+/**
+ * 0 every node complete; 3 some, or without a part of the tree that could not be read, or usable
+ * with some descriptors; 1 none.
+ */
 export function pushExitStatus(result: PushResult): number {
   const complete = result.nodes.filter((outcome) => outcome.status === 'complete').length
   const isWhole = complete === result.nodes.length && !result.tree?.failedCount
   if (isWhole && complete > 0) return 0
-  return complete === 0 ? 1 : 3
+  return complete === 0 && !result.descriptors?.usable ? 1 : 3
 }

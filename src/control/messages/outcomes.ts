@@ -1,6 +1,7 @@
 /** How a push ends for a node. Pure data. */
 import type { FrErrorCode } from '../../base/errors.js'
 import type { Applied, NodeTree } from './applied.js'
+import type { NodeDescriptors } from './descriptors.js'
 
 /** What became of one node of a push. */
 export interface NodeSettled {
@@ -55,4 +56,6 @@ export interface NodeOutcome extends Omit<NodeSettled, 'applied'>, Brought {
   readonly servedBy: string | null
   /** Of a push of a tree. */
   readonly tree?: NodeTree
+  /** Of a push of descriptors. */
+  readonly descriptors?: NodeDescriptors
 }

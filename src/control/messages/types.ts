@@ -19,6 +19,7 @@ import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
 
 export type * from './applied.js'
 export type * from './coded.js'
+export type * from './descriptors.js'
 export type * from './held.js'
 export type { NodeOutcome, NodeSettled } from './outcomes.js'
 export type * from './reports.js'

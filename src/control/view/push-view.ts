@@ -5,7 +5,7 @@ import type { OriginMachine } from '../coordinator/machine.js'
 import type { Coordination } from '../coordinator/supersession.js'
 import type { ComponentFault } from '../members/faults.js'
 import type { Peer } from '../members/peer.js'
-import type { NodeOutcome, TreeFigures } from '../messages/types.js'
+import type { DescriptorFigures, NodeOutcome, TreeFigures } from '../messages/types.js'
 import type { PlanMade } from '../plan/plan.js'
 import { type Crossing, crossingsOf } from './crossings.js'
 
@@ -278,6 +278,8 @@ export interface PushResult extends Coordination, Pick<Progress, 'faults'> {
   readonly nodes: readonly NodeOutcome[]
   /** Of a push of a tree; its `bytes` are those of all files together. */
   readonly tree?: TreeFigures
+  /** Of a push of descriptors; its `bytes` are those of all of them together. */
+  readonly descriptors?: DescriptorFigures
 }
 
 /**

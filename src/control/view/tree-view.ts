@@ -1,12 +1,19 @@
 /**
- * What people are shown of a push of a tree, which is made of many transfers: their progress as
- * one, and their results as one. Pure functions.
+ * What people are shown of a push that is made of many transfers, of a tree or of descriptors:
+ * their progress as one, and their results as one. Pure functions.
  */
 import { errorTable } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Coordination } from '../coordinator/supersession.js'
 import { mergedFaults } from '../members/faults.js'
-import type { NamedFailure, NodeOutcome, NodeTree, TreeFigures } from '../messages/types.js'
+import type {
+  DescriptorFigures,
+  NamedFailure,
+  NodeDescriptors,
+  NodeOutcome,
+  NodeTree,
+  TreeFigures,
+} from '../messages/types.js'
 import type { Crossing } from './crossings.js'
 import type { NodeProgress, Progress, PushResult, PushShare } from './push-view.js'
 
@@ -140,9 +147,7 @@ export const noSums: TreeSums = {
 }
 
 export function addResult(sums: TreeSums, result: PushResult): TreeSums {
-  const nodes = new Map(sums.nodes)
-  for (const outcome of result.nodes)
-    nodes.set(outcome.node, addOutcome(nodes.get(outcome.node), outcome))
+  const nodes = addOutcomes(sums.nodes, result.nodes)
   const warnings = [...new Set([...sums.warnings, ...result.warnings])]
   const { term, coordinator } = result
   return {
@@ -160,6 +165,21 @@ export function addResult(sums: TreeSums, result: PushResult): TreeSums {
   }
 }
 
+/** What these outcomes alone come to. */
+export function sumsOf(outcomes: readonly NodeOutcome[]): TreeSums {
+  return { ...noSums, nodes: addOutcomes(noSums.nodes, outcomes) }
+}
+
+function addOutcomes(
+  sums: TreeSums['nodes'],
+  outcomes: readonly NodeOutcome[],
+): TreeSums['nodes'] {
+  const nodes = new Map(sums)
+  for (const outcome of outcomes)
+    nodes.set(outcome.node, addOutcome(nodes.get(outcome.node), outcome))
+  return nodes
+}
+
 function addOutcome(sums: NodeSums | undefined, outcome: NodeOutcome): NodeSums {
   const counts = countFields.map((field) => [field, (sums?.[field] ?? 0) + outcome[field]])
   return {
@@ -169,7 +189,7 @@ function addOutcome(sums: NodeSums | undefined, outcome: NodeOutcome): NodeSums 
   }
 }
 
-/** How a push of a tree ended at one node. */
+/** How a push of a tree, or of descriptors, ended at one node. */
 export interface NodeEnd {
   readonly node: string
   readonly seconds: number
@@ -178,12 +198,13 @@ export interface NodeEnd {
   readonly heldBytes: number
   /** Why the node is out; null: it went on to the end. */
   readonly lost: Pick<NodeOutcome, 'status' | 'code' | 'retryable' | 'reason'> | null
-  readonly tree: NodeTree
+  readonly tree?: NodeTree
+  readonly descriptors?: NodeDescriptors
   readonly warnings: readonly string[]
 }
 
 export function nodeOutcome({ lost, ...end }: NodeEnd, sums: TreeSums): NodeOutcome {
-  const { failedCount, failures } = end.tree
+  const { failedCount, failures } = end.tree ?? { failedCount: 0, failures: [] }
   const none = Object.fromEntries(countFields.map((field) => [field, 0]))
   const brought = sums.nodes.get(end.node) ?? { ...none, attempts: 1, rejoined: false }
   const complete = { status: 'complete', code: null, retryable: false, reason: null } as const
@@ -216,13 +237,14 @@ export interface TreeEnd {
   /** Of all files together. */
   readonly bytes: number
   readonly nodes: readonly NodeOutcome[]
-  readonly tree: TreeFigures
+  readonly tree?: TreeFigures
+  readonly descriptors?: DescriptorFigures
   readonly warnings: readonly string[]
 }
 
 /** Bounds are of one content: there are none of a tree. */
 export function treeResult(end: TreeEnd, sums: TreeSums): PushResult {
-  const { transfer, strategy, bytes, nodes, tree } = end
+  const { transfer, strategy, bytes, nodes, tree, descriptors } = end
   const { shares, taken, shape, warnings, nodes: _, ...added } = sums
   const complete = nodes.filter(({ status }) => status === 'complete').map(({ seconds }) => seconds)
   const timed = complete.length > 0 ? complete : nodes.map(({ seconds }) => seconds)
@@ -252,7 +274,8 @@ export function treeResult(end: TreeEnd, sums: TreeSums): PushResult {
     digest: null,
     warnings: [...new Set([...end.warnings, ...warnings])].slice(0, limits.warningsPerPush),
     nodes,
-    tree,
+    ...(tree && { tree }),
+    ...(descriptors && { descriptors }),
     ...added,
   }
 }

@@ -1,4 +1,4 @@
-/** `fr push` of directories: what its options ask for. */
+/** `fr push` of directories and of descriptors: what its options ask for. */
 import { describe, expect, it } from 'vitest'
 import { parseCommandLine } from '../../../src/cli/program.js'
 
@@ -23,6 +23,26 @@ describe('fr push of directories', () => {
     ['push a b --to h:1', 'several paths need --as NAME'],
     ['push a - --to h:1 --as b', 'standard input is pushed by itself'],
     ['push a --to h:1 --exclude=', 'a rule is one line, not empty'],
+  ])('refuses %s', (line, text) => {
+    expect(parse(line)).toMatchObject({ kind: 'usage', text: expect.stringContaining(text) })
+  })
+})
+
+describe('fr push --descriptors', () => {
+  it('takes the paths as they are, and how many are enough', () => {
+    expect(parse('push --descriptors d0 d1 --enough 2 --to h:1')).toMatchObject({
+      kind: 'run',
+      command: { paths: ['d0', 'd1'], descriptors: { enough: 2 } },
+    })
+    expect(parse('push --descriptors d0 --to h:1')).toMatchObject({
+      command: { paths: ['d0'], descriptors: {} },
+    })
+  })
+
+  it.each([
+    ['push a --to h:1 --enough 1', '--enough M needs --descriptors'],
+    ['push a b --to h:1 --descriptors --enough 3', '--enough 3 is more than there are'],
+    ['push - --to h:1 --as b --descriptors', 'standard input is no descriptor'],
   ])('refuses %s', (line, text) => {
     expect(parse(line)).toMatchObject({ kind: 'usage', text: expect.stringContaining(text) })
   })

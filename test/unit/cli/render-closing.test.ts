@@ -193,3 +193,25 @@ it('a dry run of a directory is a line for each entry that would change', () => 
   ])
   expect(changeLines(result)).toEqual([])
 })
+
+describe('the closing of a push of descriptors', () => {
+  const some = { complete: 1, usableSeconds: 2 }
+  const each = [0, 1].map((i) => ({
+    ...{ name: `d${i}`, bytes: 5, digest: i === 0 ? 'x:1' : null, relay: 'h:1', nodes: 1 - i },
+    ...{ code: null, reason: null },
+  }))
+  const descriptors = { enough: 1, usable: 1, each }
+  const nodes = [{ ...lost, digest: null, descriptors: some }]
+
+  it('says where each is, and how many nodes can use what they have', () => {
+    const lines = closing({ descriptors, nodes, shares: [] }, 200)
+    expect(lines).toContain('d0 at 1 of 1 node, digest x:1')
+    expect(lines).toContain('d1 at 0 of 1 node')
+    expect(lines.at(-1)).toContain('1 of 1 node usable with 1 of 2 descriptors')
+  })
+
+  it('ends with 3 where nobody is complete and somebody can use what there is', () => {
+    expect(pushExitStatus({ ...result, nodes, descriptors })).toBe(3)
+    expect(pushExitStatus({ ...result, nodes, descriptors: { ...descriptors, usable: 0 } })).toBe(1)
+  })
+})
