@@ -163,6 +163,8 @@ describe('examples/', () => {
   it('holds nothing that is not looked at here', () =>
     expect(readdirSync(join(root, 'examples')).sort()).toEqual([
       'cancel.mjs',
+      // descriptor-example.test.ts looks at it.
+      'descriptors',
       'fastreplica-node.service',
       'library.mjs',
       'nodes.txt',
