@@ -33,16 +33,19 @@ const commands = {
   },
 }
 
-const [name = '', ...args] = process.argv.slice(2)
-if (!Object.hasOwn(commands, name) || args.length < (name === 'join' ? 2 : 3)) {
-  console.error(`usage: node descriptors.mjs split IN.wav N DIRECTORY
+const usage = `usage: node descriptors.mjs split IN.wav N DIRECTORY
        node descriptors.mjs join OUT.wav DESCRIPTOR...
-       node descriptors.mjs quality IN.wav N PLOT.svg`)
-  process.exit(2)
-}
-try {
-  commands[name](...args)
-} catch (error) {
-  console.error(error.message)
-  process.exitCode = 1
+       node descriptors.mjs quality IN.wav N PLOT.svg`
+
+const [name = '', ...args] = process.argv.slice(2)
+if (Object.hasOwn(commands, name) && args.length >= (name === 'join' ? 2 : 3)) {
+  try {
+    commands[name](...args)
+  } catch (error) {
+    console.error(error.message)
+    process.exitCode = 1
+  }
+} else {
+  console.error(usage)
+  process.exitCode = 2
 }

@@ -115,8 +115,8 @@ export class Cluster {
       retries: scenario.retries ?? 0,
       rejoinMs: scenario.rejoinMs ?? 0,
     }
-    const { speeds = {}, wish = { groupSize, handover } } = scenario
-    const dealer = dealerOf(strategy, shape, bytes, blockBytes, speeds, [], wish)
+    const { speeds = {}, wish = { groupSize, handover }, dealtTo: first } = scenario
+    const dealer = dealerOf(strategy, shape, bytes, blockBytes, speeds, [], wish, undefined, first)
     this.#machine = new OriginMachine(config, dealer, 0)
     this.terms.take({ counter: 1, member: originNumber }, originIndex)
     this.network = new Network(scenario, this.timeline, this.#random, (from, { offset }) => {

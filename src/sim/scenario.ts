@@ -86,6 +86,8 @@ export interface Scenario {
   readonly seed: number
   readonly strategy: Strategy
   readonly shape: DealtShape
+  /** The node to which all is dealt; each node has a part unless given. */
+  readonly dealtTo?: number
   /** Of a chain. */
   readonly groupSize?: number
   readonly handover?: Handover
