@@ -11,6 +11,7 @@ import { cleanText } from '../base/bytes.js'
 import { errorTable, FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { blockBytesFor, limits } from '../base/limits.js'
+import type { TransferShare } from '../base/rate-limits.js'
 import { nowMs } from '../base/time/awake.js'
 import { forecasts, planOf, shapeOf } from '../control/dealing/planning.js'
 import type { DescriptorFigures } from '../control/messages/types.js'
@@ -77,6 +78,16 @@ async function refuseTwice(files: readonly NamedPath[]): Promise<void> {
     if (other !== undefined)
       throw new FrError('ERR_FR_SOURCE', `${other} and ${path} are one file: one descriptor`)
     seen.set(`${dev} ${ino}`, path)
+  }
+}
+
+/** What one of so many transfers may use, so that together they keep to the limits of the push. */
+function partOf(share: TransferShare, transfers: number): TransferShare {
+  const { upBytesPerSecond: up, downBytesPerSecond: down } = share
+  return {
+    ...share,
+    ...(up !== undefined && { upBytesPerSecond: Math.ceil(up / transfers) }),
+    ...(down !== undefined && { downBytesPerSecond: Math.ceil(down / transfers) }),
   }
 }
 
@@ -147,7 +158,7 @@ class DescriptorPush {
       const { name } = files[i] as NamedPath
       return new Descriptor(content, name, relays[i] as number)
     })
-    this.#places = parts.checked.nodes.map(({ address }) => {
+    this.#places = parts.checked.nodes.map(({ address }): Place => {
       return { address, digests: new Set(), usableSeconds: null, outcome: undefined }
     })
   }
@@ -191,7 +202,9 @@ class DescriptorPush {
     const { specOf, pushing, signal } = this.#parts
     const { contentId, known } = one.open.known
     const { name, relay: dealtTo } = one
-    const spec = { ...specOf({ transfer: randomId(), contentId, known }), name, dealtTo }
+    const content = specOf({ transfer: randomId(), contentId, known })
+    const share = content.share && partOf(content.share, this.#descriptors.length)
+    const spec = { ...content, name, dealtTo, ...(share && { share }) }
     try {
       const result = await pushing(one.open, spec, this.#audienceOf(one), () => {}, signal)
       one.digest = result.digest

@@ -9,7 +9,7 @@ export interface DescriptorOptions {
   /**
    * The paths are descriptors (multiple description coding): each is a file of its own, dealt whole
    * to another node, which passes it on, and published alone. `as` is a directory for them. A node
-   * is complete with all of them. At most 32.
+   * is complete with all of them. At most 32. Limits of the push are shared out evenly among them.
    */
   descriptors?: boolean
   /** How many descriptors make a node usable, 1 to their number; default 1. */

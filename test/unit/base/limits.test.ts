@@ -6,6 +6,10 @@ function relation(holds: boolean, text: string): void {
   it(text, () => expect(holds).toBe(true))
 }
 
+relation(
+  limits.descriptorsPerPush * 2 <= limits.transfersPerNode,
+  'a node has room for two pushes of as many descriptors as there may be',
+)
 relation(limits.manifestPageBytes < limits.frameBytes, 'a manifest page fits a frame')
 relation(
   limits.listPageBytes + 8 * limits.nameBytes < limits.frameBytes,
