@@ -21,8 +21,7 @@ export function relayedBytes(
   nodes: number,
 ): number[] {
   const sums = Array.from({ length: nodes }, () => 0)
-  for (const [i, relay] of relays.entries())
-    sums[relay] = (sums[relay] ?? 0) + (bytes[i] as number)
+  for (const [i, relay] of relays.entries()) sums[relay] = (sums[relay] ?? 0) + (bytes[i] as number)
   return sums
 }
 

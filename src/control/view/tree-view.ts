@@ -170,10 +170,7 @@ export function sumsOf(outcomes: readonly NodeOutcome[]): TreeSums {
   return { ...noSums, nodes: addOutcomes(noSums.nodes, outcomes) }
 }
 
-function addOutcomes(
-  sums: TreeSums['nodes'],
-  outcomes: readonly NodeOutcome[],
-): TreeSums['nodes'] {
+function addOutcomes(sums: TreeSums['nodes'], outcomes: readonly NodeOutcome[]): TreeSums['nodes'] {
   const nodes = new Map(sums)
   for (const outcome of outcomes)
     nodes.set(outcome.node, addOutcome(nodes.get(outcome.node), outcome))
