@@ -76,8 +76,8 @@ describe.each(usualEngines)('descriptors on the %s engine', (engine) => {
     const victim = await world.childNode()
     const door = await world.holding(victim.address, 4 * MIB)
     const to = [door.address, ...nodes.map(({ address }) => address)]
-    const { files, paths } = descriptors(world, 24 * MIB, 23 * MIB, 22 * MIB)
-    const transfer = push(paths, { to, ...options })
+    const { files, paths } = descriptors(world, 12 * MIB, 9 * MIB, 8 * MIB)
+    const transfer = push(paths, { to, ...options, silenceMs: 4_000 })
     await until(door.isHolding, 'it is in the middle', 60_000)
     victim.child.kill('SIGKILL')
     const result = await transfer.result

@@ -102,7 +102,7 @@ Examples:
   $ fr push model.bin --nodes nodes.txt --as models/v2.bin --digest sha256
   $ fr push site --nodes nodes.txt --exclude .git --exclude '*.tmp'
   $ tar c models | fr push - --as models.tar --nodes nodes.txt
-  $ fr push --descriptors d0.wav d1.wav d2.wav --enough 2 --as song --nodes nodes.txt
+  $ fr push --descriptors d0 d1 d2 --enough 2 --as song --nodes nodes.txt
   $ fr push model.bin --nodes nodes.txt --uplink 10Gbit --dry-run
   $ fr push model.bin --nodes nodes.txt --json | jq 'select(.event == "result")'`,
   )
