@@ -7,6 +7,7 @@ import { codingLimits } from './coding-limits.js'
 import { commitLimits } from './commit-limits.js'
 import { deltaLimits } from './delta-limits.js'
 import { descriptorLimits } from './descriptor-limits.js'
+import { diskLimits } from './disk-limits.js'
 import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
 import { simulationLimits } from './simulation-limits.js'
@@ -319,6 +320,7 @@ export const limits = {
   ...commitLimits,
   ...deltaLimits,
   ...descriptorLimits,
+  ...diskLimits,
 
   // --- asking a node what it holds ---
   /** Files in one page of a list, and bytes of the page: a long name may be 24 KiB in JSON. */

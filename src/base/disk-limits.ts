@@ -1,0 +1,24 @@
+/** Bounds of several data directories at one node: a part of limits.ts. */
+
+export const diskLimits = {
+  /** Data directories of one node. */
+  disksPerNode: 16,
+  /** Bytes of the path of one, as it is told. */
+  diskPathBytes: 4096,
+  /** Sentences about what is wrong with one. */
+  diskProblems: 4,
+  /** Milliseconds between two tries to open one that was missing at the start. */
+  diskRetryMs: 5_000,
+  /** Milliseconds that a look-up of a name waits for one. */
+  diskAnswerMs: 2_000,
+  /** Seconds that one which has failed a transfer is given no new name, where another can take it. */
+  diskRestSeconds: 60,
+  /** Seconds of queue that make no difference. */
+  diskWaitSeconds: 1,
+  /** Part of the largest room by which others may have less and count as equal: one in so many. */
+  diskRoomParts: 64,
+  /** What a device writes in a second as long as none has been measured. */
+  diskBytesPerSecond: 128 * 1024 * 1024,
+  /** Milliseconds between two readings of the counters of a device. */
+  diskLoadMs: 1_000,
+} as const
