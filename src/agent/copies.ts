@@ -27,6 +27,7 @@ import type { FeedPlaces } from '../session/driver/feed-places.js'
 import type { TransferStatus } from '../session/receiver/transfer-status.js'
 import type { EngineRouter } from '../session/router.js'
 import type { DigestRun, HeldStream } from '../store/catalogue/record.js'
+import { atFirst } from '../store/disks/at-first.js'
 import type { Holdings } from '../store/held/holdings.js'
 import type { HeldTrees } from '../store/trees/held-trees.js'
 import type { TreeRecord } from '../store/trees/tree-record.js'
@@ -36,16 +37,22 @@ import type { EndedTransfers } from './ended.js'
 import { openHeldSource } from './held-source.js'
 import { copyTree, requireTreeWish } from './tree-copy.js'
 
+/** What may have the file or tree. */
+export interface CopySource {
+  readonly holdings: Holdings
+  readonly trees: Pick<HeldTrees, 'has' | 'find' | 'open'>
+  readonly versions: Pick<KeptFiles, 'meant' | 'use'>
+  readonly dataDir: string
+}
+
 export interface CopiesSpec {
   readonly engine: DataEngine
   readonly router: EngineRouter
   readonly pool: HashPool
-  readonly holdings: Holdings
-  readonly trees: Pick<HeldTrees, 'has' | 'find' | 'open'>
+  /** Of this name, the most likely first; null: of a content, whatever it is called. */
+  readonly sources: (name: Uint8Array | null) => readonly CopySource[]
   /** What reads trees. */
   readonly files: () => Promise<TreeFiles>
-  readonly versions: Pick<KeptFiles, 'meant' | 'use'>
-  readonly dataDir: string
   readonly dialler: (connectMs: number) => Dialler
   /** What all transfers of this node together may use. */
   readonly ownRates: () => RateLimits
@@ -79,27 +86,34 @@ export class Copies {
       throw new FrError('ERR_FR_LIMIT', `the node makes ${this.#running.size} copies already`)
     const copy = new Copy(wish)
     this.#running.set(transfer, copy)
-    let source: SourceFile | undefined
     try {
-      const tree = await this.#openTree(wish)
-      if (tree !== undefined) {
-        void this.#carryOut(copy, () => this.#pushTree(copy, tree), asker)
-        return
-      }
-      const record = await this.#find(wish)
-      const { engine, holdings, dataDir } = this.#spec
-      const runs = await holdings.catalogue?.runs(record)
-      source = await openHeldSource(holdings, engine.storage, dataDir, record)
-      copy.signal.throwIfAborted()
-      if (!wish.detach) asker.throwIfAborted()
-      const opened = source
-      void this.#carryOut(copy, () => this.#push(copy, record, runs ?? [], opened), asker)
+      const name = wish.name && decodeName(wish.name)
+      const push = await atFirst(this.#spec.sources(name), (at) => this.#open(copy, at, asker))
+      void this.#carryOut(copy, push, asker)
     } catch (error) {
       this.#running.delete(transfer)
-      if (source !== undefined) this.#spec.engine.storage.closeFile(source.file)
       await copy.carryOut(Promise.reject(error))
       throw error
     }
+  }
+
+  /** Opens what is to be copied; whoever gets the push runs it, which closes that. */
+  async #open(copy: Copy, at: CopySource, asker: AbortSignal): Promise<() => Promise<PushResult>> {
+    const { wish } = copy
+    const tree = await this.#openTree(at, wish)
+    if (tree !== undefined) return () => this.#pushTree(copy, at, tree)
+    const record = await this.#find(at, wish)
+    const { storage } = this.#spec.engine
+    const runs = await at.holdings.catalogue?.runs(record)
+    const source = await openHeldSource(at.holdings, storage, at.dataDir, record)
+    try {
+      copy.signal.throwIfAborted()
+      if (!wish.detach) asker.throwIfAborted()
+    } catch (error) {
+      storage.closeFile(source.file)
+      throw error
+    }
+    return () => this.#push(copy, at, { record, runs: runs ?? [], source })
   }
 
   /**
@@ -145,15 +159,16 @@ export class Copies {
     await Promise.allSettled(copies.map((copy) => copy.result))
   }
 
-  async #find({ name, content }: CopyWish): Promise<HeldStream> {
-    const { holdings, versions } = this.#spec
+  async #find(
+    { holdings, versions, trees }: CopySource,
+    { name, content }: CopyWish,
+  ): Promise<HeldStream> {
     const { catalogue } = holdings
     const record =
       name !== null
         ? versions.meant(decodeName(name))
         : content && catalogue?.withDigest(content.fileDigest, content.bytes)
     if (record) return record
-    const { trees } = this.#spec
     const bytes = name && decodeName(name)
     if (bytes && (await trees.find(bytes)) !== undefined) {
       const text = `${JSON.stringify(name.name)} came in a tree: copy the tree`
@@ -164,9 +179,11 @@ export class Copies {
   }
 
   /** Undefined: it is not the name of a tree. */
-  async #openTree(wish: CopyWish): Promise<OpenedTree | undefined> {
+  async #openTree(
+    { holdings, trees }: CopySource,
+    wish: CopyWish,
+  ): Promise<OpenedTree | undefined> {
     const name = wish.name && decodeName(wish.name)
-    const { holdings, trees } = this.#spec
     const isFile = name !== null && holdings.catalogue?.get(name) !== undefined
     if (name === null || isFile || !(await trees.has(name))) return undefined
     requireTreeWish(wish)
@@ -174,8 +191,12 @@ export class Copies {
     return record && { name, record }
   }
 
-  async #pushTree(copy: Copy, { name, record }: OpenedTree): Promise<PushResult> {
-    const { engine, holdings, dataDir, files } = this.#spec
+  async #pushTree(
+    copy: Copy,
+    { holdings, dataDir }: CopySource,
+    { name, record }: OpenedTree,
+  ): Promise<PushResult> {
+    const { engine, files } = this.#spec
     const { wish, audience, signal } = copy
     this.#tell(wish)
     audience.running(() => {
@@ -214,20 +235,19 @@ export class Copies {
 
   async #push(
     copy: Copy,
-    record: HeldStream,
-    runs: readonly DigestRun[],
-    source: SourceFile,
+    { versions, holdings }: CopySource,
+    { record, runs, source }: OpenedFile,
   ): Promise<PushResult> {
     const { wish, audience, signal } = copy
     this.#tell(wish)
-    const giveBack = this.#spec.versions.use(record)
+    const giveBack = versions.use(record)
     try {
       const { contentId, algorithm, fileDigest, author } = record
       const known = { fileDigest, author, signed: runs }
       const spec = { ...this.#pushSpec(wish, algorithm), contentId, known }
       const { attributes } = wish
       const described = attributes === null ? source : { ...source, ...fileAttributes(attributes) }
-      const changed = (): void => void this.#spec.holdings.drop(record, 'changed')
+      const changed = (): void => void holdings.drop(record, 'changed')
       return await this.#attempts(described, spec, audience, { changed }, signal)
     } finally {
       this.#spec.engine.storage.closeFile(source.file)
@@ -284,6 +304,12 @@ export class Copies {
       if (isOld || this.#over.size > limits.copiesKept) this.#over.delete(transfer)
     }
   }
+}
+
+interface OpenedFile {
+  readonly record: HeldStream
+  readonly runs: readonly DigestRun[]
+  readonly source: SourceFile
 }
 
 interface OpenedTree {

@@ -1,7 +1,13 @@
 /** Questions about the files that a node holds; names are bytes on this side. */
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Frame, HeldEntry, SetEntry, VersionedEntry } from '../control/messages/types.js'
+import type {
+  DiskEntry,
+  Frame,
+  HeldEntry,
+  SetEntry,
+  VersionedEntry,
+} from '../control/messages/types.js'
 import { decodeName, encodeName } from '../protocol/manifest.js'
 import type { AskOptions, Inquiry } from './client.js'
 
@@ -10,6 +16,8 @@ export interface Found {
   readonly entry: HeldEntry
   /** When the node said so, in Unix milliseconds of its own clock. */
   readonly nowMs: number
+  /** Path of the data directory that it is in; null: the node has one. */
+  readonly disk: string | null
 }
 
 export type Removed = Extract<Frame, { type: 'removed' }>
@@ -37,16 +45,23 @@ export async function* listHeld(
   const wanted = glob === null ? null : encodeName(glob)
   let after = ''
   let files = 0
-  for (let page = 0; ; page++) {
+  for (let pages = 0; ; pages++) {
     const question = { type: 'list', glob: wanted, after, limit: limits.listPageFiles } as const
-    const { nowMs, entries, next } = await inquiry.ask(question, 'listed', within)
+    const page = await inquiry.ask(question, 'listed', within)
+    const { nowMs, entries, next, disk = null } = page
     files += entries.length
-    if (files > limits.listFiles || page >= limits.listPages)
+    if (files > limits.listFiles || pages >= limits.listPages)
       throw new FrError('ERR_FR_LIMIT', 'the node lists more files than one list takes')
-    for (const entry of entries) yield { name: decodeName(entry), entry, nowMs }
+    for (const entry of entries) yield { name: decodeName(entry), entry, nowMs, disk }
     if (next === null) return
     after = next
   }
+}
+
+/** The data directories of the node. */
+export async function askForDisks(inquiry: Inquiry, within: AskOptions): Promise<DiskEntry[]> {
+  const { disks } = await inquiry.ask({ type: 'disks' }, 'disksTold', within)
+  return [...disks]
 }
 
 export function askToRemove(

@@ -1,11 +1,12 @@
 /**
- * A node: one port, one data directory, up to limits.transfersPerNode transfers.
+ * A node: one port, one or several data directories (disks.ts), up to limits.transfersPerNode
+ * transfers.
  *
  * Every connection is authenticated first (net/handshake.ts). Then it is a control link with an
  * offer, a data connection or pull link of a transfer, or a question about the status.
  *
  * The service owns its listener, its receptions and its parked connections; `close` ends them in
- * that order and is idempotent. The caller owns the engine, the pool and the data directory.
+ * that order and is idempotent. The caller owns the engine, the pool and the data directories.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { FrError } from '../base/errors.js'
@@ -31,24 +32,21 @@ import { ParkedConnections } from '../net/parked.js'
 import { PreAuthGuard } from '../net/pre-auth-guard.js'
 import { Resolver } from '../net/resolver.js'
 import type { TreeFiles } from '../ports/tree-files.js'
-import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
+import type { DataEngine } from '../ports.js'
 import type { Edge } from '../protocol/ticket.js'
 import { FeedPlaces } from '../session/driver/feed-places.js'
 import { Serves } from '../session/fetch/serves.js'
-import type { Audience } from '../session/receiver/acceptance.js'
 import { Consents } from '../session/receiver/consents.js'
 import { PoolWork } from '../session/receiver/held-work.js'
-import type { Guest, NodeHost } from '../session/receiver/node-host.js'
+import type { Guest } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
-import type { EngineRouter } from '../session/router.js'
-import type { HeldWork } from '../store/held/work.js'
-import { NodeStore } from '../store/node-store.js'
-import { HeldTrees } from '../store/trees/held-trees.js'
-import { Trees } from '../store/trees/trees.js'
-import { Adoption } from './adoption.js'
 import { Bridges } from './bridges.js'
 import { Copies } from './copies.js'
 import { hasSpareDescriptor } from './descriptors.js'
+import type { Disk } from './disk.js'
+import { answersOf } from './disk-answers.js'
+import { hostAt, type NodeParts } from './disk-host.js'
+import { Disks } from './disks.js'
 import { EndedTransfers, endingOf } from './ended.js'
 import { openTreeFiles } from './engines.js'
 import { LastingLinks } from './lasting-links.js'
@@ -58,27 +56,16 @@ import { LimitedEngine } from './node-limits.js'
 import type { NodeServiceSpec } from './node-spec.js'
 import { type Caller, type CompleteOffer, OfferReader, receptionSpecOf } from './offers.js'
 import { Published } from './published.js'
-import { answersOf, noCopies, noFiles, Questions } from './questions.js'
-import { requireSpace } from './space.js'
+import { noCopies, noFiles, Questions } from './questions.js'
 import { Strangers } from './strangers.js'
 import { awaitEnd, follow } from './succession.js'
-import { TreeAnswers } from './tree-answers.js'
 
-export class NodeService implements NodeHost {
+export class NodeService {
   readonly engine: DataEngine
-  readonly places: FeedPlaces
-  readonly storage: Storage
-  readonly router: EngineRouter
-  readonly pool: HashPool
-  readonly dir: DataDirHandle
   readonly log: Logger
   readonly counters = freshCounters()
-  readonly store: NodeStore
-  readonly audience: Audience
-  readonly work: HeldWork
   readonly consents = new Consents()
-  /** Undefined where nothing is written. */
-  readonly trees: Trees | undefined
+  readonly disks: Disks
   readonly #spec: NodeServiceSpec
   readonly #server: Server
   readonly #guard = new PreAuthGuard()
@@ -93,69 +80,59 @@ export class NodeService implements NodeHost {
   readonly #lasting = new LastingLinks()
   readonly #serves: Serves
   readonly #questions: Questions
-  readonly #adoption: Adoption
   readonly #copies: Copies
   readonly #bridges: Bridges
+  /** What every transfer sees of the node. */
+  readonly #parts: NodeParts
   readonly limited: LimitedEngine
   #closing: Promise<void> | undefined
 
   constructor(spec: NodeServiceSpec) {
     this.#spec = spec
     this.engine = spec.engine
-    this.storage = spec.engine.storage
-    this.router = spec.router
-    this.pool = spec.pool
-    this.dir = spec.dir
     this.log = spec.log
-    this.audience = spec.audience
-    this.work = new PoolWork(spec.engine, spec.pool, spec.self.signer)
     this.#strangers = new Strangers(spec.log, this.counters)
-    this.#adoption = new Adoption(spec.log)
-    const { dir, dataDir, minFreeBytes, keepPartialsSeconds, versions } = spec
-    const { isReadOnly, isRelayOnly, log } = spec
-    this.store = new NodeStore({
-      storage: this.storage,
-      dir,
-      dataDir,
-      minFreeBytes,
-      keepPartialsSeconds,
-      versions,
-      isReadOnly,
-      isEmpty: isRelayOnly,
-      log,
-      lost: (failure) => {
-        for (const reception of this.#receptions.values()) reception.storageLost(failure)
+    const { engine, router, pool, maxServes: most, isRelayOnly, log, audience } = spec
+    const { consents, counters } = this
+    const { storage } = engine
+    const names = this.#names
+    const work = new PoolWork(engine, pool, spec.self.signer)
+    const files = (): Promise<TreeFiles> => openTreeFiles(engine.kind)
+    const disks = new Disks({ engine, router, work, names, files }, spec)
+    this.disks = disks
+    const places = new FeedPlaces(spec.limits.maxFeeds)
+    this.#parts = {
+      ...{ engine, places, storage, router, pool, log, work, consents, audience, counters },
+      claim: (guest) => names.claim(guest),
+      unclaim: (guest) => names.release(guest),
+      ended: () => names.changed(),
+      opened: (guest) => this.#replace(guest),
+      introduced: (guest) => {
+        names.changed()
+        this.#replace(guest)
       },
-    })
-    const held = { storage: this.storage, dir, store: this.store, work: this.work, log }
-    const { holdings } = this.store
-    if (!isReadOnly) this.trees = new Trees({ ...held, dataDir, holdings, keep: versions.keep })
-    const heldTrees = new HeldTrees({ ...held, dataDir })
-    const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
-    const { engine, router, pool, maxServes: most } = spec
-    this.places = new FeedPlaces(spec.limits.maxFeeds)
-    const { places } = this
+      dialler: () => this.dialler(),
+    }
     this.limited = new LimitedEngine(engine, spec.limits, {
       reception: (transfer) => this.#receptions.get(transfer),
       isOrigin: (transfer) => this.#copies.isRunning(transfer),
       log,
     })
-    const files = (): Promise<TreeFiles> => openTreeFiles(engine.kind)
     this.#copies = new Copies({
-      ...{ engine, router, pool, holdings, trees: heldTrees, files, dataDir, log, places },
-      versions: this.store.versions,
+      ...{ engine, router, pool, files, log, places },
+      sources: (name) => disks.likely(name).map(({ copied }) => copied),
       ownRates: () => this.limited.stated,
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
       ended: this.#ended,
     })
     this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
-    const served = { ...held, engine, router, trees: heldTrees, dataDir, files }
-    this.#serves = new Serves({ ...served, most, places })
+    const sources = (name: Uint8Array) => disks.likely(name).map(({ served }) => served)
+    this.#serves = new Serves({ engine, sources, log, most, places })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, node) => this.#add(transfer, node),
       limit: (transfer, change) => this.limited.change(transfer, change),
-      ...(isRelayOnly ? noFiles : answersOf({ ...held, trees, heldTrees, names: this.#names })),
+      ...(isRelayOnly ? noFiles : answersOf(disks)),
       copies: isRelayOnly ? noCopies : this.#copies,
     })
     this.#server = createServer(
@@ -178,8 +155,7 @@ export class NodeService implements NodeHost {
   async listen(): Promise<void> {
     const { listen, keys } = this.#spec
     requireServable(listen, keys[0] as Key)
-    await this.store.start()
-    await this.trees?.start()
+    await this.disks.start()
     this.limited.start()
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: NodeJS.ErrnoException): void => {
@@ -195,7 +171,7 @@ export class NodeService implements NodeHost {
         resolve()
       })
     })
-    this.#adoption.start({ ...this.#spec, held: this.store.holdings, work: this.work })
+    this.disks.adopt()
   }
 
   close(): Promise<void> {
@@ -204,7 +180,7 @@ export class NodeService implements NodeHost {
   }
 
   async #close(): Promise<void> {
-    this.store.stop()
+    this.disks.stop()
     this.limited.stop()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#guard.destroyAll()
@@ -214,8 +190,8 @@ export class NodeService implements NodeHost {
     this.#bridges.destroyAll()
     await this.#serves.close()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
-    await Promise.all([closed, this.#adoption.stop(), this.#copies.stop(), this.trees?.close()])
-    await this.store.close()
+    await Promise.all([closed, this.disks.settle(), this.#copies.stop()])
+    await this.disks.close()
   }
 
   // --- connections ---
@@ -305,12 +281,24 @@ export class NodeService implements NodeHost {
     }
   }
 
+  /** What comes behind the offer meanwhile is kept by the reader. */
   #take(complete: CompleteOffer, caller: Caller): void {
+    const { link } = caller
+    const refuse = (error: unknown): void =>
+      this.#orRefuse(link, () => {
+        throw error
+      })
+    void this.disks.placeFor(complete).then((disk) => {
+      if (link.isOpen) this.#orRefuse(link, () => this.#begin(complete, caller, disk))
+    }, refuse)
+  }
+
+  #begin(complete: CompleteOffer, caller: Caller, disk: Disk): void {
     const { established, link, reader } = caller
     const { offer, entry } = complete
     if (this.#closing !== undefined) throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
     if (this.#spec.isRelayOnly && offer.role !== 'gateway') throw new FrError('ERR_FR_RELAY_ONLY')
-    if (offer.role === 'receiver') this.store.requireWritable()
+    if (offer.role === 'receiver') disk.store.requireWritable()
     requireBlockASecond(this.limited.stated, blockBytesFor(entry.size))
     if (this.#receptions.size >= limits.transfersPerNode) {
       throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
@@ -321,16 +309,18 @@ export class NodeService implements NodeHost {
     // The origin has given up the earlier attempt, and this node has not heard of it yet.
     const after = before?.stop()
     const spec = receptionSpecOf(complete, established, this, after)
-    const reception = new Reception(this, link, spec)
-    this.#start(reception)
+    const reception = new Reception(hostAt(this.#parts, disk), link, spec)
+    this.#start(reception, disk)
     caller.taken(reception)
     reception.start()
     for (const frame of reader.takeRest()) reception.onFrame(link, frame)
   }
 
-  #start(reception: Reception): void {
-    const { transfer } = reception.spec
+  #start(reception: Reception, disk: Disk): void {
+    const { transfer, role } = reception.spec
+    const { receptions, store } = disk
     this.#receptions.set(transfer, reception)
+    receptions.add(reception)
     this.counters.transfersStarted++
     reception.log.offered()
     void reception.done.then((failure) => {
@@ -340,10 +330,12 @@ export class NodeService implements NodeHost {
         for (const late of this.#parked.take(transfer))
           late.refuse('ERR_FR_CLOSED', 'the transfer is over')
       }
+      receptions.delete(reception)
       this.published.over(reception)
       this.#ended.add(endingOf(reception, failure))
       this.counters[failure === null ? 'transfersComplete' : 'transfersFailed']++
-      void this.store.count()
+      void store.count()
+      if (failure === null && role === 'receiver') this.disks.published(reception.name, disk)
       if (failure !== null) reception.log.over(failure)
     })
   }
@@ -410,33 +402,6 @@ export class NodeService implements NodeHost {
       const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
       this.log({ level: 'debug', event: 'feed-lost', fields: { from: member, code, text } })
     }
-  }
-
-  // --- NodeHost ---
-
-  claim(guest: Guest): Promise<void> {
-    return this.#names.claim(guest)
-  }
-
-  unclaim(guest: Guest): void {
-    this.#names.release(guest)
-  }
-
-  ended(): void {
-    this.#names.changed()
-  }
-
-  requireSpace(guest: Guest): Promise<void> {
-    return requireSpace(guest, this.store, () => this.#names.holders, this.#spec)
-  }
-
-  opened(guest: Guest): void {
-    this.#replace(guest)
-  }
-
-  introduced(guest: Guest): void {
-    this.#names.changed()
-    this.#replace(guest)
   }
 
   dialler(): Dialler {

@@ -15,9 +15,9 @@ import type { Established } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
 import { decodeName } from '../protocol/manifest.js'
 import type { Copies } from './copies.js'
-import { HeldFiles, type HeldFilesSpec } from './held-files.js'
+import type { HeldFiles } from './held-files.js'
 import { type LimitChange, ratesOf } from './node-limits.js'
-import { type Reading, VersionAnswers, type VersionAnswersSpec } from './version-answers.js'
+import type { Reading, VersionAnswers } from './version-answers.js'
 
 export interface Answers {
   /** The status as JSON. */
@@ -28,6 +28,7 @@ export interface Answers {
   readonly limit: (transfer: string | null, change: LimitChange) => RateLimits
   readonly held: Pick<HeldFiles, 'list' | 'remove' | 'verify'>
   readonly versions: Pick<VersionAnswers, 'list' | 'rollBack' | 'lacks'>
+  readonly disks: () => Promise<Extract<Frame, { type: 'disksTold' }>>
   readonly copies: Pick<Copies, 'start' | 'follow'>
 }
 
@@ -36,16 +37,12 @@ async function isRelayOnly(): Promise<never> {
 }
 
 /** Answers of a node that has no files. */
-export const noFiles: Pick<Answers, 'held' | 'versions'> = {
+export const noFiles: Pick<Answers, 'held' | 'versions' | 'disks'> = {
   held: { list: isRelayOnly, remove: isRelayOnly, verify: isRelayOnly },
   versions: { list: isRelayOnly, rollBack: isRelayOnly, lacks: isRelayOnly },
+  disks: isRelayOnly,
 }
 export const noCopies: Answers['copies'] = { start: isRelayOnly, follow: isRelayOnly }
-
-/** Those of a node that has some. */
-export function answersOf(spec: HeldFilesSpec & VersionAnswersSpec): typeof noFiles {
-  return { held: new HeldFiles(spec), versions: new VersionAnswers(spec) }
-}
 
 interface Asker {
   readonly link: ControlLink
@@ -129,6 +126,8 @@ export class Questions {
         )
       case 'lacks':
         return answers.versions.lacks(frame.entries)
+      case 'disks':
+        return answers.disks()
       default:
         throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
     }

@@ -1,6 +1,6 @@
 /**
  * What a node holds: `client.list`, `client.remove`, `client.verify`; versions of that
- * (versions.ts); and what it may use: `client.limit`. Each call checks its options at once
+ * (versions.ts); its disks (disks.ts); and what it may use: `client.limit`. Each call checks its options at once
  * (TypeError), and fails with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...) or the
  * signal's reason. A list that is left early ends what it asked for.
  */
@@ -28,6 +28,7 @@ import type {
   VerifyReport,
 } from './types.js'
 
+export { disks } from './disks.js'
 export { limit } from './limits.js'
 export { lacking, rollback, versions } from './versions.js'
 
@@ -158,7 +159,7 @@ function found({ code, text, bytes, badBytes, fileDigest, tree }: Verdict): Outc
   }
 }
 
-function heldFile(node: string, { name, entry, nowMs }: Found): HeldFile {
+function heldFile(node: string, { name, entry, nowMs, disk }: Found): HeldFile {
   const { kind, state, size, heldBytes, entries, fileDigest, publishedAtMs, verifiedAtMs } = entry
   const secondsSince = (atMs: number | null): number | null =>
     atMs === null ? null : Math.max(0, (nowMs - atMs) / 1000)
@@ -171,6 +172,7 @@ function heldFile(node: string, { name, entry, nowMs }: Found): HeldFile {
     version: versionOf(publishedAtMs, fileDigest),
     ageSeconds: secondsSince(publishedAtMs),
     verifiedSecondsAgo: secondsSince(verifiedAtMs),
+    disk,
   }
 }
 

@@ -34,6 +34,8 @@ export interface HeldFile {
   readonly ageSeconds: number | null
   /** Seconds since the node last compared the file with its digests; null for a partial. */
   readonly verifiedSecondsAgo: number | null
+  /** The data directory that it is in; null where the node has one. */
+  readonly disk: string | null
 }
 
 export interface ListOptions {

@@ -3,12 +3,13 @@ import { EventEmitter } from 'node:events'
 import { mkdtemp, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type OpenedDirs, openDataDirs } from '../agent/data-dirs.js'
 import { type EngineHolder, openEngine } from '../agent/engines.js'
 import { NodeService } from '../agent/node-service.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { selfOf, signerOf } from '../net/crypto.js'
-import type { DataDirHandle, Storage } from '../ports.js'
+import type { Storage } from '../ports.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import { nodeKey, storedNodeKey } from '../store/identity.js'
 import { type CheckedNode, checkNode } from './options.js'
@@ -54,15 +55,17 @@ async function openNode(
   const { engine, router } = holder
   const { relayOnly: isRelayOnly } = checked
   const isReadOnly = checked.readOnly || isRelayOnly
-  const { dir, dataDir } = isRelayOnly
-    ? await openNothing(engine.storage)
-    : {
-        dir: await engine.storage.openDataDir(checked.dataDir, isReadOnly),
-        dataDir: checked.dataDir,
-      }
+  const { storage } = engine
+  const { dirs, missing } = isRelayOnly
+    ? await openNothing(storage)
+    : await openDataDirs(storage, checked.dataDirs, isReadOnly)
+  const closeDirs = (): void => {
+    for (const { dir } of dirs) storage.closeDataDir(dir)
+  }
   const pool = new WorkerHashPool()
   try {
-    const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(dataDir)
+    const first = dirs[0]?.dataDir ?? ''
+    const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(first)
     const { advertise } = checked
     const self = { ...selfOf(signerOf(key)), ...(advertise !== undefined && { advertise }) }
     const { nodeId } = self
@@ -78,8 +81,8 @@ async function openNode(
       engine,
       router,
       pool,
-      dir,
-      dataDir,
+      dirs,
+      missing,
       listen,
       keys,
       self,
@@ -103,7 +106,7 @@ async function openNode(
     const service = new NodeService(spec)
     const node = new NodeObject(service, checked, nodeId, async () => {
       await pool.close()
-      engine.storage.closeDataDir(dir)
+      closeDirs()
       await engine.shutdown()
     })
     await service.listen()
@@ -116,18 +119,17 @@ async function openNode(
     return node
   } catch (error) {
     await pool.close()
-    engine.storage.closeDataDir(dir)
+    closeDirs()
     throw error
   }
 }
 
 /** A data directory for a node that has none: an empty one, which no path leads to. */
-async function openNothing(
-  storage: Storage,
-): Promise<{ readonly dir: DataDirHandle; readonly dataDir: string }> {
+async function openNothing(storage: Storage): Promise<OpenedDirs> {
   const dataDir = await mkdtemp(join(tmpdir(), 'fr-relay-'))
   try {
-    return { dir: await storage.openDataDir(dataDir, true), dataDir }
+    const dir = await storage.openDataDir(dataDir, true)
+    return { dirs: [{ dir, dataDir, number: 0 }], missing: [] }
   } finally {
     await rmdir(dataDir)
   }
@@ -157,8 +159,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
   }
 
   status(): NodeStatus {
-    const { engine, store, counters } = this.#service
-    const { freeBytes, problems, lastError, kept, held } = store
+    const { engine, disks, counters } = this.#service
     return {
       event: 'status',
       node: this.address,
@@ -170,12 +171,8 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       version,
       uptimeSeconds: (performance.now() - this.#startMs) / 1000,
       engine: engine.kind,
-      dataDir: this.#checked.dataDir,
-      freeBytes,
-      problems,
-      lastError,
-      kept,
-      held: { files: held.streams, bytes: held.bytes, damaged: held.damaged },
+      dataDir: this.#checked.dataDirs[0] ?? '',
+      ...disks.summary,
       ...this.#service.limited.status,
       ...this.#service.views,
       counters: { ...counters, ...engine.counters() },

@@ -8,6 +8,7 @@ import type {
   AddOptions,
   CopyOptions,
   DigestOptions,
+  DisksOptions,
   GetOptions,
   GetSetOptions,
   LackingOptions,
@@ -30,6 +31,7 @@ export const optionNames = {
   startNode: {
     listen: true,
     dataDir: true,
+    placement: true,
     key: true,
     previousKey: true,
     name: true,
@@ -156,6 +158,7 @@ export const optionNames = {
     signal: true,
     timeoutMs: true,
   } satisfies Names<LimitOptions>,
+  disks: { key: true, signal: true, timeoutMs: true } satisfies Names<DisksOptions>,
   list: { glob: true, key: true, signal: true, timeoutMs: true } satisfies Names<ListOptions>,
   remove: { glob: true, key: true, signal: true, timeoutMs: true } satisfies Names<RemoveOptions>,
   verify: {

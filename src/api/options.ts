@@ -192,7 +192,7 @@ function checkHelpers(
 export interface CheckedNode {
   readonly listen: { readonly host: string; readonly port: number }
   /** Empty: none. */
-  readonly dataDir: string
+  readonly dataDirs: readonly string[]
   /** The first key is the one it dials with. */
   readonly keys: readonly Key[]
   readonly name: string | null
@@ -213,7 +213,7 @@ export interface CheckedNode {
 
 /** Options of a node that has files. */
 const ofFiles = [
-  ...(['dataDir', 'adopt', 'mirror', 'readOnly', 'maxServes', 'keep'] as const),
+  ...(['dataDir', 'placement', 'adopt', 'mirror', 'readOnly', 'maxServes', 'keep'] as const),
   ...(['maxSpaceBytes', 'maxAgeSeconds', 'minVersions'] as const),
 ]
 
@@ -222,7 +222,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
   requireText('listen', options.listen)
   requireBoolean('relayOnly', options.relayOnly)
   const { relayOnly = false } = options
-  if (!relayOnly) requireText('dataDir', options.dataDir)
+  const dataDirs = relayOnly ? [] : checkDataDirs(options)
   for (const name of ofFiles)
     if (relayOnly && options[name] !== undefined && options[name] !== false)
       throw new TypeError(`${name} and relayOnly exclude each other: such a node has no files`)
@@ -241,7 +241,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     options.previousKey === undefined ? [] : [checkKey('previousKey', options.previousKey)]
   return {
     listen: requireAddress(options.listen, 'listen'),
-    dataDir: options.dataDir ?? '',
+    dataDirs,
     keys: [key, ...previous],
     name: options.name ?? null,
     mirror: options.mirror ?? false,
@@ -265,6 +265,30 @@ export function checkNode(options: NodeOptions): CheckedNode {
     },
     accept: options.accept,
   }
+}
+
+const placements = ['whole', 'striped'] as const
+
+/** Throws TypeError, or ERR_FR_UNSUPPORTED. */
+function checkDataDirs({ dataDir, placement }: NodeOptions): readonly string[] {
+  const dataDirs: readonly unknown[] = Array.isArray(dataDir) ? dataDir : [dataDir]
+  if (dataDirs.length === 0) throw new TypeError('dataDir must name a directory')
+  if (dataDirs.length > limits.disksPerNode)
+    throw new TypeError(`dataDir must name at most ${limits.disksPerNode} directories`)
+  const checked = dataDirs.map((path, at): string => {
+    requireText(Array.isArray(dataDir) ? `dataDir[${at}]` : 'dataDir', path)
+    if ((path as string).startsWith('shared:')) throw unsupported('shared data directories')
+    return path as string
+  })
+  if (new Set(checked).size < checked.length)
+    throw new TypeError('dataDir names a directory twice')
+  if (oneOf('placement', placement, placements) === 'striped')
+    throw unsupported("placement 'striped'")
+  return checked
+}
+
+function unsupported(what: string): FrError {
+  return new FrError('ERR_FR_UNSUPPORTED', `this version does not support ${what}`)
 }
 
 /** What becomes of earlier versions. */

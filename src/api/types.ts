@@ -27,6 +27,7 @@ import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-s
 import type { Kept, StorageError } from '../store/node-store.js'
 import type { CodingOptions } from './coding-types.js'
 import type { DescriptorOptions } from './descriptor-types.js'
+import type { DiskOptions } from './disk-types.js'
 import type { TreeOptions } from './tree-types.js'
 import type { VersionOptions } from './version-types.js'
 
@@ -42,6 +43,7 @@ export type {
 } from '../control/messages/types.js'
 export type * from './coding-types.js'
 export type * from './descriptor-types.js'
+export type * from './disk-types.js'
 export type * from './get-types.js'
 export type * from './held-types.js'
 export type * from './limit-types.js'
@@ -55,11 +57,9 @@ export interface LogLine {
   readonly fields: Record<string, string | number | boolean | null>
 }
 
-export interface NodeOptions extends VersionOptions {
+export interface NodeOptions extends DiskOptions, VersionOptions {
   /** HOST[:PORT], like 10.0.0.2 or [::1]:7400; the default port is 7400, and 0 picks a free one. */
   listen: string
-  /** Required, but not with `relayOnly`. */
-  dataDir?: string
   /** At least 32 bytes. Text is used as its UTF-8 bytes without one trailing newline. */
   key?: Uint8Array | string
   /** Accepted beside `key` during key rotation. */
@@ -358,6 +358,7 @@ export interface NodeStatus {
   readonly version: string
   readonly uptimeSeconds: number
   readonly engine: 'native' | 'portable'
+  /** The first, where there are several (`client.disks`); what follows is of all together. */
   readonly dataDir: string
   readonly freeBytes: number
   /** Present problems of the data directory, one sentence each; empty when there are none. */

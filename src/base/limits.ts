@@ -266,8 +266,8 @@ export const limits = {
   /** Waiting connections: 2 s for the offer of their transfer, 5 s for its plan. */
   earlyDataConnections: 256,
   earlyDataMs: 2_000,
-  /** Frames behind an offer that waits until whoever took over is done: plans, a few. */
-  framesBehindOffer: 8,
+  /** Frames behind an offer that waits for its disk, or for whoever took over: plans, a few. */
+  framesBehindOffer: 16,
 
   // --- bridges of a gateway ---
   /** Connections that one gateway joins to others at the same time. */

@@ -8,6 +8,7 @@ import { type ParsedText, parseWith } from './arguments/parse.js'
 import { type AddCommand, addAdd } from './commands/add.js'
 import { addCopy, type CopyCommand } from './commands/copy.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
+import { addDisks, type DisksCommand } from './commands/disks.js'
 import { addGet, type GetCommand } from './commands/get.js'
 import { addKeygen, type KeygenCommand } from './commands/keygen.js'
 import { addLimit, type LimitCommand } from './commands/limit.js'
@@ -33,6 +34,7 @@ export type Command =
   | LimitCommand
   | GetCommand
   | LsCommand
+  | DisksCommand
   | RmCommand
   | VerifyCommand
   | VersionsCommand
@@ -100,6 +102,7 @@ FORCE_COLOR.`,
   addLimit(program, found)
   addGet(program, found)
   addLs(program, found)
+  addDisks(program, found)
   addRm(program, found)
   addVerify(program, found)
   addVersions(program, found)

@@ -32,6 +32,8 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-get.js')).runGet(command, context)
     case 'ls':
       return (await import('./commands/run-ls.js')).runLs(command, context)
+    case 'disks':
+      return (await import('./commands/run-disks.js')).runDisks(command, context)
     case 'rm':
       return (await import('./commands/run-rm.js')).runRm(command, context)
     case 'verify':

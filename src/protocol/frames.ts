@@ -21,6 +21,7 @@ import { readCopyWish, readDetection, readNodeLink, readShare } from './copy-wis
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import {
+  readDisksTold,
   readLacking,
   readLacks,
   readList,
@@ -289,6 +290,8 @@ const frameTable: FrameTable = {
   rolledBack: [83, readRolledBack],
   lacks: [84, readLacks],
   lacking: [85, readLacking],
+  disks: [100, empty],
+  disksTold: [101, readDisksTold],
 }
 
 function readFetchOffer(body: Fields): FetchOffer {

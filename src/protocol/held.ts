@@ -2,6 +2,8 @@
 import { limits } from '../base/limits.js'
 import { isVersion } from '../base/versions.js'
 import {
+  type DiskEntry,
+  diskStates,
   type HeldEntry,
   type HeldFailure,
   type HeldFrame,
@@ -36,6 +38,39 @@ export function readListed(body: Fields): BodyOf<'listed'> {
     nowMs: body.integer('nowMs', 0, most),
     entries: body.list('entries', limits.listPageFiles, readHeldEntry),
     next: body.isNull('next') ? null : body.string('next', limits.listCursorChars),
+    ...(body.has('disk') && { disk: body.string('disk', limits.diskPathBytes) }),
+  }
+}
+
+export function readDisksTold(body: Fields): BodyOf<'disksTold'> {
+  return { disks: body.list('disks', limits.disksPerNode, readDisk) }
+}
+
+function readDisk(disk: Fields): DiskEntry {
+  const orNull = (name: string): number | null =>
+    disk.isNull(name) ? null : disk.integer(name, 0, most)
+  return {
+    path: disk.string('path', limits.diskPathBytes),
+    state: disk.oneOf('state', diskStates),
+    problems: disk.texts('problems', limits.diskProblems),
+    sizeBytes: orNull('sizeBytes'),
+    freeBytes: disk.integer('freeBytes', 0, most),
+    heldFiles: disk.integer('heldFiles', 0, most),
+    heldBytes: disk.integer('heldBytes', 0, most),
+    partialBytes: disk.integer('partialBytes', 0, most),
+    transfers: disk.integer('transfers', 0, limits.transfersPerNode),
+    waitingBytes: disk.integer('waitingBytes', 0, most),
+    load: disk.isNull('load') ? null : readLoad(disk.object('load')),
+    speedBytesPerSecond: orNull('speedBytesPerSecond'),
+  }
+}
+
+function readLoad(load: Fields): NonNullable<DiskEntry['load']> {
+  return {
+    busyPpm: load.integer('busyPpm', 0, 1e6),
+    requestMicros: load.integer('requestMicros', 0, most),
+    readBytesPerSecond: load.integer('readBytesPerSecond', 0, most),
+    writtenBytesPerSecond: load.integer('writtenBytesPerSecond', 0, most),
   }
 }
 

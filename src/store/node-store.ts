@@ -138,17 +138,31 @@ export class NodeStore {
   /** Present problems of the directory, one sentence each; empty when there are none. */
   get problems(): string[] {
     if (this.#spec.isEmpty) return []
-    const { minFreeBytes, isReadOnly } = this.#spec
+    const { minFreeBytes } = this.#spec
     const found = this.#problem === undefined ? [] : [this.#problem.message]
-    const silentMs = nowMs() - this.#lookedMs
-    if (silentMs > limits.lookMs + limits.lookLateMs)
-      found.push(`the data directory has not answered for ${Math.floor(silentMs / 1000)} s`)
-    const isFull = this.freeBytes <= minFreeBytes && !isReadOnly
-    if (isFull && this.#problem === undefined) {
+    if (this.#isSilent) {
+      const seconds = Math.floor((nowMs() - this.#lookedMs) / 1000)
+      found.push(`the data directory has not answered for ${seconds} s`)
+    }
+    if (this.isFull && this.#problem === undefined) {
       const free = formatBytes(this.freeBytes)
       found.push(`the disk is full: ${free} free, ${formatBytes(minFreeBytes)} must stay free`)
     }
     return found
+  }
+
+  /** Nothing is to be had there now, or it has not answered for a while. */
+  get isAway(): boolean {
+    return !this.#spec.isEmpty && (this.#problem !== undefined || this.#isSilent)
+  }
+
+  get #isSilent(): boolean {
+    return nowMs() - this.#lookedMs > limits.lookMs + limits.lookLateMs
+  }
+
+  /** Nothing more may be written. */
+  get isFull(): boolean {
+    return this.freeBytes <= this.#spec.minFreeBytes && !this.#spec.isReadOnly
   }
 
   get lastError(): StorageError | null {

@@ -341,6 +341,7 @@ describe('fr', () => {
       'base/descriptor-limits.ts',
       'base/detection.ts',
       'base/digests.ts',
+      'base/disk-limits.ts',
       'base/errors.ts',
       'base/limits.ts',
       'base/report-limits.ts',

@@ -53,6 +53,7 @@ describe.each(usualEngines)('a %s node', (engine) => {
       version: expect.stringMatching(/^20231114T221320Z-[0-9a-f]{8}$/),
       ageSeconds: expect.any(Number),
       verifiedSecondsAgo: expect.any(Number),
+      disk: null,
     })
     expect((await fetchStatus(node.address)).held).toEqual({ files: 3, bytes: 8, damaged: 0 })
     expect(node.status().counters['openFiles']).toBe(0)

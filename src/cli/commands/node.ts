@@ -4,12 +4,23 @@ import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { parseCount, parseDuration, parseLimit, parseSize, UsageError } from '../render/units.js'
-import { checked, engineOption, given, keyFileOption, logOptions, type Values } from './options.js'
+import {
+  checked,
+  choice,
+  engineOption,
+  given,
+  keyFileOption,
+  listed,
+  logOptions,
+  refuse,
+  type Values,
+} from './options.js'
 
 export interface NodeCommand {
   readonly command: 'node'
   readonly listen: string
-  readonly dataDir?: string
+  readonly dataDir?: readonly string[]
+  readonly placement?: 'whole' | 'striped'
   readonly keyFile?: string
   readonly previousKeyFile?: string
   readonly name?: string
@@ -44,7 +55,16 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     )
     .option(
       '--data <dir>',
-      'directory that received files are stored in (required, but not for --relay-only)',
+      'directory for files (required, but not for --relay-only); repeat it for each disk',
+      listed((text) => text),
+    )
+    .addOption(
+      choice(
+        '--placement <way>',
+        'how files are spread over several --data (default: whole)',
+        ['whole', 'striped'],
+        ['whole'],
+      ),
     )
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key, accepted during key rotation')
@@ -112,6 +132,7 @@ Examples:
   $ fr node --listen 127.0.0.1 --data /tmp/a
   $ fr node --listen 10.0.0.1 --relay-only --key-file /etc/fr.key
   $ fr node --listen '[::]:7400' --data /srv/data --key-file /etc/fr.key
+  $ fr node --listen 10.0.0.1 --data /disk1 --data /disk2 --key-file /etc/fr.key
   $ FR_KEY=$(cat fr.key) fr node --listen 10.0.0.2:0 --data /srv/data --json`,
   )
   command.action((options) => found(nodeCommand(options)))
@@ -119,7 +140,7 @@ Examples:
 
 /** Options of a node that has files. */
 const ofFiles = [
-  ...['data', 'adopt', 'readOnly', 'mirror', 'maxServes'],
+  ...['data', 'placement', 'adopt', 'readOnly', 'mirror', 'maxServes'],
   ...['keep', 'maxSpace', 'maxAge', 'minVersions'],
 ]
 
@@ -141,11 +162,12 @@ function nodeCommand(options: Values): NodeCommand {
     throw new UsageError('--key-file and --previous-key-file cannot both be standard input')
   if (options['adopt'] && options['readOnly'])
     throw new UsageError('--adopt writes records to --data: it cannot be used with --read-only')
-  const { listen, data, keyFile, previousKeyFile, name, advertise, engine } = options
+  if (options['placement'] === 'striped') refuse('--placement striped')
+  const { listen, data, placement, keyFile, previousKeyFile, name, advertise, engine } = options
   return {
     command: 'node',
     listen,
-    ...given({ dataDir: data, keyFile, previousKeyFile, name, advertise, engine }),
+    ...given({ dataDir: data, placement, keyFile, previousKeyFile, name, advertise, engine }),
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
     ...given({ keep: options['keep'], minVersions: options['minVersions'] }),
     ...given({ maxSpaceBytes: options['maxSpace'], maxAgeSeconds: options['maxAge'] }),

@@ -42,7 +42,7 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
 /** Printed at every log level: people and scripts wait for it. */
 function listeningLine(command: NodeCommand, address: string): string {
   const name = command.name === undefined ? {} : { name: command.name }
-  const data = command.dataDir === undefined ? {} : { data: command.dataDir }
+  const data = command.dataDir === undefined ? {} : { data: command.dataDir.join(', ') }
   const fields = { address, ...data, ...name }
   const line: LogLine = { level: 'info', event: 'listening', fields }
   return `${logText(line, command.log.format, Date.now())}\n`
@@ -60,14 +60,16 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   if (command.previousKeyFile !== undefined) {
     options.previousKey = await readKey(command.previousKeyFile, context)
   }
-  const { dataDir, name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes } = command
+  const { dataDir, placement, name, advertise, engine } = command
+  const { minFreeBytes, keepPartialsSeconds, maxServes } = command
   const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds } = command
   const { keep, maxSpaceBytes, maxAgeSeconds, minVersions } = command
   return {
     ...options,
     ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds }),
     ...given({ keep, maxSpaceBytes, maxAgeSeconds, minVersions }),
-    ...given({ dataDir, name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes }),
+    ...given({ dataDir, placement, name, advertise, engine }),
+    ...given({ minFreeBytes, keepPartialsSeconds, maxServes }),
   }
 }
 

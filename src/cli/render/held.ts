@@ -6,15 +6,17 @@ import { formatBytes, formatDuration, formatPercent } from './units.js'
 /** Hex digits that tell one digest from another. */
 const digestDigits = 12
 
-/** A table; `withNode` shows which node has each file. */
+/** A table; `withNode` shows which node has each file. Disks are shown of nodes with several. */
 export function heldLines(
   files: readonly HeldFile[],
   paint: Paint,
   withNode: boolean,
   columns = Number.POSITIVE_INFINITY,
 ): string[] {
+  const withDisk = files.some(({ disk }) => disk !== null)
   const titles: Column[] = [
     ...(withNode ? [{ title: 'node', cut: 'middle' } as const] : []),
+    ...(withDisk ? [{ title: 'disk', cut: 'middle' } as const] : []),
     { title: 'name', cut: 'middle' },
     { title: 'size', right: true },
     { title: 'digest', cut: 'end' },
@@ -24,6 +26,7 @@ export function heldLines(
   ]
   const rows = files.map((file): Cell[] => [
     ...(withNode ? [{ text: printable(file.node) }] : []),
+    ...(withDisk ? [{ text: file.disk === null ? '-' : printable(file.disk) }] : []),
     { text: shownName(file) },
     { text: file.kind === 'directory' || file.kind === 'symlink' ? '-' : formatBytes(file.bytes) },
     { text: file.entries === null ? shortDigest(file.digest) : entriesText(file.entries) },

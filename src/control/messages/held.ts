@@ -57,6 +57,45 @@ export interface VersionedEntry extends NameText {
   readonly versions: readonly VersionEntry[]
 }
 
+/**
+ * - ok: it takes files.
+ * - full: nothing more may be written.
+ * - failing: a transfer has failed there lately, so others are given new files.
+ * - away: it does not answer, or is no longer at its path.
+ * - missing: it was not there at the start.
+ */
+export const diskStates = ['ok', 'full', 'failing', 'away', 'missing'] as const
+export type DiskState = (typeof diskStates)[number]
+
+/** A data directory of a node. */
+export interface DiskEntry {
+  readonly path: string
+  readonly state: DiskState
+  /** What is wrong, one sentence each. */
+  readonly problems: readonly string[]
+  /** Of the file system, for all; null: not known. */
+  readonly sizeBytes: number | null
+  readonly freeBytes: number
+  readonly heldFiles: number
+  readonly heldBytes: number
+  /** What unfinished transfers left. */
+  readonly partialBytes: number
+  /** Transfers that land there, and bytes that they will still write. */
+  readonly transfers: number
+  readonly waitingBytes: number
+  /** Of its device in the last second or so; null: not known. */
+  readonly load: {
+    /** Of the time in which it had anything to do, in millionths. */
+    readonly busyPpm: number
+    /** From a request to its end, on the average. */
+    readonly requestMicros: number
+    readonly readBytesPerSecond: number
+    readonly writtenBytesPerSecond: number
+  } | null
+  /** What a busy second has written; null: not known. */
+  readonly speedBytesPerSecond: number | null
+}
+
 /** A file by its name and content: what a file set is made of. */
 export interface SetEntry extends NameText {
   readonly size: number
@@ -118,7 +157,12 @@ export type HeldFrame =
       readonly entries: readonly HeldEntry[]
       /** Where to go on; null: this was all. An answer may be empty and not the last. */
       readonly next: string | null
+      /** Path of the data directory that these are in, of a node that has several. */
+      readonly disk?: string
     }
+  /** How much room the data directories have, and how busy they are. */
+  | { readonly type: 'disks' }
+  | { readonly type: 'disksTold'; readonly disks: readonly DiskEntry[] }
   /** The file, tree, or entry of a tree of this name; or all that matches it as a pattern. */
   | ({ readonly type: 'remove'; readonly isGlob: boolean } & NameText)
   /** Comes again and again until `removed`. */

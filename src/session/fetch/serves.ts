@@ -16,14 +16,17 @@ import type { Frame, PackAsk } from '../../control/messages/types.js'
 import { linkOver } from '../../net/dial.js'
 import type { Established, Ticketed } from '../../net/handshake.js'
 import { decodeName } from '../../protocol/manifest.js'
+import { atFirst } from '../../store/disks/at-first.js'
 import { shown } from '../../store/trees/full-name.js'
 import type { FeedPlaces, FreePlace } from '../driver/feed-places.js'
 import { Client } from './client.js'
-import { type ContentKey, keyOf } from './served-content.js'
+import { type ContentKey, type ContentSource, keyOf } from './served-content.js'
 import { type OpenSpec, ServedFile } from './served-file.js'
 import { packKeyOf } from './tree-pack.js'
 
-export interface ServesSpec extends Omit<OpenSpec, 'fileNames'> {
+export interface ServesSpec extends Pick<OpenSpec, 'engine'> {
+  /** Where something of this name may be, the most likely first. */
+  readonly sources: (name: Uint8Array) => readonly OpenSpec[]
   readonly log: Logger
   /** Clients at the same time. */
   readonly most: number
@@ -34,14 +37,14 @@ export interface ServesSpec extends Omit<OpenSpec, 'fileNames'> {
 type ClientEdge = NonNullable<Client['edge']>
 
 export class Serves {
-  readonly #spec: ServesSpec & OpenSpec
+  readonly #spec: ServesSpec
   readonly #clients = new Waiting<Client>()
   /** Open files, by what was believed of them. */
   readonly #files = new Map<ContentKey, Promise<ServedFile>>()
   #isClosed = false
 
   constructor(spec: ServesSpec) {
-    this.#spec = { ...spec, fileNames: new Map() }
+    this.#spec = spec
   }
 
   /** Clients that are connected. */
@@ -109,8 +112,9 @@ export class Serves {
   }
 
   async #offer(client: Client, name: Uint8Array, pack?: PackAsk): Promise<void> {
-    const key = await this.#keyOf(name, pack)
-    const file = await this.#open(key)
+    const file = await atFirst(this.#spec.sources(name), async (source) =>
+      this.#open(source, await keyIn(source, name, pack)),
+    )
     if (client.isOver) return this.#closeUnused(file)
     const edge = { id: randomBytes(16).toString('hex'), secret: new Uint8Array(randomBytes(32)) }
     client.offer(file, edge)
@@ -119,21 +123,12 @@ export class Serves {
     log({ level: 'info', event: 'serving', fields })
   }
 
-  async #keyOf(name: Uint8Array, pack?: PackAsk): Promise<ContentKey> {
-    const { trees } = this.#spec
-    if (pack !== undefined) return packKeyOf(trees, name, pack)
-    const key = await keyOf(this.#spec, name)
-    if (key !== undefined) return key
-    if (!(await trees.has(name))) throw new FrError('ERR_FR_NOT_HELD')
-    throw new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is a tree, and no file`)
-  }
-
   /** One open file for all who want the content. */
-  #open(key: ContentKey): Promise<ServedFile> {
+  #open(source: OpenSpec, key: ContentKey): Promise<ServedFile> {
     const known = this.#files.get(key)
     if (known !== undefined) return known
     if (this.#isClosed) return Promise.reject(closing())
-    const opening = ServedFile.open(this.#spec, key, (error) => {
+    const opening = ServedFile.open(source, key, (error) => {
       for (const client of [...this.#clients]) if (client.file === file) this.#end(client, error)
     })
     let file: ServedFile | undefined
@@ -211,6 +206,20 @@ export class Serves {
     this.#files.delete(file.key)
     file.close()
   }
+}
+
+/** Rejects with ERR_FR_NOT_HELD, and with ERR_FR_UNSUPPORTED for a tree that is no file. */
+async function keyIn(
+  source: ContentSource,
+  name: Uint8Array,
+  pack: PackAsk | undefined,
+): Promise<ContentKey> {
+  const { trees } = source
+  if (pack !== undefined) return packKeyOf(trees, name, pack)
+  const key = await keyOf(source, name)
+  if (key !== undefined) return key
+  if (!(await trees.has(name))) throw new FrError('ERR_FR_NOT_HELD')
+  throw new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is a tree, and no file`)
 }
 
 function closing(): FrError {

@@ -24,8 +24,6 @@ export interface DeviceCounters {
 export interface DeviceLoad {
   /** Part of the time in which there was anything to do, 0..1. */
   readonly busy: number
-  /** Requests that were there at a time, on the average. */
-  readonly queue: number
   /** Milliseconds from a request to its end, on the average. */
   readonly requestMs: number
   readonly readBytesPerSecond: number
@@ -49,7 +47,6 @@ export function loadBetween(before: DeviceCounters, now: DeviceCounters, ms: num
   const requests = since('requests')
   return {
     busy: Math.min(1, since('busyMs') / ms),
-    queue: since('requestsMs') / ms,
     requestMs: requests === 0 ? 0 : since('requestsMs') / requests,
     readBytesPerSecond: (since('readBytes') * 1000) / ms,
     writtenBytesPerSecond: (since('writtenBytes') * 1000) / ms,

@@ -24,6 +24,7 @@ const held = (over: Partial<HeldFile> = {}): HeldFile => ({
   version: '20260131T235959Z-01234567',
   ageSeconds: 7_380,
   verifiedSecondsAgo: 60,
+  disk: null,
   ...over,
 })
 
@@ -61,6 +62,13 @@ describe('heldLines', () => {
     const [titles, first] = heldLines([held()], plain, true)
     expect(titles).toMatch(/^node {11}name {10}size/)
     expect(first).toMatch(/^10\.0\.0\.2:7400 {2}model\.bin {2}128 MiB/)
+  })
+
+  it('shows which disk a file is on, of nodes with several', () => {
+    const [titles, first, second] = heldLines([held({ disk: '/b' }), held()], plain, false)
+    expect(titles).toMatch(/^disk {2}name {10}size/)
+    expect(first).toMatch(/^\/b {4}model\.bin {2}128 MiB/)
+    expect(second).toMatch(/^- {5}model\.bin {2}128 MiB/)
   })
 
   it('writes out what a terminal might obey, and fits the terminal', () => {

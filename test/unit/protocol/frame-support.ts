@@ -6,6 +6,7 @@ import type { RangePair } from '../../../src/base/ranges.js'
 import { heldKinds, heldStates } from '../../../src/control/messages/held.js'
 import type { Frame } from '../../../src/control/messages/types.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
+import { diskBodies } from './disk-frames.js'
 import { arrivalBodies } from './index-frames.js'
 import { fileDigest, hex } from './parts.js'
 import { bytes, code, mate, ranges, rawName, streamEntry, text, u32 } from './support.js'
@@ -277,6 +278,7 @@ const bodies: Bodies = {
     entries: fc.array(heldEntry, { maxLength: 5 }),
     next: fc.option(fc.string({ maxLength: 40 })),
   }),
+  ...diskBodies,
   ...versionBodies(nameText),
   copy: fc.record({
     transfer: hex(32),

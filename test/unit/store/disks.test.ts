@@ -82,11 +82,11 @@ describe('the load of a device', () => {
     const before = { requests: 0, readBytes: 0, writtenBytes: 0, busyMs: 0, requestsMs: 0 }
     const now = { requests: 10, readBytes: 500, writtenBytes: 1_000, busyMs: 250, requestsMs: 40 }
     expect(loadBetween(before, now, 500)).toEqual({
-      ...{ busy: 0.5, queue: 0.08, requestMs: 4 },
+      ...{ busy: 0.5, requestMs: 4 },
       ...{ readBytesPerSecond: 1_000, writtenBytesPerSecond: 2_000 },
     })
     // Counters that began anew say nothing.
-    expect(loadBetween(now, before, 500)).toMatchObject({ busy: 0, queue: 0, requestMs: 0 })
+    expect(loadBetween(now, before, 500)).toMatchObject({ busy: 0, requestMs: 0 })
   })
 
   it('tells a speed only of seconds in which there was something to do', () => {

@@ -1,0 +1,227 @@
+/**
+ * One data directory of a node, with all that works on it: what it holds, its trees, its partials,
+ * and what is answered about them.
+ *
+ * The idea: each is complete by itself, as the only one of a node is. So a disk that is pulled out
+ * can be read anywhere, and one that fails takes nothing with it but what lies there. Who asks for
+ * a name, or brings a file, is led to the right one (disks.ts).
+ */
+import { statfs } from 'node:fs/promises'
+import type { DigestAlgorithm } from '../base/digests.js'
+import { limits } from '../base/limits.js'
+import type { Logger } from '../base/log.js'
+import { nameBelow, splitName } from '../base/names.js'
+import type { DiskEntry } from '../control/messages/types.js'
+import type { TreeFiles } from '../ports/tree-files.js'
+import type { DataDirHandle, DataEngine } from '../ports.js'
+import type { OpenSpec } from '../session/fetch/served-file.js'
+import type { Guest } from '../session/receiver/node-host.js'
+import type { Reception } from '../session/receiver/reception.js'
+import type { EngineRouter } from '../session/router.js'
+import type { HeldStream } from '../store/catalogue/record.js'
+import type { DiskState } from '../store/disks/choice.js'
+import { DiskLoad } from '../store/disks/load.js'
+import type { HeldWork } from '../store/held/work.js'
+import { NodeStore, type NodeStoreSpec } from '../store/node-store.js'
+import { HeldTrees } from '../store/trees/held-trees.js'
+import { Trees } from '../store/trees/trees.js'
+import type { VersionRules } from '../store/versions/kept-files.js'
+import { Adoption } from './adoption.js'
+import type { CopySource } from './copies.js'
+import type { DataDir } from './data-dirs.js'
+import { HeldFiles } from './held-files.js'
+import type { NameClaims } from './name-claims.js'
+import { requireSpace } from './space.js'
+import { TreeAnswers } from './tree-answers.js'
+import { VersionAnswers } from './version-answers.js'
+
+/** What all disks of a node have in common. */
+export interface DiskRules {
+  /** Bytes that stay free on each. */
+  readonly minFreeBytes: number
+  readonly keepPartialsSeconds: number
+  readonly versions: VersionRules
+  /** Nothing is written. */
+  readonly isReadOnly: boolean
+  /** The directory has no path, and nothing is ever in it. */
+  readonly isRelayOnly: boolean
+  /** What lies in the directory becomes held, hashed with this; undefined: it does not. */
+  readonly adopt: DigestAlgorithm | undefined
+  readonly log: Logger
+}
+
+/** What disks work with. */
+export interface DiskTools {
+  readonly engine: DataEngine
+  readonly router: EngineRouter
+  readonly work: HeldWork
+  readonly names: NameClaims<Guest>
+  /** What reads trees. */
+  readonly files: () => Promise<TreeFiles>
+}
+
+export class Disk {
+  readonly number: number
+  readonly dir: DataDirHandle
+  /** Path of `dir`. */
+  readonly dataDir: string
+  readonly store: NodeStore
+  /** Undefined where nothing is written. */
+  readonly trees: Trees | undefined
+  readonly held: HeldFiles
+  readonly versions: VersionAnswers
+  /** For clients that fetch files, and for copies. */
+  readonly served: OpenSpec
+  readonly copied: CopySource
+  /** Transfers that land here. */
+  readonly receptions = new Set<Reception>()
+  /** Of these, those that have a name. */
+  readonly holders = new Set<Guest>()
+  readonly #tools: DiskTools
+  readonly #rules: DiskRules
+  readonly #heldTrees: HeldTrees
+  readonly #load: DiskLoad
+  readonly #adoption: Adoption
+
+  constructor({ dir, dataDir, number }: DataDir, tools: DiskTools, rules: DiskRules) {
+    this.number = number
+    this.dir = dir
+    this.dataDir = dataDir
+    this.#tools = tools
+    this.#rules = rules
+    const { engine, router, work, names, files } = tools
+    const { isRelayOnly: isEmpty, isReadOnly, log, versions } = rules
+    const { storage } = engine
+    const lost: NodeStoreSpec['lost'] = (failure) => {
+      for (const reception of this.receptions) reception.storageLost(failure)
+    }
+    this.store = new NodeStore({ ...rules, storage, dir, dataDir, isEmpty, lost })
+    const { store } = this
+    const held = { storage, dir, store, work, log }
+    const { holdings } = store
+    if (!isReadOnly) this.trees = new Trees({ ...held, dataDir, holdings, keep: versions.keep })
+    const heldTrees = new HeldTrees({ ...held, dataDir })
+    const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
+    this.held = new HeldFiles({ ...held, trees, names })
+    this.versions = new VersionAnswers({ ...held, heldTrees, names })
+    const fileNames: OpenSpec['fileNames'] = new Map()
+    this.served = { engine, router, work, store, trees: heldTrees, dataDir, files, fileNames }
+    this.copied = { holdings, trees: heldTrees, versions: store.versions, dataDir }
+    this.#heldTrees = heldTrees
+    this.#load = new DiskLoad(dataDir)
+    this.#adoption = new Adoption(log)
+  }
+
+  /** Rejects with ERR_FR_CATALOGUE. */
+  async start(): Promise<void> {
+    await this.store.start()
+    await this.trees?.start()
+    if (!this.#rules.isRelayOnly) await this.#load.start()
+  }
+
+  /** Takes in what lies there, where that is wanted, in the background. */
+  adopt(): void {
+    const { dataDir } = this
+    const { adopt } = this.#rules
+    this.#adoption.start({ adopt, dataDir, held: this.store.holdings, work: this.#tools.work })
+  }
+
+  /** Nothing is done by itself any more. */
+  stop(): void {
+    this.store.stop()
+    this.#load.stop()
+  }
+
+  /** After `stop`; resolves when nothing is read or put in place any more. */
+  async settle(): Promise<void> {
+    await Promise.all([this.#adoption.stop(), this.trees?.close()])
+  }
+
+  /** After `settle`, and after the transfers. */
+  async close(): Promise<void> {
+    await this.store.close()
+  }
+
+  /** The record of a file of this name. */
+  recordOf(name: Uint8Array): HeldStream | undefined {
+    return this.store.holdings.catalogue?.get(name)
+  }
+
+  /** A file of this content, whatever it is called. */
+  withContent(fileDigest: string, size: number): HeldStream | undefined {
+    return this.store.holdings.catalogue?.withDigest(fileDigest, size)
+  }
+
+  /**
+   * Whether something here has the name, or is on the way to it and no plain directory: what comes
+   * by this name belongs here then, or is refused here.
+   */
+  async isPlaceOf(name: Uint8Array): Promise<boolean> {
+    const names: Uint8Array[] = []
+    for (const component of splitName(Buffer.from(name)))
+      names.push(nameBelow(names.at(-1) ?? new Uint8Array(), component))
+    const looks = await this.#tools.engine.storage.lookAt(this.dir, names)
+    const [own, ...above] = [...looks].reverse()
+    if (own !== null && own !== undefined) return true
+    if (above.some((look) => look !== null && look.kind !== 'directory')) return true
+    const trees = await this.#heldTrees.names()
+    const texts = new Set(trees.map((tree) => Buffer.from(tree).toString('latin1')))
+    return this.#heldTrees.isInTree(name, texts)
+  }
+
+  /** Sets aside what a transfer needs here. Rejects with ERR_FR_NO_SPACE. */
+  requireSpace(guest: Guest): Promise<void> {
+    const { dataDir } = this
+    const { minFreeBytes } = this.#rules
+    return requireSpace(guest, this.store, () => this.holders, { minFreeBytes, dataDir })
+  }
+
+  /** Bytes that transfers will still write here. */
+  get waitingBytes(): number {
+    let bytes = 0
+    for (const reception of this.receptions) bytes += reception.openBytes
+    return bytes
+  }
+
+  get state(): DiskState {
+    const { freeBytes, held, lastError } = this.store
+    const { waitingBytes } = this
+    return {
+      roomBytes: freeBytes - this.#rules.minFreeBytes - waitingBytes,
+      heldBytes: held.bytes,
+      waitingBytes,
+      speedBytesPerSecond: this.#load.speedBytesPerSecond,
+      requestMs: this.#load.now?.requestMs ?? null,
+      isResting: lastError !== null && lastError.secondsAgo < limits.diskRestSeconds,
+    }
+  }
+
+  /** Bytes that the file system has for all. Rejects where that cannot be told. */
+  async sizeBytes(): Promise<number> {
+    const { bsize, blocks } = await statfs(this.dataDir)
+    return bsize * blocks
+  }
+
+  /** As clients are told; `sizeBytes` null: not known. */
+  told(sizeBytes: number | null): DiskEntry {
+    const { freeBytes, held, kept, isAway, isFull, problems, lastError } = this.store
+    const { isResting, waitingBytes } = this.state
+    const state = isAway ? 'away' : isFull ? 'full' : isResting ? 'failing' : 'ok'
+    const failure = isResting && lastError !== null ? [`${lastError.code}: ${lastError.text}`] : []
+    const { now, speedBytesPerSecond } = this.#load
+    return {
+      path: this.dataDir,
+      state,
+      problems: [...problems, ...failure].slice(0, limits.diskProblems),
+      ...{ sizeBytes, freeBytes, heldFiles: held.streams, heldBytes: held.bytes },
+      ...{ partialBytes: kept.bytes, transfers: this.receptions.size, waitingBytes },
+      load: now && {
+        busyPpm: Math.round(now.busy * 1e6),
+        requestMicros: Math.round(now.requestMs * 1000),
+        readBytesPerSecond: Math.round(now.readBytesPerSecond),
+        writtenBytesPerSecond: Math.round(now.writtenBytesPerSecond),
+      },
+      speedBytesPerSecond: speedBytesPerSecond === null ? null : Math.round(speedBytesPerSecond),
+    }
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * The data directories of a node: where a file lands, which of them has a name.
+ *
+ * The idea: where a name is, the file systems tell, and nobody remembers. Whoever has something at
+ * the name, something that is no plain directory on the way to it, or a tree around it, has the
+ * name; so what is refused of names, what is kept of versions and what is linked stays within one
+ * file system. A name that is nowhere goes where its content is already, else where there is room
+ * and little to do (store/disks/choice.ts).
+ *
+ * A disk that does not answer is asked nothing, and takes nothing: the others do all there is to
+ * do. One that was missing at the start joins when it is there. The first has the identity of the
+ * node, and is there from the start.
+ */
+import { FrError } from '../base/errors.js'
+import { asFrError } from '../base/failures.js'
+import { blockBytesFor, limits } from '../base/limits.js'
+import type { DiskEntry } from '../control/messages/types.js'
+import { decodeName } from '../protocol/manifest.js'
+import { chooseDisk } from '../store/disks/choice.js'
+import { type DataDir, type MissingDir, openMissing } from './data-dirs.js'
+import { Disk, type DiskRules, type DiskTools } from './disk.js'
+import type { CompleteOffer } from './offers.js'
+
+export interface DisksSpec extends DiskRules {
+  readonly dirs: readonly DataDir[]
+  readonly missing: readonly MissingDir[]
+}
+
+/** One file or tree on its way in. */
+type Arriving = Pick<CompleteOffer, 'offer' | 'entry'>
+
+export class Disks {
+  readonly #tools: DiskTools
+  readonly #spec: DisksSpec
+  /** In the order of their numbers, and never empty. */
+  #all: Disk[]
+  #missing: readonly MissingDir[]
+  /** Where the parts of a push of a tree go, by its id; the oldest are forgotten. */
+  readonly #ofTrees = new Map<string, Promise<Disk>>()
+  #retry: NodeJS.Timeout | undefined
+  #trying: Promise<void> | undefined
+  #isClosed = false
+
+  constructor(tools: DiskTools, spec: DisksSpec) {
+    this.#tools = tools
+    this.#spec = spec
+    this.#all = spec.dirs.map((dir) => new Disk(dir, tools, spec))
+    this.#missing = spec.missing
+  }
+
+  get all(): readonly Disk[] {
+    return this.#all
+  }
+
+  /** More than one was given: then people are told which has what. */
+  get isSeveral(): boolean {
+    return this.#spec.dirs.length + this.#spec.missing.length > 1
+  }
+
+  get first(): Disk {
+    return this.#all[0] as Disk
+  }
+
+  /** Those that answer; all where none does, so that they say why. */
+  get #there(): readonly Disk[] {
+    const there = this.#all.filter(({ store }) => !store.isAway)
+    return there.length === 0 ? this.#all : there
+  }
+
+  /** Rejects with ERR_FR_CATALOGUE. */
+  async start(): Promise<void> {
+    const { log } = this.#spec
+    for (const { dataDir, failure } of this.#missing) {
+      const { code, message: text } = failure
+      log({ level: 'error', event: 'data-dir-missing', fields: { data: dataDir, code, text } })
+    }
+    for (const disk of this.#all) await disk.start()
+    if (this.#missing.length === 0) return
+    this.#retry = setInterval(() => this.#tryAgain(), limits.diskRetryMs).unref()
+  }
+
+  /** Takes in what lies there, where that is wanted, in the background. */
+  adopt(): void {
+    for (const disk of this.#all) disk.adopt()
+  }
+
+  stop(): void {
+    this.#isClosed = true
+    clearInterval(this.#retry)
+    for (const disk of this.#all) disk.stop()
+  }
+
+  async settle(): Promise<void> {
+    await Promise.all(this.#all.map((disk) => disk.settle()))
+  }
+
+  /** Directories that were opened later are closed, too; the others are the caller's. */
+  async close(): Promise<void> {
+    const { dirs } = this.#spec
+    await Promise.all(this.#all.map((disk) => disk.close()))
+    for (const { number, dir } of this.#all)
+      if (!dirs.some((own) => own.number === number)) this.#tools.engine.storage.closeDataDir(dir)
+  }
+
+  /** One try at a time: a disk that hangs answers late, or never. */
+  #tryAgain(): void {
+    this.#trying ??= this.#openMissing().finally(() => {
+      this.#trying = undefined
+    })
+  }
+
+  async #openMissing(): Promise<void> {
+    const { storage } = this.#tools.engine
+    const { isReadOnly, log } = this.#spec
+    for (const missing of this.#missing) {
+      const { number, dataDir } = missing
+      let disk: Disk | undefined
+      try {
+        const opened = await openMissing(storage, missing, isReadOnly)
+        disk = new Disk(opened, this.#tools, this.#spec)
+        await disk.start()
+        if (this.#isClosed) throw new FrError('ERR_FR_CLOSED', 'the node is closing')
+        this.#all = [...this.#all, disk].sort((a, b) => a.number - b.number)
+        this.#missing = this.#missing.filter((one) => one.number !== number)
+        log({ level: 'info', event: 'data-dir-back', fields: { data: dataDir } })
+        disk.adopt()
+      } catch (error) {
+        await this.#giveBack(disk)
+        const failure = asFrError(error, 'ERR_FR_IO')
+        this.#missing = this.#missing.map((one) =>
+          one.number === number ? { ...one, failure } : one,
+        )
+      }
+    }
+    if (this.#missing.length === 0) clearInterval(this.#retry)
+  }
+
+  async #giveBack(disk: Disk | undefined): Promise<void> {
+    if (disk === undefined) return
+    disk.stop()
+    await disk.close()
+    this.#tools.engine.storage.closeDataDir(disk.dir)
+  }
+
+  // --- where ---
+
+  /**
+   * Those that answer, the most likely one first: the one whose file of this name was published
+   * last. Never empty.
+   */
+  likely(name: Uint8Array | null): readonly Disk[] {
+    const there = this.#there
+    if (name === null || there.length === 1) return there
+    const when = (disk: Disk): number => disk.recordOf(name)?.publishedAtMs ?? -1
+    return [...there].sort((a, b) => when(b) - when(a))
+  }
+
+  /** The disk that an offer lands at. Never rejects: what is wrong there shows there. */
+  placeFor(arriving: Arriving): Promise<Disk> {
+    const { tree } = arriving.offer
+    if (!this.isSeveral) return Promise.resolve(this.first)
+    if (tree === undefined) return this.#placeFor(arriving)
+    const known = this.#ofTrees.get(tree.id)
+    if (known !== undefined) return known
+    const place = this.#placeFor(arriving)
+    this.#ofTrees.set(tree.id, place)
+    const [oldest = ''] = this.#ofTrees.keys()
+    if (this.#ofTrees.size > limits.treesPerNode) this.#ofTrees.delete(oldest)
+    return place
+  }
+
+  async #placeFor(arriving: Arriving): Promise<Disk> {
+    const { offer, entry } = arriving
+    const there = this.#there
+    // What is sent from here is found by its content alone.
+    const named =
+      offer.role === 'receiver' ? await this.#withName(there, decodeName(entry)) : undefined
+    const found = named ?? (await this.#withContent(there, arriving))
+    if (found !== undefined) return found
+    const states = there.map(({ state }) => state)
+    return there[chooseDisk(states, entry.dataBytes)] as Disk
+  }
+
+  async #withName(there: readonly Disk[], name: Uint8Array): Promise<Disk | undefined> {
+    const isPlace = await Promise.all(there.map((disk) => answerOf(disk.isPlaceOf(name), false)))
+    const having = new Set(there.filter((_, at) => isPlace[at]))
+    return this.likely(name).find((disk) => having.has(disk))
+  }
+
+  /** All of it, or what an earlier transfer left of it, where the rest has room. */
+  async #withContent(
+    there: readonly Disk[],
+    { offer, entry }: Arriving,
+  ): Promise<Disk | undefined> {
+    const { size, contentId, author, dataBytes } = entry
+    const { fileDigest, role, digest: algorithm } = offer
+    const hasRoom = ({ state }: Disk): boolean => state.roomBytes >= dataBytes
+    const isSame = (disk: Disk): boolean =>
+      fileDigest !== null && disk.withContent(fileDigest, size) !== undefined
+    const whole = there.find((disk) => isSame(disk) && (role === 'mirror' || hasRoom(disk)))
+    if (whole !== undefined || role !== 'receiver') return whole
+    const wanted = { contentId, author, algorithm, size, blockBytes: blockBytesFor(size) }
+    const left = await Promise.all(
+      there.map(({ store }) => answerOf(store.leftovers.find(wanted), undefined)),
+    )
+    return there.find((disk, at) => {
+      const { isOfContent = false, bytes = 0 } = left[at] ?? {}
+      return isOfContent && disk.state.roomBytes + bytes >= dataBytes
+    })
+  }
+
+  /** A file took its name here: what transfers of it left elsewhere is of no more use. */
+  published(name: Uint8Array, { number }: Disk): void {
+    for (const disk of this.#all)
+      if (disk.number !== number && !disk.store.isAway && !this.#spec.isReadOnly)
+        void disk.store.makeWay(name).catch(() => {})
+  }
+
+  // --- what is told ---
+
+  /** Of all, in the order of their numbers; those that are missing as well. */
+  async told(): Promise<DiskEntry[]> {
+    // One that hangs would keep a thread of this process for each question.
+    const sizes = await Promise.all(
+      this.#all.map((disk) => (disk.store.isAway ? null : answerOf(disk.sizeBytes(), null))),
+    )
+    const told = this.#all.map((disk, at) => {
+      return { number: disk.number, entry: disk.told(sizes[at] ?? null) }
+    })
+    const missing = this.#missing.map(({ number, dataDir, failure }) => {
+      return { number, entry: missingEntry(dataDir, `${failure.code}: ${failure.message}`) }
+    })
+    return [...told, ...missing].sort((a, b) => a.number - b.number).map(({ entry }) => entry)
+  }
+
+  /** For the status: of all together. */
+  get summary() {
+    const stores = this.#all.map(({ store }) => store)
+    const sum = (of: (store: Disk['store']) => number): number =>
+      stores.reduce((all, store) => all + of(store), 0)
+    const errors = stores.flatMap(({ lastError }) => lastError ?? [])
+    const [lastError = null] = errors.sort((a, b) => a.secondsAgo - b.secondsAgo)
+    return {
+      freeBytes: sum(({ freeBytes }) => freeBytes),
+      problems: this.#problems.slice(0, limits.disksPerNode),
+      lastError,
+      kept: {
+        files: sum(({ kept }) => kept.files),
+        bytes: sum(({ kept }) => kept.bytes),
+        names: stores.flatMap(({ kept }) => kept.names).slice(0, limits.keptNames),
+      },
+      held: {
+        files: sum(({ held }) => held.streams),
+        bytes: sum(({ held }) => held.bytes),
+        damaged: sum(({ held }) => held.damaged),
+      },
+    }
+  }
+
+  /** Of several, each with its directory. */
+  get #problems(): string[] {
+    const missing = this.#missing.map(({ dataDir, failure }) => `${dataDir}: ${failure.message}`)
+    const others = this.#all.flatMap(({ dataDir, store }) =>
+      store.problems.map((text) => (this.isSeveral ? `${dataDir}: ${text}` : text)),
+    )
+    return [...missing, ...others]
+  }
+}
+
+function missingEntry(path: string, problem: string): DiskEntry {
+  return {
+    ...{ path, state: 'missing', problems: [problem], sizeBytes: null, freeBytes: 0 },
+    ...{ heldFiles: 0, heldBytes: 0, partialBytes: 0, transfers: 0, waitingBytes: 0 },
+    ...{ load: null, speedBytesPerSecond: null },
+  }
+}
+
+/** Of a disk that fails, or does not answer in time, `otherwise`. */
+async function answerOf<T, O>(answer: Promise<T>, otherwise: O): Promise<T | O> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<O>((resolve) => {
+    timer = setTimeout(() => resolve(otherwise), limits.diskAnswerMs)
+  })
+  try {
+    return await Promise.race([answer.catch(() => otherwise), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,67 @@
+/** Types about the data directories of a node. */
+import type { DiskState } from '../control/messages/types.js'
+
+/** Options of `startNode` about where files are kept. */
+export interface DiskOptions {
+  /**
+   * Required, but not with `relayOnly`. Several, at most 16, share what comes: they should be on
+   * disks of their own. The first has the identity of the node and must be there; another one that
+   * is missing is named, and taken once it is there.
+   */
+  dataDir?: string | readonly string[]
+  /**
+   * How files are spread over several: `whole`, the default, keeps each on one disk, as a plain
+   * file. `striped` is ERR_FR_UNSUPPORTED in this version.
+   */
+  placement?: 'whole' | 'striped'
+}
+
+export interface DisksOptions {
+  key?: Uint8Array | string
+  signal?: AbortSignal
+  /** Default 10,000. */
+  timeoutMs?: number
+}
+
+/** What the device beneath a data directory does, in the last second or so. */
+export interface DiskActivity {
+  /** Part of the time in which it had anything to do, 0..1. */
+  readonly busy: number
+  /** Milliseconds from a request to its end, on the average. */
+  readonly requestMs: number
+  readonly readBytesPerSecond: number
+  readonly writtenBytesPerSecond: number
+}
+
+/** One data directory of a node. */
+export interface DiskStatus {
+  readonly event: 'disk'
+  /** HOST:PORT that was asked. */
+  readonly node: string
+  /** Of the data directory, as the node was given it. */
+  readonly path: string
+  /**
+   * - ok: it takes files.
+   * - full: nothing more may be written.
+   * - failing: a transfer has failed there in the last minute, so others are given new files.
+   * - away: it does not answer, or is no longer at its path.
+   * - missing: it was not there when the node started.
+   */
+  readonly state: DiskState
+  /** What is wrong, one sentence each; empty when nothing is. */
+  readonly problems: readonly string[]
+  /** Of the file system, for all; null: not known. */
+  readonly bytes: number | null
+  readonly freeBytes: number
+  /** What the node holds there, by its records. */
+  readonly held: { readonly files: number; readonly bytes: number }
+  /** Of unfinished transfers. */
+  readonly partialBytes: number
+  /** Transfers that land there now, and bytes that they will still write. */
+  readonly transfers: number
+  readonly waitingBytes: number
+  /** Null where the system does not count what the device does. */
+  readonly activity: DiskActivity | null
+  /** What a second in which the device was busy has written; null: not known yet. */
+  readonly speedBytesPerSecond: number | null
+}
