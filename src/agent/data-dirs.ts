@@ -25,6 +25,8 @@ export interface DataDir {
 
 /** One that could not be opened at the start. */
 export interface MissingDir extends Omit<DataDir, 'dir'> {
+  /** At an earlier start it was there. */
+  readonly wasUsed: boolean
   readonly failure: FrError
 }
 
@@ -50,14 +52,15 @@ export async function openDataDirs(
     const used = await usedPaths(first)
     for (const [at, dataDir] of paths.slice(1).entries()) {
       const number = at + 1
+      const wasUsed = used.has(resolve(dataDir))
       try {
-        if (used.has(resolve(dataDir))) await requireUsed(dataDir)
+        if (wasUsed) await requireUsed(dataDir)
         dirs.push({ dir: await storage.openDataDir(dataDir, isReadOnly), dataDir, number })
         used.add(resolve(dataDir))
       } catch (error) {
         const failure = asFrError(error, 'ERR_FR_IO')
         if (failure.code === 'ERR_FR_DATA_DIR_LOCKED') throw failure
-        missing.push({ dataDir, number, failure })
+        missing.push({ dataDir, number, wasUsed, failure })
       }
     }
     if (paths.length > 1 && !isReadOnly) await keepPaths(first, used)
@@ -71,10 +74,10 @@ export async function openDataDirs(
 /** Opens one that was missing. Rejects as long as it is not what it was. */
 export async function openMissing(
   storage: Opening,
-  { dataDir, number, failure }: MissingDir,
+  { dataDir, number, wasUsed }: MissingDir,
   isReadOnly: boolean,
 ): Promise<DataDir> {
-  if (failure.code === 'ERR_FR_DATA_DIR_GONE') await requireUsed(dataDir)
+  if (wasUsed) await requireUsed(dataDir)
   return { dir: await storage.openDataDir(dataDir, isReadOnly), dataDir, number }
 }
 

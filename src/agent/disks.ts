@@ -33,7 +33,7 @@ export class Disks {
   readonly #tools: DiskTools
   readonly #spec: DisksSpec
   /** In the order of their numbers, and never empty. */
-  #all: Disk[]
+  #all: readonly Disk[]
   #missing: readonly MissingDir[]
   /** Where the parts of a push of a tree go, by its id; the oldest are forgotten. */
   readonly #ofTrees = new Map<string, Promise<Disk>>()
@@ -46,10 +46,6 @@ export class Disks {
     this.#spec = spec
     this.#all = spec.dirs.map((dir) => new Disk(dir, tools, spec))
     this.#missing = spec.missing
-  }
-
-  get all(): readonly Disk[] {
-    return this.#all
   }
 
   /** More than one was given: then people are told which has what. */
@@ -102,11 +98,13 @@ export class Disks {
       if (!dirs.some((own) => own.number === number)) this.#tools.engine.storage.closeDataDir(dir)
   }
 
-  /** One try at a time: a disk that hangs answers late, or never. */
+  /** One try at a time: a disk that hangs answers late, or never, or once the engine is gone. */
   #tryAgain(): void {
-    this.#trying ??= this.#openMissing().finally(() => {
-      this.#trying = undefined
-    })
+    this.#trying ??= this.#openMissing()
+      .catch(() => {})
+      .finally(() => {
+        this.#trying = undefined
+      })
   }
 
   async #openMissing(): Promise<void> {

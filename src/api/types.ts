@@ -32,6 +32,7 @@ import type { TreeOptions } from './tree-types.js'
 import type { VersionOptions } from './version-types.js'
 
 export type {
+  DiskState,
   HeldKind,
   HeldState,
   NamedFailure,

@@ -99,7 +99,8 @@ export class NodeStore {
       this.#timers.push(setInterval(() => void work(), ms).unref())
     }
     every(limits.lookMs, () => this.look())
-    every(countEveryMs, () => this.count())
+    // What hangs would keep a thread of this process for each count.
+    every(countEveryMs, async () => (this.isAway ? undefined : this.count()))
     if (this.#spec.isReadOnly) return
     every(expireEveryMs, () => this.expire())
     every(limits.versionsExpireMs, () => this.versions.evict())

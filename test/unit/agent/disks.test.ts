@@ -121,7 +121,9 @@ describe('data directories', () => {
         mkdirSync(join(path, hiddenDir), { recursive: true })
         return open.push(path) - 1
       },
-      closeDataDir: (dir: number) => void (open[dir] = ''),
+      closeDataDir: (dir: number) => {
+        open[dir] = ''
+      },
     } as unknown as Storage
     return { storage, open }
   }
@@ -132,7 +134,8 @@ describe('data directories', () => {
     const { storage } = storageWithout({ b: gone })
     const { dirs, missing } = await openDataDirs(storage, paths(), false)
     expect(dirs.map(({ number }) => number)).toEqual([0, 2])
-    expect(missing).toEqual([{ dataDir: join(root, 'b'), number: 1, failure: gone }])
+    const one = { dataDir: join(root, 'b'), number: 1, wasUsed: false }
+    expect(missing).toEqual([{ ...one, failure: gone }])
     const first = openDataDirs(storageWithout({ a: gone }).storage, paths(), false)
     await expect(first).rejects.toBe(gone)
   })

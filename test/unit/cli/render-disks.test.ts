@@ -27,7 +27,7 @@ it('is a row for each disk, and a line for each problem', () => {
   expect(first).toContain('1.00 MiB of 1 file')
   expect(first).toMatch(/^\/a .* 25% +1\.\d ms /)
   expect(second).toMatch(/^\/b\\x1b +missing +- +- +- +- +- +- +-$/)
-  expect(problem).toBe('/b\\x1b: no such\\ndirectory')
+  expect(problem).toBe('/b\\x1b: no such\\x0adirectory')
   expect(rest).toEqual([])
 })
 

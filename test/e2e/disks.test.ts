@@ -1,0 +1,104 @@
+/** Nodes with several data directories: where files go, and what becomes of them without one. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { client, get, push } from '../../src/api/index.js'
+import { usualEngines } from './engines.js'
+import { until, useWorld } from './push-support.js'
+
+const MIB = 1024 * 1024
+
+describe.each(usualEngines)('a %s node with two disks', (engine) => {
+  const world = useWorld(engine)
+
+  async function pushed(path: string, to: string): Promise<void> {
+    const result = await push(path, { to: [to], engine, logger: world.logger }).result
+    expect(result.nodes[0]).toMatchObject({ status: 'complete' })
+  }
+
+  async function fetched(name: string, from: string): Promise<Buffer> {
+    const output = join(world.dir, 'fetched')
+    await get(name, { from: [from], output, force: true, engine, logger: world.logger }).result
+    return readFileSync(output)
+  }
+
+  async function held(address: string): Promise<(string | null)[][]> {
+    const files: (string | null)[][] = []
+    for await (const { name, disk } of client.list(address)) files.push([name, disk])
+    return files
+  }
+
+  const isAt = (dataDir: string, name: string, content: Buffer): boolean =>
+    existsSync(join(dataDir, name)) && readFileSync(join(dataDir, name)).equals(content)
+
+  it('has each file whole on one of them, and finds it there', async () => {
+    const [one, two] = [world.dataDir(), world.dataDir()]
+    const { address } = await world.node({ dataDir: [one, two] })
+    const [a, b] = [world.file('a', MIB), world.file('b', MIB)]
+    await pushed(a.path, address)
+    await pushed(b.path, address)
+    expect([isAt(one, 'a', a.content), isAt(two, 'b', b.content)]).toEqual([true, true])
+    expect([existsSync(join(two, 'a')), existsSync(join(one, 'b'))]).toEqual([false, false])
+    expect(await held(address)).toEqual([
+      ['a', one],
+      ['b', two],
+    ])
+    expect((await fetched('b', address)).equals(b.content)).toBe(true)
+    // A name stays where it is.
+    const newer = world.file('b', 3 * MIB)
+    await pushed(newer.path, address)
+    expect([isAt(two, 'b', newer.content), existsSync(join(one, 'b'))]).toEqual([true, false])
+    const disks = await client.disks(address)
+    expect(disks.map(({ path, state, held: { files } }) => [path, state, files])).toEqual([
+      [one, 'ok', 1],
+      [two, 'ok', 1],
+    ])
+    await client.remove(address, 'b')
+    expect(existsSync(join(two, 'b'))).toBe(false)
+  })
+
+  it('has a tree on one of them, and what comes into it', async () => {
+    const [one, two] = [world.dataDir(), world.dataDir()]
+    const { address } = await world.node({ dataDir: [one, two] })
+    await pushed(world.file('a', MIB).path, address)
+    const tree = join(world.dir, 'tree')
+    mkdirSync(join(tree, 'in'), { recursive: true })
+    writeFileSync(join(tree, 'in/x'), 'x')
+    writeFileSync(join(tree, 'y'), Buffer.alloc(2 * MIB, 'y'))
+    await pushed(tree, address)
+    const { path } = world.file('z', 10)
+    await push(path, { to: [address], as: 'tree/in/z', engine, logger: world.logger }).result
+    const names = ['tree/in/x', 'tree/y', 'tree/in/z']
+    expect(names.map((name) => existsSync(join(two, name)))).toEqual([true, true, true])
+    expect(existsSync(join(one, 'tree'))).toBe(false)
+    const verified = client.verify(address, { names: ['tree'] })
+    for await (const found of verified)
+      if (found.event === 'verified') expect(found).toMatchObject({ status: 'good' })
+  })
+
+  it('goes on without one that is gone, and with it when it is back', async () => {
+    const [one, two] = [world.dataDir(), world.dataDir()]
+    const node = await world.node({ dataDir: [one, two] })
+    const { address } = node
+    await pushed(world.file('a', MIB).path, address)
+    await pushed(world.file('b', MIB).path, address)
+    renameSync(two, `${two}.gone`)
+    const problems = (): readonly string[] => node.status().problems
+    await until(() => problems().some((text) => text.startsWith(two)), 'the disk is missed')
+    expect((await client.disks(address)).map(({ state }) => state)).toEqual(['ok', 'away'])
+    expect(await held(address)).toEqual([['a', one]])
+    const newer = world.file('b', 2 * MIB)
+    await pushed(newer.path, address)
+    expect(isAt(one, 'b', newer.content)).toBe(true)
+    renameSync(`${two}.gone`, two)
+    await until(() => problems().length === 0, 'the disk is back')
+    expect(await held(address)).toEqual([
+      ['a', one],
+      ['b', one],
+      ['b', two],
+    ])
+    expect((await fetched('b', address)).equals(newer.content)).toBe(true)
+    await client.remove(address, 'b')
+    expect(await held(address)).toEqual([['a', one]])
+  })
+})
