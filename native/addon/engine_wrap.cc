@@ -95,7 +95,7 @@ void EngineWrap::on_environment_end(EngineWrap* self) { self->stop(); }
 void EngineWrap::stop() {
   if (engine_ == nullptr || !engine_->is_running()) return;
   engine_->stop();
-  dirs_->clear();  // nobody else is left to touch these
+  dirs_->all.clear();  // nobody else is left to touch these
   for (const uint32_t file : files_.handles) file_table_remove(file);
   files_.handles.clear();
   napi_release_threadsafe_function(std::exchange(wake_, nullptr), napi_tsfn_abort);

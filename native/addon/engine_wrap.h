@@ -28,7 +28,16 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   ~EngineWrap() override;
 
  private:
-  using Dirs = std::map<uint32_t, std::unique_ptr<DataDir>>;
+  // A data directory, and the place of the threads that work on it.
+  struct Dir {
+    uint32_t place = 0;
+    std::string path{};
+    std::shared_ptr<DataDir> open{};  // empty while it is being opened
+  };
+  struct Dirs {
+    std::mutex mutex;
+    std::map<uint32_t, Dir> all;
+  };
 
   Napi::Value open_transfer(const Napi::CallbackInfo& info);
   void add_stream(const Napi::CallbackInfo& info);
@@ -84,8 +93,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     double result[5] = {};
     std::string text{};
   };
-  void run(const Napi::CallbackInfo& info, bool names, std::function<Done()> work);
-  // The same for work on a data directory, whose handle is `info[1]`.
+  void run(const Napi::CallbackInfo& info, uint32_t place, bool names, std::function<Done()> work);
+  // The same for work on a data directory, whose handle is `info[1]`: on its own threads.
   void run_in(const Napi::CallbackInfo& info, std::function<Done(DataDir&)> work);
   struct Publication;
   static Publication publication_at(const Napi::CallbackInfo& info);
@@ -109,9 +118,11 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   napi_threadsafe_function wake_ = nullptr;
   Napi::Env::CleanupHook<void (*)(EngineWrap*), EngineWrap> hook_;
   Files files_;
-  // Touched on the names thread only; kept alive by what runs there.
+  // What runs on a data directory keeps it open, and is all on one thread.
   std::shared_ptr<Dirs> dirs_ = std::make_shared<Dirs>();
   uint32_t next_dir_ = 1;
+  // Places of directories that were closed, by path: what opens one again waits behind that.
+  std::map<std::string, uint32_t> closed_;
   size_t pending_ = 0;  // operations not answered: they keep the process alive
 };
 

@@ -1,8 +1,10 @@
 // Storage for JavaScript: each call takes an operation number, runs on a disk thread, and is
 // answered by one kDone event.
 #include <string_view>
+#include <system_error>
 
 #include "addon/engine_wrap.h"
+#include "core/file/file_table.h"
 #include "core/file/source.h"
 
 namespace fr {
@@ -20,23 +22,37 @@ void EngineWrap::answer(Engine& engine, double operation, const Done& done) {
   engine.outbox().post(batch);
 }
 
-void EngineWrap::run(const Napi::CallbackInfo& info, bool names, std::function<Done()> work) {
+void EngineWrap::run(const Napi::CallbackInfo& info, uint32_t place, bool names,
+                     std::function<Done()> work) {
   const auto operation = static_cast<double>(number_at(info, 0, "operation"));
   Engine* const engine = engine_.get();
   if (!engine->is_running()) throw_status(info.Env(), {Code::ERR_FR_CLOSED, 0});
-  const bool taken = engine->on_disk(
-      names, [engine, operation, work = std::move(work)] { answer(*engine, operation, work()); });
+  const bool taken =
+      engine->on_disk(place, names, [engine, operation, work = std::move(work)] {
+        answer(*engine, operation, work());
+      });
   if (!taken) throw_status(info.Env(), {Code::ERR_FR_LIMIT, 0});
   if (pending_++ == 0) napi_ref_threadsafe_function(info.Env(), wake_);
 }
 
 void EngineWrap::run_in(const Napi::CallbackInfo& info, std::function<Done(DataDir&)> work) {
   const uint32_t handle = handle_at(info, 1, "dir");
-  run(info, true, [dirs = dirs_, handle, work = std::move(work)]() -> Done {
-    auto it = dirs->find(handle);
-    if (it == dirs->end()) return {{Code::ERR_FR_CLOSED, 0}};
-    return work(*it->second);
+  Dir dir;
+  {
+    std::lock_guard<std::mutex> hold(dirs_->mutex);
+    const auto found = dirs_->all.find(handle);
+    if (found != dirs_->all.end()) dir = found->second;
+  }
+  run(info, dir.place, true, [open = std::move(dir.open), work = std::move(work)]() -> Done {
+    if (open == nullptr) return {{Code::ERR_FR_CLOSED, 0}};
+    return work(*open);
   });
+}
+
+// Place of the threads that work on a file.
+static uint32_t place_of(uint32_t handle) {
+  const FileRef file = file_table_get(handle);
+  return file == nullptr ? 0 : file->disk;
 }
 
 void EngineWrap::own(uint32_t file) {
@@ -48,7 +64,7 @@ void EngineWrap::own(uint32_t file) {
 // openSource(operation, path) -> file, size, mode, seconds, nanos; text: data bytes, then offset
 // and length of each large hole, separated by spaces
 void EngineWrap::open_source(const Napi::CallbackInfo& info) {
-  run(info, true, [this, path = text_at(info, 1, "path")]() -> Done {
+  run(info, 0, true, [this, path = text_at(info, 1, "path")]() -> Done {
     SourceInfo source;
     Done done{fr::open_source(path.c_str(), &source)};
     own(source.file);
@@ -67,7 +83,7 @@ void EngineWrap::open_source(const Napi::CallbackInfo& info) {
 
 // checkSource(operation, file) -> touched, removed, writers
 void EngineWrap::check_source(const Napi::CallbackInfo& info) {
-  run(info, true, [file = handle_at(info, 1, "file")]() -> Done {
+  run(info, 0, true, [file = handle_at(info, 1, "file")]() -> Done {
     SourceLook look;
     Done done{fr::check_source(file, &look)};
     done.result[0] = look.is_touched ? 1 : 0;
@@ -79,15 +95,35 @@ void EngineWrap::check_source(const Napi::CallbackInfo& info) {
 
 // openDataDir(operation, path, isReadOnly) -> dir
 void EngineWrap::open_data_dir(const Napi::CallbackInfo& info) {
-  run(info, true,
-      [dirs = dirs_, path = text_at(info, 1, "path"), is_read_only = flag_at(info, 2),
-       handle = next_dir_++]() -> Done {
-        std::unique_ptr<DataDir> dir;
-        Done done{DataDir::open(path.c_str(), &dir, is_read_only)};
-        if (done.status.ok()) (*dirs)[handle] = std::move(dir);
-        done.result[0] = handle;
-        return done;
-      });
+  const std::string path = text_at(info, 1, "path");
+  const bool is_read_only = flag_at(info, 2);
+  Engine* const engine = engine_.get();
+  if (!engine->is_running()) throw_status(info.Env(), {Code::ERR_FR_CLOSED, 0});
+  const auto before = closed_.find(path);
+  uint32_t place = 0;
+  try {
+    place = before == closed_.end() ? engine->disks().take() : engine->disks().take(before->second);
+  } catch (const std::system_error& error) {
+    throw_status(info.Env(), {Code::ERR_FR_LIMIT, error.code().value()});
+  }
+  const uint32_t handle = next_dir_++;
+  {
+    std::lock_guard<std::mutex> hold(dirs_->mutex);
+    dirs_->all[handle] = {place, path, nullptr};
+  }
+  run(info, place, true, [engine, dirs = dirs_, path, is_read_only, place, handle]() -> Done {
+    std::unique_ptr<DataDir> dir;
+    Done done{DataDir::open(path.c_str(), &dir, is_read_only, place)};
+    done.result[0] = handle;
+    std::lock_guard<std::mutex> hold(dirs->mutex);
+    if (done.status.ok()) {
+      dirs->all[handle].open = std::move(dir);
+    } else {
+      dirs->all.erase(handle);
+      engine->disks().give_back(place);
+    }
+    return done;
+  });
 }
 
 // checkName(operation, dir, name, noClobber)
@@ -138,7 +174,8 @@ void EngineWrap::remove(const Napi::CallbackInfo& info) {
 
 // identityOf(operation, file) -> size, mtime and ctime as seconds and nanos; text: inode, decimal
 void EngineWrap::identity_of(const Napi::CallbackInfo& info) {
-  run(info, true, [file = handle_at(info, 1, "file")]() -> Done {
+  const uint32_t file = handle_at(info, 1, "file");
+  run(info, place_of(file), true, [file]() -> Done {
     FileIdentity found;
     Done done{fr::identity_of(file, &found)};
     done.result[0] = static_cast<double>(found.size);
@@ -153,8 +190,9 @@ void EngineWrap::identity_of(const Napi::CallbackInfo& info) {
 
 // copyIn(operation, from, to, offset, length, at: the offset in `to`)
 void EngineWrap::copy_in(const Napi::CallbackInfo& info) {
-  run(info, false,
-      [from = handle_at(info, 1, "from"), to = handle_at(info, 2, "to"),
+  const uint32_t to = handle_at(info, 2, "to");
+  run(info, place_of(to), false,
+      [from = handle_at(info, 1, "from"), to,
        offset = number_at(info, 3, "offset"), length = number_at(info, 4, "length"),
        at = number_at(info, 5, "at")]() -> Done {
         return {fr::copy_in(from, to, offset, length, at)};
@@ -202,7 +240,8 @@ void EngineWrap::probe(const Napi::CallbackInfo& info) {
 
 // flush(operation, file) -> size, allocated, touched
 void EngineWrap::flush(const Napi::CallbackInfo& info) {
-  run(info, false, [file = handle_at(info, 1, "file")]() -> Done {
+  const uint32_t file = handle_at(info, 1, "file");
+  run(info, place_of(file), false, [file]() -> Done {
     FlushedFile found;
     Done done{fr::flush(file, &found)};
     done.result[0] = static_cast<double>(found.size);
@@ -214,7 +253,8 @@ void EngineWrap::flush(const Napi::CallbackInfo& info) {
 
 // trim(operation, file)
 void EngineWrap::trim(const Napi::CallbackInfo& info) {
-  run(info, false, [file = handle_at(info, 1, "file")]() -> Done { return {fr::trim(file)}; });
+  const uint32_t file = handle_at(info, 1, "file");
+  run(info, place_of(file), false, [file]() -> Done { return {fr::trim(file)}; });
 }
 
 // refreshDataDir(operation, dir) -> replaced
@@ -298,8 +338,21 @@ void EngineWrap::close_file(const Napi::CallbackInfo& info) {
 
 // closeDataDir(dir): after what has been asked of it before.
 void EngineWrap::close_data_dir(const Napi::CallbackInfo& info) {
-  engine_->on_disk(true,
-                   [dirs = dirs_, handle = handle_at(info, 0, "dir")] { dirs->erase(handle); });
+  const uint32_t handle = handle_at(info, 0, "dir");
+  Dir dir;
+  {
+    std::lock_guard<std::mutex> hold(dirs_->mutex);
+    const auto found = dirs_->all.find(handle);
+    if (found == dirs_->all.end()) return;
+    dir = found->second;
+    dirs_->all.erase(found);
+  }
+  constexpr size_t kClosedMax = 64;
+  if (closed_.size() >= kClosedMax) closed_.clear();
+  closed_[dir.path] = dir.place;
+  engine_->disks().give_back(dir.place);
+  // The last to hold it is what was asked before, or this.
+  engine_->on_disk(dir.place, true, [open = std::move(dir.open)]() mutable { open.reset(); });
 }
 
 }  // namespace fr

@@ -55,9 +55,11 @@ bool is_at(int directory, const char* name, int fd) {
 
 }  // namespace
 
-Status DataDir::open(const char* path, std::unique_ptr<DataDir>* out, bool is_read_only) noexcept {
+Status DataDir::open(const char* path, std::unique_ptr<DataDir>* out, bool is_read_only,
+                     uint32_t disk) noexcept {
   std::unique_ptr<DataDir> made(new DataDir);
   made->is_read_only_ = is_read_only;
+  made->disk_ = disk;
   if (Status status = made->prepare(path, nullptr); !status.ok()) return status;
   *out = std::move(made);
   return kOkStatus;

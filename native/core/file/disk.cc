@@ -66,4 +66,34 @@ void DiskThread::run() {
   }
 }
 
+DiskThreads::Pair::Pair(uint32_t place)
+    : names("fr-names" + (place == 0 ? "" : std::to_string(place))),
+      bytes("fr-disk" + (place == 0 ? "" : std::to_string(place))) {}
+
+DiskThreads::DiskThreads() { pairs_[0] = std::make_unique<Pair>(0); }
+
+uint32_t DiskThreads::take() {
+  uint32_t best = 0;
+  for (uint32_t place = 1; place < kPlacesMax; place++) {
+    if (users_[place] < users_[best]) best = place;
+  }
+  return take(best);
+}
+
+uint32_t DiskThreads::take(uint32_t place) {
+  if (pairs_[place] == nullptr) pairs_[place] = std::make_unique<Pair>(place);
+  users_[place]++;
+  return place;
+}
+
+void DiskThreads::give_back(uint32_t place) { users_[place]--; }
+
+void DiskThreads::stop() {
+  for (const auto& pair : pairs_) {
+    if (pair == nullptr) continue;
+    pair->names.stop();
+    pair->bytes.stop();
+  }
+}
+
 }  // namespace fr

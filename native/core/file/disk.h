@@ -1,9 +1,13 @@
-// A thread for what may block on a disk. Work is done in order; the queue is bounded.
+// Threads for what may block on a disk. Work is done in order; the queues are bounded.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -36,6 +40,38 @@ class DiskThread {
   std::deque<std::function<void()>> queue_;
   bool stopping_ = false;
   std::thread thread_;
+};
+
+// The disk threads of an engine: in each place one for names and one for bytes. A data directory
+// has a place, so a disk that hangs holds up none that has another. Sources have the first place,
+// and so has the first data directory. Threads are made when a place is first taken, and stay.
+class DiskThreads {
+ public:
+  static constexpr uint32_t kPlacesMax = 16;
+
+  // Throws std::system_error when the system gives no threads.
+  DiskThreads();
+  // The first of the least used places, or the one that is named. One thread may take. Throws like
+  // the constructor.
+  uint32_t take();
+  uint32_t take(uint32_t place);
+  // Any thread may.
+  void give_back(uint32_t place);
+  // Of a place that was taken, or the first. Any thread may ask.
+  DiskThread& names(uint32_t place) { return pairs_[place]->names; }
+  DiskThread& bytes(uint32_t place) { return pairs_[place]->bytes; }
+  // Finishes what is queued, then joins. Idempotent.
+  void stop();
+
+ private:
+  struct Pair {
+    explicit Pair(uint32_t place);
+    DiskThread names;
+    DiskThread bytes;
+  };
+
+  std::array<std::unique_ptr<Pair>, kPlacesMax> pairs_;
+  std::array<std::atomic<uint32_t>, kPlacesMax> users_{};
 };
 
 }  // namespace fr

@@ -44,6 +44,8 @@ struct File {
   const int fd;
   // Bytes: of a source at opening, of a partial as created.
   const uint64_t size;
+  // Place of the disk threads that work on it (disk.h).
+  uint32_t disk = 0;
   // True for what open_source opened; `identity` is then what check_source compares with.
   bool is_source = false;
   SourceIdentity identity;

@@ -24,6 +24,7 @@ Status DataDir::open_held(std::string_view name, uint32_t* file) noexcept {
   if (fstat(fd.get(), &found) != 0) return status_of_errno(errno, "fstat");
   const auto size = static_cast<uint64_t>(found.st_size);
   const auto opened = std::make_shared<File>(fd.release(), size);
+  opened->disk = disk_;
   opened->sparse = static_cast<uint64_t>(found.st_blocks) * 512 < size;
   *file = file_table_add(opened);
   return *file == 0 ? Status{Code::ERR_FR_LIMIT, 0} : kOkStatus;

@@ -47,6 +47,7 @@ Status DataDir::create_partial(std::string_view id, uint64_t size, uint32_t* fil
 Status DataDir::use_partial(const std::string& id, int fd, uint64_t size, uint32_t* file) {
   std::erase_if(in_use_, [](const auto& entry) { return entry.second.expired(); });
   const auto made = std::make_shared<File>(fd, size);
+  made->disk = disk_;
   struct statfs system;
   if (fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC) made->fallocate_ok = false;
   *file = file_table_add(made);

@@ -102,9 +102,10 @@ class DataDir {
   // Makes DATA (0755) when only it is missing, and DATA/.fastreplica (0700) with `partials` and
   // `lock`. ERR_FR_DATA_DIR when it is no directory or not writable, ERR_FR_DATA_DIR_LOCKED when
   // another opener holds the lock, in this process or another.
-  // `is_read_only`: nothing is made, locked or written; DATA must be there.
-  static Status open(const char* path, std::unique_ptr<DataDir>* out,
-                     bool is_read_only = false) noexcept;
+  // `is_read_only`: nothing is made, locked or written; DATA must be there. `disk`: place of the
+  // threads that work on its files.
+  static Status open(const char* path, std::unique_ptr<DataDir>* out, bool is_read_only = false,
+                     uint32_t disk = 0) noexcept;
   ~DataDir();
   DataDir(const DataDir&) = delete;
   DataDir& operator=(const DataDir&) = delete;
@@ -205,6 +206,7 @@ class DataDir {
   Status open_staging(int* out);
 
   bool is_read_only_ = false;
+  uint32_t disk_ = 0;
   std::string path_;  // of DATA, as it was given
   int root_ = -1;     // DATA
   // Those below may be missing where nothing is written.

@@ -31,9 +31,9 @@ DigestRef record_of(uint32_t stream, uint64_t offset, uint64_t length,
 }  // namespace
 
 Engine::Engine(int lanes, std::function<void()> wake)
-    : outbox_(std::move(wake)), names_("fr-names"), bytes_("fr-disk") {
+    : outbox_(std::move(wake)) {
   for (int i = 0; i < std::max(1, lanes); i++) {
-    lanes_.push_back(std::make_unique<Lane>(i, &outbox_, &bytes_, &counts_));
+    lanes_.push_back(std::make_unique<Lane>(i, &outbox_, &disks_, &counts_));
   }
 }
 
@@ -42,8 +42,7 @@ Engine::~Engine() { stop(); }
 void Engine::stop() {
   if (!running_) return;
   running_ = false;
-  names_.stop();
-  bytes_.stop();
+  disks_.stop();
   lanes_.clear();  // joins each, and gives its descriptors back now, not when the object goes
   transfers_.clear();
   feeds_.clear();
@@ -370,8 +369,8 @@ Answer Engine::limit_feeds(std::vector<uint32_t> feeds, uint64_t rate) {
               [=, feeds = std::move(feeds)](Lane& lane) { lane.limit_feeds(feeds, rate); });
 }
 
-bool Engine::on_disk(bool names, std::function<void()> work) {
-  return running_ && (names ? names_ : bytes_).submit(std::move(work));
+bool Engine::on_disk(uint32_t place, bool names, std::function<void()> work) {
+  return running_ && (names ? disks_.names(place) : disks_.bytes(place)).submit(std::move(work));
 }
 
 EventBatch Engine::take_events() {

@@ -98,8 +98,10 @@ class Engine {
   // bridges, bytes over bridges
   std::vector<double> counters() const;
 
-  // Runs work on a disk thread: `names` does short work on names, in order; the other moves bytes.
-  bool on_disk(bool names, std::function<void()> work);
+  // Runs work on a disk thread of a place: `names` does short work on names, in order; the other
+  // moves bytes.
+  bool on_disk(uint32_t place, bool names, std::function<void()> work);
+  DiskThreads& disks() { return disks_; }
   Outbox& outbox() { return outbox_; }
   // Takes what has happened. Feeds that have ended stay known until forget_ended, so that the host
   // may still name them while it works through the batch.
@@ -142,8 +144,7 @@ class Engine {
 
   Outbox outbox_;
   EngineCounts counts_;
-  DiskThread names_;
-  DiskThread bytes_;
+  DiskThreads disks_;
   Budget up_;
   Budget down_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // stopped before what they use

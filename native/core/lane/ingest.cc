@@ -296,8 +296,9 @@ void Lane::give_back(Stream& stream, uint64_t begin, uint64_t end) {
     const uint64_t step = begin / Stream::kAllocateStep;
     const uint64_t past = std::min(end, (step + 1) * Stream::kAllocateStep);
     if (stream.allocated.count(step) != 0) {
-      disk_->submit(
-          [file = stream.main.file, begin, past] { punch_range(*file, begin, past - begin); });
+      disks_->bytes(stream.main.file->disk)
+          .submit(
+              [file = stream.main.file, begin, past] { punch_range(*file, begin, past - begin); });
     }
     begin = past;
   }
@@ -411,11 +412,12 @@ void Lane::landed(InFeed& feed, uint64_t begin, uint64_t end) {
 // big steps, on the disk thread.
 void Lane::ahead_of(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end) {
   if (!stream.main.file->fallocate_ok) return;
+  DiskThread& disk = disks_->bytes(stream.main.file->disk);
   const uint64_t step = begin / Stream::kAllocateStep;
   if (!stream.sparse && stream.allocated.insert(step).second) {
     const uint32_t id = transfer.id;
     const uint32_t number = stream.id;
-    disk_->submit([this, file = stream.main.file, step, id, number] {
+    disk.submit([this, file = stream.main.file, step, id, number] {
       const Status done =
           fallocate_range(*file, step * Stream::kAllocateStep, Stream::kAllocateStep);
       if (done.ok()) return;
@@ -434,7 +436,7 @@ void Lane::ahead_of(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t
     bytes += upto - at;
     if (bytes >= Stream::kWritebackStep) {
       stream.writeback_bytes.erase(index);
-      disk_->submit([file = stream.main.file, index] {
+      disk.submit([file = stream.main.file, index] {
         (void)writeback(*file, index * Stream::kWritebackStep, Stream::kWritebackStep);
       });
     }

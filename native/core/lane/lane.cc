@@ -38,8 +38,8 @@ uint64_t Lane::clock_ns() {
   return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
 }
 
-Lane::Lane(int index, Outbox* outbox, DiskThread* disk, EngineCounts* counts)
-    : index_(index), outbox_(outbox), disk_(disk), counts_(counts), transit_(counts) {
+Lane::Lane(int index, Outbox* outbox, DiskThreads* disks, EngineCounts* counts)
+    : index_(index), outbox_(outbox), disks_(disks), counts_(counts), transit_(counts) {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   epoll_event event{};

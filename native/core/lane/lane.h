@@ -56,7 +56,7 @@ struct Transfer {
 class Lane {
  public:
   // Throws std::system_error when the system gives no descriptor or thread.
-  Lane(int index, Outbox* outbox, DiskThread* disk, EngineCounts* counts);
+  Lane(int index, Outbox* outbox, DiskThreads* disks, EngineCounts* counts);
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
@@ -205,7 +205,7 @@ class Lane {
 
   const int index_;
   Outbox* const outbox_;
-  DiskThread* const disk_;
+  DiskThreads* const disks_;
   EngineCounts* const counts_;
   int epoll_ = -1;
   int wake_ = -1;

@@ -31,7 +31,7 @@ class Host {
   // Waits until the disk thread has done what was asked of it.
   void settle() {
     std::promise<void> done;
-    require(engine.on_disk(false, [&done] { done.set_value(); }));
+    require(engine.on_disk(0, false, [&done] { done.set_value(); }));
     done.get_future().wait();
   }
 
