@@ -38,7 +38,7 @@ export interface OpenedDirs {
 
 type Opening = Pick<Storage, 'openDataDir' | 'closeDataDir'>
 
-/** Rejects as `openDataDir` where the first cannot be opened, or another node serves one of them. */
+/** Rejects as `openDataDir` where the first cannot be opened, or another node serves one. */
 export async function openDataDirs(
   storage: Opening,
   paths: readonly string[],

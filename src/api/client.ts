@@ -1,8 +1,8 @@
 /**
  * What a node holds: `client.list`, `client.remove`, `client.verify`; versions of that
- * (versions.ts); its disks (disks.ts); and what it may use: `client.limit`. Each call checks its options at once
- * (TypeError), and fails with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...) or the
- * signal's reason. A list that is left early ends what it asked for.
+ * (versions.ts); its disks (disks.ts); and what it may use: `client.limit`. Each call checks its
+ * options at once (TypeError), and fails with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH,
+ * ERR_FR_TIMEOUT, ...) or the signal's reason. A list that is left early ends what it asked for.
  */
 import {
   askToRemove,

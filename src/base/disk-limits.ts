@@ -11,7 +11,7 @@ export const diskLimits = {
   diskRetryMs: 5_000,
   /** Milliseconds that a look-up of a name waits for one. */
   diskAnswerMs: 2_000,
-  /** Seconds that one which has failed a transfer is given no new name, where another can take it. */
+  /** Seconds that one which has failed a transfer is given no new name, where another takes it. */
   diskRestSeconds: 60,
   /** Seconds of queue that make no difference. */
   diskWaitSeconds: 1,

@@ -1,5 +1,12 @@
 /** Nodes with several data directories: where files go, and what becomes of them without one. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { client, get, push } from '../../src/api/index.js'
@@ -74,6 +81,22 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
     const verified = client.verify(address, { names: ['tree'] })
     for await (const found of verified)
       if (found.event === 'verified') expect(found).toMatchObject({ status: 'good' })
+  })
+
+  it('brings to the other what was landing on one that goes', async () => {
+    const [one, two] = [world.dataDir(), world.dataDir()]
+    const node = await world.node({ dataDir: [one, two] })
+    await pushed(world.file('a', MIB).path, node.address)
+    const { path, content } = world.file('b', 16 * MIB)
+    const door = await world.holding(node.address, 4 * MIB)
+    const { result } = push(path, { to: [door.address], engine, logger: world.logger })
+    await until(() => door.isHolding(), 'the push is in the middle')
+    expect(readdirSync(join(two, '.fastreplica/partials'))).not.toEqual([])
+    renameSync(two, `${two}.gone`)
+    await until(() => node.status().problems.length > 0, 'the disk is missed')
+    door.open()
+    expect((await result).nodes[0]).toMatchObject({ status: 'complete' })
+    expect(isAt(one, 'b', content)).toBe(true)
   })
 
   it('goes on without one that is gone, and with it when it is back', async () => {

@@ -57,9 +57,10 @@ class DiskThreads {
   uint32_t take(uint32_t place);
   // Any thread may.
   void give_back(uint32_t place);
-  // Of a place that was taken, or the first. Any thread may ask.
-  DiskThread& names(uint32_t place) { return pairs_[place]->names; }
-  DiskThread& bytes(uint32_t place) { return pairs_[place]->bytes; }
+  // Of a place that was taken; of others, which files of another engine have, the first. Any thread
+  // may ask.
+  DiskThread& names(uint32_t place) { return pair(place).names; }
+  DiskThread& bytes(uint32_t place) { return pair(place).bytes; }
   // Finishes what is queued, then joins. Idempotent.
   void stop();
 
@@ -69,6 +70,8 @@ class DiskThreads {
     DiskThread names;
     DiskThread bytes;
   };
+
+  Pair& pair(uint32_t place) { return pairs_[place] ? *pairs_[place] : *pairs_[0]; }
 
   std::array<std::unique_ptr<Pair>, kPlacesMax> pairs_;
   std::array<std::atomic<uint32_t>, kPlacesMax> users_{};

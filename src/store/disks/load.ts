@@ -30,7 +30,7 @@ export interface DeviceLoad {
   readonly writtenBytesPerSecond: number
 }
 
-/** Of `/sys/dev/block/MAJOR:MINOR/stat`; sectors are of 512 bytes there, whatever the device has. */
+/** Of `/sys/dev/block/MAJOR:MINOR/stat`; sectors are of 512 bytes there, on any device. */
 export function countersIn(text: string): DeviceCounters | null {
   const fields = text.trim().split(/\s+/).map(Number)
   const [reads, , readSectors, , writes, , writtenSectors, , , busyMs, requestsMs] = fields
