@@ -10,7 +10,7 @@ import { statfs } from 'node:fs/promises'
 import type { DigestAlgorithm } from '../base/digests.js'
 import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
-import { nameBelow, splitName } from '../base/names.js'
+import { isSameName, nameBelow, splitName } from '../base/names.js'
 import type { DiskEntry } from '../control/messages/types.js'
 import type { TreeFiles } from '../ports/tree-files.js'
 import type { DataDirHandle, DataEngine } from '../ports.js'
@@ -153,10 +153,12 @@ export class Disk {
   }
 
   /**
-   * Whether something here has the name, or is on the way to it and no plain directory: what comes
-   * by this name belongs here then, or is refused here.
+   * Whether something here has the name or is about to, or is on the way to it and no plain
+   * directory: what comes by this name belongs here then, or is refused here.
    */
   async isPlaceOf(name: Uint8Array): Promise<boolean> {
+    for (const reception of this.receptions)
+      if (!reception.isEnded && isSameName(reception.name, name)) return true
     const names: Uint8Array[] = []
     for (const component of splitName(Buffer.from(name)))
       names.push(nameBelow(names.at(-1) ?? new Uint8Array(), component))

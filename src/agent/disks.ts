@@ -169,14 +169,21 @@ export class Disks {
 
   async #placeFor(arriving: Arriving): Promise<Disk> {
     const { offer, entry } = arriving
-    const there = this.#there
     // What is sent from here is found by its content alone.
-    const named =
-      offer.role === 'receiver' ? await this.#withName(there, decodeName(entry)) : undefined
-    const found = named ?? (await this.#withContent(there, arriving))
+    if (offer.role !== 'receiver') return this.#withWhole(this.#there, arriving) ?? this.first
+    const takers = this.#takers
+    const found =
+      (await this.#withName(takers, decodeName(entry))) ?? (await this.#withPart(takers, arriving))
     if (found !== undefined) return found
-    const states = there.map(({ state }) => state)
-    return there[chooseDisk(states, entry.dataBytes)] as Disk
+    const states = takers.map(({ state }) => state)
+    return takers[chooseDisk(states, entry.dataBytes)] as Disk
+  }
+
+  /** Those that have not failed a transfer lately, as far as there are any. */
+  get #takers(): readonly Disk[] {
+    const there = this.#there
+    const takers = there.filter(({ state }) => !state.isResting)
+    return takers.length === 0 ? there : takers
   }
 
   async #withName(there: readonly Disk[], name: Uint8Array): Promise<Disk | undefined> {
@@ -185,18 +192,19 @@ export class Disks {
     return this.likely(name).find((disk) => having.has(disk))
   }
 
+  #withWhole(there: readonly Disk[], { offer, entry }: Arriving): Disk | undefined {
+    const { fileDigest } = offer
+    if (fileDigest === null) return undefined
+    return there.find((disk) => disk.withContent(fileDigest, entry.size) !== undefined)
+  }
+
   /** All of it, or what an earlier transfer left of it, where the rest has room. */
-  async #withContent(
-    there: readonly Disk[],
-    { offer, entry }: Arriving,
-  ): Promise<Disk | undefined> {
-    const { size, contentId, author, dataBytes } = entry
-    const { fileDigest, role, digest: algorithm } = offer
-    const hasRoom = ({ state }: Disk): boolean => state.roomBytes >= dataBytes
-    const isSame = (disk: Disk): boolean =>
-      fileDigest !== null && disk.withContent(fileDigest, size) !== undefined
-    const whole = there.find((disk) => isSame(disk) && (role === 'mirror' || hasRoom(disk)))
-    if (whole !== undefined || role !== 'receiver') return whole
+  async #withPart(there: readonly Disk[], arriving: Arriving): Promise<Disk | undefined> {
+    const { size, contentId, author, dataBytes } = arriving.entry
+    const { digest: algorithm } = arriving.offer
+    const roomy = there.filter(({ state }) => state.roomBytes >= dataBytes)
+    const whole = this.#withWhole(roomy, arriving)
+    if (whole !== undefined) return whole
     const wanted = { contentId, author, algorithm, size, blockBytes: blockBytesFor(size) }
     const left = await Promise.all(
       there.map(({ store }) => answerOf(store.leftovers.find(wanted), undefined)),

@@ -1,4 +1,5 @@
 /** Nodes with several data directories: where files go, and what becomes of them without one. */
+import { execFileSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +15,7 @@ import { usualEngines } from './engines.js'
 import { until, useWorld } from './push-support.js'
 
 const MIB = 1024 * 1024
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
 describe.each(usualEngines)('a %s node with two disks', (engine) => {
   const world = useWorld(engine)
@@ -97,6 +99,28 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
     door.open()
     expect((await result).nodes[0]).toMatchObject({ status: 'complete' })
     expect(isAt(one, 'b', content)).toBe(true)
+  })
+
+  it.runIf(isRoot)('gives one that is full nothing for a while', async () => {
+    const [one, two] = ['32m', '64m'].map((size) => {
+      const dataDir = world.dataDir()
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', dataDir])
+      world.defer(() => execFileSync('umount', [dataDir]))
+      return dataDir
+    }) as [string, string]
+    const { address } = await world.node({ dataDir: [one, two] })
+    const older = world.file('a', 8 * MIB)
+    await pushed(older.path, address)
+    expect(isAt(two, 'a', older.content)).toBe(true)
+    writeFileSync(join(two, 'of somebody else'), Buffer.alloc(50 * MIB))
+    const { path, content } = world.file('a', 16 * MIB)
+    const once = { to: [address], engine, retries: 0, logger: world.logger }
+    const full = (await push(path, once).result).nodes[0]
+    expect(full).toMatchObject({ code: 'ERR_FR_NO_SPACE', reason: expect.stringContaining(two) })
+    expect((await client.disks(address))[1]).toMatchObject({ path: two, state: 'failing' })
+    await pushed(path, address)
+    expect([isAt(one, 'a', content), isAt(two, 'a', older.content)]).toEqual([true, true])
+    expect((await fetched('a', address)).equals(content)).toBe(true)
   })
 
   it('goes on without one that is gone, and with it when it is back', async () => {
