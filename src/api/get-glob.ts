@@ -74,13 +74,18 @@ interface Listed {
 function chosen(entries: readonly Listed[]): Match[] {
   const wholes = new Set<string>()
   for (const { name, entry } of entries) if (isWhole(entry)) wholes.add(latin1(name))
-  const matches = entries.flatMap(({ name, entry }): Match[] => {
+  const matches = new Map<string, Match>()
+  for (const { name, entry } of entries) {
     const isPartial = entry.kind === 'file' && entry.state === 'partial'
-    if (isPartial || isBeneath(name, wholes)) return []
-    return [{ name, isTree: isWhole(entry), bytes: entry.size, fault: faultOf(name, entry) }]
-  })
-  if (matches.length === 0) throw new FrError('ERR_FR_NOT_HELD', 'the node holds nothing like it')
-  return matches
+    if (isPartial || isBeneath(name, wholes)) continue
+    // A node with several disks may have a name on two; it serves one of them.
+    const key = latin1(name)
+    if (matches.get(key)?.fault === null) continue
+    const [isTree, fault] = [isWhole(entry), faultOf(name, entry)]
+    matches.set(key, { name, isTree, bytes: entry.size, fault })
+  }
+  if (matches.size === 0) throw new FrError('ERR_FR_NOT_HELD', 'the node holds nothing like it')
+  return [...matches.values()]
 }
 
 function isWhole({ kind }: HeldEntry): boolean {

@@ -145,6 +145,9 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
       ['b', two],
     ])
     expect((await fetched('b', address)).equals(newer.content)).toBe(true)
+    const all = join(world.dir, 'all')
+    await get('*', { from: [address], output: all, glob: true, engine }).result
+    expect(readFileSync(join(all, 'b')).equals(newer.content)).toBe(true)
     await client.remove(address, 'b')
     expect(await held(address)).toEqual([['a', one]])
   })
