@@ -280,8 +280,7 @@ function checkDataDirs({ dataDir, placement }: NodeOptions): readonly string[] {
     if ((path as string).startsWith('shared:')) throw unsupported('shared data directories')
     return path as string
   })
-  if (new Set(checked).size < checked.length)
-    throw new TypeError('dataDir names a directory twice')
+  if (new Set(checked).size < checked.length) throw new TypeError('dataDir names a directory twice')
   if (oneOf('placement', placement, placements) === 'striped')
     throw unsupported("placement 'striped'")
   return checked

@@ -1,6 +1,6 @@
 /** What `fr disks` shows. Pure string building. */
 import type { DiskStatus } from '../../api/types.js'
-import { type Cell, type Column, type Paint, printable, tableLines, type Tone } from './text.js'
+import { type Cell, type Column, type Paint, printable, type Tone, tableLines } from './text.js'
 import { count, formatBytes, formatPercent, formatRate } from './units.js'
 
 const tones: Readonly<Record<DiskStatus['state'], Tone>> = {
