@@ -27,10 +27,9 @@ void EngineWrap::run(const Napi::CallbackInfo& info, uint32_t place, bool names,
   const auto operation = static_cast<double>(number_at(info, 0, "operation"));
   Engine* const engine = engine_.get();
   if (!engine->is_running()) throw_status(info.Env(), {Code::ERR_FR_CLOSED, 0});
-  const bool taken =
-      engine->on_disk(place, names, [engine, operation, work = std::move(work)] {
-        answer(*engine, operation, work());
-      });
+  const bool taken = engine->on_disk(place, names, [engine, operation, work = std::move(work)] {
+    answer(*engine, operation, work());
+  });
   if (!taken) throw_status(info.Env(), {Code::ERR_FR_LIMIT, 0});
   if (pending_++ == 0) napi_ref_threadsafe_function(info.Env(), wake_);
 }
@@ -192,9 +191,8 @@ void EngineWrap::identity_of(const Napi::CallbackInfo& info) {
 void EngineWrap::copy_in(const Napi::CallbackInfo& info) {
   const uint32_t to = handle_at(info, 2, "to");
   run(info, place_of(to), false,
-      [from = handle_at(info, 1, "from"), to,
-       offset = number_at(info, 3, "offset"), length = number_at(info, 4, "length"),
-       at = number_at(info, 5, "at")]() -> Done {
+      [from = handle_at(info, 1, "from"), to, offset = number_at(info, 3, "offset"),
+       length = number_at(info, 4, "length"), at = number_at(info, 5, "at")]() -> Done {
         return {fr::copy_in(from, to, offset, length, at)};
       });
 }

@@ -30,8 +30,7 @@ DigestRef record_of(uint32_t stream, uint64_t offset, uint64_t length,
 
 }  // namespace
 
-Engine::Engine(int lanes, std::function<void()> wake)
-    : outbox_(std::move(wake)) {
+Engine::Engine(int lanes, std::function<void()> wake) : outbox_(std::move(wake)) {
   for (int i = 0; i < std::max(1, lanes); i++) {
     lanes_.push_back(std::make_unique<Lane>(i, &outbox_, &disks_, &counts_));
   }

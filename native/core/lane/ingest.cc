@@ -296,9 +296,9 @@ void Lane::give_back(Stream& stream, uint64_t begin, uint64_t end) {
     const uint64_t step = begin / Stream::kAllocateStep;
     const uint64_t past = std::min(end, (step + 1) * Stream::kAllocateStep);
     if (stream.allocated.count(step) != 0) {
-      disks_->bytes(stream.main.file->disk)
-          .submit(
-              [file = stream.main.file, begin, past] { punch_range(*file, begin, past - begin); });
+      disks_->bytes(stream.main.file->disk).submit([file = stream.main.file, begin, past] {
+        punch_range(*file, begin, past - begin);
+      });
     }
     begin = past;
   }
