@@ -186,7 +186,7 @@ export class Disk {
   }
 
   get state(): DiskState {
-    const { freeBytes, held, lastError } = this.store
+    const { freeBytes, held, rest } = this.store
     const { waitingBytes } = this
     return {
       roomBytes: freeBytes - this.#rules.minFreeBytes - waitingBytes,
@@ -194,7 +194,7 @@ export class Disk {
       waitingBytes,
       speedBytesPerSecond: this.#load.speedBytesPerSecond,
       requestMs: this.#load.now?.requestMs ?? null,
-      isResting: lastError !== null && lastError.secondsAgo < limits.diskRestSeconds,
+      restsFromBytes: rest?.fromBytes ?? null,
     }
   }
 
@@ -206,10 +206,10 @@ export class Disk {
 
   /** As clients are told; `sizeBytes` null: not known. */
   told(sizeBytes: number | null): DiskEntry {
-    const { freeBytes, held, kept, isAway, isFull, problems, lastError } = this.store
-    const { isResting, waitingBytes } = this.state
-    const state = isAway ? 'away' : isFull ? 'full' : isResting ? 'failing' : 'ok'
-    const failure = isResting && lastError !== null ? [`${lastError.code}: ${lastError.text}`] : []
+    const { freeBytes, held, kept, isAway, isFull, problems, rest } = this.store
+    const { waitingBytes } = this
+    const state = isAway ? 'away' : isFull ? 'full' : rest?.fromBytes === 0 ? 'failing' : 'ok'
+    const failure = rest === null ? [] : [`${rest.code}: ${rest.text}`]
     const { now, speedBytesPerSecond } = this.#load
     return {
       path: this.dataDir,

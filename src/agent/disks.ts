@@ -16,7 +16,7 @@ import { asFrError } from '../base/failures.js'
 import { blockBytesFor, limits } from '../base/limits.js'
 import type { DiskEntry } from '../control/messages/types.js'
 import { decodeName } from '../protocol/manifest.js'
-import { chooseDisk } from '../store/disks/choice.js'
+import { chooseDisk, isResting } from '../store/disks/choice.js'
 import { type DataDir, type MissingDir, openMissing } from './data-dirs.js'
 import { Disk, type DiskRules, type DiskTools } from './disk.js'
 import type { CompleteOffer } from './offers.js'
@@ -171,7 +171,7 @@ export class Disks {
     const { offer, entry } = arriving
     // What is sent from here is found by its content alone.
     if (offer.role !== 'receiver') return this.#withWhole(this.#there, arriving) ?? this.first
-    const takers = this.#takers
+    const takers = this.#takersOf(entry.dataBytes)
     const found =
       (await this.#withName(takers, decodeName(entry))) ?? (await this.#withPart(takers, arriving))
     if (found !== undefined) return found
@@ -179,10 +179,10 @@ export class Disks {
     return takers[chooseDisk(states, entry.dataBytes)] as Disk
   }
 
-  /** Those that have not failed a transfer lately, as far as there are any. */
-  get #takers(): readonly Disk[] {
+  /** Those that have not failed such a transfer lately, as far as there are any. */
+  #takersOf(bytes: number): readonly Disk[] {
     const there = this.#there
-    const takers = there.filter(({ state }) => !state.isResting)
+    const takers = there.filter(({ state }) => !isResting(state, bytes))
     return takers.length === 0 ? there : takers
   }
 

@@ -9,7 +9,7 @@
  */
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Failure, FrError, type FrErrorCode } from '../base/errors.js'
+import { type Failure, FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { formatBytes, limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
@@ -17,6 +17,7 @@ import { hiddenDir } from '../base/names.js'
 import { nowMs } from '../base/time/awake.js'
 import type { DataDirHandle, Storage } from '../ports.js'
 import { Catalogue, type CatalogueTotals } from './catalogue/catalogue.js'
+import { type Failed, isOfStorage, restsFrom } from './disks/blame.js'
 import { Holdings } from './held/holdings.js'
 import { Leftovers } from './leftovers.js'
 import { isScratch, titleOf } from './partial.js'
@@ -55,6 +56,10 @@ export interface StorageError extends Failure {
   readonly secondsAgo: number
 }
 
+export interface Rest extends Failure {
+  readonly fromBytes: number
+}
+
 const expireEveryMs = 3_600_000
 const countEveryMs = 5_000
 
@@ -71,6 +76,7 @@ export class NodeStore {
   #looking: Promise<void> | undefined
   #lookedMs = nowMs()
   #lastError: (Failure & { atMs: number }) | undefined
+  #rest: (Rest & { atMs: number }) | undefined
 
   constructor(spec: NodeStoreSpec) {
     this.#spec = spec
@@ -173,8 +179,21 @@ export class NodeStore {
   }
 
   /** Records the failure of a transfer if a disk of this node was the cause. */
-  failed(failure: Failure): void {
-    if (isOfStorage(failure.code)) this.#lastError = { ...failure, atMs: nowMs() }
+  failed(failed: Failed): void {
+    const { code, text } = failed
+    const failure = { code, text, atMs: nowMs() }
+    if (isOfStorage(code)) this.#lastError = failure
+    const from = restsFrom(failed)
+    if (from === null) return
+    const before = this.rest?.fromBytes ?? Number.POSITIVE_INFINITY
+    if (from <= before) this.#rest = { ...failure, fromBytes: from }
+  }
+
+  /** What has failed here lately, so that others had better take files of `fromBytes` and more. */
+  get rest(): Rest | null {
+    if (this.#rest === undefined) return null
+    const isOver = nowMs() - this.#rest.atMs >= limits.diskRestSeconds * 1000
+    return isOver ? null : this.#rest
   }
 
   get isReadOnly(): boolean {
@@ -343,8 +362,4 @@ export class NodeStore {
   ): void {
     this.#spec.log({ level, event, fields })
   }
-}
-
-function isOfStorage(code: FrErrorCode): boolean {
-  return code === 'ERR_FR_IO' || code === 'ERR_FR_NO_SPACE' || code.startsWith('ERR_FR_DATA_DIR')
 }

@@ -101,7 +101,7 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
     expect(isAt(one, 'b', content)).toBe(true)
   })
 
-  it.runIf(isRoot)('gives one that is full nothing for a while', async () => {
+  it.runIf(isRoot)('brings a name elsewhere whose disk has no room for it', async () => {
     const [one, two] = ['32m', '64m'].map((size) => {
       const dataDir = world.dataDir()
       execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', dataDir])
@@ -117,7 +117,9 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
     const once = { to: [address], engine, retries: 0, logger: world.logger }
     const full = (await push(path, once).result).nodes[0]
     expect(full).toMatchObject({ code: 'ERR_FR_NO_SPACE', reason: expect.stringContaining(two) })
-    expect((await client.disks(address))[1]).toMatchObject({ path: two, state: 'failing' })
+    const [, refusing] = await client.disks(address)
+    const problems = [expect.stringContaining('ERR_FR_NO_SPACE')]
+    expect(refusing).toMatchObject({ path: two, state: 'ok', problems })
     await pushed(path, address)
     expect([isAt(one, 'a', content), isAt(two, 'a', older.content)]).toEqual([true, true])
     expect((await fetched('a', address)).equals(content)).toBe(true)

@@ -414,7 +414,9 @@ export class Reception {
     if (failure !== null) {
       this.log.failed(failure)
       // Before the claim no disk was touched, whatever code the accept hook chose.
-      if (this.#hasClaim) this.#host.store.failed(failure)
+      const { dataBytes: bytes, hasSpace: hadSpace } = this
+      const failed = { ...failure, bytes, hadSpace, wasOpen: this.#transfer !== undefined }
+      if (this.#hasClaim) this.#host.store.failed(failed)
     }
     if (this.#transfer !== undefined) {
       this.#host.router.forget(this.#transfer)

@@ -19,16 +19,20 @@ export interface DiskState {
   readonly speedBytesPerSecond: number | null
   /** How long a request waits at the device now, whoever made it; null: not known. */
   readonly requestMs: number | null
-  /** It has failed a transfer lately. */
-  readonly isResting: boolean
+  /** It has failed a transfer lately: files of so many bytes had better go elsewhere; null: none. */
+  readonly restsFromBytes: number | null
+}
+
+export function isResting({ restsFromBytes }: DiskState, neededBytes: number): boolean {
+  return restsFromBytes !== null && neededBytes >= restsFromBytes
 }
 
 /** Index of the disk for `neededBytes` more; there must be one at least. */
 export function chooseDisk(disks: readonly DiskState[], neededBytes: number): number {
   const all = disks.map((disk, index) => ({ ...disk, index }))
   const fits = all.filter(({ roomBytes }) => roomBytes >= neededBytes)
-  const awake = all.filter(({ isResting }) => !isResting)
-  const best = fits.filter(({ isResting }) => !isResting)
+  const awake = all.filter((disk) => !isResting(disk, neededBytes))
+  const best = fits.filter((disk) => !isResting(disk, neededBytes))
   const some = [best, fits, awake, all].find(({ length }) => length > 0) ?? all
   const speed = usualSpeed(disks)
   const queued = some.map((disk) => ({ ...disk, waitSeconds: waitSeconds(disk, speed) }))

@@ -1,15 +1,33 @@
 /** Which of several disks is chosen, what is known of their load, and who is asked for a name. */
 import { describe, expect, it } from 'vitest'
-import { FrError } from '../../../src/base/errors.js'
+import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
 import { GIB, limits, MIB } from '../../../src/base/limits.js'
 import { atFirst } from '../../../src/store/disks/at-first.js'
+import { restsFrom } from '../../../src/store/disks/blame.js'
 import { chooseDisk, type DiskState } from '../../../src/store/disks/choice.js'
 import { countersIn, countersPath, DiskLoad, loadBetween } from '../../../src/store/disks/load.js'
 
 function disk(over: Partial<DiskState> = {}): DiskState {
-  const idle = { waitingBytes: 0, speedBytesPerSecond: null, requestMs: null, isResting: false }
+  const idle = { waitingBytes: 0, speedBytesPerSecond: null, requestMs: null, restsFromBytes: null }
   return { roomBytes: 100 * GIB, heldBytes: 0, ...idle, ...over }
 }
+
+describe('a transfer that failed', () => {
+  const failed = (code: FrErrorCode, hadSpace = false, wasOpen = false) =>
+    restsFrom({ code, text: '', bytes: MIB, hadSpace, wasOpen })
+
+  it('speaks against its disk, one that was too large only for files as large', () => {
+    expect(failed('ERR_FR_NO_SPACE')).toBe(MIB)
+    expect(failed('ERR_FR_NO_SPACE', true)).toBe(0)
+    expect([failed('ERR_FR_IO'), failed('ERR_FR_DATA_DIR_GONE', true, true)]).toEqual([0, 0])
+  })
+
+  it('speaks against a disk that did not answer, and not for what comes late', () => {
+    expect(failed('ERR_FR_TIMEOUT')).toBe(0)
+    expect(failed('ERR_FR_TIMEOUT', true, true)).toBeNull()
+    expect(failed('ERR_FR_CLOSED')).toBeNull()
+  })
+})
 
 describe('the disk of a new name', () => {
   it('is the emptiest, where none has more to do than others', () => {
@@ -36,9 +54,11 @@ describe('the disk of a new name', () => {
   it('has room and has not failed lately, as far as there is one', () => {
     const full = disk({ roomBytes: MIB - 1 })
     expect(chooseDisk([full, disk({ roomBytes: MIB })], MIB)).toBe(1)
-    expect(chooseDisk([disk({ isResting: true }), disk({ roomBytes: MIB })], MIB)).toBe(1)
+    const resting = disk({ restsFromBytes: MIB })
+    expect(chooseDisk([resting, disk({ roomBytes: MIB })], MIB)).toBe(1)
+    expect(chooseDisk([resting, disk({ roomBytes: MIB })], MIB - 1)).toBe(0)
     // One that rests is better than none that fits, and any is better than none.
-    expect(chooseDisk([full, disk({ isResting: true })], MIB)).toBe(1)
+    expect(chooseDisk([full, resting], MIB)).toBe(1)
     expect(chooseDisk([disk({ roomBytes: -5 }), disk({ roomBytes: 2 })], MIB)).toBe(1)
     expect(chooseDisk([disk({ roomBytes: -5 })], MIB)).toBe(0)
   })
