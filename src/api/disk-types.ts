@@ -1,6 +1,8 @@
 /** Types about the data directories of a node. */
 import type { DiskState } from '../control/messages/types.js'
 
+export type { DiskState } from '../control/messages/types.js'
+
 /** Options of `startNode` about where files are kept. */
 export interface DiskOptions {
   /**
@@ -14,6 +16,8 @@ export interface DiskOptions {
    * file. `striped` is ERR_FR_UNSUPPORTED in this version.
    */
   placement?: 'whole' | 'striped'
+  /** Files that lie in `dataDir` already become held; they are hashed in the background. */
+  adopt?: boolean
 }
 
 export interface DisksOptions {

@@ -32,7 +32,6 @@ import type { TreeOptions } from './tree-types.js'
 import type { VersionOptions } from './version-types.js'
 
 export type {
-  DiskState,
   HeldKind,
   HeldState,
   NamedFailure,
@@ -68,8 +67,6 @@ export interface NodeOptions extends DiskOptions, VersionOptions {
   name?: string
   /** HOST:PORT that other nodes dial, if they cannot use the address that origins dial. */
   advertise?: string
-  /** Files that lie in `dataDir` already become held; they are hashed in the background. */
-  adopt?: boolean
   /** Says in its status that it is meant to be a mirror; any node can be one. */
   mirror?: boolean
   /** Serves what `dataDir` holds, writes nothing there, locks nothing: ERR_FR_READ_ONLY. */
