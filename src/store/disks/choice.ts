@@ -19,7 +19,7 @@ export interface DiskState {
   readonly speedBytesPerSecond: number | null
   /** How long a request waits at the device now, whoever made it; null: not known. */
   readonly requestMs: number | null
-  /** It has failed a transfer lately: files of so many bytes had better go elsewhere; null: none. */
+  /** Files of so many bytes and more had better go elsewhere for a while; null: none. */
   readonly restsFromBytes: number | null
 }
 
