@@ -60,6 +60,7 @@ export class Partial {
   #isPublished = false
   #borrowed: FileIdentity | undefined
   #from: FileHandle | undefined
+  #giveBack: () => void = () => {}
   readonly #toBring = new RangeSet()
   #isSound = true
 
@@ -141,9 +142,10 @@ export class Partial {
     return this.#borrowed !== undefined && isSameFile(now, this.#borrowed)
   }
 
-  /** Another file of the node that has some of the content, which is closed here. */
-  copyFrom(file: FileHandle): void {
+  /** Another file of the node that has some of the content, which is closed and given back here. */
+  copyFrom(file: FileHandle, giveBack: () => void = () => {}): void {
     this.#from = file
+    this.#giveBack = giveBack
   }
 
   /** Copies bytes of that file to this place. */
@@ -219,6 +221,8 @@ export class Partial {
     const spec = this.#publication()
     const lost = await this.#toDisk(place?.(spec) ?? this.#storage.publish(this.#dir, spec))
     this.#isPublished = true
+    // Whoever keeps versions may count without it from here on.
+    this.#giveBack()
     return lost
   }
 
@@ -248,6 +252,7 @@ export class Partial {
     const isKept = keepPartial && !this.#isPublished
     this.#storage.closeFile(this.#file)
     if (this.#from !== undefined) this.#storage.closeFile(this.#from)
+    this.#giveBack()
     if (this.#scratch !== undefined) this.#storage.closeFile(this.#scratch)
     const ids = this.#scratch === undefined ? [] : [this.#scratchId]
     if (!this.#isPublished && !isKept) ids.push(this.#id)

@@ -62,9 +62,11 @@ export async function arrive(
   const published = await publishedAs(host, partial, spec)
   if (published !== undefined) return published
   const arrival = await arriveInPartial(host, partial, spec)
+  // Bytes that stand for a file are nowhere in a file.
+  if (spec.entry.coded !== undefined) return arrival
   const older = await olderContent(host, spec.wanted, [spec.name, spec.visibleName])
   if (older === undefined) return arrival
-  partial.copyFrom(older.file)
+  partial.copyFrom(older.file, older.giveBack)
   return { ...arrival, elsewhere: older.runs, olderBytes: older.identity.size, older }
 }
 
@@ -160,7 +162,7 @@ async function publishedAs(
     }
     await spec.requireSpace(0)
     await createNew(host, partial, spec.wanted.size)
-    partial.copyFrom(file)
+    partial.copyFrom(file, host.store.versions.use(record))
     partial.toBring([[0, spec.wanted.size]])
     const { contentId, author } = record
     const found = { unread: runs, journal: 'none' } as const

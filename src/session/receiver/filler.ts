@@ -95,9 +95,15 @@ export class Filler {
   }
 }
 
-/** What there is to be had of a piece, as the machine is told. */
-export async function fillFrom(filler: Filler | undefined, piece: IndexedPiece): Promise<NodeFact> {
+/**
+ * What there is to be had of a piece, as the machine is told. Where reading older content fails, as
+ * when somebody cuts it off, there is nothing, and the bytes come. Never rejects.
+ */
+export async function fillFrom(
+  filler: Pick<Filler, 'fill'> | undefined,
+  piece: IndexedPiece,
+): Promise<NodeFact> {
   const { offset, length } = piece
-  const ranges = (await filler?.fill(piece)) ?? []
+  const ranges = (await filler?.fill(piece).catch(() => [])) ?? []
   return { type: 'filled', offset, length, ranges }
 }

@@ -1,6 +1,7 @@
 /**
  * Older content: what the node has under the name that is offered, when the offer is of another
- * content. Blocks of it that are where the new content has equal ones need not be sent.
+ * content, or a kept version of it, where that file is not what it was. Blocks of it that are where
+ * the new content has equal ones need not be sent.
  *
  * The idea: the record of a file has the digests of its blocks. Those of the new content are
  * announced before the plan, and what has the same digest at the same place is copied. A record is
@@ -17,6 +18,8 @@ import type { OlderFile } from './filler.js'
 import type { NodeHost } from './node-host.js'
 
 export interface Older extends OlderFile {
+  /** It is read no more: a kept version may go. May be done twice. */
+  readonly giveBack: () => void
   /** Blocks of it that the new content has a place for, with their digests. */
   readonly runs: readonly HeldRun[]
 }
@@ -31,14 +34,40 @@ export async function olderContent(
   names: readonly Uint8Array[],
 ): Promise<Older | undefined> {
   if (wanted.size < limits.olderBytesMin) return undefined
-  for (const name of names) {
-    const record = host.store.catalogue.get(name)
-    if (record === undefined || record.size < limits.olderBytesMin) continue
-    const file = await host.store.holdings.openUnchanged(record)
-    if (file === undefined) continue
-    const identity = await host.storage.identityOf(file)
-    return { file, identity, runs: await comparableRuns(host, record, wanted) }
+  for (const record of recordsOf(host, names)) {
+    const older = await opened(host, record, wanted)
+    if (older !== undefined) return older
   }
+  return undefined
+}
+
+/** What has the name, then what had it, the newest first. */
+function recordsOf({ store }: NodeHost, names: readonly Uint8Array[]): HeldStream[] {
+  const present = names.map((name) => store.catalogue.get(name))
+  const kept = names.flatMap((name) => store.versions.of(name).map(({ record }) => record))
+  const isLarge = (record: HeldStream | undefined): record is HeldStream =>
+    record !== undefined && record.size >= limits.olderBytesMin
+  return [...present, ...kept].filter(isLarge)
+}
+
+/** Undefined: it is not what it was. */
+async function opened(
+  host: NodeHost,
+  record: HeldStream,
+  wanted: WantedContent,
+): Promise<Older | undefined> {
+  const giveBack = host.store.versions.use(record)
+  try {
+    const file = await host.store.holdings.openUnchanged(record)
+    if (file !== undefined) {
+      const identity = await host.storage.identityOf(file)
+      return { file, identity, giveBack, runs: await comparableRuns(host, record, wanted) }
+    }
+  } catch (error) {
+    giveBack()
+    throw error
+  }
+  giveBack()
   return undefined
 }
 

@@ -1,0 +1,101 @@
+/** A push of a new version to nodes that have older ones: what moves, and what is right at last. */
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it, vi } from 'vitest'
+import { push } from '../../src/api/index.js'
+import { limits, MIB } from '../../src/base/limits.js'
+import { WorkerHashPool } from '../../src/engine/hashing/pool.js'
+import { engines } from './engines.js'
+import { expectCopies, useWorld, type WorldNode } from './push-support.js'
+
+const bytes = 2 * MIB
+const page = limits.indexPageBytes
+const first = randomBytes(bytes)
+
+/** With other bytes in these pages. */
+function edited(content: Buffer, ...pages: number[]): Buffer {
+  const next = Buffer.from(content)
+  for (const at of pages) randomBytes(page).copy(next, at * page)
+  return next
+}
+
+describe.each(engines)('a new version (%s engine)', (engine) => {
+  const world = useWorld(engine)
+
+  async function pushed(content: Buffer, ...nodes: readonly WorldNode[]) {
+    const path = join(world.dir, 'source')
+    writeFileSync(path, content)
+    const to = nodes.map(({ address }) => address)
+    const result = await push(path, { to, engine, as: 'data' }).result
+    expect(result.nodes.map(({ reason }) => reason)).toEqual(nodes.map(() => null))
+    expectCopies(content, 'data', nodes)
+    return result
+  }
+
+  it('moves the pages that have changed', async () => {
+    const node = await world.node()
+    await pushed(first, node)
+    const { nodes, originBytesSent } = await pushed(edited(first, 5, 70, 300), node)
+    expect(originBytesSent).toBe(3 * page)
+    const [outcome] = nodes
+    expect(outcome?.filledBytes).toBeGreaterThan(0)
+    expect((outcome?.heldBytes ?? 0) + (outcome?.filledBytes ?? 0)).toBe(bytes - 3 * page)
+  })
+
+  it('whose bytes have all moved moves the chunks that are new', async () => {
+    const node = await world.node()
+    await pushed(first, node)
+    const moved = Buffer.concat([Buffer.from('a'), first])
+    const { nodes, originBytesSent } = await pushed(moved, node)
+    expect(nodes[0]?.filledBytes).toBeGreaterThan(bytes / 2)
+    expect(originBytesSent).toBe(moved.length - (nodes[0]?.filledBytes ?? 0))
+  })
+
+  it('reaches nodes with one version before it, or another, or none', async () => {
+    const [one, two, none] = await world.nodes(3)
+    await pushed(first, one)
+    const second = edited(first, 9, 100, 101, 200)
+    await pushed(second, two)
+    const third = edited(second, 40, 201, 400)
+    const { nodes, originBytesSent } = await pushed(third, one, two, none)
+    const [ofOne, ofTwo, ofNone] = nodes
+    expect([ofOne?.filledBytes, ofTwo?.filledBytes]).not.toContain(0)
+    expect([ofNone?.heldBytes, ofNone?.filledBytes]).toEqual([0, 0])
+    // Those that have it bring it to the one that has not.
+    expect(originBytesSent).toBeLessThan(bytes)
+  })
+
+  it('is right where an index says that what has changed has not', async () => {
+    const node = await world.node()
+    await pushed(first, node)
+    const { hash } = WorkerHashPool.prototype
+    const lying = vi.spyOn(WorkerHashPool.prototype, 'hash')
+    lying.mockImplementation(function (this: WorkerHashPool, ...task) {
+      const [, range, blockBytes, algorithm] = task
+      if (algorithm !== 'blake3-page') return hash.apply(this, task)
+      return Promise.resolve(new Uint8Array(8 * Math.ceil(range.length / blockBytes)))
+    })
+    try {
+      const { nodes } = await pushed(edited(first, 5, 300), node)
+      expect(nodes[0]?.repairedBytes).toBeGreaterThanOrEqual(2 * page)
+    } finally {
+      lying.mockRestore()
+    }
+  })
+
+  it('of any size takes the place of one of any other', async () => {
+    const node = await world.node()
+    for (const size of [bytes, MIB + 1, MIB, page + 1, 1, 0, bytes])
+      await pushed(first.subarray(0, size), node)
+  })
+
+  it('has what a kept version has, where somebody has edited the present one', async () => {
+    const node = await world.node({ keep: 1 })
+    await pushed(first, node)
+    await pushed(randomBytes(bytes), node)
+    writeFileSync(join(node.dataDir, 'data'), 'edited', { flag: 'r+' })
+    const { originBytesSent } = await pushed(edited(first, 7), node)
+    expect(originBytesSent).toBe(page)
+  })
+})
