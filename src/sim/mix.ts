@@ -6,6 +6,7 @@
  * that many seeds are tried in little time.
  */
 import { limits } from '../base/limits.js'
+import { RangeSet } from '../base/ranges.js'
 import type { DealtShape } from '../control/dealing/dealer.js'
 import { originNumber, type Strategy } from '../control/messages/types.js'
 import type { Handover } from '../control/plan/layout.js'
@@ -39,8 +40,10 @@ const usual = [
 ] as const
 /** What takes a cluster long to get over: a push has one of them at most, and few nodes. */
 const rare = ['restart', 'origin-stop', 'split'] as const
+/** Nodes have older content: drawn apart, so that the seeds without it stay what they were. */
+const versions = ['older'] as const
 
-export const faultKinds = [...usual, ...rare] as const
+export const faultKinds = [...usual, ...rare, ...versions] as const
 export type FaultKind = (typeof faultKinds)[number]
 
 export interface MixedScenario extends Scenario {
@@ -50,6 +53,7 @@ export interface MixedScenario extends Scenario {
 }
 
 const blockBytes = 65_536
+const page = limits.indexPageBytes
 /** Less than usual, because many nodes never come back. */
 const rejoinMs = 30_000
 
@@ -243,6 +247,20 @@ const draws: Record<FaultKind, (mix: Mix) => void> = {
       node.stale = node.found !== 'held' && mix.random.chance(0.3) ? [first] : []
     }
   },
+  older: (mix) => {
+    const { random, bytes } = mix
+    const blocks = Math.ceil(bytes / blockBytes)
+    for (const node of mix.nodes) {
+      if (node.isMirror || random.chance(0.4)) continue
+      const fills = RangeSet.of([[0, Math.min(bytes, random.integer(1, blocks) * blockBytes)]])
+      // Some blocks it has whole, of the others all but a page.
+      for (let at = 0; at < bytes; at += blockBytes)
+        if (random.chance(0.6))
+          fills.remove(at + random.integer(0, blockBytes / page - 1) * page, page)
+      node.fills = fills.toArray()
+      node.staleFills = random.chance(0.2) ? [random.integer(0, blocks - 1)] : []
+    }
+  },
   'origin-death': (mix) => {
     mix.over.originDiesAtMs = mix.moment()
     mix.calm(mix.over.originDiesAtMs)
@@ -302,6 +320,7 @@ export function mixedScenario(seed: number): MixedScenario {
   const apart = new Random(seed ^ 0x7e57)
   const isSmall = mix.nodes.length <= 12
   const late = isSmall && apart.chance(0.07) ? [apart.pick(rare)] : []
+  const older = new Random(seed ^ 0x0de1).chance(0.1) ? versions : []
   const many = (kind: FaultKind): number => kinds.filter((one) => one === kind).length
   const joinMs = Array.from({ length: many('join') }, () => mix.moment()).sort((a, b) => a - b)
   for (const atMs of joinMs) mix.nodes.push(mix.node(atMs))
@@ -315,10 +334,10 @@ export function mixedScenario(seed: number): MixedScenario {
     ...{ breaksAtMs: null, stallAtMs: null, stallMs: 0, cannotDial: false },
   })
   for (let from = 0; from <= mix.nodes.length; from++) mix.edges.push(mix.nodes.map(edge))
-  for (const kind of [...kinds, ...late]) draws[kind](mix)
+  for (const kind of [...kinds, ...late, ...older]) draws[kind](mix)
   return {
     ...{ seed, blockBytes, bytes: mix.bytes, calmMs: mix.calmMs },
-    kinds: [...kinds, ...late],
+    kinds: [...kinds, ...late, ...older],
     strategy: random.pick<Strategy>(['classic', 'adaptive', 'adaptive']),
     shape: 'group',
     ...topologyOf(random, mix.nodes.length),

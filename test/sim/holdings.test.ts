@@ -144,6 +144,14 @@ describe('blocks that older content has in part', () => {
     expect(logged).toContain('bad-block')
   })
 
+  it.each([5, 20, 60, 150])('come at once where who has them leaves after %i ms', (atMs) => {
+    const leaver = { fills: but(3), trouble: 'killed', atMs } as const
+    const nodes = steady.nodes.map((node, i) => (i === 0 ? { ...node, ...leaver } : node))
+    const { outcomes } = runScenario({ ...steady, nodes })
+    const others = outcomes.slice(1).map(({ reason }) => reason)
+    expect(others).toEqual(steady.nodes.slice(1).map(() => null))
+  })
+
   it('are left to the origin where nobody relays', () => {
     const { originBytes } = run(
       steady.nodes.map((_, i) => but(i)),
