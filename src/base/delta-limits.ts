@@ -19,6 +19,13 @@ export const deltaLimits = {
   /** Pieces of an index that an origin makes at the same time, and bytes that it keeps of them. */
   indexTasks: 4,
   indexKeptBytes: 32 * MIB,
+  /**
+   * Bytes of a file, and of older content of it, from which on samples tell first whether they have
+   * anything in common; how many samples, and bytes of each.
+   */
+  indexSampledBytesMin: 64 * MIB,
+  indexSamples: 16,
+  indexSampleBytes: 512 * KIB,
   /** Milliseconds that the plan waits for nodes that compare, and for each GiB of the file. */
   compareMs: 1_000,
   compareMsPerGib: 2_000,

@@ -18,6 +18,16 @@ export function piecesOf(kind: IndexKind, ranges: readonly RangePair[]): RangePa
   })
 }
 
+/** Short pieces all over the first so many bytes of a content, many times as long as they are. */
+export function samplesOf(kind: IndexKind, bytes: number): RangePair[] {
+  const { indexSamples: count, indexSampleBytes: length, indexPageBytes: page } = limits
+  const samples = Array.from({ length: count }, (_, i): RangePair => {
+    const at = Math.floor((i * bytes) / count / page) * page
+    return [at, Math.min(length, bytes - at)]
+  })
+  return piecesOf(kind, samples)
+}
+
 /** `offset`, `length`: of the piece that both are of; `ours` may end earlier. */
 export function equalPages(
   { offset, length }: { readonly offset: number; readonly length: number },

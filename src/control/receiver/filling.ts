@@ -6,10 +6,13 @@
  * of long runs that are left, of content-defined chunks, which are found wherever they have moved
  * to. An index is 0.2 % of its bytes or less. Its hashes are short: a block that was filled wrongly
  * is found bad when it is verified, and comes again like any bad block.
+ *
+ * Of a large file some short pieces are looked for first, before the digests of all blocks are
+ * there: where the older content has nothing of them it is something else, and nobody waits for it.
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet, slicesOf } from '../../base/ranges.js'
-import { piecesOf } from '../holdings/pages.js'
+import { piecesOf, samplesOf } from '../holdings/pages.js'
 import type { IndexedPiece, IndexKind } from '../messages/delta.js'
 import type { NodeOutbox } from './outbox.js'
 
@@ -18,14 +21,21 @@ const never = Number.POSITIVE_INFINITY
 /** Of the older content, this part at least has to be in question for all of it to be cut. */
 const partWorthCutting = 1 / 256
 
+/** Samples tell whether the older content is worth a look; then all of it is looked at. */
+type Stage = 'none' | 'sampling' | 'sampled' | 'filling' | 'done'
+
 export class Filling {
   /** Bytes that are in the file. */
   readonly filled = new RangeSet()
   readonly #outbox: NodeOutbox
-  #stage: 'none' | IndexKind | 'done' = 'none'
+  #stage: Stage = 'none'
+  /** What is asked for in this stage. */
+  #kind: IndexKind = 'pages'
+  #isUnlike = false
   #lacking = new RangeSet()
+  #bytes = 0
   #olderBytes = 0
-  /** Pieces of this stage to ask for. */
+  /** Pieces to ask for. */
   #open: RangePair[] = []
   /** Those that were asked for and are not filled, by their offset. */
   readonly #asked = new Map<number, number>()
@@ -37,18 +47,48 @@ export class Filling {
     this.#outbox = outbox
   }
 
-  /** Whole blocks that are lacking; there are so many bytes of older content, in pages of both. */
+  /** Nothing of a content of so many bytes is here; is the older content anything like it? */
+  sample(bytes: number, olderBytes: number, nowMs: number): void {
+    if (Math.min(bytes, olderBytes) < limits.indexSampledBytesMin) return
+    this.#bytes = bytes
+    this.#olderBytes = olderBytes
+    const open = samplesOf('pages', Math.min(bytes, olderBytes))
+    this.#enter('sampling', open, nowMs)
+  }
+
+  /** Whole blocks that are lacking; there is older content of so many bytes. */
   begin(lacking: RangeSet, olderBytes: number, nowMs: number): void {
+    // What samples have left there is the same, or is asked for again.
+    this.filled.clear()
     this.#lacking = lacking
     this.#olderBytes = olderBytes
+<<<<<<< HEAD
     this.#stage = 'pages'
     this.#open = piecesOf('pages', lacking.present(0, olderBytes))
+=======
+    this.#enter('filling', piecesOf('pages', lacking.present(0, olderBytes)), nowMs)
+  }
+
+  #enter(stage: Stage, open: RangePair[], nowMs: number): void {
+    this.#stage = stage
+    this.#kind = 'pages'
+    this.#open = open
+>>>>>>> c914b913 (Samples tell first whether older content of a large file has anything in common with it)
     this.#sayMs = nowMs + limits.comparingMs
     this.#movedMs = nowMs
   }
 
   get isBegun(): boolean {
-    return this.#stage !== 'none'
+    return this.#stage === 'filling' || this.#stage === 'done'
+  }
+
+  get isSampling(): boolean {
+    return this.#stage === 'sampling'
+  }
+
+  /** Samples have shown that the older content is another one. */
+  get isUnlike(): boolean {
+    return this.#isUnlike
   }
 
   /** When something is to be said, so that the origin knows that this goes on. */
@@ -58,7 +98,7 @@ export class Filling {
 
   /** The origin tells what it was asked; anything else is dropped. */
   indexed(piece: IndexedPiece): void {
-    if (piece.kind === this.#stage && this.#asked.get(piece.offset) === piece.length)
+    if (piece.kind === this.#kind && this.#asked.get(piece.offset) === piece.length)
       this.#outbox.wish({ ...piece, type: 'fill' })
   }
 
@@ -76,21 +116,27 @@ export class Filling {
       this.#sayMs = isMoving ? nowMs + limits.comparingMs : never
       if (isMoving) this.#outbox.say({ type: 'compares' })
     }
-    if (this.#stage === 'pages' && this.#isIdle) {
-      this.#stage = 'chunks'
-      this.#open = this.#worthCutting()
-    }
-    if (this.#stage === 'chunks' && this.#isIdle) {
-      this.#stage = 'done'
-      this.#sayMs = never
-      this.#bound()
-    }
+    while (this.#isIdle && (this.#stage === 'sampling' || this.#stage === 'filling')) this.#next()
     this.#ask()
     return this.#stage === 'done'
   }
 
   get #isIdle(): boolean {
     return this.#open.length === 0 && this.#asked.size === 0
+  }
+
+  /** All pieces of a kind are looked at. */
+  #next(): void {
+    const isSample = this.#stage === 'sampling'
+    if (this.#kind === 'pages' && !(isSample && !this.filled.isEmpty)) {
+      this.#kind = 'chunks'
+      this.#open = isSample ? samplesOf('chunks', this.#bytes) : this.#worthCutting()
+      return
+    }
+    this.#sayMs = never
+    this.#stage = isSample ? 'sampled' : 'done'
+    if (isSample) this.#isUnlike = this.filled.isEmpty
+    else this.#bound()
   }
 
   #ask(): void {
@@ -103,7 +149,7 @@ export class Filling {
       this.#askedBytes += piece[1]
       ranges.add(...piece)
     }
-    const kind = this.#stage as IndexKind
+    const kind = this.#kind
     for (const part of slicesOf(ranges.toArray(), limits.needRanges))
       this.#outbox.say({ type: 'index', kind, ranges: part })
   }

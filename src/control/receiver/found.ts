@@ -69,14 +69,27 @@ export class FoundBlocks {
     this.#awaited = [...candidates, ...unreadCandidates, ...elsewhere]
     this.#olderBytes = olderBytes
     if (olderBytes > 0 || !this.#areAnnounced) this.#outbox.say({ type: 'compares' })
+    // What is here may be of this content: it is in the way of no sample.
+    const isBare = this.#landed.isEmpty && candidates.length + unreadCandidates.length === 0
+    if (isBare) this.#filling.sample(this.#ledger.size, olderBytes, nowMs)
   }
 
   /** True once it is known what of all this counts: the offer is accepted then. */
   advance(nowMs: number): boolean {
-    if (this.#candidates === undefined || !this.#areAnnounced) return false
-    if (!this.#isFilled(nowMs)) return false
+    if (this.#candidates === undefined) return false
+    if (this.#filling.isSampling) this.#filling.advance(nowMs)
+    if (this.#filling.isSampling) return false
+    if (this.#filling.isUnlike) this.#dropOlder()
+    if (!this.#areAnnounced || !this.#isFilled(nowMs)) return false
     this.accept(nowMs)
     return true
+  }
+
+  /** It was all that was to be compared. */
+  #dropOlder(): void {
+    this.#olderBytes = 0
+    this.#elsewhere = []
+    this.#awaited = []
   }
 
   #isFilled(nowMs: number): boolean {
