@@ -71,7 +71,7 @@ function outcomeTable(result: PushResult, columns: number, paint: Paint): string
   const relayed = (outcome: NodeOutcome): { text: string }[] =>
     isRelayed ? [{ text: formatPercent(shares.get(outcome.node) ?? 0) }] : []
   // A column of its own for what did not have to be sent, where anything was there.
-  const wasHeld = result.nodes.some((outcome) => outcome.heldBytes > 0)
+  const wasHeld = result.nodes.some((outcome) => thereBytes(outcome) > 0)
   const held = (outcome: NodeOutcome): { text: string }[] =>
     wasHeld ? [{ text: heldText(outcome, result.bytes) }] : []
   const isServed = result.nodes.some((outcome) => outcome.servedBy !== null)
@@ -122,8 +122,14 @@ const repairedColumn: readonly Amount[] = [
   { title: 'repaired', of: ({ repairedBytes }) => repairedBytes },
 ]
 
-function heldText({ heldBytes }: NodeOutcome, bytes: number): string {
-  return heldBytes === bytes ? 'all of it' : formatBytes(heldBytes)
+/** What did not have to be sent. */
+function thereBytes({ heldBytes, filledBytes }: NodeOutcome): number {
+  return heldBytes + filledBytes
+}
+
+function heldText(outcome: NodeOutcome, bytes: number): string {
+  const there = thereBytes(outcome)
+  return there === bytes ? 'all of it' : formatBytes(there)
 }
 
 function rateOf(bytes: number, seconds: number): string {
@@ -225,9 +231,9 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
   const reopened = result.nodes.reduce((sum, outcome) => sum + outcome.reopened, 0)
   const isMixed = result.shape !== 'unicast' && result.directBytes > 0
   const all = count(result.nodes.length, 'node')
-  const isThere = complete.length > 0 && complete.every((one) => one.heldBytes === result.bytes)
+  const isThere = complete.length > 0 && complete.every((one) => thereBytes(one) === result.bytes)
   const received = result.nodes.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0)
-  const wasHeld = result.bytes > 0 && result.nodes.some(({ heldBytes }) => heldBytes > 0)
+  const wasHeld = result.bytes > 0 && result.nodes.some((one) => thereBytes(one) > 0)
   if (wasHeld && isThere)
     return [
       `already there at ${complete.length} of ${all}`,

@@ -41,6 +41,22 @@ describe('the closing table', () => {
     expect(closing({ nodes: [alone], shares: [] })[0]).not.toContain('from')
   })
 
+  it('says what was there: blocks that were held, and what older content had of others', () => {
+    const older = { heldBytes: 96 * MIB, filledBytes: 31 * MIB, receivedBytes: MIB }
+    const nodes = [
+      outcomeOf({ node: '10.0.0.2:7400', ...older }),
+      outcomeOf({ node: '10.0.0.3:7400', heldBytes: 128 * MIB, receivedBytes: 0 }),
+      outcomeOf({ node: '10.0.0.4:7400' }),
+    ]
+    const lines = closing({ nodes, shares: [] }, 100)
+    const cells = lines.slice(0, 4).map((line) => line.split(/ {2,}/)[3])
+    expect(cells).toEqual(['was there', '127 MiB', 'all of it', '0 B'])
+    expect(lines.find((line) => line.includes('moved'))).toMatch(/^129 MiB moved, 3 of 3 nodes/)
+    const filled = { heldBytes: 0, filledBytes: 128 * MIB, receivedBytes: 0 }
+    const moved = closing({ nodes: [outcomeOf({ node: '10.0.0.2:7400', ...filled })] })
+    expect(moved.at(-1)).toMatch(/^already there at 1 of 1 node/)
+  })
+
   it('says one reason once, with how many and which nodes', () => {
     const at = (n: number, over: Partial<NodeOutcome> = {}) => {
       const node = `10.0.0.${n}:7400`
