@@ -4,7 +4,7 @@
  * compresses. Fresh processes and new files each round, in turns.
  */
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { median, spread } from './report.mjs'
 import { judge } from './wanted.mjs'
 import { MIB, push, sameContent, Workspace } from './workspace.mjs'
@@ -38,7 +38,7 @@ export const coding = {
 }
 
 async function trial(workspace, count, bytes, textBytes) {
-  const nodes = await Promise.all(Array.from({ length: count }, () => workspace.startNode()))
+  const nodes = await workspace.startNodes(count)
   const pushed = async (content, as, args = [], from = as) => {
     const source = workspace.path(`source-${from}`)
     writeFileSync(source, content)
@@ -57,6 +57,7 @@ async function trial(workspace, count, bytes, textBytes) {
   const auto = await pushed(prose(textBytes), 'auto', [...uplink, '--compress', 'auto'])
   const noise = await pushed(randomBytes(textBytes), 'noise', [...uplink, '--compress', 'auto'])
   await workspace.stop(nodes)
+  for (const { data } of nodes) rmSync(data, { recursive: true })
   return { whole, patch, plain, zstd, auto, noise }
 }
 
@@ -85,7 +86,7 @@ export function nudged(before) {
 }
 
 /** Lines as logs have them. */
-function prose(bytes) {
+export function prose(bytes) {
   const verbs = ['opened', 'closed', 'read', 'wrote', 'sent', 'received', 'waited for']
   const lines = []
   for (let length = 0; length < bytes; ) {

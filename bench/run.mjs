@@ -20,6 +20,7 @@ import { writeResults } from './results.mjs'
 import { resume } from './resume.mjs'
 import { small } from './small.mjs'
 import { tree } from './tree.mjs'
+import { versions } from './versions.mjs'
 import { missedText } from './wanted.mjs'
 import { main, Obstacle, requireRepository } from './workspace.mjs'
 
@@ -42,6 +43,7 @@ export const suites = [
   resume,
   tree,
   coding,
+  versions,
   limits,
   micro,
   ofLab(

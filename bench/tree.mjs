@@ -79,7 +79,7 @@ async function trialOf(workspace, { source, count, round }) {
 
 const movedOf = ({ result }) => result.tree.movedBytes
 
-async function requireSame(workspace, source, copy) {
+export async function requireSame(workspace, source, copy) {
   const { status, stdout, stderr } = await workspace.collect('diff', ['-rq', source, copy])
   if (status !== 0)
     throw new Error(`${copy} differs: ${stdout.slice(0, 500)}${stderr.slice(0, 500)}`)
