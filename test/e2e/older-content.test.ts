@@ -41,9 +41,8 @@ describe.each(engines)('older content (%s engine)', (kind) => {
     path = join(dataDir, 'older')
     hidden = join(dataDir, hiddenDir)
     writeFileSync(path, before)
-    partial = new Partial(engine.storage, dir, name, {
-      ...{ transfer: '1'.repeat(32), entry, noClobber: false },
-    })
+    const spec = { transfer: '1'.repeat(32), entry, noClobber: false }
+    partial = new Partial(engine.storage, dir, name, spec)
     await partial.create(bytes)
   })
   afterEach(async () => {

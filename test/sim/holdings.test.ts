@@ -49,6 +49,34 @@ describe.each(['adaptive', 'classic'] as const)('%s dealing', (strategy) => {
   })
 })
 
+describe('in a chain', () => {
+  const steady: Scenario = {
+    ...steadyScenario(3, 6),
+    shape: 'chain',
+    groupSize: 3,
+    sites: 0,
+    bytes: 64 * 65_536,
+  }
+  /** Where these have the first half. */
+  const run = (holders: readonly number[]): number => {
+    const nodes = steady.nodes.map((node, i) =>
+      holders.includes(i) ? { ...node, holds: blocks(steady, 0, 32) } : node,
+    )
+    const { outcomes, originBytes } = runScenario({ ...steady, nodes })
+    expect(outcomes.map(({ reason }) => reason)).toEqual(nodes.map(() => null))
+    return originBytes
+  }
+
+  it('what each group has somewhere is left out', () => {
+    // Whichever three of them are a group.
+    expect(run([0, 1, 3, 4, 5])).toBeLessThan(steady.bytes)
+  })
+
+  it('what one of them has nowhere goes through all', () => {
+    expect(run([2])).toBeGreaterThanOrEqual(steady.bytes)
+  })
+})
+
 it('what a node lacks is all that it is sent where nobody relays', () => {
   const steady = steadyScenario(3)
   const scenario: Scenario = { ...steady, shape: 'unicast', bytes: 16 * 65_536 }

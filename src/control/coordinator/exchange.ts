@@ -8,7 +8,7 @@
  */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Dealer } from '../dealing/dealer.js'
-import { heldBySome } from '../holdings/have.js'
+import { commonOf, heldBySome } from '../holdings/have.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import { Reach } from '../members/reach.js'
@@ -117,8 +117,8 @@ export class OriginExchange {
     const nodes = fed.map((peer) => peer.node)
     const receivers = fed.filter((peer) => peer.isReceiver)
     const have = new Map(receivers.map((peer) => [peer.node, peer.had.ranges]))
-    const held = this.#heldBy(receivers)
-    const leftOut = RangeSet.of([...held, ...this.#fillers.start(receivers)])
+    const groups = this.#groupsOf(receivers)
+    const leftOut = this.#fillers.start(groups)
     const start = { nodes, have, leftOut, mirrors, gateways, nowMs }
     const sends = this.#dealer.handle({ type: 'started', ...start })
     const named = ofRole('receiver')
@@ -127,10 +127,14 @@ export class OriginExchange {
     this.plans.tellNow()
     const whole: RangePair[] = [[0, this.#config.bytes]]
     for (const peer of shape === 'unicast' ? group : slow) this.#digests.owes(peer, whole)
-    if (shape !== 'unicast') for (const peer of fed) this.#tellHeld(peer, held)
+    for (const one of groups) {
+      // What is dealt comes without being asked for.
+      const held = commonOf([heldBySome(one.map(({ had }) => had)), leftOut])
+      for (const peer of one) this.#tellHeld(peer, held, one)
+    }
     this.#sends.list(sends)
-    const { receivers: groups, parents, slow: later } = chain
-    const plan = { strategy, shape, nodes: named, groups, parents, later, shares }
+    const { receivers: planned, parents, slow: later } = chain
+    const plan = { strategy, shape, nodes: named, groups: planned, parents, later, shares }
     this.#outbox.wish({ type: 'announcePlan', plan })
     for (const { offset, length } of [...this.#source.digests.runs(whole)])
       this.hashed(offset, length, nowMs)
@@ -178,7 +182,8 @@ export class OriginExchange {
     chain.join(placeOf(peer), role)
     if (chain.isSecondary(node)) return this.#joinLater(peer, nowMs)
     const mates = chain.mates(node).map((node) => this.#peer(node))
-    const held = this.#heldBy(mates.filter((mate) => mate.isReceiver))
+    const near = mates.filter((mate) => mate.isReceiver)
+    const held = heldBySome(near.map(({ had }) => had))
     const missing = RangeSet.of([[0, this.#config.bytes]])
     missing.subtract(peer.had.ranges)
     missing.subtract(held)
@@ -187,7 +192,7 @@ export class OriginExchange {
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
     }
     this.#enter(peer, nowMs)
-    this.#fillers.joins(peer)
+    this.#fillers.joins(peer, near)
     const fact = { node, role, missing: missing.toArray(), nowMs }
     const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
     const brought = sends.filter((send) => send.why === 'level')
@@ -204,7 +209,7 @@ export class OriginExchange {
       for (const mate of mates)
         if (mate.role === 'gateway') this.#detours.around(peer, mate, 'held')
     }
-    this.#tellHeld(peer, held)
+    this.#tellHeld(peer, held, near)
     this.#sends.list(sends)
   }
 
@@ -231,7 +236,8 @@ export class OriginExchange {
       peer.moved(nowMs)
       const ranges: RangePair[] = [[0, this.#config.bytes]]
       const holder = this.#later.holderFor(peer)
-      if (holder !== undefined) this.#tellHeld(peer, RangeSet.of(ranges), holder)
+      const all = RangeSet.of(ranges)
+      if (holder !== undefined) this.#tellHeld(peer, all, this.group, holder)
       else this.#sends.tell({ type: 'needed', node: peer.node, scratch: false, ranges, nowMs })
     }
     return due
@@ -279,7 +285,7 @@ export class OriginExchange {
 
   /** All that it has filled is verified. */
   whole(peer: Peer): void {
-    this.#fillers.whole(peer, this.group)
+    this.#fillers.whole(peer)
   }
 
   /** It has all. Returns those whose turn has come. */
@@ -332,7 +338,7 @@ export class OriginExchange {
     this.#sends.tell({ type: 'nodeFailed', node: peer.node, nowMs })
     this.answers.needs.left(peer, nowMs)
     departs(gaps)
-    this.#fillers.left(peer, this.group)
+    this.#fillers.left(peer)
     this.plans.changed()
     // Where nobody else is left they are the tree.
     for (const node of below) {
@@ -372,10 +378,9 @@ export class OriginExchange {
     this.#group.set(peer.node, peer)
   }
 
-  /** What others hold, or have coming, of what this node lacks: it asks them. */
-  #tellHeld(peer: Peer, held: RangeSet, feeder?: number): void {
-    for (const frame of heldFrames(peer, this.#group.values(), held, feeder))
-      this.#outbox.say(peer, frame)
+  /** What some of these hold, or have coming, of what this node lacks: it asks them. */
+  #tellHeld(peer: Peer, held: RangeSet, group: Iterable<Peer>, feeder?: number): void {
+    for (const frame of heldFrames(peer, group, held, feeder)) this.#outbox.say(peer, frame)
   }
 
   #setRelay(peer: Peer, nowMs: number): void {
@@ -422,9 +427,11 @@ export class OriginExchange {
     this.away(relay, nowMs)
   }
 
-  /** What some of these hold, who are all in one group: the others get it from them. */
-  #heldBy(peers: readonly Peer[]): RangeSet {
-    return this.#dealer.chain.isOne ? heldBySome(peers.map(({ had }) => had)) : new RangeSet()
+  /** These in the groups that the plan has put them into. */
+  #groupsOf(receivers: readonly Peer[]): Peer[][] {
+    const groups = this.#dealer.chain.receivers.map((nodes) => new Set(nodes))
+    const of = groups.map((group) => receivers.filter(({ node }) => group.has(node)))
+    return of.filter((group) => group.length > 0)
   }
 
   #peer(node: number): Peer {

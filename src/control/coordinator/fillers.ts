@@ -1,24 +1,34 @@
 /**
- * Nodes that have filled blocks from older content, and those that lack such blocks.
+ * What nodes have of the content when the plan is made, and need not be sent: blocks that they
+ * hold, and those that they have filled from older content.
  *
- * The idea: of a block that some node fills, only what one of those lacks is dealt. Whoever has
- * filled nothing of it has the rest from them, once they say that all of theirs is verified; where
- * one leaves before that, from anybody, and at last from the origin.
+ * The idea: what somebody holds his mates have from there. Of a block that some node fills, only
+ * what one of those lacks is dealt. Whoever has filled nothing of it has the rest from them, once
+ * they say that all of theirs is verified; where one leaves before that, from anybody, and at last
+ * from the origin. What is dealt goes through all groups of a chain, and is left out only where
+ * each of them finds it in itself.
  */
 import { RangeSet } from '../../base/ranges.js'
 import type { Dealer } from '../dealing/dealer.js'
-import { blocksTouched, filledByAll } from '../holdings/have.js'
+import { blocksTouched, commonOf, filledByAll, heldBySome } from '../holdings/have.js'
 import type { Peer } from '../members/peer.js'
 import type { OriginConfig } from './events.js'
 import { detourFrames } from './frames.js'
 import type { OriginOutbox } from './outbox.js'
 
+interface Filler {
+  /** Its blocks of which something is left out; they are not all verified there. */
+  readonly blocks: RangeSet
+  readonly mates: readonly Peer[]
+}
+
 export class OriginFillers {
   readonly #config: OriginConfig
   readonly #dealer: Dealer
   readonly #outbox: OriginOutbox
-  /** Blocks of each that are not all verified there. */
-  readonly #open = new Map<Peer, RangeSet>()
+  readonly #open = new Map<Peer, Filler>()
+  /** Blocks of which something is left out. */
+  #leftOut = new RangeSet()
 
   constructor(config: OriginConfig, dealer: Dealer, outbox: OriginOutbox) {
     this.#config = config
@@ -26,40 +36,40 @@ export class OriginFillers {
     this.#outbox = outbox
   }
 
-  /** Of what these have filled, what nobody is dealt. */
-  start(peers: readonly Peer[]): RangeSet {
-    if (!this.#areAsked) return new RangeSet()
-    for (const peer of peers) this.joins(peer)
-    return filledByAll(
-      peers.map(({ had }) => had),
-      this.#config,
-    )
+  /** Of what those of these groups have, what nobody is dealt. */
+  start(groups: readonly (readonly Peer[])[]): RangeSet {
+    // Else each is sent what it lacks.
+    if (this.#dealer.shape === 'unicast') return new RangeSet()
+    const leftOut = commonOf(groups.map((group) => this.#within(group)))
+    this.#leftOut = blocksTouched(leftOut, this.#config)
+    for (const group of groups) for (const peer of group) this.joins(peer, group)
+    return leftOut
   }
 
-  joins(peer: Peer): void {
-    if (!this.#areAsked || peer.had.filled.isEmpty) return
-    this.#open.set(peer, blocksTouched(peer.had.filled, this.#config))
+  joins(peer: Peer, group: readonly Peer[]): void {
+    const { filled } = peer.had
+    if (filled.isEmpty || this.#dealer.shape === 'unicast') return
+    const blocks = commonOf([blocksTouched(filled, this.#config), this.#leftOut])
+    this.#open.set(peer, { blocks, mates: group.filter((other) => other !== peer) })
   }
 
-  /** What it has filled is verified: the others may have it from there. */
-  whole(peer: Peer, group: Iterable<Peer>): void {
-    const blocks = this.#open.get(peer)
-    this.#open.delete(peer)
-    if (blocks === undefined) return
-    for (const range of blocks) peer.had.have.add(...range)
-    this.#tell(peer, blocks, 'held', group)
+  /** What it has filled is verified: its mates may have it from there. */
+  whole(peer: Peer): void {
+    if (!this.#open.has(peer)) return
+    for (const range of blocksTouched(peer.had.filled, this.#config)) peer.had.have.add(...range)
+    this.#tell(peer, 'held')
   }
 
-  left(peer: Peer, group: Iterable<Peer>): void {
-    const blocks = this.#open.get(peer)
-    this.#open.delete(peer)
-    if (blocks !== undefined) this.#tell(peer, blocks, 'away', group)
+  left(peer: Peer): void {
+    this.#tell(peer, 'away')
   }
 
   /** Those that fill such a block themselves are dealt what they lack of it. */
-  #tell(peer: Peer, blocks: RangeSet, why: 'held' | 'away', group: Iterable<Peer>): void {
-    for (const other of group) {
-      if (other === peer || !other.isReceiver || other.phase !== 'running') continue
+  #tell(peer: Peer, why: 'held' | 'away'): void {
+    const { blocks, mates } = this.#open.get(peer) ?? nothing
+    this.#open.delete(peer)
+    for (const other of mates) {
+      if (!other.isReceiver || other.phase !== 'running') continue
       const lacking = RangeSet.of(blocks)
       lacking.subtract(other.had.have)
       lacking.subtract(blocksTouched(other.had.filled, this.#config))
@@ -68,8 +78,11 @@ export class OriginFillers {
     }
   }
 
-  /** Else each byte goes to everybody, or to each what it lacks. */
-  get #areAsked(): boolean {
-    return this.#dealer.shape !== 'unicast' && this.#dealer.chain.isOne
+  /** What nobody has to bring to a group. */
+  #within(group: readonly Peer[]): RangeSet {
+    const had = group.map((peer) => peer.had)
+    return RangeSet.of([...heldBySome(had), ...filledByAll(had, this.#config)])
   }
 }
+
+const nothing: Filler = { blocks: new RangeSet(), mates: [] }

@@ -198,19 +198,12 @@ export class ChainDealer implements Dealer {
   }
 
   #start(fact: DealerFact & { type: 'started' }): Send[] {
-    const { nodes, have, mirrors, gateways, nowMs } = fact
+    const { leftOut = new RangeSet(), mirrors, gateways, nowMs } = fact
     for (const group of this.chain.groups.slice(1)) this.#watch(group, nowMs)
-    // Each byte goes the whole way: only what all have needs no dealing.
-    const common = RangeSet.of(have?.get(nodes[0] as number) ?? new RangeSet())
-    for (const held of have?.values() ?? []) {
-      const lacking = RangeSet.of(common)
-      lacking.subtract(held)
-      common.subtract(lacking)
-    }
     const heads = this.chain.heads
     for (const head of heads) this.#begun.add(head)
     const senders = { ...(mirrors && { mirrors }), ...(gateways && { gateways }) }
-    return this.#heads.handle({ type: 'started', nodes: heads, leftOut: common, ...senders, nowMs })
+    return this.#heads.handle({ type: 'started', nodes: heads, leftOut, ...senders, nowMs })
   }
 
   /** A group further down: who lags in it. */

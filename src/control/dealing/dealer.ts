@@ -45,7 +45,7 @@ export type DealerFact =
       readonly nodes: readonly number[]
       /** What nodes hold already; nothing unless given. */
       readonly have?: ReadonlyMap<number, RangeSet>
-      /** What no node of one group is dealt: others have it, or all do; nothing unless given. */
+      /** What no node is dealt: each group has it in itself, or all do; nothing unless given. */
       readonly leftOut?: RangeSet
       /** Those who lack nothing: they only pass on what they are dealt. */
       readonly mirrors?: ReadonlySet<number>

@@ -29,6 +29,18 @@ export function heldBySome(all: Iterable<{ readonly have: RangeSet }>): RangeSet
   return held
 }
 
+/** What is in all of these. */
+export function commonOf(sets: readonly RangeSet[]): RangeSet {
+  const [first = new RangeSet(), ...others] = sets
+  const common = RangeSet.of(first)
+  for (const other of others) {
+    const rest = RangeSet.of(common)
+    rest.subtract(other)
+    common.subtract(rest)
+  }
+  return common
+}
+
 /** The blocks that these bytes are in. */
 export function blocksTouched(ranges: RangeSet, { bytes, blockBytes }: Geometry): RangeSet {
   const blocks = new RangeSet()

@@ -5,7 +5,13 @@ import type { RangePair } from '../../../../src/base/ranges.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
-import { haveFault, missingText, toldOf } from '../../../../src/control/holdings/have.js'
+import {
+  commonOf,
+  filledByAll,
+  haveFault,
+  missingText,
+  toldOf,
+} from '../../../../src/control/holdings/have.js'
 import { StreamLedger } from '../../../../src/control/holdings/ledger.js'
 import { type Frame, originNumber } from '../../../../src/control/messages/types.js'
 import { block, bytes, Bench as Origin } from '../coordinator/origin-support.js'
@@ -107,6 +113,27 @@ describe('the origin', () => {
     expect(origin.machine.peers[0]?.phase).toBe('out')
     expect(haveFault(said, { bytes, blockBytes: block })).not.toBeNull()
   })
+})
+
+it('what all have is in each of the sets', () => {
+  const sets = [have([0, 50], [60, 40]), have([10, 80]), have([0, 20], [70, 100])]
+  const all = sets.map((ranges) => RangeSet.of(ranges))
+  expect(commonOf(all).toArray()).toEqual([
+    [10, 10],
+    [70, 20],
+  ])
+  expect(commonOf(all.slice(0, 1)).toArray()).toEqual(sets[0])
+  expect([commonOf([]).isEmpty, all[0]?.toArray()]).toEqual([true, sets[0]])
+})
+
+it('of a block that several have filled only what one of them lacks is to come', () => {
+  const filled = (...ranges: RangePair[]) => ({ filled: RangeSet.of(ranges) })
+  // Of the first block both lack something, of the last one only one has anything.
+  const all = [filled([10, block - 10], [3 * block, 5]), filled([0, block - 20]), filled()]
+  expect(filledByAll(all, file).toArray()).toEqual([
+    [10, block - 30],
+    [3 * block, 5],
+  ])
 })
 
 it('the last, short block is whole', () => {
