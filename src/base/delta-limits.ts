@@ -6,6 +6,8 @@ const MIB = 1024 * KIB
 export const deltaLimits = {
   /** Bytes of a file from which on it is compared with what has its name: less is soon sent. */
   olderBytesMin: 1 * MIB,
+  /** Files with older content that are looked at: the present one, and kept versions. */
+  olderFiles: 3,
   /** Bytes of a page of an index; of a content-defined chunk: least, about the mean, most. */
   indexPageBytes: 4 * KIB,
   chunkBytesMin: 4 * KIB,

@@ -59,7 +59,7 @@ export class Partial {
   #scratch: FileHandle | undefined
   #isPublished = false
   #borrowed: FileIdentity | undefined
-  #from: FileHandle | undefined
+  #from: readonly FileHandle[] = []
   #giveBack: () => void = () => {}
   readonly #toBring = new RangeSet()
   #isSound = true
@@ -142,25 +142,25 @@ export class Partial {
     return this.#borrowed !== undefined && isSameFile(now, this.#borrowed)
   }
 
-  /** Another file of the node that has some of the content, which is closed and given back here. */
-  copyFrom(file: FileHandle, giveBack: () => void = () => {}): void {
-    this.#from = file
+  /** Other files of the node that have some of the content; closed and given back here. */
+  copyFrom(files: readonly FileHandle[], giveBack: () => void = () => {}): void {
+    this.#from = files
     this.#giveBack = giveBack
   }
 
-  /** Copies bytes of that file to this place. */
-  fill(range: ByteRange, at: number): Promise<void> {
-    return this.#storage.copyIn(this.#from as FileHandle, this.file, range, at)
+  /** Copies bytes of one of those files to this place. */
+  fill(range: ByteRange, at: number, of: number): Promise<void> {
+    return this.#storage.copyIn(this.#from[of] as FileHandle, this.file, range, at)
   }
 
-  /** `bring` copies these bytes from that file. */
+  /** `bring` copies these bytes from the first of those files. */
   toBring(ranges: Iterable<RangePair>): void {
     for (const range of ranges) this.#toBring.add(...range)
   }
 
   /** True when bytes come from another file of the node. */
   get isCopied(): boolean {
-    return this.#from !== undefined
+    return this.#from.length > 0
   }
 
   /**
@@ -170,8 +170,7 @@ export class Partial {
   async bring({ offset, length }: ByteRange): Promise<void> {
     const ranges = this.#toBring.present(offset, length)
     this.#toBring.remove(offset, length)
-    for (const [at, bytes] of ranges)
-      await this.#storage.copyIn(this.#from as FileHandle, this.file, { offset: at, length: bytes })
+    for (const [at, bytes] of ranges) await this.fill({ offset: at, length: bytes }, at, 0)
   }
 
   /** One after the other: if the second fails, the first must be known to be discarded. */
@@ -251,7 +250,7 @@ export class Partial {
     if (this.#file === undefined) return
     const isKept = keepPartial && !this.#isPublished
     this.#storage.closeFile(this.#file)
-    if (this.#from !== undefined) this.#storage.closeFile(this.#from)
+    for (const file of this.#from) this.#storage.closeFile(file)
     this.#giveBack()
     if (this.#scratch !== undefined) this.#storage.closeFile(this.#scratch)
     const ids = this.#scratch === undefined ? [] : [this.#scratchId]

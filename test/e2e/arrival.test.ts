@@ -225,7 +225,7 @@ describe.each(engines)('what an earlier transfer left (%s engine)', (kind) => {
     const path = join(hidden, 'other')
     writeFileSync(path, 'o'.repeat(wanted.size))
     const { file } = await engine.storage.openSource(path)
-    partial.copyFrom(file)
+    partial.copyFrom([file])
     partial.toBring([[0, wanted.size]])
     await partial.bring({ offset: 0, length: blockBytes })
     const partials = join(hidden, 'partials')

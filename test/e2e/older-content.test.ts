@@ -6,10 +6,12 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openEngine } from '../../src/agent/engines.js'
 import { KIB, limits, MIB } from '../../src/base/limits.js'
 import { hiddenDir } from '../../src/base/names.js'
+import { chunksOf } from '../../src/control/holdings/chunk-table.js'
 import type { IndexedPiece, IndexKind } from '../../src/control/messages/delta.js'
 import type { StreamEntry } from '../../src/control/messages/types.js'
 import { WorkerHashPool } from '../../src/engine/hashing/pool.js'
 import type { DataEngine, FileHandle } from '../../src/ports.js'
+import { chunkEntryBytes } from '../../src/protocol/indexed.js'
 import { Filler, fillFrom } from '../../src/session/receiver/filler.js'
 import { Partial } from '../../src/store/partial.js'
 import { engines } from './engines.js'
@@ -58,17 +60,24 @@ describe.each(engines)('older content (%s engine)', (kind) => {
     return file
   }
 
-  /** `meanwhile` is done before the first bytes are copied. */
-  async function filler(meanwhile: () => unknown = () => {}): Promise<Filler> {
-    const file = await open(path)
-    const identity = await engine.storage.identityOf(file)
+  /** From these files; `meanwhile` is done before the first bytes are copied. */
+  async function filler(
+    meanwhile: () => unknown = () => {},
+    paths: readonly string[] = [path],
+  ): Promise<Filler> {
+    const older = await Promise.all(
+      paths.map(async (one) => {
+        const file = await open(one)
+        return { file, identity: await engine.storage.identityOf(file) }
+      }),
+    )
     let isFirst = true
-    const fill: Partial['fill'] = async (range, at) => {
+    const fill: Partial['fill'] = async (range, at, of) => {
       if (isFirst) await meanwhile()
       isFirst = false
-      return engine.storage.copyIn(file, partial.file, range, at)
+      return engine.storage.copyIn(older[of]?.file as FileHandle, partial.file, range, at)
     }
-    return new Filler({ engine, pool, storage: engine.storage }, { fill }, { file, identity })
+    return new Filler({ engine, pool, storage: engine.storage }, { fill }, older)
   }
 
   /** As an origin that has this content tells it. */
@@ -102,6 +111,32 @@ describe.each(engines)('older content (%s engine)', (kind) => {
     expect(found).toBeGreaterThan(bytes / 2)
     for (const [at, length] of chunks)
       expect(inPartial(at, length).equals(moved.subarray(at, at + length))).toBe(true)
+  })
+
+  it('of several files has what is in any, and nothing of one that was written', async () => {
+    const kept = `${path}.kept`
+    writeFileSync(kept, after.subarray(0, 128 * page))
+    const both = [path, kept]
+    const write = (): void => utimesSync(kept, 1, 1)
+    const filled = await (await filler(undefined, both)).fill(await told(after, 'pages'))
+    expect(filled).toHaveLength(5)
+    expect(filled.reduce((sum, [, length]) => sum + length, 0)).toBe(bytes)
+    expect(inPartial(0, bytes).equals(after)).toBe(true)
+    const less = await (await filler(write, both)).fill(await told(after, 'pages'))
+    expect(less.reduce((sum, [, length]) => sum + length, 0)).toBe(bytes - 2 * page)
+
+    // The last chunk of one and the first of the next are no run.
+    const ofOne = (await told(before, 'chunks')).entries.slice(-chunkEntryBytes)
+    const ofNext = (await told(after, 'chunks')).entries.slice(0, chunkEntryBytes)
+    const entries = Uint8Array.from([...ofOne, ...ofNext])
+    const [last = 0, next = 0] = [...chunksOf(entries)].map(([, length]) => length)
+    const piece: IndexedPiece = { kind: 'chunks', offset: 0, length: last + next, entries }
+    expect(await (await filler(undefined, both)).fill(piece)).toEqual([
+      [0, last],
+      [last, next],
+    ])
+    const joined = Buffer.concat([before.subarray(bytes - last), after.subarray(0, next)])
+    expect(inPartial(0, last + next).equals(joined)).toBe(true)
   })
 
   it('that ends within a page has less of it, and none of what is behind', async () => {

@@ -47,8 +47,8 @@ export interface Arrival extends Found {
   readonly journal: 'none' | 'ours' | 'another'
   /** What is there of the author's digests of this content. */
   readonly signed?: readonly DigestRun[]
-  /** Blocks may be filled from it. */
-  readonly older?: OlderFile
+  /** Blocks may be filled from these. */
+  readonly older?: readonly OlderFile[]
   /** The same bytes as another author, or in another content, signed them. */
   readonly copied?: SignedCopy
 }
@@ -66,8 +66,13 @@ export async function arrive(
   if (spec.entry.coded !== undefined) return arrival
   const older = await olderContent(host, spec.wanted, [spec.name, spec.visibleName])
   if (older === undefined) return arrival
-  partial.copyFrom(older.file, older.giveBack)
-  return { ...arrival, elsewhere: older.runs, olderBytes: older.identity.size, older }
+  const { files, runs: elsewhere, giveBack } = older
+  partial.copyFrom(
+    files.map(({ file }) => file),
+    giveBack,
+  )
+  const olderBytes = Math.max(...files.map(({ identity }) => identity.size))
+  return { ...arrival, elsewhere, olderBytes, older: files }
 }
 
 async function arriveInPartial(
@@ -162,7 +167,7 @@ async function publishedAs(
     }
     await spec.requireSpace(0)
     await createNew(host, partial, spec.wanted.size)
-    partial.copyFrom(file, host.store.versions.use(record))
+    partial.copyFrom([file], host.store.versions.use(record))
     partial.toBring([[0, spec.wanted.size]])
     const { contentId, author } = record
     const found = { unread: runs, journal: 'none' } as const

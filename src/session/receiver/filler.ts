@@ -3,7 +3,7 @@
  * are compared and copied by the engine and its workers; only hashes come here.
  */
 import { limits } from '../../base/limits.js'
-import type { RangePair } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { ChunkTable, foundIn, type Moved } from '../../control/holdings/chunk-table.js'
 import { equalPages } from '../../control/holdings/pages.js'
 import type { IndexedPiece } from '../../control/messages/delta.js'
@@ -19,26 +19,40 @@ export interface OlderFile {
   readonly identity: FileIdentity
 }
 
+/** A run of bytes, and where in which of the older files the same are. */
+interface Found extends Moved {
+  readonly of: number
+}
+
 export class Filler {
   readonly #host: Pick<NodeHost, 'engine' | 'pool' | 'storage'>
   readonly #partial: Pick<Partial, 'fill'>
-  readonly #older: OlderFile
+  readonly #older: readonly OlderFile[]
+  /** Where each of them begins in one line of offsets, in which they do not touch. */
+  readonly #bases: readonly number[]
   #chunks: Promise<ChunkTable> | undefined
   /** One piece at a time. */
   #last: Promise<unknown> = Promise.resolve()
   #isStopped = false
 
+  /** `older`: in the order in which the partial has them, the most likely one first. */
   constructor(
     host: Pick<NodeHost, 'engine' | 'pool' | 'storage'>,
     partial: Pick<Partial, 'fill'>,
-    older: OlderFile,
+    older: readonly OlderFile[],
   ) {
     this.#host = host
     this.#partial = partial
     this.#older = older
+    let base = 0
+    this.#bases = older.map(({ identity }) => {
+      const begin = base
+      base += identity.size + 1
+      return begin
+    })
   }
 
-  /** What is in the partial now; nothing once the older file is not what it was. */
+  /** What is in the partial now; nothing of an older file that is not what it was. */
   async fill(piece: IndexedPiece): Promise<RangePair[]> {
     const filled = this.#last.then(() => this.#fill(piece))
     this.#last = filled.catch(() => {})
@@ -51,45 +65,68 @@ export class Filler {
 
   async #fill(piece: IndexedPiece): Promise<RangePair[]> {
     const found = await (piece.kind === 'pages' ? this.#samePlace(piece) : this.#moved(piece))
-    for (const { offset, length, from } of found) {
+    for (const { offset, length, from, of } of found) {
       if (this.#isStopped) return []
-      await this.#partial.fill({ offset: from, length }, offset)
+      await this.#partial.fill({ offset: from, length }, offset, of)
     }
-    const { file, identity } = this.#older
-    const isSame = isSameFile(await this.#host.storage.identityOf(file), identity)
-    return isSame ? found.map(({ offset, length }): RangePair => [offset, length]) : []
+    const areSame = await Promise.all(
+      this.#older.map(async ({ file, identity }) =>
+        isSameFile(await this.#host.storage.identityOf(file), identity),
+      ),
+    )
+    const sound = found.filter(({ of }) => areSame[of] === true)
+    return sound.map(({ offset, length }): RangePair => [offset, length])
   }
 
-  async #samePlace({ offset, length, entries }: IndexedPiece): Promise<Moved[]> {
-    const common = Math.min(length, this.#older.identity.size - offset)
+  async #samePlace(piece: IndexedPiece): Promise<Found[]> {
+    const left = RangeSet.of([[piece.offset, piece.length]])
+    const found: Found[] = []
+    for (const [of, older] of this.#older.entries()) {
+      if (left.isEmpty) break
+      for (const equal of await this.#equalIn(older, piece))
+        for (const [offset, length] of left.present(...equal)) {
+          found.push({ offset, length, from: offset, of })
+          left.remove(offset, length)
+        }
+    }
+    return found
+  }
+
+  async #equalIn(
+    older: OlderFile,
+    { offset, length, entries }: IndexedPiece,
+  ): Promise<RangePair[]> {
+    const common = Math.min(length, older.identity.size - offset)
     if (common <= 0) return []
     const ours = await this.#host.pool.hash(
-      this.#host.engine.hashSource(this.#older.file),
+      this.#host.engine.hashSource(older.file),
       { offset, length: common },
       limits.indexPageBytes,
       'blake3-page',
     )
     // A page that ends earlier here is another one.
     const equal = equalPages({ offset, length }, limits.indexPageBytes, entries, ours)
-    return equal.flatMap(([at, bytes]) => {
-      const least = Math.min(bytes, offset + common - at)
-      return least > 0 ? [{ offset: at, length: least, from: at }] : []
-    })
+    return RangeSet.of(equal).present(offset, common)
   }
 
-  async #moved({ offset, entries }: IndexedPiece): Promise<Moved[]> {
+  async #moved({ offset, entries }: IndexedPiece): Promise<Found[]> {
     this.#chunks ??= this.#cut()
-    return foundIn(await this.#chunks, offset, entries)
+    return foundIn(await this.#chunks, offset, entries).map((moved) => {
+      const of = this.#bases.findLastIndex((base) => base <= moved.from)
+      return { ...moved, from: moved.from - (this.#bases[of] as number), of }
+    })
   }
 
   async #cut(): Promise<ChunkTable> {
     const table = new ChunkTable(limits.indexChunks)
-    const { file, identity } = this.#older
-    const source = this.#host.engine.hashSource(file)
-    for (let at = 0; at < identity.size && !table.isFull && !this.#isStopped; ) {
-      const length = Math.min(limits.chunksPieceBytes, identity.size - at)
-      table.add(at, await this.#host.pool.indexChunks(source, { offset: at, length }))
-      at += length
+    for (const [of, { file, identity }] of this.#older.entries()) {
+      const source = this.#host.engine.hashSource(file)
+      const base = this.#bases[of] as number
+      for (let at = 0; at < identity.size && !table.isFull && !this.#isStopped; ) {
+        const length = Math.min(limits.chunksPieceBytes, identity.size - at)
+        table.add(base + at, await this.#host.pool.indexChunks(source, { offset: at, length }))
+        at += length
+      }
     }
     return table
   }

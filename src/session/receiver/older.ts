@@ -1,12 +1,13 @@
 /**
  * Older content: what the node has under the name that is offered, when the offer is of another
- * content, or a kept version of it, where that file is not what it was. Blocks of it that are where
- * the new content has equal ones need not be sent.
+ * content, and versions of it that were kept. Bytes of it that the new content has, too, need not
+ * be sent.
  *
  * The idea: the record of a file has the digests of its blocks. Those of the new content are
  * announced before the plan, and what has the same digest at the same place is copied. A record is
  * only a claim, and the file may be written meanwhile: what was copied is hashed before it counts.
- * Of the blocks that are left an index tells what of them is here (filler.ts).
+ * So much for the first of these files; of the blocks that are left an index tells what of them is
+ * in any (filler.ts).
  */
 import { blockAlgorithmFor } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
@@ -17,16 +18,23 @@ import type { WantedContent } from '../../store/leftovers.js'
 import type { OlderFile } from './filler.js'
 import type { NodeHost } from './node-host.js'
 
-export interface Older extends OlderFile {
-  /** It is read no more: a kept version may go. May be done twice. */
-  readonly giveBack: () => void
-  /** Blocks of it that the new content has a place for, with their digests. */
+export interface Older {
+  /** What has the name first, then what had it, the newest first; one at least. */
+  readonly files: readonly OlderFile[]
+  /** Blocks of the first that the new content has a place for, with their digests. */
   readonly runs: readonly HeldRun[]
+  /** They are read no more: kept versions may go. May be done twice. */
+  readonly giveBack: () => void
+}
+
+interface Opened extends OlderFile {
+  readonly record: HeldStream
+  readonly giveBack: () => void
 }
 
 /**
  * `names`: those that the content has, or will have, at the node. Undefined: there is none. The
- * caller closes the file.
+ * caller closes the files.
  */
 export async function olderContent(
   host: NodeHost,
@@ -34,11 +42,24 @@ export async function olderContent(
   names: readonly Uint8Array[],
 ): Promise<Older | undefined> {
   if (wanted.size < limits.olderBytesMin) return undefined
-  for (const record of recordsOf(host, names)) {
-    const older = await opened(host, record, wanted)
-    if (older !== undefined) return older
+  const files: Opened[] = []
+  const giveBack = (): void => {
+    for (const one of files) one.giveBack()
   }
-  return undefined
+  try {
+    for (const record of recordsOf(host, names)) {
+      const one = await opened(host, record)
+      if (one !== undefined) files.push(one)
+      if (files.length === limits.olderFiles) break
+    }
+    const [first] = files
+    if (first === undefined) return undefined
+    return { files, giveBack, runs: await comparableRuns(host, first.record, wanted) }
+  } catch (error) {
+    giveBack()
+    for (const { file } of files) host.storage.closeFile(file)
+    throw error
+  }
 }
 
 /** What has the name, then what had it, the newest first. */
@@ -47,22 +68,20 @@ function recordsOf({ store }: NodeHost, names: readonly Uint8Array[]): HeldStrea
   const kept = names.flatMap((name) => store.versions.of(name).map(({ record }) => record))
   const isLarge = (record: HeldStream | undefined): record is HeldStream =>
     record !== undefined && record.size >= limits.olderBytesMin
-  return [...present, ...kept].filter(isLarge)
+  // A name may be there twice.
+  return [...new Set([...present, ...kept].filter(isLarge))]
 }
 
 /** Undefined: it is not what it was. */
 async function opened(
-  host: NodeHost,
+  { store, storage }: NodeHost,
   record: HeldStream,
-  wanted: WantedContent,
-): Promise<Older | undefined> {
-  const giveBack = host.store.versions.use(record)
+): Promise<Opened | undefined> {
+  const giveBack = store.versions.use(record)
   try {
-    const file = await host.store.holdings.openUnchanged(record)
-    if (file !== undefined) {
-      const identity = await host.storage.identityOf(file)
-      return { file, identity, giveBack, runs: await comparableRuns(host, record, wanted) }
-    }
+    const file = await store.holdings.openUnchanged(record)
+    if (file !== undefined)
+      return { file, record, giveBack, identity: await storage.identityOf(file) }
   } catch (error) {
     giveBack()
     throw error
