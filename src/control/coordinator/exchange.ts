@@ -429,9 +429,11 @@ export class OriginExchange {
 
   /** These in the groups that the plan has put them into. */
   #groupsOf(receivers: readonly Peer[]): Peer[][] {
-    const groups = this.#dealer.chain.receivers.map((nodes) => new Set(nodes))
-    const of = groups.map((group) => receivers.filter(({ node }) => group.has(node)))
-    return of.filter((group) => group.length > 0)
+    const planned = this.#dealer.chain.receivers
+    const groups = planned.map((): Peer[] => [])
+    const of = new Map(planned.flatMap((nodes, i) => nodes.map((node) => [node, i] as const)))
+    for (const peer of receivers) groups[of.get(peer.node) ?? -1]?.push(peer)
+    return groups.filter((group) => group.length > 0)
   }
 
   #peer(node: number): Peer {
