@@ -1,6 +1,8 @@
 /** Nodes that hold parts of the file at the start: only what nobody holds is dealt. */
 import { describe, expect, it } from 'vitest'
 import { type RangePair, RangeSet } from '../../src/base/ranges.js'
+import { OriginFillers } from '../../src/control/coordinator/fillers.js'
+import { replace } from '../../src/sim/planted.js'
 import { Random } from '../../src/sim/random.js'
 import { runScenario } from '../../src/sim/run-seed.js'
 import { type Scenario, scenarioOf, steadyScenario } from '../../src/sim/scenario.js'
@@ -172,12 +174,29 @@ describe('blocks that older content has in part', () => {
     expect(logged).toContain('bad-block')
   })
 
-  it.each([5, 20, 60, 150])('come at once where who has them leaves after %i ms', (atMs) => {
-    const leaver = { fills: but(3), trouble: 'killed', atMs } as const
-    const nodes = steady.nodes.map((node, i) => (i === 0 ? { ...node, ...leaver } : node))
-    const { outcomes } = runScenario({ ...steady, nodes })
-    const others = outcomes.slice(1).map(({ reason }) => reason)
-    expect(others).toEqual(steady.nodes.slice(1).map(() => null))
+  describe('and whoever has them leaves', () => {
+    /** After so long; the others have nothing. */
+    const leaving = (atMs: number): void => {
+      const leaver = { fills: but(3), trouble: 'killed', atMs } as const
+      const nodes = steady.nodes.map((node, i) => (i === 0 ? { ...node, ...leaver } : node))
+      const { outcomes } = runScenario({ ...steady, nodes })
+      const others = outcomes.slice(1).map(({ reason }) => reason)
+      expect(others).toEqual(steady.nodes.slice(1).map(() => null))
+    }
+    const moments = [5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 150]
+
+    it('come from elsewhere, and nobody has to ask twice', () => {
+      for (const atMs of moments) leaving(atMs)
+    })
+
+    it('are missed where nobody is told', () => {
+      const undo = replace(OriginFillers, 'left', () => () => {})
+      try {
+        expect(() => moments.map(leaving)).toThrow('had to ask again although nothing kept quiet')
+      } finally {
+        undo()
+      }
+    })
   })
 
   it('are left to the origin where nobody relays', () => {
