@@ -28,6 +28,8 @@ export const deltaLimits = {
   indexSampledBytesMin: 64 * MIB,
   indexSamples: 16,
   indexSampleBytes: 512 * KIB,
+  /** Bytes by which what a sample is of may have moved to be found. */
+  indexSampleReach: 4 * MIB,
   /** Milliseconds that the plan waits for nodes that compare, and for each GiB of the file. */
   compareMs: 1_000,
   compareMsPerGib: 2_000,

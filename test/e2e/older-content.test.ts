@@ -7,7 +7,7 @@ import { openEngine } from '../../src/agent/engines.js'
 import { KIB, limits, MIB } from '../../src/base/limits.js'
 import { hiddenDir } from '../../src/base/names.js'
 import { chunksOf } from '../../src/control/holdings/chunk-table.js'
-import type { IndexedPiece, IndexKind } from '../../src/control/messages/delta.js'
+import type { IndexKind, SoughtPiece } from '../../src/control/messages/delta.js'
 import type { StreamEntry } from '../../src/control/messages/types.js'
 import { WorkerHashPool } from '../../src/engine/hashing/pool.js'
 import type { DataEngine, FileHandle } from '../../src/ports.js'
@@ -81,7 +81,7 @@ describe.each(engines)('older content (%s engine)', (kind) => {
   }
 
   /** As an origin that has this content tells it. */
-  async function told(content: Buffer, kind: IndexKind, offset = 0): Promise<IndexedPiece> {
+  async function told(content: Buffer, kind: IndexKind, offset = 0): Promise<SoughtPiece> {
     const source = join(world.dir, 'new')
     writeFileSync(source, content)
     const read = engine.hashSource(await open(source))
@@ -89,7 +89,7 @@ describe.each(engines)('older content (%s engine)', (kind) => {
     const entries = await (kind === 'pages'
       ? pool.hash(read, range, page, 'blake3-page')
       : pool.indexChunks(read, range))
-    return { kind, ...range, entries }
+    return { kind, ...range, entries, isSample: false }
   }
 
   const inPartial = (offset: number, length: number): Buffer =>
@@ -106,7 +106,9 @@ describe.each(engines)('older content (%s engine)', (kind) => {
       expect(inPartial(at, length).equals(after.subarray(at, at + length))).toBe(true)
 
     const moved = Buffer.concat([Buffer.from('a'), before]).subarray(0, bytes)
-    const chunks = await (await filler()).fill(await told(moved, 'chunks'))
+    const all = await told(moved, 'chunks')
+    const chunks = await (await filler()).fill(all)
+    expect(await (await filler()).fill({ ...all, isSample: true })).toEqual(chunks)
     const found = chunks.reduce((sum, [, length]) => sum + length, 0)
     expect(found).toBeGreaterThan(bytes / 2)
     for (const [at, length] of chunks)
@@ -130,8 +132,8 @@ describe.each(engines)('older content (%s engine)', (kind) => {
     const ofNext = (await told(after, 'chunks')).entries.slice(0, chunkEntryBytes)
     const entries = Uint8Array.from([...ofOne, ...ofNext])
     const [last = 0, next = 0] = [...chunksOf(entries)].map(([, length]) => length)
-    const piece: IndexedPiece = { kind: 'chunks', offset: 0, length: last + next, entries }
-    expect(await (await filler(undefined, both)).fill(piece)).toEqual([
+    const piece = { kind: 'chunks', offset: 0, length: last + next, entries } as const
+    expect(await (await filler(undefined, both)).fill({ ...piece, isSample: false })).toEqual([
       [0, last],
       [last, next],
     ])

@@ -28,6 +28,12 @@ export interface IndexedPiece extends IndexPiece {
   readonly entries: Uint8Array
 }
 
+/** A piece that a node looks for in its older content. */
+export interface SoughtPiece extends IndexedPiece {
+  /** Only to learn whether it is like it: what has moved far need not be found. */
+  readonly isSample: boolean
+}
+
 export type DeltaFrame =
   // --- node -> origin, after `compares` and before `accept`
   /** Tell the index of these pieces. */

@@ -5,7 +5,7 @@
 import type { Detection } from '../../base/detection.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { HeldRun } from '../holdings/have.js'
-import type { IndexedPiece } from '../messages/delta.js'
+import type { SoughtPiece } from '../messages/delta.js'
 import type { EndWish, Fact, PaceWish, ReadmitWish, Wish } from '../messages/facts.js'
 import type { Applied, Term } from '../messages/types.js'
 import type { ServeWish } from '../pulling/events.js'
@@ -101,7 +101,7 @@ export type NodeWish =
   /** These bytes are in the file already: they have landed. */
   | { readonly type: 'hold'; readonly ranges: readonly RangePair[] }
   /** Copy what older content has of a piece; `filled` follows. */
-  | ({ readonly type: 'fill' } & IndexedPiece)
+  | ({ readonly type: 'fill' } & SoughtPiece)
   /** These blocks of the other file are of this content: copy them before they are hashed. */
   | { readonly type: 'bring'; readonly ranges: readonly RangePair[] }
   /** These bytes are passed on with the route once they have landed. */

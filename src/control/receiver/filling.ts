@@ -99,7 +99,7 @@ export class Filling {
   /** The origin tells what it was asked; anything else is dropped. */
   indexed(piece: IndexedPiece): void {
     if (piece.kind === this.#kind && this.#asked.get(piece.offset) === piece.length)
-      this.#outbox.wish({ ...piece, type: 'fill' })
+      this.#outbox.wish({ ...piece, type: 'fill', isSample: this.isSampling })
   }
 
   /** What older content had of a piece is in the file. */

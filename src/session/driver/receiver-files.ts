@@ -1,6 +1,6 @@
 /** What a transfer at a node has done to its files. */
 import type { RangePair } from '../../base/ranges.js'
-import type { IndexedPiece } from '../../control/messages/delta.js'
+import type { SoughtPiece } from '../../control/messages/delta.js'
 import type { HashRun } from '../../control/messages/facts.js'
 
 /** Each is answered by a fact, given to `post`. */
@@ -10,7 +10,7 @@ export interface ReceiverFiles {
   /** Blocks of another file here, to be copied before they are hashed. */
   bring(ranges: readonly RangePair[]): void
   /** -> filled or fileFailed. */
-  fill(piece: IndexedPiece): void
+  fill(piece: SoughtPiece): void
   /** -> hashed or fileFailed. */
   hash(run: HashRun): void
   /** -> copied or fileFailed. */

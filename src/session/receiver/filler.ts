@@ -6,7 +6,7 @@ import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { ChunkTable, foundIn, type Moved } from '../../control/holdings/chunk-table.js'
 import { equalPages } from '../../control/holdings/pages.js'
-import type { IndexedPiece } from '../../control/messages/delta.js'
+import type { IndexedPiece, SoughtPiece } from '../../control/messages/delta.js'
 import type { NodeFact } from '../../control/receiver/events.js'
 import type { FileHandle, FileIdentity } from '../../ports.js'
 import { isSameFile } from '../../store/catalogue/same-file.js'
@@ -53,7 +53,7 @@ export class Filler {
   }
 
   /** What is in the partial now; nothing of an older file that is not what it was. */
-  async fill(piece: IndexedPiece): Promise<RangePair[]> {
+  async fill(piece: SoughtPiece): Promise<RangePair[]> {
     const filled = this.#last.then(() => this.#fill(piece))
     this.#last = filled.catch(() => {})
     return filled
@@ -63,7 +63,7 @@ export class Filler {
     this.#isStopped = true
   }
 
-  async #fill(piece: IndexedPiece): Promise<RangePair[]> {
+  async #fill(piece: SoughtPiece): Promise<RangePair[]> {
     const found = await (piece.kind === 'pages' ? this.#samePlace(piece) : this.#moved(piece))
     for (const { offset, length, from, of } of found) {
       if (this.#isStopped) return []
@@ -109,21 +109,31 @@ export class Filler {
     return RangeSet.of(equal).present(offset, common)
   }
 
-  async #moved({ offset, entries }: IndexedPiece): Promise<Found[]> {
-    this.#chunks ??= this.#cut()
-    return foundIn(await this.#chunks, offset, entries).map((moved) => {
+  async #moved(piece: SoughtPiece): Promise<Found[]> {
+    const { offset, entries } = piece
+    return foundIn(await this.#tableFor(piece), offset, entries).map((moved) => {
       const of = this.#bases.findLastIndex((base) => base <= moved.from)
       return { ...moved, from: moved.from - (this.#bases[of] as number), of }
     })
   }
 
-  async #cut(): Promise<ChunkTable> {
+  /** Of all that there is, or of what is near a sample. */
+  #tableFor({ offset, length, isSample }: SoughtPiece): Promise<ChunkTable> {
+    const reach = limits.indexSampleReach
+    if (isSample) return this.#cut(Math.max(0, offset - reach), offset + length + reach)
+    this.#chunks ??= this.#cut(0, Number.POSITIVE_INFINITY)
+    return this.#chunks
+  }
+
+  /** The chunks of each file between these offsets. */
+  async #cut(from: number, to: number): Promise<ChunkTable> {
     const table = new ChunkTable(limits.indexChunks)
     for (const [of, { file, identity }] of this.#older.entries()) {
       const source = this.#host.engine.hashSource(file)
       const base = this.#bases[of] as number
-      for (let at = 0; at < identity.size && !table.isFull && !this.#isStopped; ) {
-        const length = Math.min(limits.chunksPieceBytes, identity.size - at)
+      const end = Math.min(to, identity.size)
+      for (let at = from; at < end && !table.isFull && !this.#isStopped; ) {
+        const length = Math.min(limits.chunksPieceBytes, end - at)
         table.add(base + at, await this.#host.pool.indexChunks(source, { offset: at, length }))
         at += length
       }
@@ -138,7 +148,7 @@ export class Filler {
  */
 export async function fillFrom(
   filler: Pick<Filler, 'fill'> | undefined,
-  piece: IndexedPiece,
+  piece: SoughtPiece,
 ): Promise<NodeFact> {
   const { offset, length } = piece
   const ranges = (await filler?.fill(piece).catch(() => [])) ?? []

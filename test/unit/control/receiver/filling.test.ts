@@ -106,7 +106,7 @@ describe('blocks that are lacking', () => {
     expect(outbox.take()).toEqual([])
     const piece = { kind: 'pages', offset: 0, length: MIB, entries } as const
     filling.indexed(piece)
-    expect(outbox.take()).toEqual([{ ...piece, type: 'fill' }])
+    expect(outbox.take()).toEqual([{ ...piece, type: 'fill', isSample: false }])
   })
 
   it('are said to be looked for, as long as something is found or copied', () => {
@@ -144,6 +144,10 @@ describe('samples of a large file', () => {
     expect([filling.isSampling, filling.isBegun]).toEqual([true, false])
     filling.advance(0)
     const pieces = asked()
+    const [offset, length] = samplesOf('pages', bytes)[0] as RangePair
+    const piece = { kind: 'pages', offset, length, entries: new Uint8Array() } as const
+    filling.indexed(piece)
+    expect(outbox.take()).toEqual([{ ...piece, type: 'fill', isSample: true }])
     expect(pieces).toEqual(samplesOf('pages', bytes).map((piece) => ['pages', piece]))
     for (const [, piece] of pieces) filling.copied(...piece, [], 0)
     filling.advance(0)
