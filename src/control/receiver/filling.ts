@@ -62,10 +62,6 @@ export class Filling {
     this.filled.clear()
     this.#lacking = lacking
     this.#olderBytes = olderBytes
-<<<<<<< HEAD
-    this.#stage = 'pages'
-    this.#open = piecesOf('pages', lacking.present(0, olderBytes))
-=======
     this.#enter('filling', piecesOf('pages', lacking.present(0, olderBytes)), nowMs)
   }
 
@@ -73,7 +69,6 @@ export class Filling {
     this.#stage = stage
     this.#kind = 'pages'
     this.#open = open
->>>>>>> c914b913 (Samples tell first whether older content of a large file has anything in common with it)
     this.#sayMs = nowMs + limits.comparingMs
     this.#movedMs = nowMs
   }
