@@ -7,11 +7,15 @@ import { openEngine } from '../../src/agent/engines.js'
 import { KIB, limits, MIB } from '../../src/base/limits.js'
 import { hiddenDir } from '../../src/base/names.js'
 import { chunksOf } from '../../src/control/holdings/chunk-table.js'
-import type { IndexKind, SoughtPiece } from '../../src/control/messages/delta.js'
+import {
+  chunkEntryBytes,
+  type IndexKind,
+  type SoughtPiece,
+} from '../../src/control/messages/delta.js'
 import type { StreamEntry } from '../../src/control/messages/types.js'
 import { WorkerHashPool } from '../../src/engine/hashing/pool.js'
 import type { DataEngine, FileHandle } from '../../src/ports.js'
-import { chunkEntryBytes } from '../../src/protocol/indexed.js'
+
 import { Filler, fillFrom } from '../../src/session/receiver/filler.js'
 import { Partial } from '../../src/store/partial.js'
 import { engines } from './engines.js'
