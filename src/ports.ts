@@ -57,10 +57,13 @@
 import type { BlockAlgorithm } from './base/digests.js'
 import type { FrErrorCode } from './base/errors.js'
 import type { RateLimits, TransferShare } from './base/rate-limits.js'
+import type { FeedHandle, TransferHandle } from './ports/handles.js'
 import type { HashSource } from './ports/hashing.js'
 import type { ByteRange, FileHandle, Storage } from './ports/storage.js'
 
 export type * from './ports/entries.js'
+export type * from './ports/growing.js'
+export type * from './ports/handles.js'
 export type * from './ports/hashing.js'
 export type * from './ports/storage.js'
 export type { RateLimits, TransferShare }
@@ -69,9 +72,6 @@ export type { RateLimits, TransferShare }
 export interface EngineSocket {
   destroy(): unknown
 }
-
-export type FeedHandle = number
-export type TransferHandle = number
 
 /** Facts the engine reports, in order per transfer. Batches arrive on the loop's thread. */
 export type EngineEvent =
@@ -140,6 +140,8 @@ export interface StreamSpec {
   readonly scratch?: FileHandle
   readonly size: number
   readonly blockBytes: number
+  /** `size` is what may come so far, and blocks are sections (ports/growing.ts). */
+  readonly growing?: true
   /** True: every byte is there already (origin, mirror). False: nothing has landed yet. */
   readonly complete: boolean
   /** It most likely has holes: nothing is allocated ahead of what lands. A hint. */

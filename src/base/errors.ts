@@ -86,6 +86,10 @@ export const errorTable = {
     retryable: true,
     native: 9,
   },
+  ERR_FR_UNSEALED: {
+    meaning: 'the growing stream ended without its final flag',
+    retryable: true,
+  },
   ERR_FR_BAD_BLOCK: { meaning: 'a block stayed wrong after every repair', retryable: true },
   ERR_FR_DIGEST: { meaning: 'the digest of the whole file does not match', retryable: true },
   ERR_FR_DATA_DIR: {

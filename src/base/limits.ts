@@ -8,6 +8,7 @@ import { commitLimits } from './commit-limits.js'
 import { deltaLimits } from './delta-limits.js'
 import { descriptorLimits } from './descriptor-limits.js'
 import { diskLimits } from './disk-limits.js'
+import { growingLimits } from './growing-limits.js'
 import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
 import { simulationLimits } from './simulation-limits.js'
@@ -63,6 +64,8 @@ export const limits = {
   /** Bytes of an Ed25519 public key and signature (RFC 8032). */
   publicKeyBytes: 32,
   signatureBytes: 64,
+  /** Ahead of the digests in a digest record: signature and flags. */
+  digestHeadBytes: 65,
   /** Bytes of the file that keeps the key of a node or client. */
   identityFileBytes: 4 * KIB,
   nonceBytes: 32,
@@ -321,6 +324,7 @@ export const limits = {
   ...deltaLimits,
   ...descriptorLimits,
   ...diskLimits,
+  ...growingLimits,
 
   // --- asking a node what it holds ---
   /** Files in one page of a list, and bytes of the page: a long name may be 24 KiB in JSON. */
@@ -433,7 +437,7 @@ export const limits = {
    * Digest payload bytes that are kept of one stream to be passed on, for each of its blocks: one
    * block is a run of its own at the worst. What is more is not passed on.
    */
-  relayedDigestBytesPerBlock: 96,
+  relayedDigestBytesPerBlock: 97,
 } as const
 
 /**

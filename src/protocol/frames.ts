@@ -20,6 +20,7 @@ import { readBridge, readReach } from './bridging.js'
 import { readCopyWish, readDetection, readNodeLink, readShare } from './copy-wish.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
+import { readFollow, readMore, readPosition } from './growing.js'
 import {
   readDisksTold,
   readLacking,
@@ -234,6 +235,7 @@ const frameTable: FrameTable = {
     (body) => ({
       ...readName(body),
       ...(body.has('pack') && { pack: readPackAsk(body.object('pack')) }),
+      ...readFollow(body),
     }),
   ],
   fetched: [47, readFetchOffer],
@@ -292,6 +294,10 @@ const frameTable: FrameTable = {
   lacking: [85, readLacking],
   disks: [100, empty],
   disksTold: [101, readDisksTold],
+  grown: [110, readPosition],
+  floor: [111, readPosition],
+  reached: [112, readPosition],
+  more: [113, readMore],
 }
 
 function readFetchOffer(body: Fields): FetchOffer {

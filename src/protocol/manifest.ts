@@ -71,8 +71,10 @@ export function readName(entry: Fields): NameText {
 
 /** Reads one entry of a page. */
 export function readStreamEntry(entry: Fields): StreamEntry {
-  const size = entry.integer('size', 0, limits.fileBytes)
-  const span = entry.integer('span', size, limits.spaceBytes)
+  const isGrowing = entry.has('growing') && readGrowing(entry)
+  const size = entry.integer('size', 0, isGrowing ? limits.growingSpanBytes : limits.fileBytes)
+  const { least, most } = isGrowing ? growingSpan : { least: size, most: limits.spaceBytes }
+  const span = entry.integer('span', least, most)
   return {
     stream: entry.integer('stream', 0, 0xffff_ffff),
     contentId: entry.hex('contentId', 32),
@@ -81,10 +83,19 @@ export function readStreamEntry(entry: Fields): StreamEntry {
     base: entry.integer('base', 0, limits.spaceBytes - span),
     span,
     size,
-    dataBytes: entry.integer('dataBytes', 0, size),
+    dataBytes: entry.integer('dataBytes', isGrowing ? size : 0, size),
+    ...(isGrowing && { growing: true as const }),
     ...readAttributes(entry),
     ...(entry.has('coded') && { coded: readCoded(entry.object('coded')) }),
   }
+}
+
+const growingSpan = { least: limits.growingSpanBytes, most: limits.growingSpanBytes }
+
+/** What grows is a file as it is: whoever reads it before it is whole could decode nothing. */
+function readGrowing(entry: Fields): true {
+  if (!entry.boolean('growing')) return entry.refuse('growing', 'is not true')
+  return entry.has('coded') ? entry.refuse('coded', 'is of a content that grows') : true
 }
 
 export function readAttributes(fields: Fields): Attributes {
@@ -95,13 +106,14 @@ export function readAttributes(fields: Fields): Attributes {
   }
 }
 
-/** Binary form of an entry; 0, 0 means as it is and not encrypted. */
+/** Binary form of an entry; coding and seal 0 mean as it is and not encrypted. */
 function entryBytes(entry: StreamEntry): Uint8Array {
   const { coded } = entry
   const name = utf8(entry.name)
   const seconds = new Uint8Array(8)
   new DataView(seconds.buffer).setBigInt64(0, BigInt(entry.mtimeSeconds), true)
-  const [coding, seal] = [coded === undefined ? 0 : codingNumber[coded.coding], 0]
+  const coding = coded === undefined ? 0 : codingNumber[coded.coding]
+  const [seal, growing] = [0, entry.growing === true ? 1 : 0]
   return concat(
     u32(entry.stream),
     bytesOfHex(entry.contentId) ?? new Uint8Array(),
@@ -113,7 +125,7 @@ function entryBytes(entry: StreamEntry): Uint8Array {
     u32(entry.mode),
     seconds,
     u32(entry.mtimeNanos),
-    Uint8Array.of(entry.nameIsBase64 ? 1 : 0, coding, seal, 0),
+    Uint8Array.of(entry.nameIsBase64 ? 1 : 0, coding, seal, growing),
     u32(name.length),
     name,
     ...(coded === undefined ? [] : [codedBytes(coded)]),
@@ -229,8 +241,9 @@ export class ManifestAssembler {
     const pages = [...this.#pages].sort(([a], [b]) => a - b)
     const entries = pages.flatMap(([, page]) => page)
     let end = 0
-    for (const { stream, base, span, size } of entries) {
-      if (base < end || base % blockBytesFor(size) !== 0)
+    for (const { stream, base, span, size, growing } of entries) {
+      const blockBytes = growing ? limits.blockBytesMax : blockBytesFor(size)
+      if (base < end || base % blockBytes !== 0)
         throw protocolError(`stream ${stream} begins before the end of the last, or in a block`)
       end = base + span
     }

@@ -104,7 +104,7 @@ describe.each(engines)('on the %s engine', (engine) => {
     const feed = await mate.data(1)
     const good = origin.signed(places[0], digestOf(places[0]))
     const most = limits.wrongDigestsPerFeed
-    for (let i = 0; i < most; i++) feed.digests(places[0], new Uint8Array(72))
+    for (let i = 0; i < most; i++) feed.digests(places[0], new Uint8Array(73))
     feed.digests(places[0], good)
     feed.record({ ...places[0] }, content.subarray(0, block))
     await until(() => wrong() === most + 1, 'the right one counts as wrong')

@@ -266,7 +266,9 @@ describe.each(engines)('$kind engine: digests on routes', (under) => {
     const party = await world.party()
     const wide = 65_536 * blockBytes
     const { transfer } = await world.receiver(party, wide)
-    const count = (65_536 * limits.relayedDigestBytesPerBlock) / limits.recordDigestBytes
+    const count = Math.floor(
+      (65_536 * limits.relayedDigestBytesPerBlock) / limits.recordDigestBytes,
+    )
     const feeds = []
     for (let i = 0; i < 48; i++) feeds.push(await world.rawReceiver(party, transfer))
     const targets = feeds.map(({ feed }) => ({ feed, next: 0 }))

@@ -27,7 +27,8 @@ bool is_sound(const Header& h) {
     case Kind::kHole:
       return h.length >= 1 && h.length <= kMaxHole && h.extra == 0;
     case Kind::kDigests:
-      return h.length >= 1 && h.extra >= 1 && h.extra <= kMaxDigestPayload;
+      // A content without bytes ends by one that covers none.
+      return h.extra >= 1 && h.extra <= kMaxDigestPayload;
     case Kind::kEnd:
       return h.length == 0 && h.extra == 0 && h.route == 0 && h.stream == 0 && h.offset == 0;
   }

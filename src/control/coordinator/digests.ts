@@ -47,7 +47,7 @@ export class OriginDigests {
 
   /** The digests of a run of whole blocks from `offset` on. */
   put(offset: number, digests: Uint8Array): void {
-    if (digests.length > limits.recordDigestBytes - limits.signatureBytes)
+    if (digests.length > limits.recordDigestBytes - limits.digestHeadBytes)
       throw new RangeError('the digests of a run do not fit a record')
     const first = offset / this.#blockBytes
     const blocks = digests.length / this.#digestBytes

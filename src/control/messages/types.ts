@@ -13,6 +13,7 @@ import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
 import type { Coded } from './coded.js'
 import type { Attributes, CopyWish, NameText, NodeLink, Strategy } from './copying.js'
 import type { DeltaFrame } from './delta.js'
+import type { GrowingFrame } from './growing.js'
 import type { HeldFrame, PackAsk, PackOffer } from './held.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
@@ -78,6 +79,8 @@ export interface StreamEntry extends NameText, Attributes {
   readonly size: number
   /** Bytes that are no hole at the origin, as far as it knows; at most `size`. */
   readonly dataBytes: number
+  /** It is still written: `size` is what there was when it was offered, its blocks are sections. */
+  readonly growing?: true
   /** What the bytes stand for; absent: they are the file. Its author is that of the entry. */
   readonly coded?: Coded
 }
@@ -337,8 +340,8 @@ export type Frame =
       readonly text: string
     }
   // --- a client that fetches a file <-> node; then `pull`, `need` (scratch), `needDigests`
-  /** `pack`: a part of the tree of this name. */
-  | ({ readonly type: 'fetch'; readonly pack?: PackAsk } & NameText)
+  /** `pack`: a part of the tree of this name; `follow`: also of a content that still grows. */
+  | ({ readonly type: 'fetch'; readonly pack?: PackAsk; readonly follow?: true } & NameText)
   | ({ readonly type: 'fetched' } & FetchOffer)
   /** As many connections would fill the way to the client: it may open more beside its first. */
   | { readonly type: 'flows'; readonly count: number }
@@ -366,6 +369,7 @@ export type Frame =
   | { readonly type: 'reported'; readonly json: string }
   | HeldFrame
   | DeltaFrame
+  | GrowingFrame
 
 export type FrameType = Frame['type']
 

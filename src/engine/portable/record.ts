@@ -99,7 +99,8 @@ function isSound(header: RecordHeader): boolean {
     case 'hole':
       return length >= 1 && length <= limits.recordHoleBytes && digestBytes === 0
     case 'digests':
-      return length >= 1 && digestBytes >= 1 && digestBytes <= limits.recordDigestBytes
+      // A content without bytes ends by one that covers none.
+      return digestBytes >= 1 && digestBytes <= limits.recordDigestBytes
     case 'end':
       return (
         length === 0 &&

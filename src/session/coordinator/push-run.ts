@@ -401,7 +401,7 @@ export class PushRun {
 function knownRuns(known: KnownContent, bytes: number): DigestRun[] {
   if ('digests' in known) return runsOf(known.digests, bytes, blockBytesFor(bytes))
   return known.signed.map(({ offset, length, payload }) => {
-    return { offset, length, digests: payload.subarray(limits.signatureBytes) }
+    return { offset, length, digests: payload.subarray(limits.digestHeadBytes) }
   })
 }
 

@@ -8,6 +8,7 @@ import type { FeedEngine } from './ports.js'
 export interface Content extends SignedContent, Span {
   /** Public key of whoever signs its digests, 64 hex digits. */
   readonly author: string
+  readonly blockBytes: number
 }
 
 export class Contents {

@@ -27,7 +27,7 @@ export function readRecord(
     if (content === undefined || !isBlockRun(offset, length, content.blockBytes, content.size))
       throw new FrError('ERR_FR_PROTOCOL', 'digests of no whole blocks of this file')
     const author = bytesOfHex(content.author) ?? new Uint8Array()
-    return readDigests(primitives, author, content, { offset, length }, payload)
+    return readDigests(primitives, author, content, { offset, length }, payload).digests
   } catch (error) {
     if (fedBy.state === 'open') fedBy.wrongDigests++
     throw error

@@ -158,7 +158,7 @@ export class HolderLinks {
       algorithm,
       blockBytes: blockBytesFor(entry.size),
     }
-    return readDigests(nodePrimitives, author, content, place, payload)
+    return readDigests(nodePrimitives, author, content, place, payload).digests
   }
 
   async #connect(way: Way): Promise<void> {

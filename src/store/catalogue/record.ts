@@ -41,7 +41,7 @@ export interface DigestRun {
 
 /** The digests in a run, laid end to end. */
 export function digestsOf({ payload }: DigestRun): Uint8Array {
-  return payload.subarray(limits.signatureBytes)
+  return payload.subarray(limits.digestHeadBytes)
 }
 
 /** What a line of the index holds of a record: values in this order, without their names. */

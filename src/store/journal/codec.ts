@@ -250,7 +250,7 @@ function runAt(
   const length = Number(body.readBigUInt64LE(at + 9))
   if (!isBlockRun(offset, length, blockBytes, size)) return null
   const digestBytes = Math.ceil(length / blockBytes) * digestBytesOf(algorithm)
-  const bytes = digestBytes + (isSigned ? limits.signatureBytes : 0)
+  const bytes = digestBytes + (isSigned ? limits.digestHeadBytes : 0)
   if (isSigned && body.readUInt32LE(at + 17) !== bytes) return null
   const end = from + bytes
   if (end > body.length) return null

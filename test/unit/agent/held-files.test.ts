@@ -126,7 +126,7 @@ describe('a file that is verified', () => {
     let files = 0
     const record = recordOf('a')
     // Two blocks.
-    const run = { offset: 0, length: record.size, payload: new Uint8Array(64 + 2 * 32) }
+    const run = { offset: 0, length: record.size, payload: new Uint8Array(65 + 2 * 32) }
     const catalogue = { get: () => record, runs: async () => [run] }
     const storage = {
       openHeld: async () => ({}),

@@ -85,12 +85,12 @@ relation(
   'a task without data is hashed at once',
 )
 relation(
-  limits.signatureBytes + (limits.hashTaskBytes / limits.blockBytesMin) * 32 <=
+  limits.digestHeadBytes + (limits.hashTaskBytes / limits.blockBytesMin) * 32 <=
     limits.recordDigestBytes,
   'the digests of one hash task fit a record',
 )
 relation(
-  limits.signatureBytes + 32 <= limits.relayedDigestBytesPerBlock,
+  limits.digestHeadBytes + 32 <= limits.relayedDigestBytesPerBlock,
   'all digest records of a file can be passed on',
 )
 relation(
@@ -99,7 +99,7 @@ relation(
 )
 relation(limits.sentFileBytes <= limits.sentBytes, 'one file fits the cache')
 relation(
-  limits.blocksPerFile * 112 <= limits.heldDigestBytes,
+  limits.blocksPerFile * 113 <= limits.heldDigestBytes,
   'the digests of the largest file can be kept, each block signed by itself',
 )
 relation(

@@ -13,7 +13,7 @@ const patch = { coding: 'patch', ...file, base: { size: 9, fileDigest: digest } 
 
 describe('the header of coded content', () => {
   const lengths = new Uint8Array(Uint32Array.of(5, 0, MIB + 1).buffer)
-  const runs = [{ offset: 0, length: 65_536, payload: new Uint8Array(72).fill(7) }]
+  const runs = [{ offset: 0, length: 65_536, payload: new Uint8Array(73).fill(7) }]
   const header = { coding: 'zstd', size: 3 * MIB, lengths, runs } as const
   const bytes = encodeCodedHeader(header)
   const whole = bytes.length + 5 + MIB + 1
@@ -21,7 +21,7 @@ describe('the header of coded content', () => {
   it('is read as it was written', () => {
     expect(readCodedHeader(bytes, zstd, whole)).toEqual(header)
     expect(Buffer.from(bytes.subarray(0, 48)).toString('hex')).toBe(
-      '6672636f646520318800000001000000000010000300000000003000000000000100000005000000' +
+      '6672636f646520318900000001000000000010000300000000003000000000000100000005000000' +
         '0000000001001000',
     )
   })

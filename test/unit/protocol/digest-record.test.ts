@@ -24,7 +24,57 @@ const sign = (): Uint8Array => signDigests(author, content, place, digests)
 const read = (
   payload: Uint8Array,
   { where = place, key = author.publicKey, about = content } = {},
-): Uint8Array => readDigests(nodePrimitives, key, about, where, payload)
+): Uint8Array => readDigests(nodePrimitives, key, about, where, payload).digests
+
+const growing: SignedContent = { ...content, algorithm: 'blake3', blockBytes: 'sections' }
+
+/** What is read of a record of the growing content. */
+function carried(where: DigestPlace, blocks: number, isFinal = false) {
+  const payload = signDigests(author, growing, where, new Uint8Array(blocks * 32), isFinal)
+  return readDigests(nodePrimitives, author.publicKey, growing, where, payload)
+}
+
+describe('digest records of a content that grows', () => {
+  const second = limits.sectionBytes
+
+  it.each([
+    ['whole blocks', { offset: 65_536, length: 131_072 }, 2],
+    ['up to a cut', { offset: 0, length: 65_537 }, 2],
+    ['blocks of the second section', { offset: second + 131_072, length: 131_073 }, 2],
+    ['what ends with its section', { offset: second - 65_536, length: 65_536 }, 1],
+  ])('cover %s, final or not', (_, where, blocks) => {
+    for (const isFinal of [false, true])
+      expect(carried(where, blocks, isFinal)).toEqual({
+        digests: new Uint8Array(blocks * 32),
+        isFinal,
+      })
+  })
+
+  it.each([
+    ['half a block of the second section first', { offset: second + 65_536, length: 65_536 }, 1],
+    ['the border of a section', { offset: second - 65_536, length: 196_608 }, 2],
+    ['nothing', { offset: 65_536, length: 0 }, 0],
+  ])('never cover %s', (_, where, blocks) => {
+    for (const isFinal of [false, true])
+      expect(refusal(() => carried(where, blocks, isFinal)).message).toMatch(/does not fit/)
+  })
+
+  it('end a content of no bytes, and only with the final flag', () => {
+    const nothing = { offset: 0, length: 0 }
+    expect(carried(nothing, 0, true)).toEqual({ digests: new Uint8Array(), isFinal: true })
+    refusal(() => carried(nothing, 0))
+  })
+
+  it('are final only as they were signed', () => {
+    const where = { offset: 0, length: 100 }
+    for (const isFinal of [false, true]) {
+      const payload = signDigests(author, growing, where, new Uint8Array(32), isFinal)
+      payload[limits.signatureBytes] = isFinal ? 0 : 1
+      const turned = () => readDigests(nodePrimitives, author.publicKey, growing, where, payload)
+      expect(refusal(turned).message).toMatch(/signature/)
+    }
+  })
+})
 
 describe('digest records', () => {
   it('come back as they were signed, on every hop', () => {
@@ -52,7 +102,8 @@ describe('digest records', () => {
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
     const payload = sign()
     expect(verify(null, statement, key, payload.subarray(0, 64))).toBe(true)
-    expect(Buffer.from(payload.subarray(64))).toEqual(Buffer.from(digests))
+    expect(payload[64]).toBe(0)
+    expect(Buffer.from(payload.subarray(65))).toEqual(Buffer.from(digests))
   })
 
   it('with any bit changed are refused', () => {
@@ -60,7 +111,9 @@ describe('digest records', () => {
     for (let bit = 0; bit < payload.length * 8; bit += 1) {
       const changed = payload.slice()
       changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-      expect(refusal(() => read(changed)).message).toMatch(/signature/)
+      // The flags have one bit that may be set.
+      const isKnown = bit >> 3 !== 64 || (bit & 7) === 0
+      expect(refusal(() => read(changed)).message).toMatch(isKnown ? /signature/ : /does not fit/)
     }
   })
 
@@ -91,11 +144,12 @@ describe('digest records', () => {
     for (const bytes of [0, 8, 15, 17, 24])
       expect(refusal(() => carry(place, bytes)).message).toMatch(/does not fit/)
     expect(refusal(() => carry({ ...place, offset: 1 }, 16)).message).toMatch(/does not fit/)
+    expect(refusal(() => carry({ offset: 0, length: 0 }, 0)).message).toMatch(/does not fit/)
   })
 
   it('are refused where they are too short, and not made too long', () => {
-    for (const bytes of [0, 63, 64]) refusal(() => read(new Uint8Array(bytes)))
-    const most = limits.recordDigestBytes - limits.signatureBytes
+    for (const bytes of [0, 63, 64, 65]) refusal(() => read(new Uint8Array(bytes)))
+    const most = limits.recordDigestBytes - limits.digestHeadBytes
     expect(signDigests(author, content, place, new Uint8Array(most))).toHaveLength(
       limits.recordDigestBytes,
     )

@@ -7,6 +7,7 @@ import { heldKinds, heldStates } from '../../../src/control/messages/held.js'
 import type { Frame } from '../../../src/control/messages/types.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
 import { diskBodies } from './disk-frames.js'
+import { growingBodies } from './growing-frames.js'
 import { arrivalBodies } from './index-frames.js'
 import { fileDigest, hex } from './parts.js'
 import { bytes, code, mate, ranges, rawName, streamEntry, text, u32 } from './support.js'
@@ -215,6 +216,7 @@ const bodies: Bodies = {
   pullRefused: fc.record({ request: bytes, code, text }),
   fetch: fc.oneof(
     nameText,
+    nameText.map((of) => ({ ...of, follow: true as const })),
     fc.tuple(nameText, packAsk).map(([of, pack]) => ({ ...of, pack })),
   ),
   flows: fc.record({ count: fc.integer({ min: 2, max: limits.flowsPerFeed }) }),
@@ -280,6 +282,7 @@ const bodies: Bodies = {
   }),
   ...diskBodies,
   ...versionBodies(nameText),
+  ...growingBodies,
   copy: fc.record({
     transfer: hex(32),
     name: fc.option(nameText),

@@ -193,6 +193,23 @@ describe('a manifest', () => {
     expect(pages[0]?.signature).toBe(hexOf(author.sign(statement)))
   })
 
+  it('tells what still grows', () => {
+    const span = limits.growingSpanBytes
+    const grows = entryOf(0, { growing: true, base: 0, span, size: 10 })
+    const page = signPage(author, 0, [grows])
+    const { type, bytes } = encodeBody(page)
+    expect(decodeBody(type, bytes)).toEqual(page)
+    const { growing: _, ...whole } = grows
+    expect(signPage(author, 0, [whole]).signature).not.toBe(page.signature)
+    const wrong = [{ span: 2 * span }, { span: 10 }, { size: span + 1, dataBytes: span + 1 }]
+    const others = [{ dataBytes: 9 }, { growing: false }, { growing: 1 }, { coded: {} }]
+    for (const fields of [...wrong, ...others])
+      refusal(() => readStreamEntry(new Fields({ ...grows, ...fields }, 'entry')))
+    const late = { ...grows, base: 65_536 }
+    const { pages, summary } = paginate([late], author)
+    refusal(() => assemblerOf(summary).add(pages[0] as ManifestPage))
+  })
+
   it('too large to be sent is refused', () => {
     const huge = entryOf(0, { size: Number.MAX_SAFE_INTEGER })
     refusal(() => paginate([huge, { ...huge, stream: 1 }], author), 'ERR_FR_LIMIT')

@@ -46,6 +46,8 @@ it('the vectors of the page are those of the code', () => {
   const contentId = 'aa'.repeat(16)
   const content = { contentId, algorithm: 'xxh64', blockBytes: 65_536 } as const
   const place = { offset: 65_536, length: 65_536 }
+  const growing = { contentId, algorithm: 'blake3', blockBytes: 'sections' } as const
+  const cut = { offset: 2 ** 32, length: 131_071 }
   const span = { base: 131_072, span: 131_072 }
   const file = {
     name: 'a',
@@ -105,6 +107,10 @@ it('the vectors of the page are those of the code', () => {
     hexOf(offerer.publicKey),
     signPage(offerer, 0, [entry]).signature,
     hexOf(signDigests(author, content, place, new Uint8Array(8).fill(0x66))),
+    signPage(offerer, 0, [{ ...entry, span: 2 ** 42, dataBytes: 131_072, base: 0, growing: true }])
+      .signature,
+    hexOf(signDigests(author, growing, cut, new Uint8Array(32).fill(0x66))),
+    hexOf(signDigests(author, growing, cut, new Uint8Array(32).fill(0x66), true)),
   ]
   expect(vectors.filter((vector) => !page.includes(`${vector}\n`))).toEqual([])
 })

@@ -13,7 +13,7 @@ const mtime = { seconds: 1_700_000_000, nanos: 0 }
 const run = (block: number, blocks: number, fill: number): DigestRun => ({
   offset: block * blockBytes,
   length: blocks * blockBytes,
-  payload: new Uint8Array(64 + 8 * blocks).fill(fill),
+  payload: new Uint8Array(65 + 8 * blocks).fill(fill),
 })
 
 /** What is recorded of a file whose digests are all 7, signed by its author so. */

@@ -6,7 +6,7 @@ const blockBytes = 65_536
 const run = (block: number, blocks: number) => ({
   offset: block * blockBytes,
   length: blocks * blockBytes,
-  payload: new Uint8Array(64 + 8 * blocks).fill(block),
+  payload: new Uint8Array(65 + 8 * blocks).fill(block),
 })
 
 function kept(...runs: readonly (readonly [block: number, blocks: number])[]): SignedRuns {

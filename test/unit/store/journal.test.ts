@@ -236,7 +236,7 @@ describe('a journal', () => {
   it('keeps what the author signed, and what is known of the whole file', async () => {
     const signed = [0, 4].map((block): DigestRun => {
       const { offset, length, digests } = runOf(block, 4)
-      return { offset, length, payload: Uint8Array.from([...Array(64).fill(block), ...digests]) }
+      return { offset, length, payload: Uint8Array.from([...Array(65).fill(block), ...digests]) }
     })
     const journal = await Journal.create(path, header, look)
     await journal.append({ signed: signed.slice(0, 1), runs: [runOf(1)] })

@@ -33,7 +33,7 @@ export function isLong({ name, size }: HeldStream): boolean {
 /** One run over the whole file. */
 export function runsOf(record: HeldStream): DigestRun[] {
   const mark = createHash('sha512').update(record.contentId).digest()
-  const payload = new Uint8Array(isLong(record) ? 3_000 : 96).map((_, at) => mark[at % 64] ?? 0)
+  const payload = new Uint8Array(isLong(record) ? 3_000 : 97).map((_, at) => mark[at % 64] ?? 0)
   return [{ offset: 0, length: record.size, payload }]
 }
 

@@ -77,7 +77,7 @@ function opens(): void {
 function comes(block: number, from: 'origin' | 'mate', route: number): void {
   const feed = feeds[from === 'origin' ? 0 : 1] as FeedHandle
   const place = { stream: 0, offset: block * blockBytes, length: blockBytes }
-  const payload = new Uint8Array(72).fill(block + 1)
+  const payload = new Uint8Array(73).fill(block + 1).fill(0, 64, 65)
   session.onEngine([{ type: 'digests', transfer: 1, feed, route, ...place, payload }])
 }
 

@@ -1,0 +1,22 @@
+/** Bounds of contents that are sent while they are still written. */
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+export const growingLimits = {
+  /** Bytes of the address space that a growing content has, and so the most it may come to. */
+  growingSpanBytes: 2 ** 42,
+  /** Bytes of its first section; each following one is twice as long, as are its blocks. */
+  sectionBytes: 4 * GIB,
+  /** Milliseconds that a record waits beyond the size that the stream may have so far. */
+  beyondMs: 5_000,
+  /** Bytes that a node may be behind the frontier before the floor does not wait for it. */
+  growingWindowBytes: 16 * GIB,
+  /** How far the size that nodes are told runs ahead of the frontier: at least, and in time. */
+  grownAheadBytes: 64 * MIB,
+  grownAheadMs: 1_000,
+  /** Milliseconds between two words about the floor, and about a verified prefix that moved. */
+  floorMs: 250,
+  reachedMs: 10,
+} as const
