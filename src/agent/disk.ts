@@ -100,10 +100,11 @@ export class Disk {
     const held = { storage, dir, store, work, log }
     const { holdings } = store
     if (!isReadOnly) this.trees = new Trees({ ...held, dataDir, holdings, keep: versions.keep })
+    if (this.trees !== undefined) store.versions.join(this.trees.versions)
     const heldTrees = new HeldTrees({ ...held, dataDir })
     const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
     this.held = new HeldFiles({ ...held, trees, names })
-    this.versions = new VersionAnswers({ ...held, heldTrees, names })
+    this.versions = new VersionAnswers({ ...held, heldTrees, writer: this.trees, names })
     const fileNames: OpenSpec['fileNames'] = new Map()
     this.served = { engine, router, work, store, trees: heldTrees, dataDir, files, fileNames }
     this.copied = { holdings, trees: heldTrees, versions: store.versions, dataDir }

@@ -1,7 +1,8 @@
 /**
- * What a node answers about versions of files: pages of a list, the way back to an earlier one, and
- * which files of a file set it lacks.
+ * What a node answers about versions of files, and of trees that change all at once: pages of a
+ * list, the way back to an earlier one, and which files of a file set it lacks.
  */
+import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
 import type { Frame, SetEntry, VersionEntry, VersionedEntry } from '../control/messages/types.js'
@@ -14,9 +15,11 @@ import { verifyHeld } from '../store/held/verify.js'
 import type { HeldWork } from '../store/held/work.js'
 import type { NodeStore } from '../store/node-store.js'
 import type { HeldTrees } from '../store/trees/held-trees.js'
+import type { TreeVersion } from '../store/trees/kept-trees.js'
 import { digestText } from '../store/trees/local-copies.js'
+import type { Trees } from '../store/trees/trees.js'
 import { isFileOf } from '../store/versions/version-links.js'
-import { cursorOf, firstBehind, Page, placeOf } from './held-page.js'
+import { cursorOf, firstBehind, Page, type Place, placeOf } from './held-page.js'
 import type { Claimant, NameClaims } from './name-claims.js'
 
 type Listed = Extract<Frame, { type: 'versionsListed' }>
@@ -29,6 +32,8 @@ export interface VersionAnswersSpec {
   readonly store: NodeStore
   readonly work: HeldWork
   readonly heldTrees: HeldTrees
+  /** Undefined where nothing is written. */
+  readonly writer: Trees | undefined
   readonly names: Pick<NameClaims<Claimant>, 'without'>
   readonly log: Logger
 }
@@ -36,6 +41,14 @@ export interface VersionAnswersSpec {
 export interface Reading {
   readonly isReading: (readBytes: number, bytes: number) => void
   readonly signal: AbortSignal
+}
+
+type Content = Pick<TreeVersion, 'fileDigest' | 'size'>
+
+interface RolledBackTo {
+  readonly now: Content
+  /** Undefined: nothing that the node knew. */
+  readonly before: Content | undefined
 }
 
 export class VersionAnswers {
@@ -49,17 +62,39 @@ export class VersionAnswers {
   async list(glob: Uint8Array | null, after: string): Promise<Listed> {
     const place = placeOf(after)
     const page = new Page<VersionedEntry>(glob, limits.versionPageNames)
+    const next =
+      (place.in === 'files' ? await this.#files(page, glob, place.name) : null) ??
+      (await this.#trees(page, place.in === 'trees' ? place.tree : null))
+    const goesOn = next === null ? null : cursorOf(next)
+    return { type: 'versionsListed', nowMs: Date.now(), entries: page.entries, next: goesOn }
+  }
+
+  /** Adds files behind this one; the place to go on, null at their end. */
+  async #files(
+    page: Page<VersionedEntry>,
+    glob: Uint8Array | null,
+    behind: Uint8Array | null,
+  ): Promise<Place | null> {
     const names = this.#names(glob)
-    const behind = place.in === 'files' ? place.name : null
-    let next: string | null = null
-    for (let at = behind ? firstBehind(names, (of) => of, behind) : 0; at < names.length; at++) {
-      const name = names[at] as Uint8Array
+    for (const name of names.slice(behind ? firstBehind(names, (of) => of, behind) : 0)) {
       if (page.isWanted(name)) page.add(await this.#entryOf(name))
-      if (!page.isFull) continue
-      next = at + 1 < names.length ? cursorOf({ in: 'files', name }) : null
-      break
+      if (page.isFull) return { in: 'files', name }
     }
-    return { type: 'versionsListed', nowMs: Date.now(), entries: page.entries, next }
+    return null
+  }
+
+  /** The same of trees. */
+  async #trees(page: Page<VersionedEntry>, behind: Uint8Array | null): Promise<Place | null> {
+    const kept = this.#spec.heldTrees.versions
+    const names = await kept.names(page.glob === null)
+    for (const tree of names.slice(behind ? firstBehind(names, (of) => of, behind) : 0)) {
+      if (page.isWanted(tree)) {
+        const versions = (await kept.of(tree)).map(versionOfTree)
+        if (versions.length > 0) page.add({ ...encodeName(tree), versions })
+      }
+      if (page.isFull) return { in: 'trees', tree, within: null }
+    }
+    return null
   }
 
   /** In the order of their bytes: those of which something is kept, or all files. */
@@ -94,14 +129,21 @@ export class VersionAnswers {
   async rollBack(name: Uint8Array, version: string, reading: Reading): Promise<RolledBack> {
     const { store, names } = this.#spec
     store.requireWritable()
-    const isRight = (record: HeldStream): Promise<boolean> => this.#isRight(record, reading)
-    const { now, before } = await names.without(name, () =>
-      store.versions.rollBack(name, version, isRight),
-    )
+    const { now, before } = await names.without(name, () => this.#rollBack(name, version, reading))
     const { fileDigest, size: bytes } = now
     const fields = { name: Buffer.from(name).toString(), digest: fileDigest }
     this.#spec.log({ level: 'info', event: 'rolled-back', fields })
     return { type: 'rolledBack', fileDigest, bytes, before: before?.fileDigest ?? null }
+  }
+
+  async #rollBack(name: Uint8Array, version: string, reading: Reading): Promise<RolledBackTo> {
+    const { store, writer, heldTrees } = this.#spec
+    if (await heldTrees.versions.has(name)) {
+      if (writer === undefined) throw new FrError('ERR_FR_READ_ONLY')
+      return writer.versions.rollBack(name, version)
+    }
+    const isRight = (record: HeldStream): Promise<boolean> => this.#isRight(record, reading)
+    return store.versions.rollBack(name, version, isRight)
   }
 
   /** Reads it where the file system tells of any change. */
@@ -159,10 +201,21 @@ function versionOf(
 ): VersionEntry {
   const { contentId, author, size, dataBytes, fileDigest, publishedAtMs, keptAtMs } = record
   return {
+    kind: 'file',
     ...{ back, contentId, author, size, fileDigest, publishedAtMs },
     state: !look ? 'missing' : isFileOf(look, record) ? 'held' : 'changed',
     // Blocks that have another name, too, stay.
     diskBytes: look?.links === 1 ? Math.min(dataBytes, size) : 0,
     keptAtMs: keptAtMs ?? null,
+  }
+}
+
+function versionOfTree(version: TreeVersion, back: number): VersionEntry {
+  const { kept, isWhole, fileDigest, size, ownBytes, publishedAtMs } = version
+  const keptAtMs = kept?.keptAtMs ?? null
+  return {
+    ...{ kind: 'tree', back, state: isWhole ? 'held' : 'partial', contentId: null, author: null },
+    ...{ size, fileDigest, publishedAtMs, keptAtMs },
+    diskBytes: Math.min(ownBytes, size),
   }
 }

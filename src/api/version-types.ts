@@ -9,7 +9,7 @@ export interface VersionOptions {
    * default 0 (of such a tree 1), at most 64. A push may ask for more of its name.
    */
   keep?: number
-  /** Earlier versions of files go, the oldest first, where they take more; default: any space. */
+  /** Earlier versions go, the oldest first, where they take more; default: any space. */
   maxSpaceBytes?: number
   /** And where they have been kept for longer; default: for ever. */
   maxAgeSeconds?: number
@@ -17,7 +17,7 @@ export interface VersionOptions {
   minVersions?: number
 }
 
-/** A version of a file at a node. */
+/** A version of a file at a node, or of a tree that was pushed with `atomic`. */
 export interface FileVersion {
   readonly event: 'version'
   /** HOST:PORT that was asked. */
@@ -25,26 +25,33 @@ export interface FileVersion {
   readonly name: string
   /** The bytes of the name in base64url where `name` does not show them all, else null. */
   readonly nameBase64: string | null
+  readonly kind: 'file' | 'tree'
   /** 0: the present version; N: the one that is called NAME@-N. */
   readonly back: number
   readonly isPresent: boolean
-  /** changed, missing: somebody else changed or removed the file. */
+  /**
+   * changed, missing: somebody else changed or removed the file. partial: the last push of the tree
+   * has not ended well, or something of it was removed.
+   */
   readonly state: HeldState
+  /** Of a tree `tree:` and 64 hex digits, of its names, contents and links. */
   readonly digest: string
+  /** Of a tree: of all files in it. */
   readonly bytes: number
   /** Bytes that its removal would give back. */
   readonly diskBytes: number
-  /** Of whoever signed the content first: a public key, 64 hex digits. */
-  readonly author: string
-  readonly contentId: string
+  /** Of whoever signed the content first: a public key, 64 hex digits; null of a tree. */
+  readonly author: string | null
+  /** Null of a tree. */
+  readonly contentId: string | null
   /** Seconds since it was published at the node under this name. */
   readonly ageSeconds: number
-  /** Seconds since another file took the name; null of the present version. */
+  /** Seconds since another version took the name; null of the present one. */
   readonly keptSeconds: number | null
 }
 
 export interface VersionsOptions {
-  /** Of all files that match, as in `ListOptions`; by default of those with earlier versions. */
+  /** Of all names that match, as in `ListOptions`; by default of those with earlier versions. */
   glob?: string | Uint8Array
   key?: Uint8Array | string
   signal?: AbortSignal

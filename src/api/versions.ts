@@ -1,5 +1,5 @@
 /**
- * Versions of files at nodes: `client.versions`, `client.rollback`; and file sets:
+ * Versions of files and trees at nodes: `client.versions`, `client.rollback`; and file sets:
  * `client.lacking`. What holds of all calls about what nodes hold is said in client.ts.
  */
 import {
@@ -26,7 +26,10 @@ import type {
   VersionsOptions,
 } from './types.js'
 
-/** Versions of files at the node, name by name, the newest first. */
+/**
+ * Versions of files at the node, and then of trees that change all at once, name by name, the
+ * newest first.
+ */
 export function versions(
   address: string,
   options: VersionsOptions = {},
@@ -45,9 +48,9 @@ function* versionsOf(node: string, found: FoundVersions): Generator<FileVersion>
   const shown = shownName(found.name)
   for (const version of found.versions) {
     const { back, state, fileDigest, size, diskBytes, author, contentId } = version
-    const { publishedAtMs, keptAtMs } = version
+    const { kind, publishedAtMs, keptAtMs } = version
     yield {
-      ...{ event: 'version', node, ...shown, back, isPresent: back === 0, state },
+      ...{ event: 'version', node, ...shown, kind, back, isPresent: back === 0, state },
       ...{ digest: fileDigest, bytes: size, diskBytes, author, contentId },
       ageSeconds: secondsSince(publishedAtMs),
       keptSeconds: keptAtMs === null ? null : secondsSince(keptAtMs),

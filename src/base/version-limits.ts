@@ -5,6 +5,8 @@ export const versionLimits = {
   versionsPerName: 64,
   /** Versions of one tree that are kept at most: each is a directory with all names of the tree. */
   versionsPerTree: 16,
+  /** Versions of trees of which a node remembers what their records say together. */
+  treeVersionsKnown: 256,
   /** Characters of the version in NAME@VERSION. */
   versionChars: 128,
   /** Names in one page of a list, each with all of its versions. */

@@ -14,10 +14,11 @@ import {
   type SetEntry,
   type VersionEntry,
   type VersionedEntry,
+  versionKinds,
 } from '../control/messages/held.js'
 import { readIndices } from './applied.js'
 import type { Fields } from './fields.js'
-import { readFileDigest } from './file-digest.js'
+import { readFileDigest, readVersionDigest } from './file-digest.js'
 import { readName } from './manifest.js'
 import { readAnswer, readReason } from './reasons.js'
 
@@ -177,14 +178,16 @@ function readVersionedEntry(entry: Fields): VersionedEntry {
 }
 
 function readVersionEntry(entry: Fields): VersionEntry {
-  const size = entry.integer('size', 0, limits.fileBytes)
+  const kind = entry.oneOf('kind', versionKinds)
+  const size = entry.integer('size', 0, kind === 'tree' ? most : limits.fileBytes)
   return {
+    kind,
     back: entry.integer('back', 0, limits.versionsPerName),
     state: entry.oneOf('state', heldStates),
-    contentId: entry.hex('contentId', 32),
-    author: entry.hex('author', 2 * limits.publicKeyBytes),
+    contentId: entry.isNull('contentId') ? null : entry.hex('contentId', 32),
+    author: entry.isNull('author') ? null : entry.hex('author', 2 * limits.publicKeyBytes),
     size,
-    fileDigest: readFileDigest(entry, 'fileDigest'),
+    fileDigest: readVersionDigest(entry, 'fileDigest'),
     diskBytes: entry.integer('diskBytes', 0, size),
     publishedAtMs: entry.integer('publishedAtMs', 0, most),
     keptAtMs: entry.isNull('keptAtMs') ? null : entry.integer('keptAtMs', 0, most),
@@ -199,9 +202,9 @@ export function readRollback(body: Fields): BodyOf<'rollback'> {
 
 export function readRolledBack(body: Fields): BodyOf<'rolledBack'> {
   return {
-    fileDigest: readFileDigest(body, 'fileDigest'),
-    bytes: body.integer('bytes', 0, limits.fileBytes),
-    before: body.isNull('before') ? null : readFileDigest(body, 'before'),
+    fileDigest: readVersionDigest(body, 'fileDigest'),
+    bytes: body.integer('bytes', 0, most),
+    before: body.isNull('before') ? null : readVersionDigest(body, 'before'),
   }
 }
 

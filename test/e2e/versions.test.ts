@@ -133,4 +133,40 @@ describe('versions of files at nodes', () => {
     expect((await back(first.slice(0, 8))).status).toBe(0)
     expect(shown(node)).toBe(first)
   })
+
+  it('of a tree that changes all at once are listed and gone back to', async () => {
+    const one = await world.node('one', ['--keep', '2'])
+    const tree = join(world.directory, 'site')
+    mkdirSync(tree)
+    for (const fill of [1, 2, 3]) {
+      writeFileSync(join(tree, 'page'), `page ${fill}`)
+      writeFileSync(join(tree, 'large'), Buffer.alloc(5 * MIB, fill))
+      const run = ['push', 'site', '--to', one.address, '--atomic', '--quiet']
+      expect((await world.run(run)).status).toBe(0)
+    }
+    const bytes = 5 * MIB + 'page 1'.length
+    const listed = async (): Promise<string[]> => {
+      const { lines } = await world.run(['versions', one.address, '--json'])
+      for (const [back, line] of lines.entries())
+        expect(line).toMatchObject({
+          ...{ name: 'site', kind: 'tree', back, isPresent: back === 0, state: 'held' },
+          ...{ bytes, diskBytes: bytes, author: null, contentId: null },
+        })
+      return lines.map(({ digest }) => String(digest))
+    }
+    const [third, second, first] = (await listed()) as [string, string, string]
+    const version = first.slice('tree:'.length, 'tree:'.length + 12)
+    const back = await world.run(['rollback', one.address, `site@${version}`, '--json'])
+    expect(back).toMatchObject({ status: 0, lines: [{ digest: first, before: third, bytes }] })
+    expect(await listed()).toEqual([first, third, second])
+    // Its large file has its record again, and is served.
+    const got = await world.run(['get', 'site', '--from', one.address, '-o', 'got', '--quiet'])
+    expect(got.status).toBe(0)
+    expect(readFileSync(join(world.directory, 'got/page'), 'utf8')).toBe('page 1')
+    expect(readFileSync(join(world.directory, 'got/large'))).toEqual(Buffer.alloc(5 * MIB, 1))
+    expect((await world.run(['verify', one.address, 'site', '--json'])).status).toBe(0)
+    expect((await world.run(['rollback', one.address, 'site'])).status).toBe(0)
+    expect(readFileSync(join(one.data, 'site/page'), 'utf8')).toBe('page 3')
+    expect((await world.run(['rollback', one.address, 'site@-3'])).status).toBe(1)
+  })
 })

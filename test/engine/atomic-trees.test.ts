@@ -23,6 +23,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Storage } from '../../src/ports.js'
 import type { Listing } from '../../src/protocol/listing.js'
+import { KeptTrees } from '../../src/store/trees/kept-trees.js'
 import type { Trees } from '../../src/store/trees/trees.js'
 import { engines } from './engines.js'
 import { failsWith } from './store.js'
@@ -155,6 +156,66 @@ describe.each(engines)('$kind engine: a tree that changes all at once', (under) 
       node.expectEqual()
       before = after
     }
+  })
+
+  it('goes back to a version and forth, whenever it is killed', async () => {
+    const node = await TreeNode.on(world)
+    const { storage } = node.store.party.engine
+    const states: State[] = []
+    for (const text of ['one', 'two']) {
+      for (const name of ['a', text]) writeFileSync(join(node.source, name), `${name} ${text}`)
+      writeFileSync(join(node.source, 'same'), 'the same')
+      settle(node.source)
+      expect(failures((await node.push(atomic)).said)).toEqual([])
+      states.push(stateOf(node.source))
+    }
+    await restart(node, storage)
+    const kept = new KeptTrees(node.store.data)
+    const listed = await kept.of(treeName)
+    const [two, one] = listed.map(({ fileDigest }) => fileDigest) as [string, string]
+    expect(listed.map(({ isWhole, kept: of }) => [isWhole, of === null])).toEqual([
+      [true, true],
+      [true, false],
+    ])
+    expect(await kept.names(true)).toEqual([treeName])
+    // What both have counts once, and for the newer one.
+    expect(listed.map(({ size, ownBytes }) => [size, ownBytes])).toEqual([
+      [5 + 7 + 7 + 8, 5 + 7 + 7 + 8],
+      [5 + 7 + 8, 5],
+    ])
+    const digits = (digest: string): string => digest.slice('tree:'.length, 20)
+    const now = async (): Promise<(string | undefined)[]> =>
+      (await kept.of(treeName)).map(({ fileDigest }) => fileDigest)
+    const rollBack = (version: string) => node.trees.versions.rollBack(treeName, version)
+    expect((await rollBack(digits(one))).before.fileDigest).toBe(two)
+    expect([seen(node), await now()]).toEqual([states[0], [one, two]])
+    expect((await rollBack('-1')).now.fileDigest).toBe(two)
+    expect([seen(node), await now()]).toEqual([states[1], [two, one]])
+    await expect(rollBack('-2')).rejects.toEqual(failsWith('ERR_FR_NOT_HELD'))
+    for (const isAfter of [false, true]) {
+      await restart(
+        node,
+        watched(storage, (isDone) => {
+          if (isDone === isAfter) throw new Error('killed')
+        }),
+      )
+      await expect(rollBack('-1')).rejects.toThrow('killed')
+      await restart(node, storage)
+      expect(seen(node)).toEqual(states[isAfter ? 0 : 1])
+      expect(await now()).toEqual(isAfter ? [one, two] : [two, one])
+    }
+    // The next push goes on from what is there, and keeps it.
+    const again = await node.push(atomic)
+    expect(failures(again.said)).toEqual([])
+    node.expectEqual()
+    await restart(node, storage)
+    expect(await now()).toEqual([two, one])
+    // Who writes to a file of the present version writes to the one that shares it.
+    writeFileSync(join(node.root, 'same'), 'another')
+    await expect(rollBack('-1')).rejects.toEqual(failsWith('ERR_FR_DIGEST'))
+    const [oldest] = await node.trees.versions.evictable()
+    expect(await oldest?.drop()).toBe(true)
+    expect([await now(), await kept.names(true)]).toEqual([[two], []])
   })
 
   it('brings along what it does not delete', async () => {

@@ -92,14 +92,10 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       'earlier versions to keep of each name (default: 0; of trees pushed --atomic 1)',
       checked((text) => parseCount(text, 0, limits.versionsPerName)),
     )
-    .option(
-      '--max-space <size>',
-      'space that earlier versions of files may take',
-      checked(parseSize),
-    )
+    .option('--max-space <size>', 'space that earlier versions may take', checked(parseSize))
     .option(
       '--max-age <duration>',
-      'how long earlier versions of files are kept',
+      'how long earlier versions are kept',
       checked((text) => Math.ceil(parseDuration(text))),
     )
     .option(

@@ -15,9 +15,9 @@ export interface RollbackCommand {
 export function addRollback(program: Commander, found: (command: RollbackCommand) => void): void {
   program
     .command('rollback')
-    .description('Give a name at nodes to an earlier version of the file.')
+    .description('Give a name at nodes to an earlier version of the file or tree.')
     .argument('<host[:port][,...]>', 'the nodes', checked(parseAddresses))
-    .argument('<name>', 'the file, NAME or NAME@VERSION (default: the one before, NAME@-1)')
+    .argument('<name>', 'NAME or NAME@VERSION (default: the one before, NAME@-1)')
     .option(...keyFileOption)
     .option('--json', 'one JSON object per node on stdout')
     .addHelpText(

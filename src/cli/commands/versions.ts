@@ -14,9 +14,9 @@ export interface VersionsCommand {
 export function addVersions(program: Commander, found: (command: VersionsCommand) => void): void {
   program
     .command('versions')
-    .description('List the versions of files that nodes keep.')
+    .description('List the versions of files and trees that nodes keep.')
     .argument('<host[:port][,...]>', 'the nodes', checked(parseAddresses))
-    .argument('[name]', 'of a file, or a pattern (default: all with earlier versions)')
+    .argument('[name]', 'a name, or a pattern (default: all with earlier versions)')
     .option(...keyFileOption)
     .option('--json', 'one JSON object per version on stdout')
     .addHelpText(
@@ -24,8 +24,8 @@ export function addVersions(program: Commander, found: (command: VersionsCommand
       `
 Earlier versions are kept with fr node --keep N, or fr push --keep N. One is
 called NAME@-1, NAME@-2, .. or NAME@DIGITS, by the first digits of its digest
-(6 or more), also in fr get, fr copy, fr verify and fr rm. On disk is what its
-removal would give back.
+(6 or more), also in fr get, fr copy, fr verify and fr rm (files only). On disk
+is what its removal would give back. Of trees, those pushed --atomic have some.
 
 Examples:
   $ fr versions 10.0.0.2

@@ -26,14 +26,14 @@ export function versionLines(
   ]
   const rows = versions.map((version): Cell[] => [
     ...(withNode ? [{ text: printable(version.node) }] : []),
-    { text: printable(version.name) },
+    { text: printable(version.name) + (version.kind === 'tree' ? '/' : '') },
     backCell(version),
     { text: shortDigest(version.digest) },
     { text: formatBytes(version.bytes) },
     { text: formatBytes(version.diskBytes) },
     { text: formatDuration(version.ageSeconds) },
     { text: version.keptSeconds === null ? '-' : formatDuration(version.keptSeconds) },
-    { text: version.author.slice(0, authorDigits) },
+    { text: version.author?.slice(0, authorDigits) ?? '-' },
   ])
   return tableLines(titles, rows, paint, columns)
 }

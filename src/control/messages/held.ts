@@ -34,21 +34,30 @@ export interface HeldEntry extends NameText {
   readonly verifiedAtMs: number | null
 }
 
-/** A version of a file: the present one, or an earlier one that the node keeps. */
+export const versionKinds = ['file', 'tree'] as const
+
+/**
+ * A version of a file, or of a tree that changes all at once: the present one, or an earlier one
+ * that the node keeps.
+ */
 export interface VersionEntry {
+  readonly kind: (typeof versionKinds)[number]
   /** 0: it has the name; N: it is NAME@-N. */
   readonly back: number
   readonly state: HeldState
-  readonly contentId: string
-  /** Public key, 64 hex digits. */
-  readonly author: string
+  /** Null of a tree. */
+  readonly contentId: string | null
+  /** Public key, 64 hex digits; null of a tree. */
+  readonly author: string | null
+  /** Of a tree: of all files in it. */
   readonly size: number
+  /** Of a tree `tree:` and 64 hex digits: a digest of its names, digests and links. */
   readonly fileDigest: string
   /** Bytes that its removal would give back. */
   readonly diskBytes: number
   /** Unix milliseconds, by the clock of the node. */
   readonly publishedAtMs: number
-  /** When another file took the name; null of the present version. */
+  /** When another version took the name; null of the present one. */
   readonly keptAtMs: number | null
 }
 
@@ -194,10 +203,10 @@ export type HeldFrame =
       /** Null: the name is that of a file. */
       readonly tree: HeldTreeVerdict | null
     }
-  /** Versions of files, name by name, behind the place where the last answer ended. */
+  /** Versions of files, and then of trees, name by name, behind the place where the last answer ended. */
   | {
       readonly type: 'versions'
-      /** Null: of all names of which an earlier version is kept; else of all files that match. */
+      /** Null: of all names of which an earlier version is kept; else of all that match. */
       readonly glob: NameText | null
       readonly after: string
     }

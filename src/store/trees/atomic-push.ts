@@ -14,6 +14,7 @@ import type { Listing, TreeEntry } from '../../protocol/listing.js'
 import { type LinkSpec, linkRest, linkUnchanged, type Rest } from './bring-along.js'
 import { shown } from './full-name.js'
 import { HashTable, hashOf } from './name-table.js'
+import { versionKeyOf } from './version-records.js'
 import { Versions, type VersionsSpec } from './versions.js'
 
 export interface AtomicSpec extends VersionsSpec {
@@ -64,6 +65,11 @@ export class AtomicPush {
   /** Where the tree is made, as a name of the storage. */
   get next(): Uint8Array {
     return this.#versions.nameOf(this.#number)
+  }
+
+  /** Of the record of what is built. */
+  get recordKey(): string {
+    return versionKeyOf(this.#tree, this.#number)
   }
 
   /** The name of the tree leads to what this push has built. */

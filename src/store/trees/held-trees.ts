@@ -4,15 +4,14 @@
  * A row is believed only while the entry has the identity that it had when it was placed. Nothing
  * is written here, so a node that only reads answers as well, while another one writes.
  */
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { hiddenDir, splitName } from '../../base/names.js'
+import { splitName } from '../../base/names.js'
 import type { DataDirHandle, Storage } from '../../ports.js'
 import { isSameButLinked, isSameFile } from '../catalogue/same-file.js'
-import { dirKeyOf } from '../files/plain.js'
 import { fullName } from './full-name.js'
+import { KeptTrees } from './kept-trees.js'
 import type { TreeRow } from './segment.js'
 import { nameOfRecord, TreeRecord } from './tree-record.js'
+import { presentKeyOf, recordedTrees, treesDirOf } from './version-records.js'
 
 export interface HeldTreesSpec {
   readonly storage: Storage
@@ -30,37 +29,34 @@ export interface TreePlace {
 }
 
 export class HeldTrees {
+  readonly versions: KeptTrees
   readonly #spec: HeldTreesSpec
   /** By key, which goes with one name only. */
-  readonly #names = new Map<string, Uint8Array>()
+  #names: ReadonlyMap<string, Uint8Array> = new Map()
 
   constructor(spec: HeldTreesSpec) {
     this.#spec = spec
-  }
-
-  get #treesDir(): string {
-    return join(this.#spec.dataDir, hiddenDir, 'trees')
+    this.versions = new KeptTrees(spec.dataDir)
   }
 
   /** Of all trees, sorted by bytes. */
   async names(): Promise<Uint8Array[]> {
-    const found = await readdir(this.#treesDir).catch(() => [])
-    const keys = new Set(found.filter((key) => /^[0-9a-f]{32}$/.test(key)))
-    for (const key of this.#names.keys()) if (!keys.has(key)) this.#names.delete(key)
-    for (const key of keys) {
-      const name = this.#names.get(key) ?? (await nameOfRecord(this.#treesDir, key))
-      if (name !== null) this.#names.set(key, name)
-    }
-    return [...this.#names.values()].sort(Buffer.compare)
+    this.#names = await recordedTrees(this.#spec.dataDir, this.#names)
+    const held: Uint8Array[] = []
+    for (const name of this.#names.values()) if (await this.has(name)) held.push(name)
+    return held.sort(Buffer.compare)
   }
 
   /** What is known of a tree; the caller closes it. */
-  open(name: Uint8Array): Promise<TreeRecord | undefined> {
-    return TreeRecord.read(this.#treesDir, dirKeyOf(name))
+  async open(name: Uint8Array): Promise<TreeRecord | undefined> {
+    const { dataDir } = this.#spec
+    return TreeRecord.read(treesDirOf(dataDir), await presentKeyOf(dataDir, name))
   }
 
   async has(name: Uint8Array): Promise<boolean> {
-    return (await nameOfRecord(this.#treesDir, dirKeyOf(name))) !== null
+    const { dataDir } = this.#spec
+    const key = await presentKeyOf(dataDir, name)
+    return (await nameOfRecord(treesDirOf(dataDir), key)) !== null
   }
 
   /** The entry of this name, in the tree with the longest name that has it. */

@@ -1,7 +1,8 @@
 /**
  * What a node has of one tree: `DATA/.fastreplica/trees/KEY/`, in which `name` holds the name of
  * the tree, and `N.seg` rows about its entries (segment.ts). `whole` is there while the last push
- * of the tree came to its end, and nothing of it failed, and holds the id of that push.
+ * of the tree came to its end, and nothing of it failed, and holds the id of that push. Versions of
+ * a tree have such records, too (version-records.ts).
  *
  * The idea: each bundle adds a segment; of two rows about one name that of the later segment
  * counts. At the end of a push, and when there are many, they are merged into one. A row is a claim
@@ -29,6 +30,8 @@ const blocksPerSegment = 2 ** 24
 /** A record that is read may be merged meanwhile: its segments are looked up again. */
 const readAttempts = 5
 const pushChars = 32
+/** Beside the rows. */
+const besides = new Set(['name', 'whole', 'shown'])
 
 /** Of a tree of this name, in DATA/.fastreplica/trees. */
 export class TreeRecord {
@@ -49,14 +52,17 @@ export class TreeRecord {
 
   /**
    * What an earlier process had no time to finish is removed. The record is made when something is
-   * written to it.
+   * written to it. `key`: of one version of the tree.
    */
-  static async open(treesDir: string, name: Uint8Array): Promise<TreeRecord> {
-    const path = join(treesDir, dirKeyOf(name))
+  static async open(
+    treesDir: string,
+    name: Uint8Array,
+    key = dirKeyOf(name),
+  ): Promise<TreeRecord> {
+    const path = join(treesDir, key)
     const files: string[] = await readdir(path).catch(() => [])
     for (const file of files)
-      if (numberOf(file) === undefined && file !== 'name' && file !== 'whole')
-        await unlink(join(path, file)).catch(() => {})
+      if (!isOfRows(file) && !besides.has(file)) await unlink(join(path, file)).catch(() => {})
     const { segments, last } = await segmentsOf(path, files)
     return new TreeRecord(path, segments, last + 1, files.includes('name') ? null : name)
   }
@@ -72,6 +78,11 @@ export class TreeRecord {
       if (isAll || attempt === readAttempts) return record
       await record.close()
     }
+  }
+
+  /** Another one where rows were added or are gone. */
+  get state(): string {
+    return this.#segments.map(({ path }) => path).join(' ')
   }
 
   /** All rows in order; undefined where some are out of date. */
@@ -216,6 +227,10 @@ export class TreeRecord {
 function hashOfDigest(digest: Uint8Array): readonly [number, number] {
   const bytes = Buffer.from(digest.buffer, digest.byteOffset, digest.length)
   return [bytes.readUInt32LE(0) || 1, bytes.readUInt32LE(4)]
+}
+
+export function isOfRows(file: string): boolean {
+  return numberOf(file) !== undefined
 }
 
 /** Of a file of rows; undefined for another file. */

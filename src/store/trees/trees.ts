@@ -44,7 +44,9 @@ import { type Removal, type RemovalSpec, Removing, without } from './removal.js'
 import type { TreeRow } from './segment.js'
 import { sweep } from './sweep.js'
 import { nameOfRecord, TreeRecord } from './tree-record.js'
+import { TreeVersions } from './tree-versions.js'
 import { readChanged } from './unchanged.js'
+import { presentKeyOf, recordKey, treesDirOf } from './version-records.js'
 import { tidyVersions, Versions } from './versions.js'
 
 export interface TreesSpec {
@@ -90,6 +92,7 @@ export interface LargePart {
 }
 
 export class Trees {
+  readonly versions: TreeVersions
   readonly #spec: TreesSpec
   readonly #pushes = new Map<string, PushState>()
   /** Last work on each tree, by its key. */
@@ -98,6 +101,7 @@ export class Trees {
 
   constructor(spec: TreesSpec) {
     this.#spec = spec
+    this.versions = new TreeVersions(spec, (name, work) => this.#inTurn(name, work))
   }
 
   /** Removes what a process that was killed left aside, and records of trees that are gone. */
@@ -197,7 +201,7 @@ export class Trees {
     const push = await this.#pushOf(bundle.originId, tree)
     const isBuilt = options.isAtomic && !options.isDry
     const atomic = isBuilt ? await this.#atomicOf(push, name, keep) : undefined
-    const record = await TreeRecord.open(this.#treesDir, name)
+    const record = await this.#recordOf(name, atomic)
     try {
       const { storage, dir } = this.#spec
       const made = atomic?.next ?? (options.isAtomic ? await this.#presentOf(name) : name)
@@ -234,6 +238,13 @@ export class Trees {
     } finally {
       await record.close()
     }
+  }
+
+  /** What is known of the tree as it is, or as a push builds it. */
+  async #recordOf(name: Uint8Array, push?: AtomicPush): Promise<TreeRecord> {
+    const { dataDir } = this.#spec
+    const key = push?.recordKey ?? (await presentKeyOf(dataDir, name))
+    return TreeRecord.open(treesDirOf(dataDir), name, key)
   }
 
   /** Where the present version of a tree is that changes all at once, or would be. */
@@ -313,9 +324,11 @@ export class Trees {
    */
   remove(name: Uint8Array, how: RemovalWish): Promise<Removal> {
     return this.#inTurn(name, async () => {
-      if ((await nameOfRecord(this.#treesDir, dirKeyOf(name))) === null)
+      const { dataDir } = this.#spec
+      const key = await presentKeyOf(dataDir, name)
+      if ((await nameOfRecord(treesDirOf(dataDir), key)) === null)
         throw new FrError('ERR_FR_NOT_HELD')
-      const record = await TreeRecord.open(this.#treesDir, name)
+      const record = await this.#recordOf(name)
       const spec = { ...this.#spec, ...how, name }
       try {
         const removal = await new Removing({ ...spec, rows: record.behind(null) }).run()
@@ -348,7 +361,7 @@ export class Trees {
   /** Rows, in walk order, that were read again, each in place of the one that it was made from. */
   refresh(name: Uint8Array, rows: readonly RefreshedRow[]): Promise<void> {
     return this.#inTurn(name, async () => {
-      const record = await TreeRecord.open(this.#treesDir, name)
+      const record = await this.#recordOf(name)
       try {
         const now = await record.lookUp(rows.map(({ row }) => row.name))
         const unchanged = rows.filter(({ before }, at) => {
@@ -364,10 +377,6 @@ export class Trees {
 
   #versions(tree: Uint8Array): Versions {
     return new Versions(this.#spec, tree)
-  }
-
-  get #treesDir(): string {
-    return join(this.#spec.dataDir, hiddenDir, 'trees')
   }
 
   async #pushOf(originId: string, tree: string): Promise<PushState> {
@@ -399,11 +408,15 @@ export class Trees {
   async #expire(): Promise<void> {
     const { dataDir } = this.#spec
     const found: { readonly path: string; readonly usedMs: number }[] = []
-    for (const key of await readdir(this.#treesDir).catch(() => [])) {
-      const path = join(this.#treesDir, key)
+    const all = treesDirOf(dataDir)
+    const keys: string[] = await readdir(all).catch(() => [])
+    for (const key of keys) {
+      const path = join(all, key)
       const name = await readFile(join(path, 'name')).catch(() => null)
       const tree = name && Buffer.concat([Buffer.from(`${dataDir}/`), name])
       const isThere = tree !== null && (await lstat(tree).catch(() => null)) !== null
+      // Of versions there are as many as are kept.
+      if (isThere && (recordKey(key)?.version ?? null) !== null) continue
       if (isThere) found.push({ path, usedMs: (await stat(path)).mtimeMs })
       else await rm(path, { recursive: true, force: true })
     }

@@ -3,20 +3,24 @@
  * the tree is a symlink to the present one.
  *
  * The idea: a version is built out of sight, and one rename of the symlink shows it. N counts up,
- * so whatever is younger than the present version was never shown, and goes; of the older ones the
- * last stays, for whoever still reads it, until the next version is shown, and as many before it as
- * somebody wants. Files of several versions are hard links, so that a version takes no more room
- * than what has changed.
+ * and a version is marked before the next one is shown, so whatever is neither present nor marked
+ * was never shown, and goes; of the others the last stays, for whoever still reads it, until
+ * another version is shown, and as many before it as somebody wants. Each has a record of its own
+ * (version-records.ts), so going back is one rename of the symlink as well. Files of several
+ * versions are hard links, so that a version takes no more room than what has changed.
  */
-import { chmod, lstat, readlink } from 'node:fs/promises'
+import { chmod, lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import { hiddenDir, isWithin, versionOfLink } from '../../base/names.js'
+import { hiddenDir } from '../../base/names.js'
 import type { DataDirHandle, Storage } from '../../ports.js'
+import type { Catalogue } from '../catalogue/catalogue.js'
+import type { HeldStream } from '../catalogue/record.js'
 import { syncDirectory } from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
-import { orNothing, VersionDir, versionDirs } from '../versions/version-dir.js'
+import { VersionDir, versionDirs } from '../versions/version-dir.js'
+import { beginRecord, dropRecords, markShown, shownVersions } from './version-records.js'
 
 export interface VersionsSpec {
   readonly storage: Pick<Storage, 'placeEntries' | 'lookAt'>
@@ -52,18 +56,14 @@ export class Versions {
   }
 
   /** The one that the name of the tree leads to; null: the name is no link to one of its own. */
-  async present(): Promise<number | null> {
-    const path = Buffer.concat([Buffer.from(`${this.#spec.dataDir}/`), this.#name])
-    const target = await readlink(path, { encoding: 'buffer' }).catch(orNothing)
-    const found = target && versionOfLink(target, this.#depth)
-    const text = found === null ? '' : Buffer.from(found).toString('latin1')
-    const { prefix } = this.#versions
-    return text.startsWith(prefix) ? Number(text.slice(prefix.length)) : null
+  present(): Promise<number | null> {
+    return this.#versions.present()
   }
 
   /**
-   * The present version, and a number that no version has; what was left unfinished goes. `keep`:
-   * earlier versions that are to be kept from now on, at least.
+   * The present version, and a number that no version has, of which there is a record from here on;
+   * what was left unfinished goes. `keep`: earlier versions that are to be kept from now on, at
+   * least.
    */
   async begin(keep?: number): Promise<{ readonly present: number | null; readonly next: number }> {
     const present = await this.present()
@@ -72,15 +72,23 @@ export class Versions {
     if (keep !== undefined) await this.#versions.want(keep)
     await this.#openWay()
     const numbers = (await this.#versions.versions()).map(({ number }) => number)
-    return { present, next: Math.max(present ?? 0, ...numbers) + 1 }
+    const next = Math.max(present ?? 0, ...numbers) + 1
+    await beginRecord(this.#spec.dataDir, this.#name, next)
+    return { present, next }
   }
 
   /**
-   * From here on, and at once, the name leads to this version, all of which is durable. Rejects
-   * with what is in the way.
+   * From here on, and at once, the name leads to this version, all of which is durable: a new one,
+   * or one that is kept. The one before is kept. Rejects with what is in the way.
    */
   async show(version: number): Promise<void> {
-    const target = Buffer.concat([Buffer.from('../'.repeat(this.#depth)), this.nameOf(version)])
+    const before = await this.present()
+    if (before !== null && before !== version) {
+      await this.#keepRecords(before)
+      await markShown(this.#spec.dataDir, this.#name, before)
+    }
+    const up = '../'.repeat(this.#versions.depth)
+    const target = Buffer.concat([Buffer.from(up), this.nameOf(version)])
     const mtime = { seconds: Math.floor(Date.now() / 1000), nanos: 0 }
     const attributes = { mode: 0o777, mtime }
     const link = { kind: 'symlink', name: this.#name, target, attributes } as const
@@ -95,42 +103,85 @@ export class Versions {
     if (look === null) await this.#place([{ kind: 'directory', name, mode: newDirectory }])
   }
 
-  /** Records of files that came by themselves get the names that these files have now, or go. */
+  /**
+   * Records of files that came by themselves: those of the present version get the names that these
+   * files have now, and whatever has no file any more goes.
+   */
   async settle(present: number | null): Promise<void> {
-    const { holdings } = this.#spec
-    const { catalogue } = holdings
+    const { catalogue } = this.#spec.holdings
     if (catalogue === undefined) return
-    const shown = present === null ? null : this.nameOf(present)
     const { prefix } = this.#versions
+    const there = new Set(await this.#all())
     // Those of earlier versions of a file are directly there.
     const records = catalogue
       .beneath(Buffer.from(prefix))
       .filter(({ name }) => name.indexOf(slash, prefix.length) >= 0)
-    for (let at = 0; at < records.length; at += recordsAtOnce)
-      await Promise.all(
-        records.slice(at, at + recordsAtOnce).map(async (record) => {
-          const { name } = record
-          if (shown !== null && isWithin(name, shown)) {
-            const below = name.subarray(shown.length)
-            const runs = await catalogue.runs(record).catch(() => null)
-            const named = { ...record, name: Buffer.concat([this.#name, below]) }
-            if (runs !== null) await holdings.put(named, runs)
-          }
-          await catalogue.remove(name).catch(() => {})
-        }),
-      )
+    await someAtOnce(records, async (record) => {
+      const { name } = record
+      const end = name.indexOf(slash, prefix.length)
+      const version = Number(Buffer.from(name.subarray(prefix.length, end)).toString('latin1'))
+      if (version === present)
+        await this.#copyRecord(record, Buffer.concat([this.#name, name.subarray(end)]))
+      if (version === present || !there.has(version)) await catalogue.remove(name).catch(() => {})
+    })
+    if (present !== null) await this.#dropStale(catalogue)
+  }
+
+  /** Whatever has the name of the tree soon: records of this version get names that stay. */
+  async #keepRecords(version: number): Promise<void> {
+    const records = this.#spec.holdings.catalogue?.beneath(this.#beneath) ?? []
+    await someAtOnce(records, (record) => {
+      const within = record.name.subarray(this.#name.length)
+      return this.#copyRecord(record, Buffer.concat([this.nameOf(version), within]))
+    })
+  }
+
+  async #copyRecord(record: HeldStream, name: Uint8Array): Promise<void> {
+    const { holdings } = this.#spec
+    const runs = await holdings.catalogue?.runs(record).catch(() => undefined)
+    if (runs !== undefined) await holdings.put({ ...record, name }, runs)
+  }
+
+  /** Records of files that the present version has not, or has another one in place of. */
+  async #dropStale(catalogue: Catalogue): Promise<void> {
+    const { storage, dir } = this.#spec
+    const records = catalogue.beneath(this.#beneath)
+    if (records.length === 0) return
+    const looks = await storage.lookAt(
+      dir,
+      records.map(({ name }) => name),
+    )
+    const stale = records.filter(({ identity }, at) => {
+      const look = looks[at]
+      return look?.kind !== 'file' || look.identity.inode !== identity.inode
+    })
+    await someAtOnce(stale, async (record) => {
+      // A file may have been published meanwhile.
+      if (catalogue.get(record.name) === record) await catalogue.remove(record.name).catch(() => {})
+    })
+  }
+
+  /** What names of entries of the tree begin with. */
+  get #beneath(): Uint8Array {
+    return Buffer.concat([this.#name, Buffer.from('/')])
   }
 
   /** Removes versions that are not kept, unless a mount is in one. */
   async tidy(present: number | null): Promise<void> {
     await this.settle(present)
-    const all = await this.#all()
-    const older = present === null ? [] : all.filter((version) => version < present)
-    const keep = Math.max(this.#spec.keep ?? 0, (await this.#versions.wanted()) ?? 0, 1)
-    const kept = older.sort((a, b) => b - a).slice(0, Math.min(keep, limits.versionsPerTree))
-    for (const version of all)
-      if (version !== present && !kept.includes(version)) await this.remove(version)
+    const kept = present === null ? [] : [present, ...(await this.#kept(present))]
+    // One without a record was never finished.
+    await dropRecords(this.#spec.dataDir, this.#name, (number) => !kept.includes(number))
+    for (const version of await this.#all()) if (!kept.includes(version)) await this.remove(version)
     if (present === null) await this.#versions.dropEmpty()
+  }
+
+  /** The last one that had the name first. */
+  async #kept(present: number): Promise<number[]> {
+    const { dataDir, keep: least = 0 } = this.#spec
+    const shown = await shownVersions(dataDir, this.#name, present)
+    const keep = Math.max(least, (await this.#versions.wanted()) ?? 0, 1)
+    return shown.map(({ number }) => number).slice(0, Math.min(keep, limits.versionsPerTree))
   }
 
   /** The tree is removed: so are its versions, unless the name still leads to one. */
@@ -145,6 +196,19 @@ export class Versions {
     if (version === (await this.present())) return
     const step = { kind: 'remove', name: this.nameOf(version), isWhole: true } as const
     await this.#spec.storage.placeEntries(this.#spec.dir, [step])
+    const { catalogue } = this.#spec.holdings
+    const prefix = Buffer.concat([this.nameOf(version), Buffer.from('/')])
+    await someAtOnce(catalogue?.beneath(prefix) ?? [], async ({ name }) =>
+      catalogue?.remove(name).catch(() => {}),
+    )
+  }
+
+  /** A version that is kept, with its record; false: it is the present one, and stays. */
+  async drop(version: number): Promise<boolean> {
+    if (version === (await this.present())) return false
+    await dropRecords(this.#spec.dataDir, this.#name, (number) => number === version)
+    await this.remove(version)
+    return true
   }
 
   async #place(steps: Parameters<Storage['placeEntries']>[1]): Promise<void> {
@@ -164,11 +228,15 @@ export class Versions {
     await chmod(hidden, hiddenMode)
     await syncDirectory(hidden)
   }
+}
 
-  /** Directories above the name. */
-  get #depth(): number {
-    return this.#name.filter((byte) => byte === slash).length
-  }
+/** In the order in which they come, a few at once: they are written down together. */
+async function someAtOnce(
+  records: readonly HeldStream[],
+  work: (record: HeldStream) => Promise<void>,
+): Promise<void> {
+  for (let at = 0; at < records.length; at += recordsAtOnce)
+    await Promise.all(records.slice(at, at + recordsAtOnce).map(work))
 }
 
 /** What processes that were killed left of all trees goes. */

@@ -27,6 +27,13 @@ export interface Evictable {
   readonly isUsed: boolean
 }
 
+export interface EvictableVersion extends Evictable {
+  readonly name: Uint8Array
+  readonly fileDigest: string
+  /** False: it is used by now, or not there any more. */
+  drop(): Promise<boolean>
+}
+
 /** In the order in which they go; `wantedBytes` are to be given back where that can be. */
 export function evicted<T extends Evictable>(
   versions: readonly T[],

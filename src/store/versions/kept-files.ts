@@ -12,7 +12,7 @@ import { isHidden, isSameName } from '../../base/names.js'
 import { pickVersion, versionedName } from '../../base/versions.js'
 import type { HeldStream } from '../catalogue/record.js'
 import { keyOf } from '../files/plain.js'
-import { type Evictable, type EvictionRules, evicted } from './eviction.js'
+import { type EvictableVersion, type EvictionRules, evicted } from './eviction.js'
 import { VersionDir, versionDirs } from './version-dir.js'
 import { VersionLinks, type VersionLinksSpec } from './version-links.js'
 
@@ -55,6 +55,11 @@ export interface RolledBack {
   readonly before: HeldStream | undefined
 }
 
+/** Versions of something else, which go by the same rules. */
+export interface OtherVersions {
+  evictable(): Promise<readonly EvictableVersion[]>
+}
+
 interface Versioned {
   readonly dir: VersionDir
   /** How many a push has asked for; null: none has. */
@@ -71,6 +76,7 @@ export class KeptFiles {
   readonly #turns = new Map<string, Promise<unknown>>()
   /** How often files are used, by inode. */
   readonly #used = new Map<string, number>()
+  #others: OtherVersions | undefined
 
   constructor(spec: KeptFilesSpec) {
     this.#spec = spec
@@ -268,21 +274,31 @@ export class KeptFiles {
     })
   }
 
+  /** From here on these are counted, and go, with those of files. */
+  join(others: OtherVersions): void {
+    this.#others = others
+  }
+
   /** Lets go what is too old or too much, and so much more, where that can be. Never rejects. */
   async evict(wantedBytes = 0): Promise<void> {
+    const { maxBytes, maxAgeMs } = this.#spec.rules
+    if (maxBytes === null && maxAgeMs === null && wantedBytes <= 0) return
+    const others = await this.#others?.evictable().catch((error: unknown): EvictableVersion[] => {
+      this.#failed('not-evicted', error)
+      return []
+    })
     const all = [...this.#names].flatMap(([key, versioned]) =>
-      versioned.kept.map((kept) => this.#evictable(key, kept)),
+      versioned.kept.map((kept) => this.#evictable(key, versioned.dir.name, kept)),
     )
-    for (const { key, number } of evicted(all, this.#spec.rules, wantedBytes))
-      await this.#inTurn(key, async () => {
-        const versioned = this.#names.get(key)
-        const kept = versioned?.kept.find((one) => one.number === number)
-        if (versioned === undefined || kept === undefined || this.#isUsed(kept)) return
-        await this.#drop(versioned, kept)
-        const name = Buffer.from(versioned.dir.name).toString('utf8')
-        const fields = { name, digest: kept.record.fileDigest }
+    for (const one of evicted([...all, ...(others ?? [])], this.#spec.rules, wantedBytes))
+      try {
+        if (!(await one.drop())) continue
+        const name = Buffer.from(one.name).toString('utf8')
+        const fields = { name, digest: one.fileDigest }
         this.#spec.log({ level: 'info', event: 'version-evicted', fields })
-      }).catch((error: unknown) => this.#failed('not-evicted', error))
+      } catch (error) {
+        this.#failed('not-evicted', error)
+      }
   }
 
   /** How long a version has been kept, in milliseconds. */
@@ -355,10 +371,19 @@ export class KeptFiles {
     return { number: dir.numberOf(record.name), record, sinceMs: this.#spec.nowMs() - ageMs }
   }
 
-  #evictable(key: string, kept: KeptVersion): Evictable {
-    const { dataBytes: bytes } = kept.record
-    const ageMs = this.ageMs(kept)
-    return { key, number: kept.number, bytes, ageMs, isUsed: this.#isUsed(kept) }
+  #evictable(key: string, name: Uint8Array, kept: KeptVersion): EvictableVersion {
+    const { number, record } = kept
+    const { dataBytes: bytes, fileDigest } = record
+    const [ageMs, isUsed] = [this.ageMs(kept), this.#isUsed(kept)]
+    const drop = (): Promise<boolean> =>
+      this.#inTurn(key, async () => {
+        const versioned = this.#names.get(key)
+        const now = versioned?.kept.find((one) => one.number === number)
+        if (versioned === undefined || now === undefined || this.#isUsed(now)) return false
+        await this.#drop(versioned, now)
+        return true
+      })
+    return { key, name, number, bytes, fileDigest, ageMs, isUsed, drop }
   }
 
   async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {

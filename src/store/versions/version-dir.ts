@@ -3,16 +3,17 @@
  * and N is a version, the file of a file or the directory of a tree that changes all at once. N
  * counts up, whatever the clock says. `keep` is how many versions a push has asked for.
  */
-import { chmod, mkdir, readdir, rmdir, unlink } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readlink, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from '../../base/limits.js'
-import { hiddenDir, versionsDir } from '../../base/names.js'
+import { hiddenDir, versionOfLink, versionsDir } from '../../base/names.js'
 import { readKept, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
 import { dirKeyOf } from '../files/plain.js'
 
 const newDirectory = 0o755
 const keepBytesMax = 16
 const numberPattern = /^[1-9]\d{0,8}$/
+const slash = 0x2f
 
 export interface FoundVersion {
   readonly number: number
@@ -43,6 +44,20 @@ export class VersionDir {
     const text = Buffer.from(name).toString('latin1')
     const digits = text.startsWith(this.prefix) ? text.slice(this.prefix.length) : ''
     return numberPattern.test(digits) ? Number(digits) : Number.NaN
+  }
+
+  /** Directories above the name. */
+  get depth(): number {
+    return this.name.filter((byte) => byte === slash).length
+  }
+
+  /** The version that the name leads to; null: the name is no link to one of its own. */
+  async present(): Promise<number | null> {
+    const path = Buffer.concat([Buffer.from(`${this.#dataDir}/`), this.name])
+    const target = await readlink(path, { encoding: 'buffer' }).catch(orNothing)
+    const found = target && versionOfLink(target, this.depth)
+    const number = found === null ? Number.NaN : this.numberOf(found)
+    return Number.isNaN(number) ? null : number
   }
 
   /** In no order. */

@@ -8,7 +8,7 @@ import { refusal } from './support.js'
 const name = { name: 'a', nameIsBase64: false }
 const digest = `blake3:${'ab'.repeat(32)}`
 const version = {
-  ...{ back: 0, state: 'held', contentId: 'ab'.repeat(16), author: 'cd'.repeat(32) },
+  ...{ kind: 'file', back: 0, state: 'held', contentId: 'ab'.repeat(16), author: 'cd'.repeat(32) },
   ...{ size: 7, fileDigest: digest, diskBytes: 7, publishedAtMs: 0, keptAtMs: null },
 }
 

@@ -1,7 +1,7 @@
 /** Bodies of the frames about versions and file sets, made of the parts of others. */
 import fc from 'fast-check'
 import { limits } from '../../../src/base/limits.js'
-import { heldStates, type SetEntry } from '../../../src/control/messages/held.js'
+import { heldStates, type SetEntry, versionKinds } from '../../../src/control/messages/held.js'
 import { fileDigest, hex } from './parts.js'
 
 export function versionBodies(nameText: fc.Arbitrary<Pick<SetEntry, 'name' | 'nameIsBase64'>>) {
@@ -9,8 +9,10 @@ export function versionBodies(nameText: fc.Arbitrary<Pick<SetEntry, 'name' | 'na
   const after = fc.string({ maxLength: 40 })
   const time = fc.nat({ max: 2 ** 40 })
   const described = fc.record({
+    kind: fc.constantFrom(...versionKinds),
     ...{ back: fc.nat({ max: limits.versionsPerName }), state: fc.constantFrom(...heldStates) },
-    ...{ contentId: hex(32), author: hex(64), size: time, fileDigest, publishedAtMs: time },
+    ...{ contentId: hex(32), author: hex(64), size: time, publishedAtMs: time },
+    fileDigest: fc.oneof(fileDigest, fc.constant(`tree:${'ab'.repeat(32)}`)),
     keptAtMs: fc.option(time),
   })
   const named = <T extends object>(rest: fc.Arbitrary<T>) =>

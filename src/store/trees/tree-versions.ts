@@ -1,0 +1,110 @@
+/**
+ * Versions of trees that change all at once, for whoever changes which there are: the way back, and
+ * eviction. All that is done to a tree takes turns.
+ */
+import { FrError } from '../../base/errors.js'
+import { pickVersion } from '../../base/versions.js'
+import { isSameButLinked } from '../catalogue/same-file.js'
+import { keyOf } from '../files/plain.js'
+import type { EvictableVersion } from '../versions/eviction.js'
+import { fullName, shown } from './full-name.js'
+import { chunked, KeptTrees, type TreeVersion } from './kept-trees.js'
+import { TreeRecord } from './tree-record.js'
+import { treesDirOf, versionKeyOf } from './version-records.js'
+import { Versions, type VersionsSpec } from './versions.js'
+
+export type InTurn = <T>(name: Uint8Array, work: () => Promise<T>) => Promise<T>
+
+export interface TreeRolledBack {
+  readonly now: TreeVersion
+  readonly before: TreeVersion
+}
+
+export class TreeVersions {
+  readonly #spec: VersionsSpec
+  readonly #inTurn: InTurn
+  readonly #kept: KeptTrees
+
+  constructor(spec: VersionsSpec, inTurn: InTurn) {
+    this.#spec = spec
+    this.#inTurn = inTurn
+    this.#kept = new KeptTrees(spec.dataDir)
+  }
+
+  /**
+   * Gives the name to a version of it; what has the name is kept. The caller holds the name.
+   * ERR_FR_NOT_HELD: there is no such version; ERR_FR_DIGEST: somebody has changed a file of it;
+   * ERR_FR_NAME: several versions are meant.
+   */
+  rollBack(name: Uint8Array, version: string): Promise<TreeRolledBack> {
+    return this.#inTurn(name, async () => {
+      const [before, ...kept] = await this.#kept.of(name)
+      const now = before && pickVersion(version, before, kept)
+      if (before === undefined || now === undefined)
+        throw new FrError('ERR_FR_NOT_HELD', `the node keeps no version ${version} of this tree`)
+      if (now === before) return { now, before }
+      const versions = new Versions(this.#spec, name)
+      const { storage, dir } = this.#spec
+      const [there] = await storage.lookAt(dir, [versions.nameOf(now.number)])
+      if (there?.kind !== 'directory')
+        throw new FrError('ERR_FR_NOT_HELD', 'somebody else has removed this version')
+      const changed = await this.#changedIn(name, now.number)
+      if (changed !== undefined) {
+        const text = `somebody else has changed ${shown(fullName(name, changed))} of this version`
+        throw new FrError('ERR_FR_DIGEST', text)
+      }
+      await versions.show(now.number)
+      return { now, before }
+    })
+  }
+
+  /**
+   * Name of a file that is not as it was placed, by size, time and inode: who writes to a file of
+   * one version writes to that of others.
+   */
+  async #changedIn(name: Uint8Array, number: number): Promise<Uint8Array | undefined> {
+    const { storage, dir, dataDir } = this.#spec
+    const root = new Versions(this.#spec, name).nameOf(number)
+    const record = await TreeRecord.read(treesDirOf(dataDir), versionKeyOf(name, number))
+    try {
+      if (record === undefined) return undefined
+      for await (const rows of chunked(record.behind(null))) {
+        const files = rows.filter(({ kind }) => kind === 'file')
+        const looks = await storage.lookAt(
+          dir,
+          files.map((row) => fullName(root, row.name)),
+        )
+        const changed = files.find(({ identity }, at) => {
+          const look = looks[at] ?? null
+          const isSame = look?.kind === 'file' && isSameButLinked(look.identity, identity)
+          return look !== null && !isSame
+        })
+        if (changed !== undefined) return changed.name
+      }
+      return undefined
+    } finally {
+      await record?.close()
+    }
+  }
+
+  /** Those that no name leads to, of all trees. */
+  async evictable(): Promise<EvictableVersion[]> {
+    const found: EvictableVersion[] = []
+    for (const name of await this.#kept.names(true))
+      for (const { number, kept, ownBytes, fileDigest } of await this.#kept.of(name))
+        if (kept !== null)
+          found.push({
+            ...{ name, number: kept.count, fileDigest, bytes: ownBytes, isUsed: false },
+            // No file has such a name.
+            key: `${keyOf(name)}/`,
+            ageMs: Math.max(0, Date.now() - kept.keptAtMs),
+            drop: () => this.#drop(name, number),
+          })
+    return found
+  }
+
+  /** False: it has the name by now. */
+  #drop(name: Uint8Array, number: number): Promise<boolean> {
+    return this.#inTurn(name, () => new Versions(this.#spec, name).drop(number))
+  }
+}
