@@ -2,8 +2,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { copyDigest, MIB, type ServingNode, sha256, World } from './cli-world.js'
+import { holdingBack } from './get-support.js'
 
 describe('versions of files at nodes', () => {
   let world: World
@@ -132,6 +133,29 @@ describe('versions of files at nodes', () => {
     expect((await back(last.slice(0, 8))).status).toBe(1)
     expect((await back(first.slice(0, 8))).status).toBe(0)
     expect(shown(node)).toBe(first)
+  })
+
+  it('are got whole where they are removed meanwhile', async () => {
+    const one = await world.node('one', ['--keep', '2'])
+    const contents = [world.file('source', 4 * MIB)]
+    const run = ['push', 'source', '--to', one.address, '--as', 'm', '--quiet']
+    expect((await world.run(run)).status).toBe(0)
+    contents.push(world.file('source', MIB))
+    expect((await world.run(run)).status).toBe(0)
+    const closing: (() => unknown)[] = []
+    const defer = (close: () => unknown): void => void closing.push(close)
+    const door = await holdingBack({ defer }, one.address, MIB)
+    const getting = world.run(['get', 'm@-1', '--from', door.address, '-o', 'got', '--quiet'])
+    await vi.waitFor(() => expect(door.isHolding()).toBe(true), 10_000)
+    expect((await world.run(['rm', one.address, 'm@-1'])).status).toBe(0)
+    door.open()
+    expect((await getting).status).toBe(0)
+    expect(readFileSync(join(world.directory, 'got'))).toEqual(contents[0])
+    expect((await world.run(['versions', one.address])).stdout).toBe('')
+    for (const close of closing) await close()
+    writeFileSync(join(world.directory, 'nodes'), `${one.address} # the only one\n`)
+    const none = await world.run(['rollback', '--nodes', 'nodes', 'm', '--json'])
+    expect(none).toMatchObject({ status: 1, lines: [{ code: 'ERR_FR_NOT_HELD' }] })
   })
 
   it('of a tree that changes all at once are listed and gone back to', async () => {

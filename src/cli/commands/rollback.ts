@@ -1,11 +1,15 @@
 /** `fr rollback` on the command line: its options and what they ask for. */
 import type { Command as Commander } from 'commander'
 import { parseAddresses } from '../arguments/addresses.js'
-import { checked, given, keyFileOption, type Values } from './options.js'
+import { UsageError } from '../render/units.js'
+import { given, keyFileOption, type Values } from './options.js'
+import { nodesOption } from './targets.js'
 
 export interface RollbackCommand {
   readonly command: 'rollback'
-  readonly addresses: readonly string[]
+  /** Either these or the file that names them. */
+  readonly addresses?: readonly string[]
+  readonly nodesFile?: string
   /** NAME or NAME@VERSION. */
   readonly name: string
   readonly keyFile?: string
@@ -16,8 +20,9 @@ export function addRollback(program: Commander, found: (command: RollbackCommand
   program
     .command('rollback')
     .description('Give a name at nodes to an earlier version of the file or tree.')
-    .argument('<host[:port][,...]>', 'the nodes', checked(parseAddresses))
-    .argument('<name>', 'NAME or NAME@VERSION (default: the one before, NAME@-1)')
+    .argument('[host[:port][,...]]', 'the nodes, unless --nodes names them')
+    .argument('[name]', 'NAME or NAME@VERSION (default: the one before, NAME@-1)')
+    .option(...nodesOption)
     .option(...keyFileOption)
     .option('--json', 'one JSON object per node on stdout')
     .addHelpText(
@@ -30,14 +35,27 @@ A name that a transfer is writing is refused. Exit status 3: some nodes did it.
 
 Examples:
   $ fr rollback 10.0.0.2,10.0.0.3 model.bin
-  $ fr rollback 10.0.0.2,10.0.0.3 model.bin@4f1c22`,
+  $ fr rollback 10.0.0.2,10.0.0.3 model.bin@4f1c22
+  $ fr rollback --nodes fleet.txt model.bin@4f1c22`,
     )
-    .action((addresses: string[], name: string, options) =>
-      found(rollbackCommand(addresses, name, options)),
+    .action((first: string | undefined, second: string | undefined, options) =>
+      found(rollbackCommand([first, second], options)),
     )
 }
 
-function rollbackCommand(addresses: string[], name: string, options: Values): RollbackCommand {
-  const keyFile = given({ keyFile: options['keyFile'] })
-  return { command: 'rollback', addresses, name, ...keyFile, json: options['json'] === true }
+/** With a nodes file the only argument is the name. */
+function rollbackCommand(
+  [first, second]: readonly [string | undefined, string | undefined],
+  { nodes: nodesFile, keyFile, json }: Values,
+): RollbackCommand {
+  const isNamed = nodesFile === undefined
+  const [addresses, name] = isNamed ? [first, second] : [undefined, first]
+  if (name === undefined || (!isNamed && second !== undefined))
+    throw new UsageError('give HOST[:PORT][,...] NAME, or --nodes FILE NAME')
+  return {
+    command: 'rollback',
+    ...given({ addresses: addresses === undefined ? undefined : parseAddresses(addresses) }),
+    ...given({ nodesFile, keyFile }),
+    ...{ name, json: json === true },
+  }
 }

@@ -2,6 +2,7 @@
 import { versionedName } from '../../base/versions.js'
 import { heldName } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
+import { readNodesFile } from '../arguments/nodes-file.js'
 import { type Context, watchSignals } from '../render/context.js'
 import { jsonText } from '../render/text.js'
 import { rolledBackLine } from '../render/versions.js'
@@ -15,7 +16,10 @@ export async function runRollback(command: RollbackCommand, context: Context): P
   const { name: said } = heldName(command.name)
   const bytes = typeof said === 'string' ? new TextEncoder().encode(said) : said
   const { name, ...version } = versionedName(bytes) ?? { name: bytes }
-  return eachNode(command, context, async (node, tally) => {
+  const addresses =
+    command.addresses ??
+    (await readNodesFile(command.nodesFile ?? '')).map(({ address }) => address)
+  return eachNode({ ...command, addresses }, context, async (node, tally) => {
     const done = await rollback(node, name, { ...key, ...version, signal })
     tally.good++
     context.stdout(`${command.json ? jsonText(done) : rolledBackLine(done)}\n`)

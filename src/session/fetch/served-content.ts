@@ -119,16 +119,15 @@ async function openHeld(
   if (file === undefined) {
     throw changedFile()
   }
-  let runs: Promise<readonly DigestRun[]> | undefined
+  // Another file may take the name, and a version may be removed, while the file is read.
+  const runs = store.catalogue.runs(record)
+  runs.catch(() => {})
   return {
     ...record,
     name: store.versions.nameOf(record),
     file,
     release: store.versions.use(record),
-    runs: () => {
-      runs ??= store.catalogue.runs(record)
-      return runs
-    },
+    runs: () => runs,
     present: (ranges) => [...ranges],
     look: () => lookAgain(engine.storage, file, record.identity),
   }

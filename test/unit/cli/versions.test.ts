@@ -15,6 +15,10 @@ describe('versions on the command line', () => {
     const kept = { keep: 3, maxSpaceBytes: 2 ** 30, maxAgeSeconds: 172_800, minVersions: 2 }
     expect(command(node)).toMatchObject(kept)
     expect(command('push a --to h --keep 4')).toMatchObject({ keep: 4 })
+    expect(command('rollback h,i a@-2')).toMatchObject({ addresses: ['h', 'i'], name: 'a@-2' })
+    expect(command('rollback --nodes f m/a')).toMatchObject({ nodesFile: 'f', name: 'm/a' })
+    for (const bad of ['rollback a', 'rollback --nodes f', 'rollback --nodes f h a'])
+      expect(() => command(bad)).toThrow()
     for (const bad of ['push a --to h --keep 65', 'node --listen [::] --relay-only --keep 1'])
       expect(() => command(bad)).toThrow()
   })
