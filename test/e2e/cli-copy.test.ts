@@ -1,4 +1,6 @@
 /** `fr copy` and `fr wait` between real processes. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { copyDigest, MIB, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
@@ -104,6 +106,23 @@ describe('fr copy', () => {
     for (const node of [at(1), at(2)]) expect(copyDigest(node, 'c.bin')).toBe(sha256(content))
     const plain = await world.run(['push', 'a.bin', '--to', to, '--as', 'd.bin'])
     expect(plain.stderr).not.toContain('served by')
+  })
+
+  it('takes along large files of a tree that a node had under another name', async () => {
+    const tree = join(world.directory, 'site')
+    mkdirSync(tree)
+    writeFileSync(join(tree, 'large'), content)
+    writeFileSync(join(tree, 'small'), 'small')
+    const pushed = await world.run(['push', 'site', '--to', at(0).address, '--quiet'])
+    expect(pushed.status).toBe(0)
+    const first = ['copy', 'a.bin', ...from(), '--to', at(1).address, '--quiet']
+    expect((await world.run(first)).status).toBe(0)
+    const [one, two] = [at(1).address, at(2).address]
+    const second = await world.run(['copy', 'site', ...from(), '--to', one, '--quiet'])
+    expect(second).toMatchObject({ status: 0, stderr: '' })
+    const third = await world.run(['copy', 'site', '--from', one, '--to', two, '--quiet'])
+    expect(third).toMatchObject({ status: 0, stderr: '' })
+    expect(copyDigest(at(2), 'site/large')).toBe(sha256(content))
   })
 
   it('says what is wrong', async () => {

@@ -22,10 +22,11 @@ import { compareNames, type Listing, type TreeEntry } from '../../protocol/listi
 import { isSameFile } from '../catalogue/same-file.js'
 import { openAbove } from './above.js'
 import { attributesHere, hasAttributes, hasTime } from './attributes.js'
+import { recordCopied } from './copied-records.js'
 import { isEqual, isLink, keyOf, rangesOf, sortedRows } from './entry-lists.js'
 import { fullName, shown } from './full-name.js'
-import { hasContent, rowOf } from './known.js'
-import { type CopySpec, copyHere, identityWith, isHere } from './local-copies.js'
+import { hasContent, isRecorded, rowOf } from './known.js'
+import { type Copied, type CopySpec, copyHere, identityWith, isHere } from './local-copies.js'
 import type { NewFiles } from './new-files.js'
 import type { Owners } from './owners.js'
 import type { PackedRows, TreeRow } from './segment.js'
@@ -75,7 +76,7 @@ export class Applying {
   readonly #warnings: string[] = []
   readonly #lost = new Map<LostEntryAttribute, number>()
   /** Copied here, and not placed yet. */
-  readonly #copies = new Map<number, string>()
+  readonly #copies = new Map<number, Copied>()
   #failedCount = 0
   #held = 0
   #done = 0
@@ -193,7 +194,7 @@ export class Applying {
     for (let at = 0; at < missing.length; at += copiesAtOnce)
       await Promise.all(missing.slice(at, at + copiesAtOnce).map((item) => this.#copy(item)))
     for (const item of missing) {
-      const id = this.#copies.get(item.index)
+      const id = this.#copies.get(item.index)?.id
       if (id === undefined) this.#lacks.push(item)
       else take(item, this.#fileStep(item, id))
     }
@@ -203,7 +204,7 @@ export class Applying {
     // What they are in comes before them.
     if (files !== undefined) steps.push(files.step)
     const placed = this.#place(of, steps).catch(async (error: unknown) => {
-      for (const id of this.#copies.values()) await storage.discard(dir, id)
+      for (const { id } of this.#copies.values()) await storage.discard(dir, id)
       throw error
     })
     this.#done += await placed
@@ -330,12 +331,13 @@ export class Applying {
     if (entry.kind !== 'file' || entry.digest === null) return
     const { digest, size } = entry
     if (this.#isDry) {
-      if (await isHere(this.#spec, { digest, size })) this.#copies.set(index, 'none')
+      const isThere = await isHere(this.#spec, { digest, size })
+      if (isThere) this.#copies.set(index, { id: 'none', blocks: new Uint8Array() })
       return
     }
     const { tree, bundle } = this.#spec.listing
-    const id = await copyHere(this.#spec, { digest, size }, `${tree}.copy-${bundle}-${index}`)
-    if (id !== undefined) this.#copies.set(index, id)
+    const found = await copyHere(this.#spec, { digest, size }, `${tree}.copy-${bundle}-${index}`)
+    if (found !== undefined) this.#copies.set(index, found)
   }
 
   /** They are counted where they are looked at first. */
@@ -374,9 +376,10 @@ export class Applying {
       this.#settle(item.index, outcome)
       if (outcome.look !== null) this.#record(item.entry, outcome.look)
       if (outcome.failure === null) count++
-      const id = this.#copies.get(item.index)
-      if (outcome.failure !== null && id !== undefined)
-        await this.#spec.storage.discard(this.#spec.dir, id)
+      const copied = this.#copies.get(item.index)
+      if (copied === undefined) continue
+      if (outcome.failure !== null) await this.#spec.storage.discard(this.#spec.dir, copied.id)
+      else if (outcome.look !== null) await recordCopied(this.#spec, item, outcome.look, copied)
     }
     return count
   }
@@ -435,14 +438,4 @@ export class Applying {
       if (row !== undefined) this.#rows.push({ ...row, name: entry.name })
     }
   }
-}
-
-/** The identity of a directory changes with what is in it. */
-function isRecorded(
-  { kind }: TreeEntry,
-  { identity }: EntryLook,
-  row: TreeRow | undefined,
-): boolean {
-  if (row === undefined) return false
-  return kind === 'directory' || isSameFile(row.identity, identity)
 }

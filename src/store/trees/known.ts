@@ -2,6 +2,7 @@
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { EntryLook, FileIdentity } from '../../ports.js'
 import type { TreeEntry } from '../../protocol/listing.js'
+import { isSameFile } from '../catalogue/same-file.js'
 import { isEqual } from './entry-lists.js'
 import { type CopySpec, digestText } from './local-copies.js'
 import type { TreeRow } from './segment.js'
@@ -41,4 +42,14 @@ export function rowOf(
   if (kind === 'symlink') return { kind, name, identity, value: entry.target, algorithm: null }
   if (kind !== 'file' || entry.digest === null) return null
   return { kind, name, identity, value: entry.digest, algorithm }
+}
+
+/** Whether the row tells of what is there. The identity of a directory changes with its entries. */
+export function isRecorded(
+  { kind }: TreeEntry,
+  { identity }: EntryLook,
+  row: TreeRow | undefined,
+): boolean {
+  if (row === undefined) return false
+  return kind === 'directory' || isSameFile(row.identity, identity)
 }

@@ -33,28 +33,36 @@ export interface WantedFile {
   readonly size: number
 }
 
-/** The id of a closed partial that holds the file; undefined: it is nowhere here. */
+export interface Copied {
+  /** Of a closed partial that holds the file. */
+  readonly id: string
+  /** Digests of its blocks, laid end to end. */
+  readonly blocks: Uint8Array
+}
+
+/** Undefined: the file is nowhere here. `id`: for the partial. */
 export async function copyHere(
   spec: CopySpec,
   file: WantedFile,
   id: string,
-): Promise<string | undefined> {
+): Promise<Copied | undefined> {
   const { storage, dir } = spec
   const from = await openHere(spec, file)
   if (from === undefined) return undefined
   try {
     await storage.discard(dir, id)
     const to = await storage.createPartial(dir, id, file.size)
-    let isRight = false
+    let copied: Copied | undefined
     try {
       await storage.copyIn(from, to, { offset: 0, length: file.size })
       const found = await rawDigest(spec.work, to, geometryOf(file.size, spec.algorithm))
-      isRight = Buffer.from(file.digest).equals(found.digest)
+      const isRight = Buffer.from(file.digest).equals(found.digest)
+      if (isRight) copied = { id, blocks: found.blocks }
     } finally {
       storage.closeFile(to)
-      if (!isRight) await storage.discard(dir, id)
+      if (copied === undefined) await storage.discard(dir, id)
     }
-    return isRight ? id : undefined
+    return copied
   } catch {
     // What cannot be copied here is asked for.
     return undefined
