@@ -99,7 +99,8 @@ export class Disk {
     const { store } = this
     const held = { storage, dir, store, work, log }
     const { holdings } = store
-    if (!isReadOnly) this.trees = new Trees({ ...held, dataDir, holdings, keep: versions.keep })
+    const placing = { ...held, dataDir, holdings, keep: versions.keep, treeFiles: files }
+    if (!isReadOnly) this.trees = new Trees(placing)
     if (this.trees !== undefined) store.versions.join(this.trees.versions)
     const heldTrees = new HeldTrees({ ...held, dataDir })
     const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })

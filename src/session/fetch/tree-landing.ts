@@ -211,7 +211,8 @@ export class TreeLanding {
     const [dir, holdings] = [this.#dir, this.#holdings]
     const record = await TreeRecord.open(this.#treesDir, treeName)
     const names = { last: beforeName, next: treeName, tree: beforeName }
-    const spec = { storage, dir, holdings, record, algorithm, owners: undefined, ...names }
+    const about = { record, algorithm, owners: undefined, dataDir: this.#workDir }
+    const spec = { storage, dir, holdings, ...about, ...names }
     try {
       await linkUnchanged(spec, listing)
     } finally {

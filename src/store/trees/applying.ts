@@ -31,8 +31,9 @@ import type { NewFiles } from './new-files.js'
 import type { Owners } from './owners.js'
 import type { PackedRows, TreeRow } from './segment.js'
 import type { ListedEntry } from './unchanged.js'
+import { withXattrs, type XattrSpec } from './xattrs.js'
 
-export interface ApplySpec extends CopySpec {
+export interface ApplySpec extends CopySpec, XattrSpec {
   /** Of the tree that is made. */
   readonly name: Uint8Array
   readonly listing: Omit<Listing, 'entries'>
@@ -71,6 +72,8 @@ export class Applying {
   readonly #failed: EntryFailure[] = []
   readonly #lacks: Item[] = []
   readonly #sets = new Set<number>()
+  /** They have the extended attributes that are listed. */
+  #same: ReadonlySet<TreeEntry> = new Set()
   readonly #rows: TreeRow[] = []
   #packed: PackedRows | undefined
   readonly #warnings: string[] = []
@@ -218,6 +221,7 @@ export class Applying {
       items.map(({ full }) => full),
     )
     const rows = await record.lookUp(items.map(({ entry }) => entry.name))
+    await this.#compare(items, looks)
     const targets = await this.#targets(items)
     return items.map((item, at) => {
       const look = looks[at] ?? null
@@ -296,8 +300,13 @@ export class Applying {
     return found !== undefined
   }
 
-  #hasAttributes({ attributes }: TreeEntry, look: EntryLook): boolean {
-    return hasAttributes(look, attributes, this.#spec.owners)
+  async #compare(items: readonly Item[], looks: readonly (EntryLook | null)[]): Promise<void> {
+    const listed = items.map((item, at) => ({ ...item, look: looks[at] ?? null }))
+    this.#same = await withXattrs(this.#spec, listed)
+  }
+
+  #hasAttributes(entry: TreeEntry, look: EntryLook): boolean {
+    return hasAttributes(look, entry.attributes, this.#spec.owners, this.#same.has(entry))
   }
 
   get #isDry(): boolean {
@@ -322,8 +331,7 @@ export class Applying {
     const replacesDirectories = this.#replacesDirectories
     if (id !== undefined)
       return { kind: 'partial', name, id, size, attributes, replacesDirectories }
-    const { file } = this.#spec
-    const from = { file, offset: at ?? 0, size, isSparse: dataBytes < size }
+    const from = { file: this.#spec.file, offset: at ?? 0, size, isSparse: dataBytes < size }
     return { kind: 'file', name, ...from, attributes, replacesDirectories }
   }
 
@@ -347,6 +355,7 @@ export class Applying {
       dir,
       items.map(({ full }) => full),
     )
+    await this.#compare(items, looks)
     const steps: EntryStep[] = []
     const of: Item[] = []
     for (const [at, item] of items.entries()) {

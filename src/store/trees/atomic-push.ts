@@ -16,8 +16,9 @@ import { shown } from './full-name.js'
 import { HashTable, hashOf } from './name-table.js'
 import { versionKeyOf } from './version-records.js'
 import { Versions, type VersionsSpec } from './versions.js'
+import type { XattrSpec } from './xattrs.js'
 
-export interface AtomicSpec extends VersionsSpec {
+export interface AtomicSpec extends VersionsSpec, XattrSpec {
   readonly storage: Storage
 }
 

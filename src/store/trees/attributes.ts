@@ -22,15 +22,17 @@ export function hasTime({ identity: { mtime } }: EntryLook, listed: TreeAttribut
   return mtime.seconds === listed.mtimeSeconds && grain < timeGrainNanos
 }
 
-/** False also where it cannot be told: extended attributes are not looked at. */
+/** `hasXattrs`: it has the extended attributes that are listed (xattrs.ts). */
 export function hasAttributes(
   look: EntryLook,
   listed: TreeAttributes,
   owners: Owners | undefined,
+  hasXattrs: boolean,
 ): boolean {
   const { mode, uid, gid } = look
   const { owner, xattrs } = attributesHere(listed, owners)
   const isTime = hasTime(look, listed)
   const isOwner = owner === undefined || (owner.uid === uid && owner.gid === gid)
-  return isTime && isOwner && xattrs === undefined && (mode & 0o777) === (listed.mode & 0o777)
+  const isRest = isOwner && (xattrs === undefined || hasXattrs)
+  return isTime && isRest && (mode & 0o777) === (listed.mode & 0o777)
 }

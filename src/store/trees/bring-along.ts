@@ -20,6 +20,7 @@ import type { CopySpec } from './local-copies.js'
 import { type HashTable, hashOf } from './name-table.js'
 import type { Owners } from './owners.js'
 import type { TreeRow } from './segment.js'
+import { withXattrs, type XattrSpec } from './xattrs.js'
 
 export interface Versioned {
   readonly storage: Pick<Storage, 'lookAt' | 'listEntries' | 'placeEntries'>
@@ -30,7 +31,9 @@ export interface Versioned {
   readonly next: Uint8Array
 }
 
-export interface LinkSpec extends Versioned, Pick<CopySpec, 'record' | 'holdings' | 'algorithm'> {
+type Kept = Pick<CopySpec, 'record' | 'holdings' | 'algorithm'>
+
+export interface LinkSpec extends Versioned, Kept, XattrSpec {
   readonly owners: Owners | undefined
   /** Name of the tree. */
   readonly tree: Uint8Array
@@ -47,6 +50,16 @@ export async function linkUnchanged(spec: LinkSpec, { entries }: Listing): Promi
       entries.map((entry) => fullName(tree, entry.name)),
     )
   const [before, there] = [await look(last), await look(next)]
+  const same = async (
+    tree: Uint8Array,
+    looks: readonly (EntryLook | null)[],
+  ): Promise<Set<TreeEntry>> => {
+    const listed = entries.map((entry, at) => {
+      return { entry, full: fullName(tree, entry.name), look: looks[at] ?? null }
+    })
+    return withXattrs(spec, listed)
+  }
+  const [sameBefore, sameThere] = [await same(last, before), await same(next, there)]
   const rows = await record.lookUp(entries.map((entry) => entry.name))
   const steps: EntryStep[] = []
   const of: number[] = []
@@ -54,7 +67,9 @@ export async function linkUnchanged(spec: LinkSpec, { entries }: Listing): Promi
     const found = there[at] ?? null
     const old = before[at] ?? null
     const step =
-      found === null ? old && stepFor(spec, entry, old, rows[at]) : unlinkFor(spec, entry, found)
+      found === null
+        ? old && stepFor(spec, entry, old, rows[at], sameBefore.has(entry))
+        : unlinkFor(spec, entry, found, sameThere.has(entry))
     if (step === null) continue
     steps.push(step)
     of.push(at)
@@ -78,6 +93,7 @@ function stepFor(
   entry: TreeEntry,
   old: EntryLook,
   row: TreeRow | undefined,
+  hasXattrs: boolean,
 ): EntryStep | null {
   const name = fullName(spec.next, entry.name)
   const to = fullName(spec.last, entry.name)
@@ -93,7 +109,8 @@ function stepFor(
       return isTimed && isSame ? link : null
     }
     case 'file': {
-      const hasAll = old.kind === 'file' && hasAttributes(old, entry.attributes, spec.owners)
+      const isIt = hasAttributes(old, entry.attributes, spec.owners, hasXattrs)
+      const hasAll = old.kind === 'file' && isIt
       const known = { full: fullName(spec.tree, entry.name), row, isSame: isSameButLinked }
       return hasAll && hasContent(spec, entry, old, known) ? link : null
     }
@@ -105,9 +122,14 @@ function stepFor(
 }
 
 /** A file that is to have other attributes than the version before is a file of its own. */
-function unlinkFor({ next, owners }: LinkSpec, entry: TreeEntry, found: EntryLook) {
+function unlinkFor(
+  { next, owners }: LinkSpec,
+  entry: TreeEntry,
+  found: EntryLook,
+  hasXattrs: boolean,
+) {
   const isShared = entry.kind === 'file' && found.kind === 'file' && found.links > 1
-  if (!isShared || hasAttributes(found, entry.attributes, owners)) return null
+  if (!isShared || hasAttributes(found, entry.attributes, owners, hasXattrs)) return null
   return { kind: 'remove', name: fullName(next, entry.name) } as const
 }
 

@@ -48,12 +48,11 @@ import { TreeVersions } from './tree-versions.js'
 import { readChanged } from './unchanged.js'
 import { presentKeyOf, recordKey, treesDirOf } from './version-records.js'
 import { tidyVersions, Versions } from './versions.js'
+import type { XattrSpec } from './xattrs.js'
 
-export interface TreesSpec {
+export interface TreesSpec extends XattrSpec {
   readonly storage: Storage
   readonly dir: DataDirHandle
-  /** Path of `dir`. */
-  readonly dataDir: string
   readonly holdings: Holdings
   readonly work: HeldWork
   /** Earlier versions of trees that change all at once that are kept; the least is 1. */
