@@ -1,5 +1,5 @@
 /** Pushes through nodes that pass on what comes to them and keep nothing. */
-import { readdirSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { client, copy, get, push, startNode } from '../../src/api/index.js'
@@ -44,6 +44,20 @@ describe.each(engines)('on the %s engine', (engine) => {
     expect([held.files, transfers.length]).toEqual([0, 0])
     if (engine === 'native') expect(counters['payloadBytesInJavaScript']).toBe(0)
     expect(readdirSync(join(relay.dataDir))).toEqual([])
+  })
+
+  it('a gateway passes on coded content as it comes', async ({ skip }) => {
+    skip(engine !== 'native', 'nothing is decoded there')
+    const relay = await gateway()
+    content.fill('bytes that say little, again and again')
+    writeFileSync(path, content)
+    const to = at(...nodes)
+    const result = await push(path, { to, relays: at(relay), engine, compress: 'zstd' }).result
+    expect(result.nodes).toMatchObject(allComplete)
+    expect([result.coding, result.warnings]).toEqual(['zstd', []])
+    expect(result.relays).toMatchObject([{ status: 'served', reason: null }])
+    expect(result.relays[0]?.relayedBytes).toBeLessThan(content.length)
+    expectCopies(content, name, nodes)
   })
 
   it('what a gateway that is killed half way has not passed on goes another way', async () => {

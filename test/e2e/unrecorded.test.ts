@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { push } from '../../src/api/index.js'
+import { type PushOptions, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { Catalogue } from '../../src/store/catalogue/catalogue.js'
 import { granuleMs } from '../../src/store/held/identity.js'
@@ -15,15 +15,21 @@ describe.each(usualEngines)('a file that a killed %s node had published', (engin
   const world = useWorld(engine)
 
   /** The directory of such a node, which holds `data.bin`. */
-  async function killed(bytes: number) {
+  async function killed(bytes: number, more: Partial<PushOptions> = {}) {
     const child = await world.childNode({ NODE_OPTIONS: `--import ${preload}` })
     const { path, content } = world.file('data.bin', bytes)
+    if (more.compress !== undefined) {
+      content.fill('bytes that say little, again and again')
+      writeFileSync(path, content)
+    }
     const isOld = () => Date.now() - statSync(path).ctimeMs > granuleMs + 50
     await until(isOld, 'its time stamps can be trusted')
     const other = await world.node()
     const known = await push(path, { to: [other.address], engine }).result
-    const { nodes } = await push(path, { to: [child.address], engine, retries: 0 }).result
-    expect(nodes[0]?.status).toBe('failed')
+    const to = [child.address]
+    const result = await push(path, { to, engine, retries: 0, ...more }).result
+    expect(result.nodes[0]?.status).toBe('failed')
+    expect(result.coding).toBe(more.compress ?? 'identity')
     await child.ended
     const { dataDir } = child
     expectCopies(content, 'data.bin', [child])
@@ -32,11 +38,20 @@ describe.each(usualEngines)('a file that a killed %s node had published', (engin
 
   const journals = (dataDir: string) => readdirSync(join(dataDir, '.fastreplica/journals'))
 
-  it.each([MIB, 9 * MIB + 5])('is known to the next one (%i bytes)', async (bytes) => {
-    const { dataDir, path, known } = await killed(bytes)
+  const ways: [number, Partial<PushOptions>][] = [
+    [MIB, {}],
+    [9 * MIB + 5, {}],
+    // Who decodes nothing is sent the content as it is.
+    ...(engine === 'native' ? [[9 * MIB + 5, { compress: 'zstd' }] as [number, object]] : []),
+  ]
+
+  it.each(ways)('is known to the next one (%i bytes, %j)', async (bytes, more) => {
+    const { dataDir, path, known } = await killed(bytes, more)
     const node = await world.node({ dataDir })
-    expect(node.status()).toMatchObject({ held: { files: 1, bytes }, kept: { files: 0 } })
-    expect(journals(dataDir)).toEqual([])
+    // What was decoded is left, and is of use to mates only.
+    const files = more.compress === undefined ? 0 : 1
+    expect(node.status()).toMatchObject({ held: { files: 1, bytes }, kept: { files } })
+    expect(journals(dataDir)).toHaveLength(files)
     const again = await push(path, { to: [node.address], engine, as: 'data.bin' }).result
     expect(again.nodes[0]).toMatchObject({ reason: null, heldBytes: bytes })
     expect(again.originBytesSent).toBe(0)

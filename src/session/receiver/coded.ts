@@ -26,6 +26,7 @@ import {
 import { readDigests } from '../../protocol/digest-record.js'
 import type { HeldStream } from '../../store/catalogue/record.js'
 import type { Partial } from '../../store/partial.js'
+import { noteDecoded } from './decoded-log.js'
 import type { NodeHost } from './node-host.js'
 import type { Publication } from './publish.js'
 import type { HowItCame } from './record.js'
@@ -106,21 +107,44 @@ export class CodedPublication implements Publication {
 
   async publish(): Promise<Told> {
     const header = await this.#header()
+    const { publication, partial } = this.#decoded
+    let digests: Uint8Array
     try {
       await this.#decode(header)
-      if ((await this.#sumDecoded()) !== this.#coded.fileDigest)
+      digests = await this.#hashDecoded()
+      if (publication.sum(digests) !== this.#coded.fileDigest)
         throw new FrError('ERR_FR_DIGEST', 'what was decoded is not the file that was announced')
     } catch (error) {
       throw await this.#reasonOf(error)
     }
     const runs = this.#signed(header)
     const arrived = (): HowItCame => ({ runs, copied: undefined })
-    return this.#decoded.publication.publish(async () => {}, arrived)
+    return publication.publish(() => this.#note(partial, digests, runs), arrived)
   }
 
   async release(failed: (id: string, error: unknown) => void): Promise<void> {
+    const { partial } = this.#decoded
     if (this.#base !== undefined) this.#host.storage.closeFile(this.#base.file)
-    await this.#decoded.partial.release(false, failed)
+    await partial.release(false, failed)
+    await this.#host.store.leftovers.drop(partial.id)
+  }
+
+  /** Whoever starts after this process was killed knows the file. */
+  #note(partial: Partial, digests: Uint8Array, signed: SignedRuns): Promise<void> {
+    const { work } = this.#host
+    const { algorithm, entry, transfer } = this.#spec
+    const { size, contentId, fileDigest } = this.#coded
+    const geometry = { size, blockBytes: blockBytesFor(size), algorithm }
+    const by = signed.covering()
+    const own = { contentId: work.freshId(), author: work.author }
+    const content = by === undefined ? own : { contentId, author: entry.author }
+    return noteDecoded(this.#host, {
+      ...{ partial, name: this.name, transfer, fileDigest },
+      entry: fileEntryOf({ ...entry, coded: this.#coded }),
+      content: { ...content, ...geometry },
+      runs: [{ offset: 0, length: size, digests }],
+      signed: by ?? work.sign({ ...own, ...geometry }, digests),
+    })
   }
 
   async #header(): Promise<CodedHeader> {
@@ -166,15 +190,16 @@ export class CodedPublication implements Publication {
     await allOf(Array.from({ length: limits.codeTasks }, lane))
   }
 
-  async #sumDecoded(): Promise<string> {
-    const { publication, partial } = this.#decoded
+  /** Digests of all blocks, laid end to end. */
+  async #hashDecoded(): Promise<Uint8Array> {
+    const { partial } = this.#decoded
     const { size } = this.#coded
     const { algorithm } = this.#spec
     const geometry = { size, blockBytes: blockBytesFor(size), algorithm }
     const parts: Uint8Array[] = []
     for await (const { digests } of this.#host.work.hash(partial.file, geometry, never))
       parts.push(digests)
-    return publication.sum(concat(...parts))
+    return concat(...parts)
   }
 
   /** A base that somebody edits is no fault of the author. */
