@@ -12,8 +12,9 @@ export interface GetOptions {
   from: readonly string[]
   /**
    * A path, by default the last component of the name in the current directory, or a stream, which
-   * gets the bytes in order as they are verified, and is not ended. A tree needs a path at which
-   * nothing is, whatever `force` says.
+   * gets the bytes in order as they are verified, and is not ended. With a slash at the end it is
+   * the directory that gets it under that component. A tree needs a path at which nothing is,
+   * whatever `force` says.
    */
   output?: string | Writable
   /** Only these bytes, `last` included; beyond the end of the file is ERR_FR_RANGE. */

@@ -204,15 +204,14 @@ function checkOutput(
   if (output instanceof Writable) return output
   if (output !== undefined) requireText('output', output)
   else if (!isGlob) lastOf(name)
-  if (output?.endsWith('/') && !isGlob)
-    throw new TypeError('output must name a file, not a directory')
-  return output
+  // Into a directory, under its own name.
+  return output?.endsWith('/') && !isGlob ? output + lastOf(name) : output
 }
 
 /** The last component of a name. */
 function lastOf(name: Uint8Array): string {
   const last = textOf(splitName(Buffer.from(name)).at(-1) as Buffer)
-  if (last === null) throw new TypeError('output must be given: the name is not UTF-8')
+  if (last === null) throw new TypeError('output must name a file: the name is not UTF-8')
   return last
 }
 

@@ -61,6 +61,8 @@ export const servingLimits = {
   /** Milliseconds that nothing may be verified; longer while a holder says that it is busy. */
   fetchSilenceMs: 15_000,
   fetchBusyMs: 60_000,
+  /** Of a holder that is to bring a part of a tree, where another one may bring it. */
+  fetchOtherMs: 6_000,
   /** Bytes fetched ahead of where the reader of an output that is read in order is. */
   fetchAheadBytes: 64 * mib,
 } as const

@@ -51,6 +51,13 @@ it('fetches a file under its own name, and says who brought how much', async () 
   expect(got.stderr).toContain(`digest ${result.digest}`)
 })
 
+it('fetches into a directory, where the output ends with a slash', async () => {
+  mkdirSync(at('into'))
+  const got = await world.run(['get', 'lines', '--from', nodes[1].address, '-o', 'into/', '--json'])
+  expect(got.lines.at(-1)).toMatchObject({ event: 'result', output: 'into/lines' })
+  expect(readFileSync(at('into/lines'), 'utf8')).toBe(text)
+})
+
 it('writes to standard output', async () => {
   const got = await world.run(['get', 'lines', '--from', nodes[1].address, '-o', '-'])
   expect(got).toMatchObject({ status: 0, stdout: text })

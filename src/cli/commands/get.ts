@@ -50,7 +50,7 @@ export function addGet(program: Commander, found: (command: GetCommand) => void)
     )
     .option(
       '-o, --output <path>',
-      'where to store it (default: its name, here), of a pattern a directory; - is stdout',
+      'where to store it (default: its name, here), DIR/ or of a pattern DIR; - is stdout',
     )
     .option('--range <first-last>', 'only these bytes, the last one included', checked(parseRange))
     .option('--force', 'replace the output if it is there')

@@ -43,6 +43,8 @@ export interface FetchSpec extends HolderSpec {
   readonly force: boolean
   readonly range: FetchRange | null
   readonly timeoutMs: number | null
+  /** How long nothing may be verified; by default limits.fetchSilenceMs. */
+  readonly silenceMs?: number
   readonly log: Logger
 }
 
@@ -96,7 +98,7 @@ export class FetchRun {
     const { name, pack, holders, range, timeoutMs, output } = spec
     const isOrdered = typeof output !== 'string'
     const aheadBytes = isOrdered ? limits.fetchAheadBytes : null
-    const silenceMs = limits.fetchSilenceMs
+    const { silenceMs = limits.fetchSilenceMs } = spec
     const config = { holders, range, aheadBytes, silenceMs, timeoutMs }
     const ask = { ...encodeName(name), ...(pack !== undefined && { pack }) }
     this.#machine = new FetchMachine(config, ask, awakeMs())

@@ -69,6 +69,8 @@ export class TreeFetch {
   #running: FetchRun | undefined
   #cancelled: string | undefined
   #restarts = 0
+  /** How long the holder of the next part may bring nothing. */
+  #patienceMs: number = limits.fetchSilenceMs
 
   constructor(
     engine: DataEngine,
@@ -129,6 +131,8 @@ export class TreeFetch {
     let [at, lost] = [0, 0]
     for (let count = 0; count < limits.treeBundles; count++) {
       const [before, foundBytes, restarts] = [this.#state, this.#foundBytes, this.#restarts]
+      const isLast = lost + 1 === holders.length
+      this.#patienceMs = isLast ? limits.fetchSilenceMs : limits.fetchOtherMs
       try {
         if (await this.#part(landing, holders[at % holders.length] as string)) return
         lost = 0
@@ -180,6 +184,7 @@ export class TreeFetch {
   async #fetchPart(landing: TreeLanding, holder: string, pack: PackAsk): Promise<Part> {
     const { content } = await this.#fetch({
       ...{ pack, holders: [holder], output: landing.bundlePath },
+      silenceMs: this.#patienceMs,
     })
     const offer = content?.pack
     if (content === null || offer === undefined)
@@ -288,7 +293,8 @@ export class TreeFetch {
 
   /** One content, to where the landing takes it from. */
   async #fetch(
-    what: Pick<FetchSpec, 'holders' | 'output'> & Partial<Pick<FetchSpec, 'name' | 'pack'>>,
+    what: Pick<FetchSpec, 'holders' | 'output'> &
+      Partial<Pick<FetchSpec, 'name' | 'pack' | 'silenceMs'>>,
   ): Promise<FetchView> {
     if (this.#cancelled !== undefined) throw new FrError('ERR_FR_ABORTED', this.#cancelled)
     const timeoutMs = this.#leftMs

@@ -16,6 +16,8 @@ relation(
   'a page of a list fits a frame with one more name, and the place where it goes on',
 )
 relation(4 * limits.nameBytes < 3 * limits.listCursorChars, 'a list goes on behind any name')
+relation(limits.acceptMs < limits.fetchOtherMs, 'a holder has its time to answer')
+relation(limits.fetchOtherMs < limits.fetchSilenceMs, 'where others are it is left sooner')
 relation(limits.verifyingMs * 3 < limits.acceptMs, 'who verifies is heard in time')
 relation(limits.listMs * 2 < limits.acceptMs, 'a page comes in time')
 relation(limits.askAgainMs * 2 < limits.acceptMs, 'no question meets a link that its node drops')
