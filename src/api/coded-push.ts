@@ -1,5 +1,6 @@
 /**
- * A push of content that is coded on its way, from the parts of a push as it is.
+ * A push of content that is coded on its way, from the parts of a push as it is: of a file, or of
+ * one content of a tree.
  *
  * The idea: two ordinary transfers. The first brings all nodes the coded content, which each makes
  * the file of; those that do not take it so (ERR_FR_CODING) are sent the file by the second, which
@@ -171,10 +172,11 @@ class CodedPush {
     signal.throwIfAborted()
     const lateMs = nowMs() - this.#startMs
     const links = this.#others.map(({ node }) => linkOf(plain, node))
-    const mirrors = first.nodes
-      .filter(({ status }) => status === 'complete')
-      .slice(0, limits.codedMirrors)
-      .map(({ node }) => linkOf(plain, node))
+    // Of a bundle nodes have nothing once it is applied.
+    const holders = plain.tree?.isBundle
+      ? []
+      : first.nodes.filter(({ status }) => status === 'complete')
+    const mirrors = holders.slice(0, limits.codedMirrors).map(({ node }) => linkOf(plain, node))
     const late = (outcome: NodeOutcome): NodeOutcome => {
       return { ...outcome, seconds: outcome.seconds + lateMs / 1000 }
     }

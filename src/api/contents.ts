@@ -2,7 +2,7 @@
 import { blockBytesFor } from '../base/limits.js'
 import { limited } from '../control/plan/limited.js'
 import type { LinkSpeeds, NodeLink } from '../control/plan/plan.js'
-import type { DataEngine, SourceFile } from '../ports.js'
+import type { DataEngine, HashPool, SourceFile } from '../ports.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
 import type { ContentAudience } from '../session/trees/tree-push.js'
@@ -19,6 +19,7 @@ export interface ContentParts {
   readonly transfer: string
   readonly specOf: (content: OneContent) => PushSpec
   readonly engine: DataEngine
+  readonly pool: HashPool
   /** Public key of whoever signs, 64 hex digits. */
   readonly author: string
   /** Pushes one file; `known` hears what reading it found out. */

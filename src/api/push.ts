@@ -192,11 +192,11 @@ interface ContentsRun extends Machinery {
 
 /** How each content of several is pushed. */
 async function contentsOf(run: ContentsRun): Promise<ContentParts> {
-  const { checked, control, engine, log, signal, traced } = run
+  const { checked, control, engine, pool, log, signal, traced } = run
   const self = selfOf(signerOf(await clientKey()))
   const common = specFor(checked, self, log)
   return {
-    ...{ checked, transfer: control.transfer.id, engine, signal },
+    ...{ checked, transfer: control.transfer.id, engine, pool, signal },
     author: hexOf(self.signer.publicKey),
     specOf: (content) => ({ ...common, ...content }),
     pushing: ({ source, known }, spec, audience, applied, over) => {

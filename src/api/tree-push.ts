@@ -16,6 +16,8 @@ import {
 import type { TreeSource } from '../session/trees/tree-source.js'
 import { descriptorPath } from '../store/spool.js'
 import { TreeScan } from '../store/walk/tree-scan.js'
+import { pushCoded } from './coded-push.js'
+import { isCoded } from './coding-options.js'
 import { type ContentParts, openContent } from './contents.js'
 import type { KnownSource } from './known-source.js'
 import type { CheckedPush } from './options.js'
@@ -45,7 +47,7 @@ async function pushContent(
   { plan, progress, applied }: ContentAudience,
   signal: AbortSignal,
 ): Promise<PushResult> {
-  const { specOf, engine, pushing } = parts
+  const { checked, specOf, engine, pool, pushing } = parts
   const { storage } = engine
   // The name of a file of the tree may be bytes that no string can hold; it is no link.
   const opened = part.isBundle ? undefined : await openPath(path)
@@ -60,7 +62,18 @@ async function pushContent(
     const spec = specOf({ transfer, contentId, known: known?.known })
     const audience: PushAudience = { plan, progress, node: () => {}, running: () => {} }
     const own = { ...spec, name, nodes, tree: part, timeoutMs }
-    return await pushing({ source, known }, own, audience, applied, signal)
+    const asItIs = { source, known }
+    const wish = checked.coding
+    if (!isCoded(wish)) return await pushing(asItIs, own, audience, applied, signal)
+    const heard = known?.hooks
+    return await pushCoded({
+      ...{ wish, spec: own, source, engine, pool, audience, signal },
+      pushing: (content, spec, told) => {
+        const one = content === source ? asItIs : { source: content, known: undefined }
+        return pushing(one, spec, told, applied, signal)
+      },
+      summed: ({ fileDigest, digests }) => heard?.summed?.(fileDigest, digests),
+    })
   } finally {
     await known?.close()
     if (source !== undefined) storage.closeFile(source.file)

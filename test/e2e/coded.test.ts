@@ -1,5 +1,5 @@
 /** Pushes of coded content, between nodes in this process: compressed, and as patches. */
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { get, type Plan, type PushResult, push } from '../../src/api/index.js'
@@ -74,6 +74,37 @@ describe('a push that is compressed', () => {
     expect(result.coding).toBe('zstd')
     expect(result.warnings.join()).toContain('ERR_FR_CODING')
     for (const node of [one, other]) expect(copyIn(node, 'mixed.txt').equals(content)).toBe(true)
+  })
+})
+
+describe('a push of a directory that is compressed', () => {
+  const world = useWorld('native')
+
+  it('codes bundles and large files, and brings as they are those that take none', async () => {
+    const portable = new World('portable')
+    world.defer(() => portable.dispose())
+    const nodes = [...(await world.nodes(2)), await portable.node()]
+    const root = join(world.dir, 'site')
+    mkdirSync(join(root, 'd'), { recursive: true })
+    const files = new Map([['large', text(5 * MIB)]])
+    for (let at = 0; at < 20; at++) files.set(`d/${at}`, text(20_000 + at))
+    for (const [name, content] of files) writeFileSync(join(root, name), content)
+    const to = nodes.map(({ address }) => address)
+    const [result, [plan]] = await planned(root, { to, compress: 'zstd' })
+    expect(statuses(result)).toEqual(['complete', 'complete', 'complete'])
+    expect([result.coding, plan?.coding]).toEqual(['zstd', 'zstd'])
+    expect(result.wireBytes).toBeLessThan(result.bytes / 2)
+    for (const node of nodes)
+      for (const [name, content] of files)
+        expect(copyIn(node, `site/${name}`).equals(content)).toBe(true)
+    const [again] = await planned(root, { to, compress: 'zstd' })
+    expect([again.tree?.movedBytes, again.coding]).toEqual([0, 'identity'])
+    expect(again.wireBytes).toBe(again.bytes)
+    const base = { base: 'site', baseFile: join(root, 'large') }
+    await expect(push(root, { to, ...base }).result).rejects.toMatchObject({
+      code: 'ERR_FR_UNSUPPORTED',
+      message: expect.stringContaining('no directories with base'),
+    })
   })
 })
 

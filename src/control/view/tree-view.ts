@@ -113,6 +113,9 @@ export interface TreeSums {
   readonly directBytes: number
   readonly resentBytes: number
   readonly originBytesSent: number
+  /** Of the last transfer that was coded, and how many bytes all of those had less. */
+  readonly coding: PushResult['coding']
+  readonly savedBytes: number
   /** Of the first transfer that somebody took over. */
   readonly taken: Coordination | null
   readonly faults: PushResult['faults']
@@ -141,6 +144,8 @@ export const noSums: TreeSums = {
   directBytes: 0,
   resentBytes: 0,
   originBytesSent: 0,
+  coding: 'identity',
+  savedBytes: 0,
   taken: null,
   faults: [],
   warnings: [],
@@ -159,6 +164,8 @@ export function addResult(sums: TreeSums, result: PushResult): TreeSums {
     directBytes: sums.directBytes + result.directBytes,
     resentBytes: sums.resentBytes + result.resentBytes,
     originBytesSent: sums.originBytesSent + result.originBytesSent,
+    coding: result.coding === 'identity' ? sums.coding : result.coding,
+    savedBytes: sums.savedBytes + Math.max(0, result.bytes - result.wireBytes),
     faults: mergedFaults([...sums.faults, ...result.faults]),
     taken: sums.taken ?? (coordinator === null ? null : { term, coordinator }),
     warnings: warnings.slice(0, limits.warningsPerPush),
@@ -242,7 +249,7 @@ export interface TreeEnd {
 /** Bounds are of one content: there are none of a tree. */
 export function treeResult(end: TreeEnd, sums: TreeSums): PushResult {
   const { transfer, strategy, bytes, nodes, tree, descriptors } = end
-  const { shares, taken, shape, warnings, nodes: _, ...added } = sums
+  const { shares, taken, shape, warnings, coding, savedBytes, nodes: _, ...added } = sums
   const complete = nodes.filter(({ status }) => status === 'complete').map(({ seconds }) => seconds)
   const timed = complete.length > 0 ? complete : nodes.map(({ seconds }) => seconds)
   const sorted = complete.toSorted((a, b) => a - b)
@@ -253,7 +260,7 @@ export function treeResult(end: TreeEnd, sums: TreeSums): PushResult {
     event: 'result',
     transfer,
     bytes,
-    ...{ coding: 'identity', wireBytes: bytes },
+    ...{ coding, wireBytes: Math.max(0, bytes - savedBytes) },
     // What of them is a hole is not added up.
     dataBytes: bytes,
     seconds: Math.max(0, ...timed),
