@@ -11,7 +11,7 @@ import { fullName } from './full-name.js'
 import { KeptTrees } from './kept-trees.js'
 import type { TreeRow } from './segment.js'
 import { nameOfRecord, TreeRecord } from './tree-record.js'
-import { presentKeyOf, recordedTrees, treesDirOf } from './version-records.js'
+import { presentKeyOf, type RecordedTree, recordedTrees, treesDirOf } from './version-records.js'
 
 export interface HeldTreesSpec {
   readonly storage: Storage
@@ -32,7 +32,7 @@ export class HeldTrees {
   readonly versions: KeptTrees
   readonly #spec: HeldTreesSpec
   /** By key, which goes with one name only. */
-  #names: ReadonlyMap<string, Uint8Array> = new Map()
+  #trees: ReadonlyMap<string, RecordedTree> = new Map()
 
   constructor(spec: HeldTreesSpec) {
     this.#spec = spec
@@ -41,9 +41,10 @@ export class HeldTrees {
 
   /** Of all trees, sorted by bytes. */
   async names(): Promise<Uint8Array[]> {
-    this.#names = await recordedTrees(this.#spec.dataDir, this.#names)
+    this.#trees = await recordedTrees(this.#spec.dataDir, this.#trees)
     const held: Uint8Array[] = []
-    for (const name of this.#names.values()) if (await this.has(name)) held.push(name)
+    for (const { name, isPlain } of this.#trees.values())
+      if (isPlain || (await this.has(name))) held.push(name)
     return held.sort(Buffer.compare)
   }
 

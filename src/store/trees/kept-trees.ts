@@ -56,7 +56,9 @@ export class KeptTrees {
   /** Of trees that change all at once, in the order of their bytes. `some`: earlier versions. */
   async names(some: boolean): Promise<Uint8Array[]> {
     const found: Uint8Array[] = []
-    for (const name of (await recordedTrees(this.#dataDir, new Map())).values()) {
+    const trees = await recordedTrees(this.#dataDir, new Map())
+    for (const { name, isVersioned } of trees.values()) {
+      if (!isVersioned) continue
       const present = await new VersionDir(this.#dataDir, name).present()
       if (present === null) continue
       const earlier = some ? await shownVersions(this.#dataDir, name, present) : []

@@ -129,19 +129,32 @@ function pathOfMark(dataDir: string, tree: Uint8Array, version: number): string 
   return join(treesDirOf(dataDir), versionKeyOf(tree, version), 'shown')
 }
 
-/** Names of all trees that have a record, and that of a version which nobody has seen. */
+export interface RecordedTree {
+  readonly name: Uint8Array
+  /** There is a record of it that is of no version, and there are some of versions. */
+  readonly isPlain: boolean
+  readonly isVersioned: boolean
+}
+
+/** Trees that have a record, by key; also one of which nobody has seen a version yet. */
 export async function recordedTrees(
   dataDir: string,
-  known: ReadonlyMap<string, Uint8Array>,
-): Promise<Map<string, Uint8Array>> {
+  known: ReadonlyMap<string, RecordedTree>,
+): Promise<Map<string, RecordedTree>> {
   const all = treesDirOf(dataDir)
   const files: string[] = await readdir(all).catch(() => [])
-  const names = new Map<string, Uint8Array>()
+  const trees = new Map<string, RecordedTree>()
   for (const file of files) {
-    const key = recordKey(file)?.key
-    if (key === undefined || names.has(key)) continue
-    const name = known.get(key) ?? (await nameOfRecord(all, file))
-    if (name !== null) names.set(key, name)
+    const { key, version } = recordKey(file) ?? nobody
+    if (key === '') continue
+    const before = trees.get(key)
+    const name = (before ?? known.get(key))?.name ?? (await nameOfRecord(all, file))
+    if (name === null) continue
+    const isPlain = version === null || before?.isPlain === true
+    const isVersioned = version !== null || before?.isVersioned === true
+    trees.set(key, { name, isPlain, isVersioned })
   }
-  return names
+  return trees
 }
+
+const nobody: RecordKey = { key: '', version: null }
