@@ -82,7 +82,7 @@ export class HeldFiles {
   async remove(name: Uint8Array, isGlob: boolean, how: Removing): Promise<Removed> {
     this.#spec.store.requireWritable()
     const sum = new RemovalSum(how)
-    const version = isGlob ? null : this.#versionMeant(name)
+    const version = isGlob ? null : await this.#versionMeant(name)
     if (isGlob) await this.#removeMatching(new Glob(name), sum)
     else if (version !== null) await this.#removeVersion(version, sum)
     else await this.#spec.names.without(name, () => this.#remove(name, sum))
@@ -93,15 +93,20 @@ export class HeldFiles {
   }
 
   /** Null: this is the name of something. */
-  #versionMeant(said: Uint8Array): VersionedName | null {
-    const { catalogue, versions } = this.#spec.store
-    const found = catalogue.get(said) === undefined ? versionedName(said) : null
-    return found !== null && versions.of(found.name).length > 0 ? found : null
+  async #versionMeant(said: Uint8Array): Promise<VersionedName | null> {
+    const { store, trees } = this.#spec
+    const found = store.catalogue.get(said) === undefined ? versionedName(said) : null
+    if (found === null || store.versions.of(found.name).length > 0) return found
+    const isOfTree = (await trees.hasVersions(found.name)) && !(await trees.knows(said))
+    return isOfTree ? found : null
   }
 
   async #removeVersion({ name, version }: VersionedName, sum: RemovalSum): Promise<void> {
-    const { names, store } = this.#spec
-    await names.without(name, () => store.versions.remove(name, version))
+    const { names, store, trees } = this.#spec
+    await names.without(name, async () => {
+      if (await trees.hasVersions(name)) await trees.removeVersion(name, version)
+      else await store.versions.remove(name, version)
+    })
     sum.took(1)
   }
 

@@ -175,6 +175,16 @@ export class TreeAnswers {
     return (await trees.has(name)) || (await trees.find(name)) !== undefined
   }
 
+  /** Whether it is the name of a tree that changes all at once. */
+  hasVersions(name: Uint8Array): Promise<boolean> {
+    return this.#spec.trees.versions.has(name)
+  }
+
+  /** ERR_FR_NOT_HELD, or ERR_FR_NAME where it is the present one. */
+  async removeVersion(name: Uint8Array, version: string): Promise<void> {
+    await this.#spec.writer?.versions.remove(name, version)
+  }
+
   /** Trees that match, or that something in may match. */
   async reachedBy(glob: Glob): Promise<Uint8Array[]> {
     const names = await this.#spec.trees.names()

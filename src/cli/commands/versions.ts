@@ -24,8 +24,9 @@ export function addVersions(program: Commander, found: (command: VersionsCommand
       `
 Earlier versions are kept with fr node --keep N, or fr push --keep N. One is
 called NAME@-1, NAME@-2, .. or NAME@DIGITS, by the first digits of its digest
-(6 or more), also in fr get, fr copy, fr verify and fr rm (files only). On disk
-is what its removal would give back. Of trees, those pushed --atomic have some.
+(6 or more), also in fr rm, and of files in fr get, fr copy and fr verify. On
+disk is what its removal would give back. Trees that were pushed --atomic have
+versions, too.
 
 Examples:
   $ fr versions 10.0.0.2

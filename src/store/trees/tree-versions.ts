@@ -38,10 +38,7 @@ export class TreeVersions {
    */
   rollBack(name: Uint8Array, version: string): Promise<TreeRolledBack> {
     return this.#inTurn(name, async () => {
-      const [before, ...kept] = await this.#kept.of(name)
-      const now = before && pickVersion(version, before, kept)
-      if (before === undefined || now === undefined)
-        throw new FrError('ERR_FR_NOT_HELD', `the node keeps no version ${version} of this tree`)
+      const { present: before, meant: now } = await this.#meant(name, version)
       if (now === before) return { now, before }
       const versions = new Versions(this.#spec, name)
       const { storage, dir } = this.#spec
@@ -56,6 +53,28 @@ export class TreeVersions {
       await versions.show(now.number)
       return { now, before }
     })
+  }
+
+  /** Removes a version. ERR_FR_NOT_HELD, or ERR_FR_NAME where it is the present one. */
+  remove(name: Uint8Array, version: string): Promise<void> {
+    return this.#inTurn(name, async () => {
+      const { present, meant } = await this.#meant(name, version)
+      if (meant === present) {
+        const text = 'this is the present version: roll back first, or remove the name'
+        throw new FrError('ERR_FR_NAME', text)
+      }
+      await new Versions(this.#spec, name).drop(meant.number)
+    })
+  }
+
+  async #meant(
+    name: Uint8Array,
+    version: string,
+  ): Promise<{ readonly present: TreeVersion; readonly meant: TreeVersion }> {
+    const [present, ...kept] = await this.#kept.of(name)
+    const meant = present && pickVersion(version, present, kept)
+    if (present !== undefined && meant !== undefined) return { present, meant }
+    throw new FrError('ERR_FR_NOT_HELD', `the node keeps no version ${version} of this tree`)
   }
 
   /**

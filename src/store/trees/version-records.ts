@@ -74,6 +74,11 @@ export async function dropRecords(
       await rm(join(all, versionKeyOf(tree, version)), { recursive: true, force: true })
 }
 
+/** That of a tree which changed entry by entry, and does so no more. */
+export async function dropPlainRecord(dataDir: string, tree: Uint8Array): Promise<void> {
+  await rm(join(treesDirOf(dataDir), dirKeyOf(tree)), { recursive: true, force: true })
+}
+
 /** In no order; one that is being built among them. */
 async function recordedVersions(dataDir: string, tree: Uint8Array): Promise<number[]> {
   const own = dirKeyOf(tree)

@@ -20,7 +20,13 @@ import type { HeldStream } from '../catalogue/record.js'
 import { syncDirectory } from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
 import { VersionDir, versionDirs } from '../versions/version-dir.js'
-import { beginRecord, dropRecords, markShown, shownVersions } from './version-records.js'
+import {
+  beginRecord,
+  dropPlainRecord,
+  dropRecords,
+  markShown,
+  shownVersions,
+} from './version-records.js'
 
 export interface VersionsSpec {
   readonly storage: Pick<Storage, 'placeEntries' | 'lookAt'>
@@ -174,6 +180,7 @@ export class Versions {
     await dropRecords(this.#spec.dataDir, this.#name, (number) => !kept.includes(number))
     for (const version of await this.#all()) if (!kept.includes(version)) await this.remove(version)
     if (present === null) await this.#versions.dropEmpty()
+    else await dropPlainRecord(this.#spec.dataDir, this.#name)
   }
 
   /** The last one that had the name first. */
