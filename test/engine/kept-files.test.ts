@@ -315,6 +315,29 @@ describe.each(engines)('earlier versions of files on the $kind engine', (engine)
     expect((await node.seen('a')).kept).toEqual(left.slice(0, 1))
   })
 
+  it('go with versions of something else, the oldest of all first', async () => {
+    const node = await KeptNode.on(world)
+    node.rules = { ...rules, keep: 9 }
+    await node.start()
+    for (let content = 0; content < 3; content++) await node.push('a', content)
+    let isThere = true
+    const other = {
+      ...{ key: 'b/', name: Buffer.from('b'), number: 1, fileDigest: 'tree:', bytes: 5 },
+      ...{ ageMs: 9_000_000, isUsed: false },
+      drop: async () => {
+        isThere = false
+        return true
+      },
+    }
+    node.files.join({ evictable: async () => (isThere ? [other] : []) })
+    await node.files.evict()
+    expect(isThere).toBe(true)
+    await node.files.evict(1)
+    expect([isThere, (await node.seen('a')).kept.length]).toEqual([false, 2])
+    await node.files.evict(1)
+    expect((await node.seen('a')).kept.length).toBe(1)
+  })
+
   it('are no files that somebody else has changed, and none of another kind', async () => {
     const node = await KeptNode.on(world)
     for (const content of [0, 1, 2]) await node.push('a', content, 3)
