@@ -15,7 +15,8 @@ describe('versions on the command line', () => {
     const kept = { keep: 3, maxSpaceBytes: 2 ** 30, maxAgeSeconds: 172_800, minVersions: 2 }
     expect(command(node)).toMatchObject(kept)
     expect(command('push a --to h --keep 4')).toMatchObject({ keep: 4 })
-    expect(command('rollback h,i a@-2')).toMatchObject({ addresses: ['h', 'i'], name: 'a@-2' })
+    const two = { addresses: ['h:1', 'i:2'], name: 'a@-2' }
+    expect(command('rollback h:1,i:2 a@-2')).toMatchObject(two)
     expect(command('rollback --nodes f m/a')).toMatchObject({ nodesFile: 'f', name: 'm/a' })
     for (const bad of ['rollback a', 'rollback --nodes f', 'rollback --nodes f h a'])
       expect(() => command(bad)).toThrow()
