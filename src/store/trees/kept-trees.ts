@@ -69,7 +69,8 @@ export class KeptTrees {
 
   /** Whether this is the name of a tree that changes all at once. */
   async has(name: Uint8Array): Promise<boolean> {
-    return (await new VersionDir(this.#dataDir, name).present()) !== null
+    const present = await new VersionDir(this.#dataDir, name).present().catch(() => null)
+    return present !== null
   }
 
   /** Of a tree: the present version, and then the newest first; none of another name. */

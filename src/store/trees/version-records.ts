@@ -41,7 +41,8 @@ export function versionKeyOf(tree: Uint8Array, version: number): string {
 
 /** Where the record of a tree is as it is now. */
 export async function presentKeyOf(dataDir: string, tree: Uint8Array): Promise<string> {
-  const present = await new VersionDir(dataDir, tree).present()
+  // What the system cannot look up, such as too long a path, is no link.
+  const present = await new VersionDir(dataDir, tree).present().catch(() => null)
   return present === null ? dirKeyOf(tree) : versionKeyOf(tree, present)
 }
 
