@@ -54,11 +54,7 @@ export class TreeRecord {
    * What an earlier process had no time to finish is removed. The record is made when something is
    * written to it. `key`: of one version of the tree.
    */
-  static async open(
-    treesDir: string,
-    name: Uint8Array,
-    key = dirKeyOf(name),
-  ): Promise<TreeRecord> {
+  static async open(treesDir: string, name: Uint8Array, key = dirKeyOf(name)): Promise<TreeRecord> {
     const path = join(treesDir, key)
     const files: string[] = await readdir(path).catch(() => [])
     for (const file of files)

@@ -118,11 +118,7 @@ export async function shownVersions(
 }
 
 /** Before another version gets the name. Durable. */
-export async function markShown(
-  dataDir: string,
-  tree: Uint8Array,
-  version: number,
-): Promise<void> {
+export async function markShown(dataDir: string, tree: Uint8Array, version: number): Promise<void> {
   const [last] = await shownVersions(dataDir, tree, version)
   const path = pathOfMark(dataDir, tree, version)
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
