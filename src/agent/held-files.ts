@@ -17,11 +17,13 @@ import type { Frame, HeldEntry, HeldState } from '../control/messages/types.js'
 import type { DataDirHandle, Storage } from '../ports.js'
 import { encodeName } from '../protocol/manifest.js'
 import type { HeldStream } from '../store/catalogue/record.js'
+import { keyOf } from '../store/files/plain.js'
 import { type VerifiedFile, verifyHeld } from '../store/held/verify.js'
 import type { HeldWork } from '../store/held/work.js'
 import { type ReadJournal, readJournal } from '../store/journal/journal.js'
 import type { NodeStore } from '../store/node-store.js'
 import { isScratch } from '../store/partial.js'
+import { shown } from '../store/trees/full-name.js'
 import type { Removal } from '../store/trees/removal.js'
 import { cursorOf, firstBehind, Page, type Place, placeOf } from './held-page.js'
 import type { Claimant, NameClaims } from './name-claims.js'
@@ -77,7 +79,8 @@ export class HeldFiles {
    * Removes the file, the tree or the entry of one, and what unfinished transfers of this name
    * left; or all that matches. What others have put in a directory stays, and so does the
    * directory. Rejects with ERR_FR_NOT_HELD when there is nothing, ERR_FR_BUSY while a transfer
-   * has the name, ERR_FR_READ_ONLY, or the signal's reason.
+   * has the name, ERR_FR_READ_ONLY, or the signal's reason. Of several that match one that a
+   * transfer has stays, and is counted as failed.
    */
   async remove(name: Uint8Array, isGlob: boolean, how: Removing): Promise<Removed> {
     this.#spec.store.requireWritable()
@@ -124,29 +127,43 @@ export class HeldFiles {
 
   async #removeMatching(glob: Glob, sum: RemovalSum): Promise<void> {
     const { names, store, trees } = this.#spec
-    const matches = (name: Uint8Array): boolean => glob.matches(name)
-    for (const id of await this.#partialsBehind('')) {
-      const name = (await readJournal(store.leftovers.pathOf(id), null))?.header.name
-      if (name !== undefined && matches(name))
-        sum.took(await names.without(name, () => store.makeWay(name)))
+    const found = new Map<string, Uint8Array>()
+    const add = (name: Uint8Array | undefined): void => {
+      if (name !== undefined && glob.matches(name)) found.set(keyOf(name), name)
     }
-    await this.#removeFiles(sum, matches)
+    for (const id of await this.#partialsBehind(''))
+      add((await readJournal(store.leftovers.pathOf(id), null))?.header.name)
+    for (const { name } of store.catalogue.list()) add(name)
+    const each = async (name: Uint8Array, work: () => Promise<void>): Promise<void> => {
+      sum.how.signal.throwIfAborted()
+      await names.without(name, work).catch((error: unknown) => sum.busy(name, error))
+    }
+    for (const name of found.values())
+      await each(name, async () => {
+        sum.took(await store.makeWay(name))
+        if (store.catalogue.get(name) !== undefined) await this.#removeFile(name, sum)
+      })
     for (const tree of await trees.reachedBy(glob))
-      sum.add(await names.without(tree, () => trees.removeMatching(tree, glob, sum.how)))
+      await each(tree, async () => sum.add(await trees.removeMatching(tree, glob, sum.how)))
   }
 
   async #removeFiles(sum: RemovalSum, goes: (name: Uint8Array) => boolean): Promise<void> {
-    const { storage, dir, store } = this.#spec
-    for (const { name } of store.catalogue.list().filter((record) => goes(record.name))) {
+    const records = this.#spec.store.catalogue.list().filter((record) => goes(record.name))
+    for (const { name } of records) {
       sum.how.signal.throwIfAborted()
-      sum.took(await store.versions.removeAll(name))
-      // Somebody else may have removed it already.
-      await storage.remove(dir, name).catch((error: unknown) => {
-        if (!isOfNoFile(error)) throw error
-      })
-      await store.catalogue.remove(name)
-      sum.took(1)
+      await this.#removeFile(name, sum)
     }
+  }
+
+  async #removeFile(name: Uint8Array, sum: RemovalSum): Promise<void> {
+    const { storage, dir, store } = this.#spec
+    sum.took(await store.versions.removeAll(name))
+    // Somebody else may have removed it already.
+    await storage.remove(dir, name).catch((error: unknown) => {
+      if (!isOfNoFile(error)) throw error
+    })
+    await store.catalogue.remove(name)
+    sum.took(1)
   }
 
   /**
@@ -305,6 +322,12 @@ class RemovalSum {
     this.#kept += kept
     this.#failedCount += failedCount
     if (this.#text === '') this.#text = text
+  }
+
+  /** One of several that a transfer has stays; throws what is no ERR_FR_BUSY. */
+  busy(name: Uint8Array, error: unknown): void {
+    if (!(error instanceof FrError) || error.code !== 'ERR_FR_BUSY') throw error
+    this.add({ ...nothingRemoved, failedCount: 1, text: `${shown(name)}: ${error.message}` })
   }
 
   get isNothing(): boolean {

@@ -118,6 +118,58 @@ describe('a page', () => {
   })
 })
 
+describe('files of which several are removed', () => {
+  /** A node with these files, of which a transfer has one. */
+  function nodeWith(names: readonly string[], busy: string) {
+    const there = new Map(names.map((name) => [name, recordOf(name)]))
+    const asked: string[] = []
+    const held = new HeldFiles({
+      storage: {
+        remove: async (_: unknown, name: Uint8Array) => {
+          expect(asked.at(-1)).toBe(Buffer.from(name).toString())
+        },
+        listPartials: async () => [],
+      },
+      store: {
+        requireWritable: () => {},
+        makeWay: async () => 0,
+        versions: { removeAll: async () => 0 },
+        catalogue: {
+          list: () => [...there.values()],
+          get: (name: Uint8Array) => there.get(Buffer.from(name).toString()),
+          remove: async (name: Uint8Array) => there.delete(Buffer.from(name).toString()),
+        },
+      },
+      names: {
+        without: async (name: Uint8Array, work: () => Promise<unknown>) => {
+          asked.push(Buffer.from(name).toString())
+          if (asked.at(-1) === busy) throw new FrError('ERR_FR_BUSY', 'a transfer has it')
+          return work()
+        },
+      },
+      trees: { reachedBy: async () => [] },
+      log: () => {},
+    } as unknown as HeldFilesSpec)
+    const remove = (glob: string) =>
+      held.remove(Buffer.from(glob), true, {
+        isRemoving: () => {},
+        signal: new AbortController().signal,
+      })
+    return { there, asked, remove }
+  }
+
+  it('go while nobody writes them; one that somebody writes stays and is named', async () => {
+    const node = nodeWith(['a.log', 'b.log', 'c.log', 'd'], 'b.log')
+    expect(await node.remove('*.log')).toEqual({
+      type: 'removed',
+      ...{ entries: 2, kept: 0, failedCount: 1 },
+      text: '"b.log": a transfer has it',
+    })
+    expect(node.asked).toEqual(['a.log', 'b.log', 'c.log'])
+    expect([...node.there.keys()]).toEqual(['b.log', 'd'])
+  })
+})
+
 describe('a file that is verified', () => {
   const name = Buffer.from('a')
 
