@@ -40,7 +40,7 @@ import { copyTree, requireTreeWish } from './tree-copy.js'
 /** What may have the file or tree. */
 export interface CopySource {
   readonly holdings: Holdings
-  readonly trees: Pick<HeldTrees, 'has' | 'find' | 'open'>
+  readonly trees: Pick<HeldTrees, 'meant' | 'open'>
   readonly versions: Pick<KeptFiles, 'meant' | 'use'>
   readonly dataDir: string
 }
@@ -170,7 +170,7 @@ export class Copies {
         : content && catalogue?.withDigest(content.fileDigest, content.bytes)
     if (record) return record
     const bytes = name && decodeName(name)
-    if (bytes && (await trees.find(bytes)) !== undefined) {
+    if (bytes && (await trees.meant(bytes)) !== undefined) {
       const text = `${JSON.stringify(name.name)} came in a tree: copy the tree`
       throw new FrError('ERR_FR_UNSUPPORTED', text)
     }
@@ -180,15 +180,16 @@ export class Copies {
 
   /** Undefined: it is not the name of a tree. */
   async #openTree(
-    { holdings, trees }: CopySource,
+    { trees, versions }: CopySource,
     wish: CopyWish,
   ): Promise<OpenedTree | undefined> {
     const name = wish.name && decodeName(wish.name)
-    const isFile = name !== null && holdings.catalogue?.get(name) !== undefined
-    if (name === null || isFile || !(await trees.has(name))) return undefined
+    const isFile = name !== null && versions.meant(name) !== undefined
+    const { tree, row } = (name !== null && !isFile && (await trees.meant(name))) || {}
+    if (tree === undefined || row !== undefined) return undefined
     requireTreeWish(wish)
-    const record = await trees.open(name)
-    return record && { name, record }
+    const record = await trees.open(tree)
+    return record && { name: tree, record }
   }
 
   async #pushTree(

@@ -120,8 +120,9 @@ export class TreeAnswers {
   }
 
   /**
-   * Reads the tree of this name, or the entry, with all that is in it. Undefined: there is none.
-   * Rejects with the signal's reason.
+   * Reads the tree of this name, a version of one (TREE@VERSION), or the entry, with all that is in
+   * it. Undefined: there is none. Rejects with ERR_FR_NAME where several versions are meant, or the
+   * signal's reason.
    */
   async verify(
     name: Uint8Array,
@@ -129,21 +130,24 @@ export class TreeAnswers {
     signal: AbortSignal,
   ): Promise<Verified | undefined> {
     const { trees } = this.#spec
-    const place = (await trees.has(name)) ? { tree: name } : await trees.find(name)
+    const place = await trees.meant(name)
     if (place === undefined) return undefined
-    const row = 'row' in place ? place.row : undefined
-    const record = await trees.open(place.tree)
+    const { tree, row } = place
+    const record = await trees.open(tree)
     if (record === undefined) return undefined
     try {
       const bytes = row?.identity.size ?? (await record.totals()).fileBytes
       const rows = row === undefined ? record.behind(null) : rowsIn(record, row)
       const found = await verifyTree({
-        ...{ trees, held: this.#spec.store.holdings, work: this.#spec.work, signal, rows },
-        tree: place.tree,
+        ...{ trees, held: this.#spec.store.holdings, work: this.#spec.work, signal, tree, rows },
         isReading: (readBytes) => isReading(readBytes, Math.max(bytes, readBytes)),
-        refresh: async (some) => this.#spec.writer?.refresh(place.tree, some),
+        refresh: async (some) => this.#spec.writer?.refresh(tree, some),
       })
-      return verdictOf(found, row)
+      const called = name.subarray(0, name.length - (row ? row.name.length + 1 : 0))
+      const faults = found.faults.map((fault) => {
+        return { ...fault, name: fullName(called, fault.name.subarray(tree.length + 1)) }
+      })
+      return verdictOf({ ...found, faults }, row)
     } finally {
       await record.close()
     }

@@ -10,6 +10,7 @@ import { realpath } from 'node:fs/promises'
 import { bytesOfHex } from '../base/bytes.js'
 import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
+import { isHidden } from '../base/names.js'
 import type { CopyWish } from '../control/messages/copying.js'
 import type { Applied, TreePart } from '../control/messages/types.js'
 import type { PushResult } from '../control/view/push-view.js'
@@ -44,7 +45,7 @@ export interface TreeCopySpec {
   readonly files: TreeFiles
   readonly dataDir: string
   readonly wish: CopyWish
-  /** Name of the tree, and what is known of it, which the caller closes. */
+  /** Name of the tree, or of the place of a version; what is known of it, the caller closes. */
   readonly tree: Uint8Array
   readonly record: TreeRecord
   readonly audience: PushAudience
@@ -86,7 +87,12 @@ export async function copyTree(spec: TreeCopySpec): Promise<PushResult> {
         files: new HeldTreeFiles(files, spec, path),
         options: {
           // What changes all at once here does so at the others.
-          ...{ isAtomic: look.kind === 'symlink', deletes: false, strict, isDry: false },
+          ...{
+            isAtomic: look.kind === 'symlink' || isHidden(tree),
+            deletes: false,
+            strict,
+            isDry: false,
+          },
           ...{ owner: false, xattrs: false, acls: false },
         },
       }),

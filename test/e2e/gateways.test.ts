@@ -49,7 +49,7 @@ describe.each(engines)('on the %s engine', (engine) => {
   it('a gateway passes on coded content as it comes', async ({ skip }) => {
     skip(engine !== 'native', 'nothing is decoded there')
     const relay = await gateway()
-    content.fill('bytes that say little, again and again')
+    content.fill('bytes that say little, again and again', 0, 3 * MIB)
     writeFileSync(path, content)
     const to = at(...nodes)
     const result = await push(path, { to, relays: at(relay), engine, compress: 'zstd' }).result

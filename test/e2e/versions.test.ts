@@ -1,5 +1,5 @@
 /** Versions of files and file sets between real processes, which may be killed. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -59,7 +59,9 @@ describe('versions of files at nodes', () => {
     expect(await versions(one)).toEqual([d, b, c])
     const get = ['get', `m/model@${c.slice(0, 6)}`, '--from', both, '-o', 'got']
     expect((await world.run(get)).status).toBe(0)
-    expect(readFileSync(join(world.directory, 'got'))).toEqual(contents.get(c))
+    expect(sha256(readFileSync(join(world.directory, 'got')))).toBe(
+      sha256(contents.get(c) as Buffer),
+    )
     const copy = ['copy', 'm/model@-1', '--from', one.address, '--to', two.address, '--quiet']
     expect((await world.run(copy)).status).toBe(0)
     expect(shown(two)).toBe(b)
@@ -90,7 +92,8 @@ describe('versions of files at nodes', () => {
     const fetch = ['get', '--set', 'set', '--from', one.address, '-o', 'out', '--json']
     for (const fetchedFiles of [1, 0])
       expect((await world.run(fetch)).lines.at(-1)).toMatchObject({ fetchedFiles, failedFiles: 0 })
-    expect(readFileSync(join(world.directory, 'out/m/model'))).toEqual(contents.get(c))
+    const model = readFileSync(join(world.directory, 'out/m/model'))
+    expect(sha256(model)).toBe(sha256(contents.get(c) as Buffer))
     const whole = { name: 'gone', digest: `blake3:${a}`, bytes: 300_000 }
     writeFileSync(set, `${line(c)}\n${JSON.stringify(whole)}\n`)
     const partly = await world.run(fetch)
@@ -145,18 +148,43 @@ describe('versions of files at nodes', () => {
     const closing: (() => unknown)[] = []
     const defer = (close: () => unknown): void => void closing.push(close)
     const door = await holdingBack({ defer }, one.address, MIB)
-    const getting = world.run(['get', 'm@-1', '--from', door.address, '-o', 'got', '--quiet'])
+    const getting = world.run(['get', 'm@-1', '--from', door.address, '-o', 'got'])
     await vi.waitFor(() => expect(door.isHolding()).toBe(true), 10_000)
     expect((await world.run(['rm', one.address, 'm@-1'])).status).toBe(0)
     door.open()
     expect((await getting).status).toBe(0)
-    expect(readFileSync(join(world.directory, 'got'))).toEqual(contents[0])
+    expect(readFileSync(join(world.directory, 'got')).equals(contents[0] as Buffer)).toBe(true)
     expect((await world.run(['versions', one.address])).stdout).toBe('')
     for (const close of closing) await close()
     writeFileSync(join(world.directory, 'nodes'), `${one.address} # the only one\n`)
     const none = await world.run(['rollback', '--nodes', 'nodes', 'm', '--json'])
     expect(none).toMatchObject({ status: 1, lines: [{ code: 'ERR_FR_NOT_HELD' }] })
   })
+
+  /** Fetches, copies and verifies `site`, whose versions are called so and hold pages 3, 1, 2. */
+  async function earlierOnes(one: ServingNode, third: string, second: string): Promise<void> {
+    const two = await world.node('two')
+    const from = ['--from', one.address]
+    const of = (digest: string): string => `site@${digest.slice('tree:'.length, 20)}`
+    for (const [name, fill] of [
+      [of(second), 2],
+      ['site@-1', 1],
+      [of(third), 3],
+    ] as const) {
+      const to = join(world.directory, `got-${fill}`)
+      expect((await world.run(['get', name, ...from, '-o', to])).status).toBe(0)
+      expect(readFileSync(join(to, 'page'), 'utf8')).toBe(`page ${fill}`)
+      expect(readFileSync(join(to, 'large')).equals(Buffer.alloc(5 * MIB, fill))).toBe(true)
+    }
+    const page = await world.run(['get', 'site@-2/page', ...from, '-o', '-'])
+    expect(page).toMatchObject({ status: 0, stdout: 'page 2' })
+    const none = await world.run(['get', 'site@-3', ...from, '-o', 'none', '--json'])
+    expect(none.lines.at(-1)).toMatchObject({ code: 'ERR_FR_NOT_HELD' })
+    const copied = await world.run(['copy', 'site@-2', ...from, '--to', two.address, '--quiet'])
+    expect(copied.status).toBe(0)
+    expect(readFileSync(join(two.data, 'site/page'), 'utf8')).toBe('page 2')
+    expect((await world.run(['verify', one.address, 'site@-2'])).status).toBe(0)
+  }
 
   it('of a tree that changes all at once are listed and gone back to', async () => {
     const one = await world.node('one', ['--keep', '2'])
@@ -184,16 +212,25 @@ describe('versions of files at nodes', () => {
     expect(back).toMatchObject({ status: 0, lines: [{ digest: first, before: third, bytes }] })
     expect(await listed()).toEqual([first, third, second])
     // Its large file has its record again, and is served.
-    const got = await world.run(['get', 'site', '--from', one.address, '-o', 'got', '--quiet'])
+    const got = await world.run(['get', 'site', '--from', one.address, '-o', 'got'])
     expect(got.status).toBe(0)
     expect(readFileSync(join(world.directory, 'got/page'), 'utf8')).toBe('page 1')
-    expect(readFileSync(join(world.directory, 'got/large'))).toEqual(Buffer.alloc(5 * MIB, 1))
+    const large = readFileSync(join(world.directory, 'got/large'))
+    expect(large.equals(Buffer.alloc(5 * MIB, 1))).toBe(true)
     expect((await world.run(['verify', one.address, 'site', '--json'])).status).toBe(0)
     expect((await world.run(['rollback', one.address, 'site'])).status).toBe(0)
     expect(readFileSync(join(one.data, 'site/page'), 'utf8')).toBe('page 3')
+    await earlierOnes(one, third, second)
     expect((await world.run(['rollback', one.address, 'site@-3'])).status).toBe(1)
     expect((await world.run(['rm', one.address, `site@${version}`])).status).toBe(0)
     expect(await listed()).toEqual([third, second])
+    // Somebody edits what no name leads to.
+    writeFileSync(join(realpathSync(join(one.data, 'site')), '../2/page'), 'page 0')
+    const verified = await world.run(['verify', one.address, 'site@-1', '--json'])
+    expect(verified.status).toBe(1)
+    expect(verified.lines[0]?.['failures']).toMatchObject([{ name: 'site@-1/page' }])
+    const refused = await world.run(['rollback', one.address, 'site@-1', '--json'])
+    expect(refused.lines).toMatchObject([{ code: 'ERR_FR_DIGEST' }])
     expect((await world.run(['rm', one.address, 'site'])).status).toBe(0)
     expect(existsSync(join(one.data, 'site'))).toBe(false)
     expect((await world.run(['versions', one.address, '**'])).stdout).toBe('')

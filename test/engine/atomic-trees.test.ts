@@ -79,6 +79,21 @@ function watched(storage: Storage, see: (isAfter: boolean) => void): Storage {
   })
 }
 
+/** What is in the source now, as pushes of two bundles, of which the second one closes. */
+async function twoBundles(node: TreeNode) {
+  const { first, closing, bytes } = await scan(node.source, node.store.party.engine)
+  const entries = new Set([...first, ...closing].map(({ name }) => Buffer.from(name).toString()))
+  const listingOf = (tree: string): Listing => ({
+    ...{ tree, options: atomic, bundle: 0, final: null, isClosing: false, entries: first },
+  })
+  const firstOf = (tree: string, isSent = () => true) => pack(listingOf(tree), bytes, isSent)
+  const lastOf = (tree: string) => {
+    const end = { bundle: 1, final: { bundles: 2, entries: entries.size }, isClosing: true }
+    return pack({ ...listingOf(tree), ...end, entries: closing }, bytes, () => false)
+  }
+  return { firstOf, lastOf }
+}
+
 describe.each(engines)('$kind engine: a tree that changes all at once', (under) => {
   const world = useWorld(under)
 
@@ -213,6 +228,19 @@ describe.each(engines)('$kind engine: a tree that changes all at once', (under) 
     // Who writes to a file of the present version writes to the one that shares it.
     writeFileSync(join(node.root, 'same'), 'another')
     await expect(rollBack('-1')).rejects.toEqual(failsWith('ERR_FR_DIGEST'))
+    // Somebody sets the clock, years ahead and back.
+    let [wallMs, awakeMs] = [Date.now() + 60_000, 5]
+    node.clocks = { wallMs: () => wallMs, nowMs: () => awakeMs }
+    await restart(node, storage)
+    const ageMs = async (): Promise<number> => {
+      const [version] = await node.trees.versions.evictable()
+      return version?.ageMs ?? 0
+    }
+    const atFirst = await ageMs()
+    expect(atFirst).toBeGreaterThanOrEqual(60_000)
+    for (wallMs of [9_000_000_000_000, 1_000]) expect(await ageMs()).toBe(atFirst)
+    awakeMs += 7
+    expect(await ageMs()).toBe(atFirst + 7)
     const [oldest] = await node.trees.versions.evictable()
     expect(await oldest?.drop()).toBe(true)
     expect([await now(), await kept.names(true)]).toEqual([[two], []])
@@ -259,46 +287,59 @@ describe.each(engines)('$kind engine: a tree that changes all at once', (under) 
     const before = seen(node)
     writeFileSync(join(node.source, 'b'), 'changed')
     settle(node.source)
-    const { first, closing, bytes } = await scan(node.source, node.store.party.engine)
-    const listingOf = (tree: string): Listing => ({
-      ...{ tree, options: atomic, bundle: 0, final: null, isClosing: false, entries: first },
-    })
-    const lastOf = (tree: string) =>
-      pack(
-        {
-          ...{ ...listingOf(tree), bundle: 1, final: { bundles: 2, entries: 3 } },
-          ...{ isClosing: true, entries: closing },
-        },
-        bytes,
-        () => false,
-      )
-    const isSent = () => true
+    const { firstOf, lastOf } = await twoBundles(node)
     const [one, two, three] = ['11', '22', '33'].map((hex) => hex.repeat(16)) as [
       string,
       ...string[],
     ]
     // The bytes of b never come.
-    expect((await node.apply(pack(listingOf(one), bytes, () => false))).lacks).toHaveLength(1)
+    expect((await node.apply(firstOf(one, () => false))).lacks).toHaveLength(1)
     const lacking = await node.apply(lastOf(one))
     expect(lacking.failed).toMatchObject([{ code: 'ERR_FR_SOURCE_CHANGED' }])
     await expect(node.apply(lastOf(one))).rejects.toEqual(failsWith('ERR_FR_BUSY'))
     // The process that knew of the first bundle is gone.
-    await node.apply(pack(listingOf(two as string), bytes, isSent))
+    await node.apply(firstOf(two as string))
     await restart(node, storage)
     const restarted = await node.apply(lastOf(two as string))
     expect(restarted.failed).toMatchObject([{ code: 'ERR_FR_NODE_CLOSED' }])
     expect([seen(node), versionsOf(node)]).toEqual([before, [1]])
     // Another push has begun meanwhile.
-    await node.apply(pack(listingOf(three as string), bytes, isSent))
+    await node.apply(firstOf(three as string))
     expect(failures((await node.push(atomic)).said)).toEqual([])
     await expect(node.apply(lastOf(three as string))).rejects.toEqual(failsWith('ERR_FR_BUSY'))
     node.expectEqual()
     // The answer to the last bundle was lost, and it comes again.
     const four = randomBytes(16).toString('hex')
-    await node.apply(pack(listingOf(four), bytes, isSent))
+    await node.apply(firstOf(four))
     for (let twice = 0; twice < 2; twice++)
       expect((await node.apply(lastOf(four))).failed).toEqual([])
     node.expectEqual()
+  })
+
+  it('is built while the push before it ends, and no more once the tree is removed', async () => {
+    const node = await TreeNode.on(world)
+    const { storage } = node.store.party.engine
+    for (const name of ['a', 'b']) writeFileSync(join(node.source, name), name)
+    settle(node.source)
+    const [one, two, three] = ['11', '22', '33'].map((hex) => hex.repeat(16)) as [
+      ...[string, string, string],
+    ]
+    const before = await twoBundles(node)
+    await node.apply(before.firstOf(one))
+    writeFileSync(join(node.source, 'b'), 'changed')
+    settle(node.source)
+    const { firstOf, lastOf } = await twoBundles(node)
+    await Promise.all([node.apply(before.lastOf(one)), node.apply(firstOf(two))])
+    expect((await node.apply(lastOf(two))).failed).toEqual([])
+    node.expectEqual()
+    await restart(node, storage)
+    expect(versionsOf(node)).toEqual([1, 2])
+    await node.apply(firstOf(three))
+    const how = { goes: () => true, isRemoving: () => {}, signal: new AbortController().signal }
+    await node.trees.remove(treeName, how)
+    await expect(node.apply(lastOf(three))).rejects.toEqual(failsWith('ERR_FR_BUSY'))
+    expect([seen(node), versionsOf(node)]).toEqual([null, []])
+    expect(readdirSync(join(node.store.data, '.fastreplica/trees'))).toEqual([])
   })
 
   it('takes the place of nothing else, and nothing else takes its place', async () => {

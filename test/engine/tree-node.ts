@@ -8,6 +8,7 @@ import type { Applied } from '../../src/control/messages/applied.js'
 import type { Storage } from '../../src/ports.js'
 import type { Listing, TreeEntry } from '../../src/protocol/listing.js'
 import { fileDigestOf } from '../../src/session/file-digest.js'
+import type { Catalogue } from '../../src/store/catalogue/catalogue.js'
 import { Holdings } from '../../src/store/held/holdings.js'
 import { Trees } from '../../src/store/trees/trees.js'
 import { type Store, storeOf } from './store.js'
@@ -22,6 +23,9 @@ export class TreeNode {
   readonly store: Store
   trees: Trees
   readonly source: string
+  clocks: { wallMs: () => number; nowMs: () => number } | undefined
+  /** Undefined: it has no records of files. */
+  catalogue: Catalogue | undefined
   pushed = 0
   pushes = 0
 
@@ -37,13 +41,15 @@ export class TreeNode {
   }
 
   /** As after a restart of the process. */
-  treesOn(storage: Storage): Trees {
+  treesOn(storage: Storage, keep?: number): Trees {
     const { dir, data: dataDir, party } = this.store
     const { engine } = party
     const log = () => {}
-    const holdings = new Holdings({ storage, dir, catalogue: () => undefined, log })
+    const holdings = new Holdings({ storage, dir, catalogue: () => this.catalogue, log })
     return new Trees({
       ...{ storage, dir, dataDir, holdings, log },
+      ...(keep !== undefined && { keep }),
+      ...(this.clocks !== undefined && { clocks: this.clocks }),
       work: {
         author: '',
         freshId: () => '',

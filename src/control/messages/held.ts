@@ -203,7 +203,7 @@ export type HeldFrame =
       /** Null: the name is that of a file. */
       readonly tree: HeldTreeVerdict | null
     }
-  /** Versions of files, and then of trees, name by name, behind the place where the last answer ended. */
+  /** Versions of files, then of trees, name by name, behind where the last answer ended. */
   | {
       readonly type: 'versions'
       /** Null: of all names of which an earlier version is kept; else of all that match. */

@@ -20,6 +20,7 @@ import type { FileNames } from '../../store/trees/file-names.js'
 import { fullName } from '../../store/trees/full-name.js'
 import type { TreeRow } from '../../store/trees/segment.js'
 import type { TreeRecord } from '../../store/trees/tree-record.js'
+import { treeKeyOf } from '../../store/trees/version-records.js'
 
 const parts = ['files', 'large', 'links', 'directories'] as const
 type Part = (typeof parts)[number]
@@ -55,13 +56,14 @@ export interface PackRowsSpec {
 /** Names what does not change while the same rows come in the same order; `node`: which it is. */
 export async function stateOf(spec: PackRowsSpec, node: string): Promise<string> {
   const { record, tree } = spec
-  const hash = createHash('sha256').update(fullName(tree, baseOf(spec)))
+  const hash = createHash('sha256').update(treeKeyOf(tree)).update(baseOf(spec))
   const push = await record.wholeBy()
   if (push === null) hash.update(node)
   else {
     const { rows, fileBytes } = await record.totals()
     hash.update(`${push} ${rows} ${fileBytes}`)
-    for (const { name, fileDigest } of recordsIn(spec)) hash.update(name).update(fileDigest)
+    for (const { name, fileDigest } of recordsIn(spec))
+      hash.update(name.subarray(tree.length)).update(fileDigest)
   }
   return hash.digest('hex').slice(0, stateChars)
 }
@@ -214,9 +216,8 @@ export async function* rowsIn(
 function recordsIn(spec: PackRowsSpec): HeldStream[] {
   const above = fullName(spec.tree, baseOf(spec))
   return spec.catalogue
-    .list()
-    .filter(({ name }) => name.length > above.length && isWithin(name, above))
-    .sort((a, b) => compareNames(a.name, b.name))
+    .beneath(Buffer.concat([above, Buffer.from('/')]))
+    .toSorted((a, b) => compareNames(a.name, b.name))
 }
 
 /** What a bundle takes: entries, listing and bytes are bounded, and of one algorithm. */

@@ -65,8 +65,9 @@ export async function keyOf(
 ): Promise<ContentKey | undefined> {
   const record = isHidden(name) ? undefined : store.catalogue.get(name)
   if (record !== undefined) return record
-  const place = await trees.find(name)
-  if (place !== undefined) return place
+  const { tree, row } = (await trees.meant(name)) ?? {}
+  if (tree !== undefined && row !== undefined)
+    return store.catalogue.get(fullName(tree, row.name)) ?? { tree, row }
   const version = store.versions.meant(name) ?? (await versionInTree(trees, name))
   if (version !== undefined) return version
   // Opening a partial writes; another node may be at it.
@@ -202,7 +203,7 @@ async function openPart(source: ContentSource, key: PackKey): Promise<ServedCont
     const runs = Promise.resolve(work.sign(content, blocks))
     const fileDigest = digestText(algorithm, size, Buffer.from(digest).toString('hex'))
     return {
-      ...{ ...content, name: key.tree, file, dataBytes: size, fileDigest, mode: 0o600 },
+      ...{ ...content, name: key.said, file, dataBytes: size, fileDigest, mode: 0o600 },
       ...{ mtime: { seconds: 0, nanos: 0 }, pack },
       runs: () => runs,
       present: (ranges) => [...ranges],

@@ -218,7 +218,7 @@ async function keyIn(
   if (pack !== undefined) return packKeyOf(trees, name, pack)
   const key = await keyOf(source, name)
   if (key !== undefined) return key
-  if (!(await trees.has(name))) throw new FrError('ERR_FR_NOT_HELD')
+  if ((await trees.meant(name)) === undefined) throw new FrError('ERR_FR_NOT_HELD')
   throw new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is a tree, and no file`)
 }
 

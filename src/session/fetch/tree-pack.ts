@@ -43,8 +43,10 @@ import {
 
 /** A tree, or a directory in one, and where the part begins. */
 export interface PackKey {
-  /** Name of the tree. */
+  /** Name of the tree, or of the place of a version of it. */
   readonly tree: Uint8Array
+  /** What the client calls what it asks for. */
+  readonly said: Uint8Array
   /** Of the directory; undefined: the whole tree. */
   readonly directory: TreeRow | undefined
   readonly ask: PackAsk
@@ -83,11 +85,11 @@ export async function packKeyOf(
   name: Uint8Array,
   ask: PackAsk,
 ): Promise<PackKey> {
-  if (await trees.has(name)) return { tree: name, directory: undefined, ask }
-  const place = await trees.find(name)
+  const place = await trees.meant(name)
   if (place === undefined) throw new FrError('ERR_FR_NOT_HELD')
   const { tree, row } = place
-  if (row.kind === 'directory') return { tree, directory: row, ask }
+  if (row === undefined || row.kind === 'directory')
+    return { tree, said: name, directory: row, ask }
   throw new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is no tree and no directory of one`)
 }
 
@@ -216,7 +218,8 @@ class Packing {
   }
 
   async #candidates(rows: readonly TreeRow[]): Promise<Candidate[]> {
-    const isSame = (await this.#isVersioned()) ? isSameButLinked : isSameFile
+    const isVersioned = await this.#source.trees.isVersioned(this.#key.tree)
+    const isSame = isVersioned ? isSameButLinked : isSameFile
     const candidates: Candidate[] = []
     for (let at = 0; at < rows.length; at += looksAtOnce) {
       const some = rows.slice(at, at + looksAtOnce).map((row) => this.#candidate(row, isSame))
@@ -226,16 +229,9 @@ class Packing {
     return candidates
   }
 
-  /** In a version of the tree files get and lose links. */
-  async #isVersioned(): Promise<boolean> {
-    const { storage, dir } = this.#source.store.holdings.spec
-    const [look] = await storage.lookAt(dir, [this.#key.tree])
-    return look?.kind === 'symlink'
-  }
-
   async #candidate(row: TreeRow, isSame: typeof isSameFile): Promise<Candidate | undefined> {
     const { kind, value } = row
-    const full = fullName(this.#key.tree, row.name)
+    const full = this.#named(this.#rows.entryName(row.name))
     const path = this.#pathOf(row.name)
     const looked = await this.#look(path)
     const isThere = looked?.kind === kind
@@ -301,7 +297,7 @@ class Packing {
   }
 
   #named(entryName: Uint8Array): Uint8Array {
-    return fullName(fullName(this.#key.tree, this.#rows.base), entryName)
+    return fullName(this.#key.said, entryName)
   }
 }
 

@@ -3,9 +3,9 @@
  * end.
  *
  * States: building -> shown, when the last bundle is applied and everything that was listed is in
- * the version; building -> over, when something is not, or another push of the tree began, and
- * whatever was built goes. A process that is killed leaves a version that nobody has seen
- * (versions.ts).
+ * the version; building -> over, when something is not, another push of the tree began, or the tree
+ * was removed, and whatever was built goes. A process that is killed leaves a version that nobody
+ * has seen (versions.ts).
  */
 import { type Failure, FrError } from '../../base/errors.js'
 import type { Applied } from '../../control/messages/applied.js'
@@ -78,15 +78,20 @@ export class AtomicPush {
     return this.#state === 'shown'
   }
 
-  /** Another push builds the tree now. */
+  get isBuilding(): boolean {
+    return this.#state === 'building'
+  }
+
+  /** Another push builds the tree now, or the tree is removed. */
   end(): void {
-    if (this.#state === 'building') this.#state = 'over'
+    if (this.isBuilding) this.#state = 'over'
   }
 
   /** Throws ERR_FR_BUSY once it is over. */
   requireLiving(): void {
     if (this.#state !== 'over') return
-    const text = `this push of ${shown(this.#tree)} is over, or another one has begun`
+    const tree = shown(this.#tree)
+    const text = `this push of ${tree} is over: another one has begun, or it was removed`
     throw new FrError('ERR_FR_BUSY', text)
   }
 
@@ -134,11 +139,16 @@ export class AtomicPush {
 
   /**
    * The last bundle was applied: shows the version, or says why the tree stays as it was. `whole`:
-   * the number of names in all listings; null: not all of them came to this process.
+   * the number of names in all listings; null: not all of them came to this process. `settle` is
+   * done once all is in the version, before anybody sees it.
    */
-  async finish(whole: number | null, rest: Rest): Promise<Failure | null> {
+  async finish(
+    whole: number | null,
+    rest: Rest,
+    settle: () => Promise<void>,
+  ): Promise<Failure | null> {
     if (this.#state === 'shown') return null
-    const failure = this.#obstacle(whole) ?? (await this.#show(rest).catch(failureOf))
+    const failure = this.#obstacle(whole) ?? (await this.#show(rest, settle).catch(failureOf))
     if (failure === null) return null
     this.#state = 'over'
     await this.#versions.remove(this.#number)
@@ -156,18 +166,14 @@ export class AtomicPush {
     return missing === 0 ? null : { code: 'ERR_FR_SOURCE_CHANGED', text }
   }
 
-  async #show(rest: Rest): Promise<null> {
+  async #show(rest: Rest, settle: () => Promise<void>): Promise<null> {
     await this.#versions.make(this.#number)
     if (this.#last !== null)
       await linkRest({ ...this.#spec, last: this.#last, next: this.next }, rest)
+    await settle()
     await this.#versions.show(this.#number)
     this.#state = 'shown'
     return null
-  }
-
-  /** Removes what is older than the versions that are kept; never rejects. */
-  async tidy(): Promise<void> {
-    if (this.#state === 'shown') await this.#versions.tidy(this.#number).catch(() => {})
   }
 }
 

@@ -4,14 +4,22 @@
  * A row is believed only while the entry has the identity that it had when it was placed. Nothing
  * is written here, so a node that only reads answers as well, while another one writes.
  */
-import { splitName } from '../../base/names.js'
+import { isHidden, splitName } from '../../base/names.js'
+import { pickVersion, versionedName } from '../../base/versions.js'
 import type { DataDirHandle, Storage } from '../../ports.js'
 import { isSameButLinked, isSameFile } from '../catalogue/same-file.js'
+import { VersionDir } from '../versions/version-dir.js'
 import { fullName } from './full-name.js'
 import { KeptTrees } from './kept-trees.js'
 import type { TreeRow } from './segment.js'
-import { nameOfRecord, TreeRecord } from './tree-record.js'
-import { presentKeyOf, type RecordedTree, recordedTrees, treesDirOf } from './version-records.js'
+import { TreeRecord } from './tree-record.js'
+import {
+  isRecorded,
+  presentKeyOf,
+  type RecordedTree,
+  recordedTrees,
+  treesDirOf,
+} from './version-records.js'
 
 export interface HeldTreesSpec {
   readonly storage: Storage
@@ -23,9 +31,15 @@ export type RowState = 'held' | 'changed' | 'missing'
 
 /** An entry of a tree. */
 export interface TreePlace {
-  /** Name of the tree. */
+  /** Name of the tree, or of the place of a version of it. */
   readonly tree: Uint8Array
   readonly row: TreeRow
+}
+
+/** A tree, or an entry of one. */
+export interface MeantTree extends Pick<TreePlace, 'tree'> {
+  /** Undefined: the whole tree. */
+  readonly row?: TreeRow
 }
 
 export class HeldTrees {
@@ -48,6 +62,41 @@ export class HeldTrees {
     return held.sort(Buffer.compare)
   }
 
+  /**
+   * What a client means that says this name; TREE@VERSION is a version of a tree, and
+   * TREE@VERSION/ENTRY what is in it. Undefined: there is nothing of it. Throws ERR_FR_NAME where
+   * several versions are meant.
+   */
+  async meant(said: Uint8Array): Promise<MeantTree | undefined> {
+    const found = isHidden(said) ? undefined : await this.#at(said)
+    if (found !== undefined) return found
+    const place = await this.#placeInVersion(said)
+    return place && this.#at(place)
+  }
+
+  async #at(name: Uint8Array): Promise<MeantTree | undefined> {
+    const isTree = await isRecorded(this.#spec.dataDir, name)
+    return isTree ? { tree: name } : this.#find(name)
+  }
+
+  /** Where it is that is called so. */
+  async #placeInVersion(said: Uint8Array): Promise<Uint8Array | undefined> {
+    const bytes = Buffer.from(said)
+    for (let end = bytes.indexOf('/'); ; end = bytes.indexOf('/', end + 1)) {
+      const above = end === -1 ? said : said.subarray(0, end)
+      const { name, version } = versionedName(above) ?? { name: noName, version: '' }
+      const [present, ...kept] = name.length > 0 ? await this.versions.of(name) : []
+      const meant = present && pickVersion(version, present, kept)
+      if (meant !== undefined) {
+        const { number } = meant
+        const { dataDir } = this.#spec
+        const place = meant === present ? name : new VersionDir(dataDir, name).nameOf(number)
+        return Buffer.concat([place, said.subarray(above.length)])
+      }
+      if (end === -1) return undefined
+    }
+  }
+
   /** What is known of a tree; the caller closes it. */
   async open(name: Uint8Array): Promise<TreeRecord | undefined> {
     const { dataDir } = this.#spec
@@ -55,13 +104,15 @@ export class HeldTrees {
   }
 
   async has(name: Uint8Array): Promise<boolean> {
-    const { dataDir } = this.#spec
-    const key = await presentKeyOf(dataDir, name)
-    return (await nameOfRecord(treesDirOf(dataDir), key)) !== null
+    return !isHidden(name) && isRecorded(this.#spec.dataDir, name)
   }
 
   /** The entry of this name, in the tree with the longest name that has it. */
   async find(name: Uint8Array): Promise<TreePlace | undefined> {
+    return isHidden(name) ? undefined : this.#find(name)
+  }
+
+  async #find(name: Uint8Array): Promise<TreePlace | undefined> {
     const parts = splitName(Buffer.from(name))
     for (let depth = parts.length - 1; depth > 0; depth--) {
       const rest = parts.slice(depth)
@@ -92,12 +143,18 @@ export class HeldTrees {
     return false
   }
 
+  /** Whether files of the tree get and lose links, as what versions share. */
+  async isVersioned(tree: Uint8Array): Promise<boolean> {
+    const { storage, dir } = this.#spec
+    const [look] = isHidden(tree) ? [] : await storage.lookAt(dir, [tree])
+    return isHidden(tree) || look?.kind === 'symlink'
+  }
+
   async statesOf(tree: Uint8Array, rows: readonly TreeRow[]): Promise<RowState[]> {
     const { storage, dir } = this.#spec
     const names = rows.map(({ name }) => fullName(tree, name))
-    const [root, ...looks] = await storage.lookAt(dir, [tree, ...names])
-    // In a version of the tree files get and lose links.
-    const isLinked = root?.kind === 'symlink'
+    const isLinked = await this.isVersioned(tree)
+    const looks = await storage.lookAt(dir, names)
     const isSame = isLinked ? isSameButLinked : isSameFile
     return rows.map(({ kind, name, identity, value }, at) => {
       const look = looks[at]
@@ -110,3 +167,5 @@ export class HeldTrees {
     })
   }
 }
+
+const noName = new Uint8Array()

@@ -258,7 +258,8 @@ export function nameOfRecord(treesDir: string, key: string): Promise<Uint8Array 
   return readKept(join(treesDir, key, 'name'), limits.nameBytes).catch(() => null)
 }
 
-function unlinked(path: string): Promise<boolean> {
+/** False: nothing was there. */
+export function unlinked(path: string): Promise<boolean> {
   return unlink(path).then(
     () => true,
     () => false,

@@ -3,6 +3,7 @@
  * eviction. All that is done to a tree takes turns.
  */
 import { FrError } from '../../base/errors.js'
+import { nowMs } from '../../base/time/awake.js'
 import { pickVersion } from '../../base/versions.js'
 import { isSameButLinked } from '../catalogue/same-file.js'
 import { keyOf } from '../files/plain.js'
@@ -15,6 +16,13 @@ import { Versions, type VersionsSpec } from './versions.js'
 
 export type InTurn = <T>(name: Uint8Array, work: () => Promise<T>) => Promise<T>
 
+export interface Clocks {
+  /** Unix milliseconds: anything, where somebody sets the clock. */
+  readonly wallMs: () => number
+  /** Of this process. */
+  readonly nowMs: () => number
+}
+
 export interface TreeRolledBack {
   readonly now: TreeVersion
   readonly before: TreeVersion
@@ -24,9 +32,13 @@ export class TreeVersions {
   readonly #spec: VersionsSpec
   readonly #inTurn: InTurn
   readonly #kept: KeptTrees
+  readonly #clocks: Clocks
+  /** When the age of versions was 0, by the clock of this process. */
+  #since: ReadonlyMap<string, number> = new Map()
 
-  constructor(spec: VersionsSpec, inTurn: InTurn) {
+  constructor(spec: VersionsSpec, inTurn: InTurn, clocks: Clocks = { wallMs: Date.now, nowMs }) {
     this.#spec = spec
+    this.#clocks = clocks
     this.#inTurn = inTurn
     this.#kept = new KeptTrees(spec.dataDir)
   }
@@ -47,7 +59,8 @@ export class TreeVersions {
         throw new FrError('ERR_FR_NOT_HELD', 'somebody else has removed this version')
       const changed = await this.#changedIn(name, now.number)
       if (changed !== undefined) {
-        const text = `somebody else has changed ${shown(fullName(name, changed))} of this version`
+        const file = shown(fullName(name, changed))
+        const text = `somebody else has changed or removed ${file} of this version`
         throw new FrError('ERR_FR_DIGEST', text)
       }
       await versions.show(now.number)
@@ -78,8 +91,8 @@ export class TreeVersions {
   }
 
   /**
-   * Name of a file that is not as it was placed, by size, time and inode: who writes to a file of
-   * one version writes to that of others.
+   * Name of a file that is not there as it was placed, by size, time and inode: who writes to a
+   * file of one version writes to that of others.
    */
   async #changedIn(name: Uint8Array, number: number): Promise<Uint8Array | undefined> {
     const { storage, dir, dataDir } = this.#spec
@@ -93,10 +106,11 @@ export class TreeVersions {
           dir,
           files.map((row) => fullName(root, row.name)),
         )
-        const changed = files.find(({ identity }, at) => {
-          const look = looks[at] ?? null
-          const isSame = look?.kind === 'file' && isSameButLinked(look.identity, identity)
-          return look !== null && !isSame
+        const changed = files.find(({ identity, value }, at) => {
+          const look = looks[at]
+          const isIt = look?.kind === 'file' && isSameButLinked(look.identity, identity)
+          // What was found to be wrong has no digest.
+          return !isIt || value.length === 0
         })
         if (changed !== undefined) return changed.name
       }
@@ -106,19 +120,30 @@ export class TreeVersions {
     }
   }
 
-  /** Those that no name leads to, of all trees. */
+  /**
+   * Those that no name leads to, of all trees. One that was not among the last ones has the age
+   * that the wall clock tells, and goes on from there whatever that says.
+   */
   async evictable(): Promise<EvictableVersion[]> {
     const found: EvictableVersion[] = []
+    const since = new Map<string, number>()
+    const { wallMs, nowMs: awakeMs } = this.#clocks
     for (const name of await this.#kept.names(true))
-      for (const { number, kept, ownBytes, fileDigest } of await this.#kept.of(name))
-        if (kept !== null)
-          found.push({
-            ...{ name, number: kept.count, fileDigest, bytes: ownBytes, isUsed: false },
-            // No file has such a name.
-            key: `${keyOf(name)}/`,
-            ageMs: Math.max(0, Date.now() - kept.keptAtMs),
-            drop: () => this.#drop(name, number),
-          })
+      for (const { number, kept, ownBytes, fileDigest } of await this.#kept.of(name)) {
+        if (kept === null) continue
+        // No file has such a name.
+        const key = `${keyOf(name)}/`
+        const id = `${key}${number} ${kept.count}`
+        const wasMs = Math.max(0, wallMs() - kept.keptAtMs)
+        const sinceMs = this.#since.get(id) ?? awakeMs() - wasMs
+        since.set(id, sinceMs)
+        found.push({
+          ...{ key, name, number: kept.count, fileDigest, bytes: ownBytes, isUsed: false },
+          ageMs: awakeMs() - sinceMs,
+          drop: () => this.#drop(name, number),
+        })
+      }
+    this.#since = since
     return found
   }
 

@@ -28,7 +28,6 @@ import type {
 import type { Listing } from '../../protocol/listing.js'
 import { readListing, readListingHead } from '../../protocol/listing-reader.js'
 import { isSameFile } from '../catalogue/same-file.js'
-import { dirKeyOf } from '../files/plain.js'
 import type { Holdings } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
 import { Filter } from '../rules/filter.js'
@@ -43,10 +42,10 @@ import { PushState } from './push-state.js'
 import { type Removal, type RemovalSpec, Removing, without } from './removal.js'
 import type { TreeRow } from './segment.js'
 import { sweep } from './sweep.js'
-import { nameOfRecord, TreeRecord } from './tree-record.js'
-import { TreeVersions } from './tree-versions.js'
+import { TreeRecord } from './tree-record.js'
+import { type Clocks, TreeVersions } from './tree-versions.js'
 import { readChanged } from './unchanged.js'
-import { presentKeyOf, recordKey, treesDirOf } from './version-records.js'
+import { isRecorded, presentKeyOf, recordKey, treeKeyOf, treesDirOf } from './version-records.js'
 import { tidyVersions, Versions } from './versions.js'
 import type { XattrSpec } from './xattrs.js'
 
@@ -57,6 +56,7 @@ export interface TreesSpec extends XattrSpec {
   readonly work: HeldWork
   /** Earlier versions of trees that change all at once that are kept; the least is 1. */
   readonly keep?: number
+  readonly clocks?: Clocks
   readonly log: Logger
 }
 
@@ -100,7 +100,7 @@ export class Trees {
 
   constructor(spec: TreesSpec) {
     this.#spec = spec
-    this.versions = new TreeVersions(spec, (name, work) => this.#inTurn(name, work))
+    this.versions = new TreeVersions(spec, (name, work) => this.#inTurn(name, work), spec.clocks)
   }
 
   /** Removes what a process that was killed left aside, and records of trees that are gone. */
@@ -129,7 +129,7 @@ export class Trees {
   }
 
   #inTurn<T>(name: Uint8Array, work: () => Promise<T>): Promise<T> {
-    const key = dirKeyOf(name)
+    const key = treeKeyOf(name)
     const turn = (this.#turns.get(key) ?? Promise.resolve()).then(() => {
       if (this.#isClosed) throw new FrError('ERR_FR_CLOSED', 'the node is closing')
       return work()
@@ -217,11 +217,10 @@ export class Trees {
       const files = push.isFolding || options.isDry ? undefined : new NewFiles(made, file)
       const { listing, entries, held } = await readChanged({ ...asked, rows, files, seen })
       isFirst ??= await push.take(listing)
-      const { owners } = push
       const clash = (of: Uint8Array): string | null => push.clash(of)
       const removals = options.isDry ? new Removals(name) : undefined
       const used = removals ? dryStorage(storage, removals.add) : storage
-      const about = { listing, entries, files, bytes, held, owners, clash }
+      const about = { listing, entries, files, bytes, held, owners: push.owners, clash }
       const place = { storage: used, name: made, recorded: name }
       const given = { ...this.#spec, ...place, algorithm, file, record, ...about }
       const applying = new Applying(given)
@@ -229,9 +228,12 @@ export class Trees {
       push.note(applying.result(), !isFirst || isClosed)
       atomic?.note(applying.result())
       const isEnd = listing.final !== null && isClosed
-      if (isEnd) await this.#finish(used, bundle, listing, push, applying)
-      if (removals === undefined) await this.#settle(name, record, listing, push, isEnd)
-      if (isEnd) push.end()
+      const settle = (): Promise<void> =>
+        removals ? Promise.resolve() : this.#settle(made, record, listing, push)
+      if (isEnd) {
+        await this.#finish(used, bundle, listing, push, applying, settle)
+        push.end()
+      } else if (removals === undefined && !push.isOver) await record.setWhole(null)
       const result = applying.result()
       return { ...result, ...(result.dry && { dry: { ...result.dry, ...removals?.told } }) }
     } finally {
@@ -259,11 +261,22 @@ export class Trees {
     keep: number | undefined,
   ): Promise<AtomicPush> {
     if (push.atomic === undefined) {
-      for (const { atomic } of this.#pushes.values()) if (atomic?.isOf(tree)) atomic.end()
+      for (const other of this.#builtOf(tree)) other.end()
       push.atomic = await AtomicPush.begin(this.#spec, tree, keep)
     }
     push.atomic.requireLiving()
     return push.atomic
+  }
+
+  /** Pushes that build a version of the tree. */
+  #builtOf(tree: Uint8Array): AtomicPush[] {
+    const all = [...this.#pushes.values()].flatMap(({ atomic }) => atomic ?? [])
+    return all.filter((push) => push.isBuilding && push.isOf(tree))
+  }
+
+  /** Versions that are not kept any more go. A push that builds one had that done as it began. */
+  async #tidy(tree: Uint8Array): Promise<void> {
+    if (this.#builtOf(tree).length === 0) await this.#versions(tree).tidy()
   }
 
   async #finish(
@@ -272,6 +285,7 @@ export class Trees {
     listing: Omit<Listing, 'entries'>,
     push: PushState,
     applying: Applying,
+    settle: () => Promise<void>,
   ): Promise<void> {
     const { deletes } = listing.options
     if (push.isOver) return
@@ -284,10 +298,13 @@ export class Trees {
       const stays = (of: Uint8Array, { kind }: EntryLook): boolean =>
         !deletes || filter.verdict(Buffer.from(of), kind === 'directory') === 'out'
       const whole = isWhole ? listed.size : null
-      const failure = await atomic.finish(whole, { listed, stays, warn })
+      const rest = { listed, stays, warn }
+      const failure = await atomic.finish(whole, rest, settle)
       if (failure !== null) applying.fail(0, failure.code, failure.text)
-      else this.#inTurn(name, () => atomic.tidy()).catch(() => {})
-    } else if (deletes && !isWhole) {
+      else this.#inTurn(name, () => this.#tidy(name)).catch(() => {})
+      return
+    }
+    if (deletes && !isWhole) {
       const text = 'the node was restarted during the push, and has deleted nothing'
       applying.fail(0, 'ERR_FR_NODE_CLOSED', text)
     } else if (deletes) {
@@ -297,19 +314,17 @@ export class Trees {
         this.#spec.log({ level: 'info', event: 'tree-swept', fields })
       }
     }
+    await settle()
   }
 
-  /** What the record says of the tree as a whole: at the end, rows of what was deleted go. */
+  /** What the record says of the tree as a whole, at the end: rows of what was deleted go. */
   async #settle(
     name: Uint8Array,
     record: TreeRecord,
     listing: Omit<Listing, 'entries'>,
     push: PushState,
-    isEnd: boolean,
   ): Promise<void> {
-    if (push.isOver) return record.merge()
-    if (!isEnd) return record.setWhole(null)
-    const isWhole = push.isWhole(listing) && push.atomic?.isShown !== false
+    const isWhole = push.isWhole(listing)
     const goes = (of: Uint8Array): boolean => push.listed.get(hashOf(of)) === undefined
     if (listing.options.deletes && isWhole)
       await record.keep((rows) => without(rows, { ...this.#spec, name, goes }))
@@ -323,10 +338,7 @@ export class Trees {
    */
   remove(name: Uint8Array, how: RemovalWish): Promise<Removal> {
     return this.#inTurn(name, async () => {
-      const { dataDir } = this.#spec
-      const key = await presentKeyOf(dataDir, name)
-      if ((await nameOfRecord(treesDirOf(dataDir), key)) === null)
-        throw new FrError('ERR_FR_NOT_HELD')
+      if (!(await isRecorded(this.#spec.dataDir, name))) throw new FrError('ERR_FR_NOT_HELD')
       const record = await this.#recordOf(name)
       const spec = { ...this.#spec, ...how, name }
       try {
@@ -334,6 +346,7 @@ export class Trees {
         if (removal.entries > 0) await record.setWhole(null)
         const isAll = how.goes(noName) && removal.failedCount === 0
         if (isAll && !how.signal.aborted) {
+          for (const push of this.#builtOf(name)) push.end()
           await record.remove()
           await this.#versions(name).removeAll()
           await this.#removeEmptyAbove(name)
@@ -360,6 +373,8 @@ export class Trees {
   /** Rows, in walk order, that were read again, each in place of the one that it was made from. */
   refresh(name: Uint8Array, rows: readonly RefreshedRow[]): Promise<void> {
     return this.#inTurn(name, async () => {
+      // Its version may be gone.
+      if (!(await isRecorded(this.#spec.dataDir, name))) return
       const record = await this.#recordOf(name)
       try {
         const now = await record.lookUp(rows.map(({ row }) => row.name))

@@ -9,11 +9,11 @@
  */
 import { link, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { hiddenDir } from '../../base/names.js'
+import { hiddenDir, versionBytes } from '../../base/names.js'
 import { readKept, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
 import { dirKeyOf } from '../files/plain.js'
 import { VersionDir } from '../versions/version-dir.js'
-import { isOfRows, nameOfRecord } from './tree-record.js'
+import { isOfRows, nameOfRecord, unlinked } from './tree-record.js'
 
 const countChars = 16
 const pattern = /^([0-9a-f]{32})(?:\.([1-9]\d{0,8}))?$/
@@ -39,11 +39,28 @@ export function versionKeyOf(tree: Uint8Array, version: number): string {
   return `${dirKeyOf(tree)}.${version}`
 }
 
-/** Where the record of a tree is as it is now. */
+/** Of the tree of which this is a version, `.fastreplica/versions/KEY/N`, or which is called so. */
+export function treeKeyOf(name: Uint8Array): string {
+  return placeKeyOf(name)?.[0] ?? dirKeyOf(name)
+}
+
+function placeKeyOf(name: Uint8Array): readonly [key: string, version: string] | null {
+  if (name.length === 0 || versionBytes(name) !== name.length) return null
+  return Buffer.from(name).toString('latin1').split('/').slice(-2) as [string, string]
+}
+
+/** Where the record of a tree is as it is now, or of the version in this place. */
 export async function presentKeyOf(dataDir: string, tree: Uint8Array): Promise<string> {
+  const place = placeKeyOf(tree)
+  if (place !== null) return place.join('.')
   // What the system cannot look up, such as too long a path, is no link.
   const present = await new VersionDir(dataDir, tree).present().catch(() => null)
   return present === null ? dirKeyOf(tree) : versionKeyOf(tree, present)
+}
+
+/** Whether there is a record of the tree as it is now, or of the version in this place. */
+export async function isRecorded(dataDir: string, tree: Uint8Array): Promise<boolean> {
+  return (await nameOfRecord(treesDirOf(dataDir), await presentKeyOf(dataDir, tree))) !== null
 }
 
 /** Before a version is built. Whatever has its number is of one that was not finished. */
@@ -63,7 +80,7 @@ export async function beginRecord(
   for (const path of [to, all]) await syncDirectory(path)
 }
 
-/** Those of versions that go. */
+/** Those of versions that go. The mark goes first: what is left by a kill is of no version. */
 export async function dropRecords(
   dataDir: string,
   tree: Uint8Array,
@@ -71,8 +88,11 @@ export async function dropRecords(
 ): Promise<void> {
   const all = treesDirOf(dataDir)
   for (const version of await recordedVersions(dataDir, tree))
-    if (goes(version))
-      await rm(join(all, versionKeyOf(tree, version)), { recursive: true, force: true })
+    if (goes(version)) {
+      const path = join(all, versionKeyOf(tree, version))
+      if (await unlinked(pathOfMark(dataDir, tree, version))) await syncDirectory(path)
+      await rm(path, { recursive: true, force: true })
+    }
 }
 
 /** That of a tree which changed entry by entry, and does so no more. */

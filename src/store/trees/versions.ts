@@ -72,8 +72,7 @@ export class Versions {
    * least.
    */
   async begin(keep?: number): Promise<{ readonly present: number | null; readonly next: number }> {
-    const present = await this.present()
-    await this.tidy(present)
+    const present = await this.tidy()
     await this.#versions.make()
     if (keep !== undefined) await this.#versions.want(keep)
     await this.#openWay()
@@ -172,8 +171,12 @@ export class Versions {
     return Buffer.concat([this.#name, Buffer.from('/')])
   }
 
-  /** Removes versions that are not kept, unless a mount is in one. */
-  async tidy(present: number | null): Promise<void> {
+  /**
+   * Removes versions that are not kept, one that is being built among them, unless a mount is in
+   * one. Resolves to the present version.
+   */
+  async tidy(): Promise<number | null> {
+    const present = await this.present()
     await this.settle(present)
     const kept = present === null ? [] : [present, ...(await this.#kept(present))]
     // One without a record was never finished.
@@ -181,6 +184,7 @@ export class Versions {
     for (const version of await this.#all()) if (!kept.includes(version)) await this.remove(version)
     if (present === null) await this.#versions.dropEmpty()
     else await dropPlainRecord(this.#spec.dataDir, this.#name)
+    return present
   }
 
   /** The last one that had the name first. */
@@ -195,7 +199,7 @@ export class Versions {
   async removeAll(): Promise<void> {
     if ((await this.present()) !== null || (await this.#all()).length === 0) return
     await this.#versions.want(0)
-    await this.tidy(null)
+    await this.tidy()
   }
 
   /** With all that is in it, unless something is mounted there; never the present one. */
@@ -248,8 +252,5 @@ async function someAtOnce(
 
 /** What processes that were killed left of all trees goes. */
 export async function tidyVersions(spec: VersionsSpec): Promise<void> {
-  for (const { name } of await versionDirs(spec.dataDir)) {
-    const versions = new Versions(spec, name)
-    await versions.tidy(await versions.present())
-  }
+  for (const { name } of await versionDirs(spec.dataDir)) await new Versions(spec, name).tidy()
 }

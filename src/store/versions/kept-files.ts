@@ -8,7 +8,7 @@
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import type { Logger } from '../../base/log.js'
-import { isHidden, isSameName } from '../../base/names.js'
+import { isHidden, isSameName, versionBytes } from '../../base/names.js'
 import { pickVersion, versionedName } from '../../base/versions.js'
 import type { HeldStream } from '../catalogue/record.js'
 import { keyOf } from '../files/plain.js'
@@ -134,12 +134,12 @@ export class KeptFiles {
     return pickVersion(version, this.#spec.holdings.catalogue?.get(name), records)
   }
 
-  /** The name that a version of this record had. */
+  /** The name that a version of this record had; of a file in one of a tree its name there. */
   nameOf(record: HeldStream): Uint8Array {
     if (!isHidden(record.name)) return record.name
     for (const { dir } of this.#names.values())
       if (Number.isInteger(dir.numberOf(record.name))) return dir.name
-    return record.name
+    return record.name.subarray(versionBytes(record.name) + 1)
   }
 
   /** No eviction takes this file until it is given back, which may be done twice. */
