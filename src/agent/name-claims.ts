@@ -5,8 +5,9 @@
  * When two pushes of one name meet, each must get all of its nodes or none. So a push that finds
  * its name taken is refused and withdraws everywhere, except in two cases that end without help. A
  * holder that has ended, or ends now because its origin is gone, is waited for until it has
- * released everything. A holder without a plan gives way to a claimant whose push has one, and to a
- * claimant with a lower transfer id; the claimant waits.
+ * released everything; by nobody who lands on another disk, since one that hangs releases nothing.
+ * A holder without a plan gives way to a claimant whose push has one, and to a claimant with a
+ * lower transfer id; the claimant waits.
  *
  * Nobody waits for a holder with a plan, and otherwise lower ids wait for higher ones only, so no
  * two pushes wait for each other.
@@ -23,6 +24,8 @@ export interface Claimant {
     /** Its push already had a plan, and so the name at other nodes, when it was offered here. */
     readonly isPlanned: boolean
     readonly originId: string
+    /** Number of the disk that it lands at. */
+    readonly place?: number
     readonly tree?: { readonly id: string; readonly isBundle: boolean } | undefined
   }
   /** True once the plan has arrived. */
@@ -116,6 +119,7 @@ function busy({ spec }: Pick<Claimant, 'spec'>): FrError {
 
 function excludes(holder: Claimant, claimant: Claimant): boolean {
   const [tree, other] = [holder.spec.tree, claimant.spec.tree]
+  if (holder.isEnded && holder.spec.place !== claimant.spec.place) return false
   const isSameOrigin = holder.spec.originId === claimant.spec.originId
   if (isSameOrigin && tree !== undefined && tree.id === other?.id) return false
   return reaches(holder, keyOf(claimant.name)) || reaches(claimant, keyOf(holder.name))

@@ -306,9 +306,12 @@ export class NodeService {
     const before = this.#receptions.get(offer.transfer)
     if (before !== undefined && before.spec.originId !== established.peer?.nodeId)
       throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
+    const { number: place } = disk
     // The origin has given up the earlier attempt, and this node has not heard of it yet.
-    const after = before?.stop()
-    const spec = receptionSpecOf(complete, established, this, after)
+    const stopped = before?.stop()
+    // What hangs with another disk is waited for by nobody.
+    const after = before?.spec.place === place ? stopped : undefined
+    const spec = receptionSpecOf(complete, established, this, { ...(after && { after }), place })
     const reception = new Reception(hostAt(this.#parts, disk), link, spec)
     this.#start(reception, disk)
     caller.taken(reception)

@@ -87,7 +87,7 @@ export function receptionSpecOf(
   { offer, entry }: CompleteOffer,
   { peer, remoteAddress }: Established,
   { published: earlier, consents }: { published: Published; consents: Consents },
-  after: Promise<void> | undefined,
+  { after, place }: Pick<ReceptionSpec, 'after' | 'place'>,
 ): ReceptionSpec {
   const { transfer, strict, role, silenceMs, detection, share, tree, keep } = offer
   const originId = peer?.nodeId ?? ''
@@ -98,7 +98,7 @@ export function receptionSpecOf(
     noClobber: offer.noClobber && published === null,
     // Of a bundle nothing stays that would have its digest.
     fileDigest: tree?.isBundle ? null : (offer.fileDigest ?? published),
-    originId,
+    ...{ originId, place },
     originAddress: remoteAddress,
     // A tree of which parts came before has its plan, and goes on.
     isPlanned: offer.planned || consents.has({ originId, tree }),

@@ -23,6 +23,8 @@ export interface ReceptionSpec {
   readonly share?: TransferShare | undefined
   /** Of the origin; the data connection of the origin must come from the same. */
   readonly originId: string
+  /** Number of the disk that it lands at. */
+  readonly place: number
   /** HOST:PORT that its control link comes from. */
   readonly originAddress: string
   /** How long a silent node stays a member of the push, and so its connections. */

@@ -57,6 +57,27 @@ describe('a name at a node', () => {
     await claims.claim(claimant('2', 'b'))
   })
 
+  it('is not kept by a transfer that has ended on another disk, where it may hang', async () => {
+    const claims = new NameClaims<Made>()
+    const [hung, same, other] = ['1', '2', '3'].map((transfer) => claimant(transfer))
+    if (hung === undefined || same === undefined || other === undefined) throw new Error('none')
+    for (const [made, place] of [
+      [hung, 1],
+      [same, 1],
+      [other, 0],
+    ] as const)
+      Object.assign(made.spec, { place })
+    await claims.claim(hung)
+    await expect(claims.claim({ ...other })).rejects.toMatchObject(busy('1'))
+    hung.isEnded = true
+    const waiting = watched(claims, same)
+    await claims.claim(other)
+    claims.release(other)
+    expect(await waiting.state()).toBe('waits')
+    claims.release(hung)
+    expect(await waiting.state()).toBe('has')
+  })
+
   it('is had of a transfer whose origin is gone, once that has given it back', async () => {
     const claims = new NameClaims<Made>()
     const orphan = { ...claimant('2'), hasPlan: true, isOrphaned: true }
