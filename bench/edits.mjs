@@ -7,6 +7,7 @@ import {
   openSync,
   readSync,
   statSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -44,6 +45,7 @@ export function withByteInFront(from, to) {
 const fragmentBytes = 64
 /** Of the packages, those that another version is there of, and what it has of other bytes. */
 const upgradedShare = 0.4
+const builtAt = 1_700_000_000
 const rebuiltShare = 0.05
 
 /** Bytes of code: pieces of a few hundred, again and again, with numbers between them. */
@@ -80,10 +82,10 @@ export function makePackages(before, after, packages) {
       program: binaryOf(100 * KIB + ((i * 7919) % 400) * KIB),
       ...(i % 8 === 0 && { library: binaryOf(5 * MIB) }),
     }
-    writePackage(path.join(before, `package-${i}`), files)
+    writePackage(path.join(before, `package-${i}`), files, builtAt)
     const isUpgraded = Math.floor((i + 1) * upgradedShare) > Math.floor(i * upgradedShare)
     const next = isUpgraded ? upgraded(files) : files
-    writePackage(path.join(after, `package-${i}`), next)
+    writePackage(path.join(after, `package-${i}`), next, builtAt + (isUpgraded ? 86_400 : 0))
   }
 }
 
@@ -96,12 +98,15 @@ function upgraded({ changelog, program, library, ...files }) {
   }
 }
 
-function writePackage(directory, files) {
+/** `seconds`: when it was built, which is the time of its files. */
+function writePackage(directory, files, seconds) {
   mkdirSync(directory, { recursive: true })
   const sums = Object.entries(files).map(
     ([name, content]) => `${createHash('md5').update(content).digest('hex')}  ${name}\n`,
   )
-  writeFileSync(path.join(directory, 'md5sums'), sums.join(''))
-  for (const [name, content] of Object.entries(files))
-    writeFileSync(path.join(directory, name), content)
+  for (const [name, content] of Object.entries({ ...files, md5sums: sums.join('') })) {
+    const file = path.join(directory, name)
+    writeFileSync(file, content)
+    utimesSync(file, seconds, seconds)
+  }
 }

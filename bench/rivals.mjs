@@ -24,8 +24,8 @@ async function counted(workspace, { server, port, run, copy }) {
 
 const slash = (directory, isTree) => (isTree ? `${directory}/` : directory)
 
-async function done(workspace, program, args) {
-  const { status, stdout, stderr } = await workspace.collect(program, args)
+async function done(workspace, program, args, options = {}) {
+  const { status, stdout, stderr } = await workspace.collect(program, args, options)
   const text = `${stdout}${stderr}`.trim().split('\n').at(-1)
   if (status !== 0) throw new Error(`${program}: ${status} ${text}`)
 }
@@ -68,8 +68,12 @@ async function zsync(workspace, { before, after }) {
     cpSync(after, file)
     await done(workspace, 'zsyncmake', ['-u', 'data', '-o', `${file}.zsync`, file])
   })
-  const run = (address) =>
-    done(workspace, 'zsync', ['-q', '-i', before, '-o', copy, `http://${address}/data.zsync`])
+  // Its unfinished file is where it was started, and is renamed at the end.
+  const cwd = path.dirname(copy)
+  const run = (address) => {
+    const args = ['-q', '-i', before, '-o', copy, `http://${address}/data.zsync`]
+    return done(workspace, 'zsync', args, { cwd })
+  }
   return counted(workspace, { ...web, run, copy })
 }
 
