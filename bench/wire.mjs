@@ -14,8 +14,10 @@ export async function countingDoor(address) {
   const there = { host: address.slice(0, at), port: Number(address.slice(at + 1)) }
   const sockets = new Set()
   let bytes = 0
-  const server = createServer({ allowHalfOpen: true }, (from) => {
-    const to = connect({ ...there, allowHalfOpen: true })
+  // Nothing waits at the door for more.
+  const options = { allowHalfOpen: true, noDelay: true }
+  const server = createServer(options, (from) => {
+    const to = connect({ ...there, ...options })
     for (const [one, other] of [
       [from, to],
       [to, from],
