@@ -40,7 +40,7 @@ import { copyTree, requireTreeWish } from './tree-copy.js'
 /** What may have the file or tree. */
 export interface CopySource {
   readonly holdings: Holdings
-  readonly trees: Pick<HeldTrees, 'meant' | 'open'>
+  readonly trees: Pick<HeldTrees, 'hold' | 'meant' | 'open'>
   readonly versions: Pick<KeptFiles, 'meant' | 'use'>
   readonly dataDir: string
 }
@@ -194,7 +194,7 @@ export class Copies {
 
   async #pushTree(
     copy: Copy,
-    { holdings, dataDir }: CopySource,
+    { holdings, dataDir, trees }: CopySource,
     { name, record }: OpenedTree,
   ): Promise<PushResult> {
     const { engine, files } = this.#spec
@@ -204,6 +204,7 @@ export class Copies {
       const text = 'nodes cannot be added to a copy of a tree'
       return Promise.reject(new FrError('ERR_FR_UNSUPPORTED', text))
     })
+    const giveBack = trees.hold(name)
     try {
       return await copyTree({
         ...{ engine, holdings, dataDir, wish, tree: name, record, audience, signal },
@@ -214,6 +215,7 @@ export class Copies {
         },
       })
     } finally {
+      giveBack()
       await record.close()
     }
   }

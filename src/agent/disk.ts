@@ -25,6 +25,7 @@ import type { HeldWork } from '../store/held/work.js'
 import { NodeStore, type NodeStoreSpec } from '../store/node-store.js'
 import { HeldTrees } from '../store/trees/held-trees.js'
 import { Trees } from '../store/trees/trees.js'
+import { TreeUses } from '../store/trees/uses.js'
 import type { VersionRules } from '../store/versions/kept-files.js'
 import { Adoption } from './adoption.js'
 import type { CopySource } from './copies.js'
@@ -99,10 +100,11 @@ export class Disk {
     const { store } = this
     const held = { storage, dir, store, work, log }
     const { holdings } = store
-    const placing = { ...held, dataDir, holdings, keep: versions.keep, treeFiles: files }
+    const uses = new TreeUses()
+    const placing = { ...held, dataDir, holdings, keep: versions.keep, treeFiles: files, uses }
     if (!isReadOnly) this.trees = new Trees(placing)
     if (this.trees !== undefined) store.versions.join(this.trees.versions)
-    const heldTrees = new HeldTrees({ ...held, dataDir })
+    const heldTrees = new HeldTrees({ ...held, dataDir, uses })
     const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
     this.held = new HeldFiles({ ...held, trees, names })
     this.versions = new VersionAnswers({ ...held, heldTrees, writer: this.trees, names })

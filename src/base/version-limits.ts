@@ -17,6 +17,8 @@ export const versionLimits = {
   /** Files of a set that are fetched at the same time; bytes of the text of one. */
   setGetsAtOnce: 4,
   setTextBytes: 512 * 1024 * 1024,
+  /** A version of a tree stays for so long after somebody has asked for a part of it. */
+  treeUseMs: 60_000,
   /** Between two looks for what is too old. */
   versionsExpireMs: 60_000,
 } as const

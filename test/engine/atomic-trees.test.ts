@@ -23,8 +23,10 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Storage } from '../../src/ports.js'
 import type { Listing } from '../../src/protocol/listing.js'
+import { HeldTrees } from '../../src/store/trees/held-trees.js'
 import { KeptTrees } from '../../src/store/trees/kept-trees.js'
 import type { Trees } from '../../src/store/trees/trees.js'
+import { TreeUses } from '../../src/store/trees/uses.js'
 import { engines } from './engines.js'
 import { failsWith } from './store.js'
 import { failures, sumOf, TreeNode, treeName } from './tree-node.js'
@@ -241,9 +243,28 @@ describe.each(engines)('$kind engine: a tree that changes all at once', (under) 
     for (wallMs of [9_000_000_000_000, 1_000]) expect(await ageMs()).toBe(atFirst)
     awakeMs += 7
     expect(await ageMs()).toBe(atFirst + 7)
+    // Whoever reads it has asked as TREE@VERSION.
+    const { dir, data: dataDir } = node.store
+    const held = new HeldTrees({ storage, dir, dataDir, uses: node.uses })
+    const meant = await held.meant(Buffer.from(`${treeName}@-1/one`))
+    expect(Buffer.from(meant?.row?.name ?? []).toString()).toBe('one')
     const [oldest] = await node.trees.versions.evictable()
-    expect(await oldest?.drop()).toBe(true)
-    expect([await now(), await kept.names(true)]).toEqual([[two], []])
+    expect([oldest?.isUsed, await oldest?.drop(), await now()]).toEqual([true, false, [two, one]])
+    writeFileSync(join(node.source, 'three'), 'three')
+    settle(node.source)
+    for (const name of ['four', 'five']) {
+      writeFileSync(join(node.source, name), name)
+      expect(failures((await node.push(atomic)).said)).toEqual([])
+    }
+    await node.trees.close()
+    expect((await now()).slice(1)).toContain(one)
+    // In another process nobody reads it.
+    node.uses = new TreeUses()
+    await restart(node, storage)
+    expect(await now()).toHaveLength(2)
+    const [last] = await node.trees.versions.evictable()
+    expect([last?.isUsed, await last?.drop()]).toEqual([false, true])
+    expect([(await now()).length, await kept.names(true)]).toEqual([1, []])
   })
 
   it('brings along what it does not delete', async () => {

@@ -11,6 +11,7 @@ import { fileDigestOf } from '../../src/session/file-digest.js'
 import type { Catalogue } from '../../src/store/catalogue/catalogue.js'
 import { Holdings } from '../../src/store/held/holdings.js'
 import { Trees } from '../../src/store/trees/trees.js'
+import { TreeUses } from '../../src/store/trees/uses.js'
 import { type Store, storeOf } from './store.js'
 import { options, pack, scan, stateOf, together } from './tree-source.js'
 import type { World } from './world.js'
@@ -24,6 +25,7 @@ export class TreeNode {
   trees: Trees
   readonly source: string
   clocks: { wallMs: () => number; nowMs: () => number } | undefined
+  uses = new TreeUses()
   /** Undefined: it has no records of files. */
   catalogue: Catalogue | undefined
   pushed = 0
@@ -47,7 +49,7 @@ export class TreeNode {
     const log = () => {}
     const holdings = new Holdings({ storage, dir, catalogue: () => this.catalogue, log })
     return new Trees({
-      ...{ storage, dir, dataDir, holdings, log },
+      ...{ storage, dir, dataDir, holdings, log, uses: this.uses },
       ...(keep !== undefined && { keep }),
       ...(this.clocks !== undefined && { clocks: this.clocks }),
       work: {

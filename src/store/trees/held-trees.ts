@@ -13,6 +13,7 @@ import { fullName } from './full-name.js'
 import { KeptTrees } from './kept-trees.js'
 import type { TreeRow } from './segment.js'
 import { TreeRecord } from './tree-record.js'
+import type { TreeUses } from './uses.js'
 import {
   isRecorded,
   presentKeyOf,
@@ -25,6 +26,8 @@ export interface HeldTreesSpec {
   readonly storage: Storage
   readonly dir: DataDirHandle
   readonly dataDir: string
+  /** Hears which versions are read. */
+  readonly uses?: TreeUses
 }
 
 export type RowState = 'held' | 'changed' | 'missing'
@@ -71,7 +74,14 @@ export class HeldTrees {
     const found = isHidden(said) ? undefined : await this.#at(said)
     if (found !== undefined) return found
     const place = await this.#placeInVersion(said)
-    return place && this.#at(place)
+    const meant = place && (await this.#at(place))
+    if (meant !== undefined) this.#spec.uses?.note(meant.tree)
+    return meant
+  }
+
+  /** No eviction takes this version, as `meant` names it, until it is given back, once. */
+  hold(tree: Uint8Array): () => void {
+    return this.#spec.uses?.hold(tree) ?? (() => {})
   }
 
   async #at(name: Uint8Array): Promise<MeantTree | undefined> {

@@ -128,7 +128,8 @@ export class TreeVersions {
     const found: EvictableVersion[] = []
     const since = new Map<string, number>()
     const { wallMs, nowMs: awakeMs } = this.#clocks
-    for (const name of await this.#kept.names(true))
+    for (const name of await this.#kept.names(true)) {
+      const versions = new Versions(this.#spec, name)
       for (const { number, kept, ownBytes, fileDigest } of await this.#kept.of(name)) {
         if (kept === null) continue
         // No file has such a name.
@@ -138,17 +139,21 @@ export class TreeVersions {
         const sinceMs = this.#since.get(id) ?? awakeMs() - wasMs
         since.set(id, sinceMs)
         found.push({
-          ...{ key, name, number: kept.count, fileDigest, bytes: ownBytes, isUsed: false },
-          ageMs: awakeMs() - sinceMs,
+          ...{ key, name, number: kept.count, fileDigest, bytes: ownBytes },
+          ...{ ageMs: awakeMs() - sinceMs, isUsed: versions.isUsed(number) },
           drop: () => this.#drop(name, number),
         })
       }
+    }
     this.#since = since
     return found
   }
 
-  /** False: it has the name by now. */
+  /** False: it has the name by now, or somebody reads it. */
   #drop(name: Uint8Array, number: number): Promise<boolean> {
-    return this.#inTurn(name, () => new Versions(this.#spec, name).drop(number))
+    return this.#inTurn(name, async () => {
+      const versions = new Versions(this.#spec, name)
+      return !versions.isUsed(number) && versions.drop(number)
+    })
   }
 }

@@ -46,16 +46,14 @@ import { TreeRecord } from './tree-record.js'
 import { type Clocks, TreeVersions } from './tree-versions.js'
 import { readChanged } from './unchanged.js'
 import { isRecorded, presentKeyOf, recordKey, treeKeyOf, treesDirOf } from './version-records.js'
-import { tidyVersions, Versions } from './versions.js'
+import { tidyVersions, Versions, type VersionsSpec } from './versions.js'
 import type { XattrSpec } from './xattrs.js'
 
-export interface TreesSpec extends XattrSpec {
+export interface TreesSpec extends XattrSpec, Pick<VersionsSpec, 'keep' | 'uses'> {
   readonly storage: Storage
   readonly dir: DataDirHandle
   readonly holdings: Holdings
   readonly work: HeldWork
-  /** Earlier versions of trees that change all at once that are kept; the least is 1. */
-  readonly keep?: number
   readonly clocks?: Clocks
   readonly log: Logger
 }

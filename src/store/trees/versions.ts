@@ -20,6 +20,7 @@ import type { HeldStream } from '../catalogue/record.js'
 import { syncDirectory } from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
 import { VersionDir, versionDirs } from '../versions/version-dir.js'
+import type { TreeUses } from './uses.js'
 import {
   beginRecord,
   dropPlainRecord,
@@ -36,6 +37,8 @@ export interface VersionsSpec {
   readonly holdings: Holdings
   /** Versions before the present one that are kept; default 1, which is the least. */
   readonly keep?: number
+  /** Which of them are read; undefined: none. */
+  readonly uses?: TreeUses
 }
 
 const slash = 0x2f
@@ -59,6 +62,11 @@ export class Versions {
   /** As a name of the storage. */
   nameOf(version: number): Uint8Array {
     return this.#versions.nameOf(version)
+  }
+
+  /** Somebody reads it. */
+  isUsed(version: number): boolean {
+    return this.#spec.uses?.isUsed(this.nameOf(version)) === true
   }
 
   /** The one that the name of the tree leads to; null: the name is no link to one of its own. */
@@ -179,6 +187,8 @@ export class Versions {
     const present = await this.present()
     await this.settle(present)
     const kept = present === null ? [] : [present, ...(await this.#kept(present))]
+    if (present !== null)
+      for (const number of await this.#all()) if (this.isUsed(number)) kept.push(number)
     // One without a record was never finished.
     await dropRecords(this.#spec.dataDir, this.#name, (number) => !kept.includes(number))
     for (const version of await this.#all()) if (!kept.includes(version)) await this.remove(version)
