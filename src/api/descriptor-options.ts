@@ -57,10 +57,14 @@ function pathsOf(source: CheckedSource): readonly string[] {
 }
 
 /** Throws for the first option that goes with something else. */
-function refuseForeign({ relays = [] }: PushOptions, { given, foreign }: TreeWishes): void {
+function refuseForeign(
+  { relays = [], compress = 'off' }: PushOptions,
+  { given, foreign }: TreeWishes,
+): void {
   // Descriptors are files of their own, so nodes can keep versions of them.
   const others = foreign.filter((name) => name !== 'keep')
-  const [first] = [...given, ...others, ...(relays.length > 0 ? ['relays'] : [])]
+  const coded = compress === 'off' ? [] : ['compress']
+  const [first] = [...given, ...others, ...coded, ...(relays.length > 0 ? ['relays'] : [])]
   const text = `this version pushes no descriptors with ${first}`
   if (first !== undefined) throw new FrError('ERR_FR_UNSUPPORTED', text)
 }

@@ -72,15 +72,22 @@ export class TreeNode {
   }
 
   async apply(bytes: Buffer): Promise<Applied> {
+    return (await this.bring(bytes))()
+  }
+
+  /** Resolves to what applies the bundle, which takes its turn at once. */
+  async bring(bytes: Buffer): Promise<() => Promise<Applied>> {
     const { storage } = this.store.party.engine
     const id = `bundle-${this.pushed++}`
     const file = await this.store.create(id, bytes)
     const bundle = { id, file, bytes: bytes.length, name: treeName, originId: 'o' }
-    try {
-      return await this.trees.apply({ ...bundle, algorithm: 'xxh64' })
-    } finally {
-      storage.closeFile(file)
-      await storage.discard(this.store.dir, id)
+    return async () => {
+      try {
+        return await this.trees.apply({ ...bundle, algorithm: 'xxh64' })
+      } finally {
+        storage.closeFile(file)
+        await storage.discard(this.store.dir, id)
+      }
     }
   }
 
