@@ -160,6 +160,12 @@ export interface FeedSpec {
   readonly isAsked?: boolean
   /** A feed of this transfer and direction: the connection is one more flow of it. */
   readonly beside?: FeedHandle
+  /**
+   * All bytes of the connection are sealed by AES-256-GCM under this secret (32 bytes of key, 4 of
+   * salt), which no other connection ever has. ERR_FR_UNSUPPORTED where the process has no OpenSSL.
+   * What does not open ends the feed with ERR_FR_SPOILT.
+   */
+  readonly seal?: Uint8Array
 }
 
 /** Bytes that an `isAsked` feed is to bring. */

@@ -172,7 +172,20 @@ void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
   throw_answer(info.Env(), engine_->add_stream(request));
 }
 
-// adopt(fd, transfer, out, seed: bigint, congestion, asked, beside) -> handle; 0: beside none
+// The key and the salt behind it.
+SealSecret seal_secret_at(const Napi::CallbackInfo& info, size_t at) {
+  SealSecret secret;
+  const size_t size = secret.key.size() + secret.salt.size();
+  if (!info[at].IsTypedArray() || info[at].As<Napi::Uint8Array>().ByteLength() != size)
+    throw Napi::TypeError::New(info.Env(), "seal: not 36 bytes");
+  const auto bytes = info[at].As<Napi::Uint8Array>();
+  std::copy_n(bytes.Data(), secret.key.size(), secret.key.begin());
+  std::copy_n(bytes.Data() + secret.key.size(), secret.salt.size(), secret.salt.begin());
+  return secret;
+}
+
+// adopt(fd, transfer, out, seed: bigint, congestion, asked, beside, seal?: Uint8Array) -> handle;
+// 0: beside none
 Napi::Value EngineWrap::adopt(const Napi::CallbackInfo& info) {
   FeedRequest request;
   if (!info[0].IsNumber()) throw Napi::TypeError::New(info.Env(), "socket: no descriptor");
@@ -185,6 +198,7 @@ Napi::Value EngineWrap::adopt(const Napi::CallbackInfo& info) {
   request.congestion = text_at(info, 4, "congestion");
   request.is_asked = flag_at(info, 5);
   request.beside = static_cast<uint32_t>(number_at(info, 6, "beside", UINT32_MAX));
+  if (!info[7].IsUndefined()) request.seal = seal_secret_at(info, 7);
   uint32_t handle = 0;
   throw_answer(info.Env(), engine_->adopt(request, &handle));
   return Napi::Number::New(info.Env(), handle);

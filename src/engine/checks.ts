@@ -5,6 +5,9 @@ import { limits } from '../base/limits.js'
 import type { RateLimits, RouteTarget, TransferShare } from '../ports.js'
 import { systemFailure } from './system-error.js'
 
+/** Bytes of `FeedSpec.seal`: a key of 32, and 4 of salt. */
+const sealBytes = 36
+
 /** Throws TypeError unless the value is an integer within [min, max]. */
 export function checkInteger(
   name: string,
@@ -24,6 +27,12 @@ export function checkRange(
 ): void {
   checkInteger('offset', range.offset, 0, size)
   checkInteger('length', range.length, 1, size - range.offset)
+}
+
+/** Throws TypeError unless it is the secret of a sealed connection, or none. */
+export function checkSeal(seal: Uint8Array | undefined): void {
+  if (seal === undefined || (seal instanceof Uint8Array && seal.length === sealBytes)) return
+  throw new TypeError(`seal must be ${sealBytes} bytes`)
 }
 
 /** Both rates of these limits, 0 where there is none. Throws TypeError. */

@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "core/io/calls.h"
+#include "core/io/moved.h"
 
 namespace fr {
 namespace {
@@ -30,29 +30,6 @@ constexpr int kBufLock = 72;  // SO_BUF_LOCK; older headers do not name it
 constexpr int kFreeWindow = 4 << 20;
 constexpr int kFirstUnsentBytes = 128 << 10;
 constexpr int kRoundTrips = 4;  // a lost packet costs about two, and so does the next
-
-// Of a call on the socket; 0 is its end.
-Moved moved(ssize_t result) {
-  if (result > 0) return {How::kSome, static_cast<size_t>(result)};
-  if (result == 0) return {How::kEof};
-  if (errno == EAGAIN) return {How::kAgain};
-  return {How::kFailed, 0, errno};
-}
-
-Moved failed_at_file(size_t lost, int error) { return {How::kFailed, lost, error, true}; }
-
-// 0, or the errno of what failed.
-int write_all(int file, const uint8_t* bytes, size_t count, uint64_t at) {
-  while (count > 0) {
-    const ssize_t put =
-        uninterrupted([&] { return pwrite(file, bytes, count, static_cast<off_t>(at)); });
-    if (put <= 0) return put < 0 ? errno : EIO;
-    bytes += put;
-    at += static_cast<uint64_t>(put);
-    count -= static_cast<size_t>(put);
-  }
-  return 0;
-}
 
 void close_both(int pipe[2]) {
   ::close(pipe[0]);
@@ -142,9 +119,14 @@ void Channel::close() {
   close_pipe();
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
+  kept_.clear();
+  held_ = 0;
 }
 
-void Channel::half_close() { shutdown(fd_, SHUT_WR); }
+void Channel::half_close() {
+  is_closing_ = true;
+  if (!has_unsent()) shutdown(fd_, SHUT_WR);
+}
 
 void Channel::outlive(int ms) { setsockopt(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms); }
 
@@ -170,7 +152,9 @@ void Channel::free_window() {
 bool Channel::unacked(uint64_t* out) const {
   int bytes = 0;
   if (fd_ < 0 || ioctl(fd_, TIOCOUTQ, &bytes) != 0) return false;
-  *out = static_cast<uint64_t>(std::max(bytes, 0));
+  size_t unsent = 0;
+  if (sealed_out_ != nullptr) sealed_out_->unsent(&unsent);
+  *out = static_cast<uint64_t>(std::max(bytes, 0)) + unsent;
   return true;
 }
 
@@ -220,16 +204,19 @@ bool Channel::path(PathInfo* out) const {
 // --- in ------------------------------------------------------------------------------------------
 
 Moved Channel::recv(void* into, size_t bytes) {
+  if (sealed_in_ != nullptr) return recv_opened(into, bytes);
   return moved(uninterrupted([&] { return ::recv(fd_, into, bytes, MSG_DONTWAIT); }));
 }
 
 // MSG_TRUNC on TCP discards without copying (tcp(7)).
 Moved Channel::discard(size_t bytes) {
+  if (sealed_in_ != nullptr) return recv_opened(nullptr, bytes);
   return moved(
       uninterrupted([&] { return ::recv(fd_, nullptr, bytes, MSG_DONTWAIT | MSG_TRUNC); }));
 }
 
 Moved Channel::to_file(Transit& via, int file, uint64_t at, size_t bytes, bool* copies) {
+  if (sealed_in_ != nullptr) return to_file_opened(file, at, bytes);
   if (!*copies) {
     const Moved done = to_file_spliced(via, file, at, bytes, copies);
     if (done.how != How::kFailed || done.at_file || done.error != EINVAL) return done;
@@ -286,11 +273,13 @@ Moved Channel::to_file_copied(Transit& via, int file, uint64_t at, size_t bytes)
 // --- out -----------------------------------------------------------------------------------------
 
 Moved Channel::send(const void* from, size_t bytes, bool more) {
+  if (sealed_out_ != nullptr) return send_sealed(from, bytes, more);
   const int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
   return moved(uninterrupted([&] { return ::send(fd_, from, bytes, flags); }));
 }
 
 Moved Channel::from_file(int file, uint64_t at, uint64_t bytes) {
+  if (sealed_out_ != nullptr) return from_file_sealed(file, at, bytes);
   if (held_ > 0 || (bytes >= kPipeWorth && open_pipe())) return from_file_piped(file, at, bytes);
   off_t place = static_cast<off_t>(at);
   const size_t want = static_cast<size_t>(std::min<uint64_t>(bytes, kCopyBytes));

@@ -2,16 +2,21 @@
 // outcomes, and the few settings of a socket that pace them. No other file makes a system call
 // that moves bytes of a feed.
 //
-// This channel is plain: bytes pass between socket and file as references to pages (splice,
-// sendfile), and by hand where the kernel refuses that. Whoever seals bytes does it here, behind
-// the same five calls.
+// A plain channel passes bytes between socket and file as references to pages (splice, sendfile),
+// and by hand where the kernel refuses that. A sealed one (seal.h) has each byte once in a buffer
+// that fits into the cache. Its calls count the bytes that were sealed, not what they took on the
+// wire; what it has accepted may wait in it (`has_unsent`, `flush`), and so may what it has opened
+// (`has_opened`), of which epoll knows nothing.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "core/io/seal.h"
 
 namespace fr {
 
@@ -91,6 +96,8 @@ class Channel {
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }  // for epoll
   void close();
+  // From here on one direction is sealed. False: this process has no OpenSSL.
+  bool seal(const SealSecret& secret, bool is_out, uint64_t records_max = kSealRecordsMax);
 
   Moved recv(void* into, size_t bytes);
   // Takes bytes off the socket that nobody wants.
@@ -112,7 +119,14 @@ class Channel {
   // Of what to_channels gave.
   size_t held() const { return held_; }
   Moved send_held();
-  // Says that nothing more is sent.
+  // Sealed bytes that the socket has not taken: flush is to be called once it does, and before
+  // anything else.
+  bool has_unsent() const;
+  // kSome: it has taken all of them.
+  Moved flush();
+  // Opened bytes that wait to be taken.
+  bool has_opened() const;
+  // Says that nothing more is sent; behind what is unsent.
   void half_close();
   // How long the connection lives from now on while nothing is acknowledged.
   void outlive(int ms);
@@ -138,6 +152,14 @@ class Channel {
   Moved to_file_spliced(Transit& via, int file, uint64_t at, size_t bytes, bool* copies);
   Moved to_file_copied(Transit& via, int file, uint64_t at, size_t bytes);
   Moved from_file_piped(int file, uint64_t at, uint64_t bytes);
+  // The same ways, of sealed bytes (sealed_channel.cc).
+  Moved recv_opened(void* into, size_t bytes);
+  Moved to_file_opened(int file, uint64_t at, size_t bytes);
+  Moved open_more();
+  Moved send_sealed(const void* from, size_t bytes, bool more);
+  Moved from_file_sealed(int file, uint64_t at, uint64_t bytes);
+  Moved to_channels_by_hand(Transit& via, const std::vector<Channel*>& to, size_t bytes);
+  Moved send_kept();
   bool open_pipe();
   void close_pipe();
 
@@ -146,8 +168,13 @@ class Channel {
   ChannelCounts* counts_;
   int pipe_[2] = {-1, -1};  // out: file -> pipe -> socket
   size_t pipe_bytes_ = 0;
-  size_t held_ = 0;  // in the pipe
+  size_t held_ = 0;  // in the pipe, or at the end of kept_
   bool pipe_refused_ = false;
+  std::vector<uint8_t> kept_;  // fan-out where somebody seals
+  std::unique_ptr<SealedOut> sealed_out_;
+  std::unique_ptr<SealedIn> sealed_in_;
+  Moved opening_ended_;  // sealed, in: what its socket said last, once that was no bytes
+  bool is_closing_ = false;
 };
 
 }  // namespace fr

@@ -42,7 +42,7 @@ bool Transit::fit(int bytes) {
 }
 
 bool Channel::can_hold(int bytes) {
-  if (pipe_[0] >= 0) return true;
+  if (pipe_[0] >= 0 || sealed_out_ != nullptr) return true;
   if (pipe2(pipe_, O_CLOEXEC) != 0) {
     pipe_[0] = pipe_[1] = -1;
     return false;
@@ -56,6 +56,11 @@ bool Channel::can_hold(int bytes) {
 }
 
 Moved Channel::to_channels(Transit& via, const std::vector<Channel*>& to, size_t bytes) {
+  const bool is_sealed = sealed_in_ != nullptr ||
+                         std::any_of(to.begin(), to.end(), [](const Channel* channel) {
+                           return channel->sealed_out_ != nullptr;
+                         });
+  if (is_sealed) return to_channels_by_hand(via, to, bytes);
   size_t places = Transit::kBytes;
   for (const Channel* channel : to) places = std::min(places, channel->pipe_bytes_);
   if (!via.fit(static_cast<int>(places))) return {How::kFailed, 0, ENFILE, true};
@@ -84,6 +89,7 @@ Moved Channel::to_channels(Transit& via, const std::vector<Channel*>& to, size_t
 }
 
 Moved Channel::send_held() {
+  if (!kept_.empty()) return send_kept();
   const ssize_t sent = uninterrupted([&] {
     return splice(pipe_[0], nullptr, fd_, nullptr, held_, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
   });

@@ -134,7 +134,9 @@ bool Lane::pump() {
 }
 
 bool Lane::pump_feed(OutFeed& feed) {
-  if (!feed.is_writable || feed.end_sent) return false;
+  if (!feed.is_writable) return false;
+  if (feed.channel.has_unsent() && !is_sent(feed, feed.channel.flush())) return false;
+  if (feed.end_sent) return false;
   if (!feed.in_record && !(may_begin(feed) && begin_record(feed))) return false;
   if (!push_header(feed)) return false;
   if (feed.digests != nullptr ? !push_digests(feed) : !push_payload(feed)) return false;

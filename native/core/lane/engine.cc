@@ -138,6 +138,9 @@ Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
   feed.is_out = r.is_out;
   feed.seed = r.seed;
   feed.counters = counters;
+  if (r.seal && !feed.channel.seal(*r.seal, r.is_out)) {
+    return {nullptr, {Code::ERR_FR_UNSUPPORTED, 0, "AES-256-GCM without OpenSSL"}};
+  }
   const Answer done = task(r.transfer, [holder, of = r.transfer, lead = r.beside](Lane& lane) {
     if (lead == 0) {
       lane.add_feed(of, std::move(*holder));

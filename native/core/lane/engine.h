@@ -38,6 +38,7 @@ struct FeedRequest {
   uint64_t seed = 0;
   std::string congestion;  // empty: cubic or reno on loopback, the system's choice elsewhere
   uint32_t beside = 0;     // a feed of which this is one more connection; 0: a new feed
+  std::optional<SealSecret> seal;
 };
 
 // What a call answers: nothing, or why not. Misuse is the caller's mistake; a code is operational.

@@ -4,6 +4,7 @@
 // watermark is ever rewritten: pages queued on other sockets are references to the page cache.
 
 #include <algorithm>
+#include <cerrno>
 
 #include "core/file/storage.h"
 #include "core/lane/lane.h"
@@ -57,6 +58,7 @@ void Lane::ingest(InFeed& feed) {
     }
   }
   if (!feed.channel.is_open() || feed.is_over) return;
+  if (feed.channel.has_opened() && !feed.is_parked && !feed.is_held_back) opened_.push_back(feed.id);
   const uint64_t now = feed.counters->payload.load(std::memory_order_relaxed);
   if (now == before) return;
   feed.came_at_ns = now_ns_;
@@ -143,7 +145,9 @@ bool Lane::stop_on(InFeed& feed, const Moved& moved) {
       return true;
     }
     case Moved::How::kFailed:
-      end_feed(&feed, Code::ERR_FR_NODE_LOST, moved.error);
+      // Sealed bytes that do not open.
+      end_feed(&feed, moved.error == EBADMSG ? Code::ERR_FR_SPOILT : Code::ERR_FR_NODE_LOST,
+               moved.error == EBADMSG ? 0 : moved.error);
       return true;
   }
   return true;

@@ -106,6 +106,15 @@ void Lane::resume_doubted() {
   }
 }
 
+// What a sealed feed has opened and not taken: epoll tells of nothing that is not in its socket.
+void Lane::resume_opened() {
+  if (is_deaf_) return;
+  for (const uint32_t id : std::exchange(opened_, {})) {
+    Feed* const feed = find(id);
+    if (feed != nullptr) ingest(*static_cast<InFeed*>(feed));
+  }
+}
+
 void Lane::run() {
   epoll_event ready[kBatchEvents];
   bool is_pumping = false;
@@ -125,6 +134,7 @@ void Lane::run() {
     }
     if (!take_inbox()) break;
     resume_doubted();
+    resume_opened();
     resume_parked();
     resume_bridges();
     is_pumping = pump();
@@ -140,7 +150,7 @@ void Lane::run() {
 }
 
 int Lane::wait_ms() const {
-  if (!doubted_.empty()) return 0;
+  if (!doubted_.empty() || (!opened_.empty() && !is_deaf_)) return 0;
   if (poke_ns_ != 0) return 1;
   if (is_paced_ || !parked_.empty()) return kPaceMs;
   if (!waiting_.empty()) return bridge_up_->is_paced() || bridge_down_->is_paced() ? kPaceMs : 0;

@@ -97,6 +97,7 @@ class Lane {
   void run();
   bool take_inbox();
   void resume_doubted();
+  void resume_opened();
   int wait_ms() const;
   void on_ready(Feed* feed, uint32_t events);
   void tick();
@@ -231,6 +232,7 @@ class Lane {
   uint64_t reported_ns_ = 0;
   uint64_t turn_ = 1;              // how often the inbox was taken
   std::vector<uint32_t> doubted_;  // feeds whose record waits for the inbox
+  std::vector<uint32_t> opened_;   // sealed feeds that stopped before what they have opened
   std::vector<uint32_t> let_go_;   // feeds that were held back and may be read
   uint64_t poke_ns_ = 0;           // a feed holds a small record back until then; 0: none
   uint64_t landed_ns_ = 0;

@@ -36,6 +36,7 @@ export interface NativeEngine {
     congestion: string,
     asked: boolean,
     beside: number,
+    seal: Uint8Array | undefined,
   ): number
   /** `targets`: three numbers each (feed, next, 1 where it goes first). */
   setRoute(transfer: number, route: number, targets: Float64Array): void

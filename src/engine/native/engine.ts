@@ -37,6 +37,7 @@ import {
   checkInteger,
   checkRate,
   checkRates,
+  checkSeal,
   checkTargets,
   checkWeight,
 } from '../checks.js'
@@ -141,9 +142,10 @@ class AddonEngine implements DataEngine {
     checkFeed(spec)
     if (socket.readableLength > 0) throw new TypeError('socket: holds bytes that were not read')
     const fd = descriptorOf(socket)
-    const { transfer, direction, seed, isAsked = false, beside = 0 } = spec
+    const { transfer, direction, seed, isAsked = false, beside = 0, seal } = spec
+    const isOut = direction === 'out'
     const feed = this.#call((engine) =>
-      engine.adopt(fd, transfer, direction === 'out', seed, this.#congestion, isAsked, beside),
+      engine.adopt(fd, transfer, isOut, seed, this.#congestion, isAsked, beside, seal),
     )
     // The addon works on a duplicate: closing ours leaves the connection alone.
     socket.destroy()
@@ -374,7 +376,8 @@ function descriptorOf(socket: Socket): number {
 const seedMax = 0xffff_ffff_ffff_ffffn
 
 function checkFeed(spec: FeedSpec): void {
-  const { direction, seed, beside } = spec
+  const { direction, seed, beside, seal } = spec
+  checkSeal(seal)
   if (beside !== undefined) checkInteger('beside', beside, 1, 0xffff_ffff)
   if (direction !== 'in' && direction !== 'out')
     throw new TypeError(`direction: ${String(direction)}`)

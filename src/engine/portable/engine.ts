@@ -40,6 +40,7 @@ import {
   checkRange,
   checkRate,
   checkRates,
+  checkSeal,
   checkTargets,
   checkWeight,
   known,
@@ -135,6 +136,7 @@ class PortableEngine implements DataEngine {
     if (typeof spec.seed !== 'bigint' || spec.seed < 0n || spec.seed > uint64Max) {
       throw new TypeError('seed must be a bigint from 0 to 2^64 - 1')
     }
+    checkSeal(spec.seal)
     if (spec.direction !== 'in' && spec.direction !== 'out')
       throw new TypeError(`direction must be 'in' or 'out', not ${String(spec.direction)}`)
     if (socket.readableLength > 0 || socket.writableLength > 0 || socket.connecting) {

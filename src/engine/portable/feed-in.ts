@@ -12,8 +12,9 @@ import type { Span } from '../../base/spans.js'
 import type { FeedHandle, FeedStats } from '../../ports.js'
 import { asFrError } from '../checks.js'
 import { Asks } from './asks.js'
-import { Feed, type FeedHost } from './feed.js'
+import { Feed, type FeedHost, type FeedKeys } from './feed.js'
 import { decodeRecordHeader, isIntact, type RecordHeader, recordHeaderBytes } from './record.js'
+import { Opening } from './seal.js'
 import type { StreamState } from './stream.js'
 
 /** The socket is not read while this much waits; as much again may be on its way to the file. */
@@ -75,6 +76,9 @@ export class InFeed extends Feed {
   #record: OpenRecord | undefined
   #hasEnded = false
   #isSocketDone = false
+  readonly #opening: Opening | undefined
+  /** What came last was not sealed by the peer. */
+  #isSpoilt = false
   #isRunning = false
   /** Of what is in the inbox, from its front on, came when nothing limited this transfer. */
   #freeBytes = 0
@@ -83,12 +87,13 @@ export class InFeed extends Feed {
   constructor(
     handle: FeedHandle,
     socket: Socket,
-    seed: bigint,
+    keys: FeedKeys,
     host: FeedHost,
     isAsked: boolean,
     first?: InFeed,
   ) {
-    super(handle, socket, seed, host, first)
+    super(handle, socket, keys, host, first)
+    if (keys.seal !== undefined) this.#opening = new Opening(keys.seal)
     this.isAsked = first?.isAsked ?? isAsked
     this.asks = first?.asks ?? new Asks()
   }
@@ -108,6 +113,16 @@ export class InFeed extends Feed {
   }
 
   protected override onBytes(chunk: Buffer): void {
+    if (this.#opening === undefined) return this.#take(chunk)
+    if (this.#isSpoilt) return
+    if (this.#opening.came(chunk, (opened) => this.#take(opened))) return
+    this.#isSpoilt = true
+    this.#isSocketDone = true
+    this.socket.pause()
+    this.#wake()
+  }
+
+  #take(chunk: Buffer): void {
     this.#inbox.push(chunk)
     if (!this.host.down.isPaced) this.#freeBytes = this.#inbox.bytes
     if (this.#inbox.bytes >= this.#inboxBytes) this.socket.pause()
@@ -146,7 +161,8 @@ export class InFeed extends Feed {
     }
     this.#isRunning = false
     if (!this.isOpen || !this.#isSocketDone) return
-    if (this.#hasEnded && this.brokenErrno === 0) this.done()
+    if (this.#isSpoilt) this.over('ERR_FR_SPOILT', 0)
+    else if (this.#hasEnded && this.brokenErrno === 0) this.done()
     else this.over('ERR_FR_NODE_LOST', this.brokenErrno)
   }
 

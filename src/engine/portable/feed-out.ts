@@ -17,9 +17,10 @@ import type { DigestSpec, FeedHandle, FeedStats, SendSpec } from '../../ports.js
 import { asFrError } from '../checks.js'
 import { type Account, Toll } from './budget.js'
 import { type DigestLog, DigestQueue } from './digests.js'
-import { Feed, type FeedHost } from './feed.js'
+import { Feed, type FeedHost, type FeedKeys } from './feed.js'
 import { type Awaited, type Flags, type Had, keep, type Piece, Pieces } from './pieces.js'
 import { encodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
+import { Sealing } from './seal.js'
 import type { StreamState } from './stream.js'
 import { runsOf, zerosAhead } from './zeros.js'
 
@@ -48,10 +49,12 @@ export class OutFeed extends Feed {
   #freeBuffers: Buffer[] = []
   #buffers = 0
   #whenBufferFree: (() => void) | undefined
+  readonly #sealing: Sealing | undefined
 
   /** `first`: see Feed. */
-  constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost, first?: OutFeed) {
-    super(handle, socket, seed, host, first)
+  constructor(handle: FeedHandle, socket: Socket, keys: FeedKeys, host: FeedHost, first?: OutFeed) {
+    super(handle, socket, keys, host, first)
+    if (keys.seal !== undefined) this.#sealing = new Sealing(keys.seal)
     this.#lists = first ?? this
     if (first !== undefined) first.#flows.push(this)
   }
@@ -413,9 +416,14 @@ export class OutFeed extends Feed {
     const parts = isBehind
       ? [front.subarray(0, recordHeaderBytes + bytes)]
       : [front.subarray(0, recordHeaderBytes), ...body]
-    const last = parts.pop() as Buffer
+    this.#put(parts, done)
+  }
+
+  #put(parts: Buffer[], done?: (error?: Error | null) => void): void {
+    const all = this.#sealing?.seal(parts) ?? parts
+    const last = all.pop() as Buffer
     this.socket.cork()
-    for (const one of parts) this.socket.write(one)
+    for (const one of all) this.socket.write(one)
     this.socket.write(last, done)
     this.socket.uncork()
   }
@@ -426,6 +434,7 @@ export class OutFeed extends Feed {
     const fields = { route: 0, scratch: false, stream: 0, offset: 0, length: 0, digestBytes: 0 }
     encodeRecordHeader(header, { kind, ...fields }, this.seed, this.host.hash)
     this.#endSent = true
-    this.socket.end(header)
+    this.#put([header])
+    this.socket.end()
   }
 }

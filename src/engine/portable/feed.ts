@@ -55,6 +55,13 @@ export interface FeedHost {
   emit(event: EngineEvent): void
 }
 
+/** What both ends of a connection know of it. */
+export interface FeedKeys {
+  readonly seed: bigint
+  /** See FeedSpec. */
+  readonly seal?: Uint8Array | undefined
+}
+
 interface FeedCounts {
   payload: number
   records: number
@@ -82,10 +89,10 @@ export abstract class Feed {
   #isOpen = true
 
   /** `first`: of the feed that this is one more flow of. */
-  constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost, first?: Feed) {
+  constructor(handle: FeedHandle, socket: Socket, keys: FeedKeys, host: FeedHost, first?: Feed) {
     this.handle = handle
     this.socket = socket
-    this.seed = seed
+    this.seed = keys.seed
     this.host = host
     this.#first = first
     this.counts = first?.counts ?? { payload: 0, records: 0, duplicate: 0, inFlight: 0 }

@@ -64,7 +64,7 @@ export class Transfer implements FeedHost {
 
   /** A new feed, or one more flow of one. Throws TypeError, FrError. */
   adopt(socket: Socket, spec: FeedSpec, newHandle: () => FeedHandle): Feed {
-    const { beside, direction, seed, isAsked = false } = spec
+    const { beside, direction, isAsked = false } = spec
     const first = beside === undefined ? undefined : known('beside', beside, this.feeds.get(beside))
     if (first === undefined && this.feeds.size >= limits.feedsPerTransfer)
       throw new FrError('ERR_FR_LIMIT')
@@ -72,8 +72,8 @@ export class Transfer implements FeedHost {
     const handle = first?.handle ?? newHandle()
     const feed =
       direction === 'in'
-        ? new InFeed(handle, socket, seed, this, isAsked, first as InFeed | undefined)
-        : new OutFeed(handle, socket, seed, this, first as OutFeed | undefined)
+        ? new InFeed(handle, socket, spec, this, isAsked, first as InFeed | undefined)
+        : new OutFeed(handle, socket, spec, this, first as OutFeed | undefined)
     if (first === undefined) this.feeds.set(handle, feed)
     return feed
   }
