@@ -278,8 +278,9 @@ export class Copies {
   #pushSpec(wish: CopyWish, algorithm: DigestAlgorithm): Omit<PushSpec, 'contentId' | 'known'> {
     const { transfer, strategy, shape, nodes, noClobber, strict, allowAdd } = wish
     const { connectMs, silenceMs, retries, rejoinMs, wait } = wish
-    const dialler = this.#spec.dialler(connectMs)
-    const { signer } = dialler.self
+    const own = this.#spec.dialler(connectMs)
+    const { signer } = own.self
+    const dialler = wish.sealed ? { ...own, self: { ...own.self, seal: 'required' as const } } : own
     const limited = {
       timeoutMs: wish.timeoutMs ?? undefined,
       minRateBytesPerSecond: wish.minRateBytesPerSecond ?? undefined,

@@ -127,7 +127,8 @@ export class NodeService {
     })
     this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
     const sources = (name: Uint8Array) => disks.likely(name).map(({ served }) => served)
-    this.#serves = new Serves({ engine, sources, log, most, places })
+    const isSealed = spec.self.seal !== undefined
+    this.#serves = new Serves({ engine, sources, log, most, places, isSealed })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, node) => this.#add(transfer, node),

@@ -2,6 +2,7 @@
  * `copy`: a node that holds a file puts it on other nodes, as the origin of a push of its own.
  * `waitFor`: how a copy goes that somebody began, and what it has come to.
  */
+
 import { askToCopy, followCopy, nameText } from '../agent/copy-client.js'
 import { limits } from '../base/limits.js'
 import { versionedName } from '../base/versions.js'
@@ -18,6 +19,7 @@ import { requireOptions } from './option-names.js'
 import { checkDetection, checkRelays, checkShare, shapes, strategies } from './options.js'
 import { announce, audienceOf } from './push.js'
 import { readReport, readResult } from './report-shape.js'
+import { sealOf } from './seal.js'
 import { addNode } from './status.js'
 import { checkTargets, wholeLink } from './targets.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
@@ -148,6 +150,7 @@ function checkCopy(
     groups: copyGroups(groups),
     relays: relays.map((address) => ({ address })),
     wait: options.wait ?? false,
+    ...(sealOf(options).seal && { sealed: true }),
     detach,
   }
   return { from, wish }

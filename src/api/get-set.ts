@@ -101,7 +101,7 @@ function pathOf(output: string, name: Uint8Array): string | null {
 async function fetchOne(
   { name, digest }: Wanted,
   output: string,
-  { from, key, engine, signal }: GetSetOptions,
+  { from, key, engine, seal, signal }: GetSetOptions,
 ): Promise<FrError | null> {
   const path = pathOf(output, name)
   if (path === null) {
@@ -111,7 +111,10 @@ async function fetchOne(
   try {
     await mkdir(dirname(path), { recursive: true })
     const version = Buffer.from(`@${digestDigits(digest)}`)
-    const passed = { ...(key && { key }), ...(engine && { engine }), ...(signal && { signal }) }
+    const passed = {
+      ...{ ...(key && { key }), ...(engine && { engine }) },
+      ...{ ...(seal && { seal }), ...(signal && { signal }) },
+    }
     const asked = { from, output: path, force: true, ...passed }
     await get(Buffer.concat([name, version]), asked).result
     return null

@@ -1,9 +1,11 @@
 /** Types of `get`: options in, progress and the result out. */
+
 import type { Writable } from 'node:stream'
 import type { FrErrorCode } from '../base/errors.js'
 import type { LogEntry } from '../base/log.js'
+import type { SealOptions } from './seal.js'
 
-export interface GetOptions {
+export interface GetOptions extends SealOptions {
   /**
    * HOST[:PORT] of nodes that hold the file. They are asked for different blocks at the same time.
    * Where their contents differ, the first one that answers in the order of this list counts. Small

@@ -1,4 +1,5 @@
 /** `get`: one file, or a tree, from the nodes that hold it. */
+
 import { Writable } from 'node:stream'
 import { openEngine } from '../agent/engines.js'
 import { textOf } from '../base/bytes.js'
@@ -11,6 +12,7 @@ import type { FetchRange } from '../control/fetching/events.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { requireAddressText } from '../net/address.js'
 import { selfOf, signerOf } from '../net/crypto.js'
+import type { Self } from '../net/handshake.js'
 import type { Key } from '../net/keys.js'
 import { Resolver } from '../net/resolver.js'
 import { FetchRun, type FetchView } from '../session/fetch/fetch-run.js'
@@ -31,6 +33,7 @@ import { carriedOut, type Running, type Seen } from './get-running.js'
 import { checkGlob } from './held-name.js'
 import { requireOptions } from './option-names.js'
 import { checkFlows, checkKey, engines } from './options.js'
+import { sealOf } from './seal.js'
 import type { Get, GetOptions, GetProgress, GetResult, StatusOptions } from './types.js'
 
 interface CheckedGet {
@@ -44,6 +47,7 @@ interface CheckedGet {
   readonly engine: 'native' | 'portable' | undefined
   readonly timeoutMs: number | null
   readonly flows: number | undefined
+  readonly sealing: Pick<Self, 'seal'>
   /** The name is a pattern. */
   readonly glob: boolean
   /** For a question to a node. */
@@ -77,7 +81,7 @@ async function run(
   const pool = new WorkerHashPool()
   try {
     const signer = signerOf(await clientKey())
-    const self = selfOf(signer)
+    const self = { ...selfOf(signer), ...checked.sealing }
     const { connectMs } = limits
     const dialler = { keys: [checked.key], self, connectMs, resolver: new Resolver() }
     const { name, holders, output, range, force, timeoutMs, flows, glob } = checked
@@ -181,6 +185,7 @@ function checkGet(name: string | Uint8Array, options: GetOptions): CheckedGet {
     engine: oneOf('engine', options.engine, engines),
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax) ?? null,
     flows: checkFlows(options.flows),
+    sealing: sealOf(options),
     glob: isGlob,
     asking: key === undefined ? {} : { key },
   }

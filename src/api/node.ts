@@ -67,7 +67,8 @@ async function openNode(
     const first = dirs[0]?.dataDir ?? ''
     const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(first)
     const { advertise } = checked
-    const self = { ...selfOf(signerOf(key)), ...(advertise !== undefined && { advertise }) }
+    const at = advertise !== undefined && { advertise }
+    const self = { ...selfOf(signerOf(key)), ...at, ...checked.sealing }
     const { nodeId } = self
     if (isNew) {
       const text =

@@ -15,6 +15,7 @@ import type { GroupWish } from '../control/plan/layout.js'
 import type { NodeLink } from '../control/plan/plan.js'
 import { refuseUnsupported } from '../control/plan/refusals.js'
 import { requireAddress, requireAddressText } from '../net/address.js'
+import type { Self } from '../net/handshake.js'
 import { type Key, openKey, parseKey } from '../net/keys.js'
 import type { AcceptHook } from '../session/receiver/acceptance.js'
 import type { VersionRules } from '../store/versions/kept-files.js'
@@ -33,6 +34,7 @@ import { type CodingWish, checkCoding } from './coding-options.js'
 import { checkDescriptors, type DescriptorWish } from './descriptor-options.js'
 import { checkGrouping } from './grouping.js'
 import { requireOptions } from './option-names.js'
+import { nodeSealOf, sealOf } from './seal.js'
 import { type CheckedSource, checkSource } from './source.js'
 import { checkTargets, dialable } from './targets.js'
 import { checkTreeWishes, type TreeWishes } from './tree-options.js'
@@ -64,6 +66,7 @@ export interface CheckedPush {
   readonly timeoutMs: number | undefined
   readonly minRateBytesPerSecond: number | undefined
   readonly share: TransferShare
+  readonly sealing: Pick<Self, 'seal'>
   readonly wait: boolean
   readonly trace: string | undefined
   readonly dryRun: boolean
@@ -140,6 +143,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax),
     minRateBytesPerSecond: optionalRate('minRateBytesPerSecond', options.minRateBytesPerSecond),
     share: checkShare(options),
+    sealing: sealOf(options),
     wait: options.wait ?? false,
     trace: options.trace,
     dryRun: options.dryRun ?? false,
@@ -208,6 +212,7 @@ export interface CheckedNode {
   readonly relayOnly: boolean
   readonly maxServes: number
   readonly limits: NodeLimits
+  readonly sealing: Pick<Self, 'seal'>
   readonly accept: AcceptHook | undefined
 }
 
@@ -263,6 +268,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
       ...checkRates(options),
       maxFeeds: optionalInteger('maxFeeds', options.maxFeeds, ...feedsPerNode),
     },
+    sealing: nodeSealOf(options),
     accept: options.accept,
   }
 }

@@ -157,7 +157,10 @@ function specFor(checked: CheckedPush, self: Self, log: Logger): Omit<PushSpec, 
     ...(relays.length > 0 && { relays: relays.map((address) => ({ address })) }),
     originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
     ...(Object.keys(share).length > 0 && { share }),
-    dialler: { keys: [checked.key], self, connectMs, resolver: new Resolver() },
+    dialler: {
+      ...{ keys: [checked.key], connectMs, resolver: new Resolver() },
+      self: { ...self, ...checked.sealing },
+    },
   }
 }
 

@@ -3,6 +3,7 @@
  * second, durations in the unit that ends their name. Optional members may be left out; a `null` in
  * a result means unknown.
  */
+
 import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import type { EndedTransfer } from '../agent/ended.js'
@@ -28,6 +29,7 @@ import type { Kept, StorageError } from '../store/node-store.js'
 import type { CodingOptions } from './coding-types.js'
 import type { DescriptorOptions } from './descriptor-types.js'
 import type { DiskOptions } from './disk-types.js'
+import type { NodeSealOptions, SealOptions } from './seal.js'
 import type { TreeOptions } from './tree-types.js'
 import type { VersionOptions } from './version-types.js'
 
@@ -49,6 +51,7 @@ export type * from './held-types.js'
 export type * from './limit-types.js'
 export type * from './tree-types.js'
 export type * from './version-types.js'
+export type * from './wait-types.js'
 
 /** One log event of a node or a push. */
 export interface LogLine {
@@ -57,7 +60,7 @@ export interface LogLine {
   readonly fields: Record<string, string | number | boolean | null>
 }
 
-export interface NodeOptions extends DiskOptions, VersionOptions {
+export interface NodeOptions extends DiskOptions, VersionOptions, NodeSealOptions {
   /** HOST[:PORT], like 10.0.0.2 or [::1]:7400; the default port is 7400, and 0 picks a free one. */
   listen: string
   /** At least 32 bytes. Text is used as its UTF-8 bytes without one trailing newline. */
@@ -154,7 +157,7 @@ export type PushSource =
   | AsyncIterable<Uint8Array | string>
   | readonly (string | URL)[]
 
-export interface PushOptions extends TreeOptions, CodingOptions, DescriptorOptions {
+export interface PushOptions extends TreeOptions, CodingOptions, DescriptorOptions, SealOptions {
   to: readonly (string | PushTarget)[]
   key?: Uint8Array | string
   /** Name at the nodes; by default the file's own name, if it has one. */
@@ -408,6 +411,7 @@ export interface CopyOptions
     | 'limitDownBytesPerSecond'
     | 'priority'
     | 'flows'
+    | 'seal'
     | 'noClobber'
     | 'strict'
     | 'connectMs'
@@ -429,16 +433,6 @@ export interface CopyOptions
   site?: string
   /** The uplink of that node; used for the predicted time, the bound and the first second. */
   uplinkBytesPerSecond?: number
-}
-
-/** Options of `waitFor`. */
-export interface WaitOptions {
-  /** HOST[:PORT] of the node that copies. */
-  via: string
-  key?: Uint8Array | string
-  signal?: AbortSignal
-  /** Milliseconds without a word of the node; default 35,000. */
-  timeoutMs?: number
 }
 
 export interface DigestOptions {

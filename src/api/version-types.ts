@@ -1,6 +1,8 @@
 /** Types about versions of files, and file sets. */
+
 import type { FrErrorCode } from '../base/errors.js'
 import type { HeldState } from '../control/messages/types.js'
+import type { SealOptions } from './seal.js'
 
 /** Options of a node. */
 export interface VersionOptions {
@@ -111,7 +113,7 @@ export interface LackingOptions {
   timeoutMs?: number
 }
 
-export interface GetSetOptions {
+export interface GetSetOptions extends SealOptions {
   /** HOST[:PORT] of nodes that hold the files. */
   from: readonly string[]
   /** The directory that is to hold the files of the set, by their names; default: this one. */

@@ -53,13 +53,14 @@ export function goOnOver(link: ControlLink, established: Established, engine: Da
 export function adopt(
   engine: DataEngine,
   established: Established,
-  spec: Omit<FeedSpec, 'seed' | 'beside'>,
+  spec: Omit<FeedSpec, 'seed' | 'seal' | 'beside'>,
   beside?: FeedHandle,
 ): FeedHandle {
-  const { recordSeed: seed } = established.feed
+  const { recordSeed: seed, seal } = established.feed
+  const keys = { seed, ...(seal && { seal }) }
   const socket = established.detach()
   try {
-    return engine.adopt(socket, { ...spec, seed, ...(beside !== undefined && { beside }) })
+    return engine.adopt(socket, { ...spec, ...keys, ...(beside !== undefined && { beside }) })
   } catch (error) {
     socket.destroy()
     throw error

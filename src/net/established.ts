@@ -68,6 +68,8 @@ export interface Admitted extends Introduction {
 export interface FeedTerms {
   /** FeedSpec.seed, the same at both ends. */
   readonly recordSeed: bigint
+  /** FeedSpec.seal; absent: it is not sealed. */
+  readonly seal?: Uint8Array
   /** At the dialler: what the acceptor has said. */
   readonly lacking?: Lacking
 }

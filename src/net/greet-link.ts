@@ -98,9 +98,10 @@ export async function takeLink(
     if (peer.nodeId === self.nodeId) throw ledBack()
     const digests = wire.commonDigests(their.digests, wire.ownDigests)
     const word = wordOf(self, wire.linkStatement('acceptor', channel, idsOf(peer, self)))
-    const { advertise } = self
+    const { advertise, seal } = self
     const limits = self.limits?.()
-    const more = { ...(advertise && { advertise }), ...(limits && { limits }) }
+    const sealed = seal === undefined ? {} : ({ sealed: true } as const)
+    const more = { ...(advertise && { advertise }), ...(limits && { limits }), ...sealed }
     await stream.write(wire.encodeWelcome({ ...word, ...more }))
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'handshake: the dialler did not wait for go')
@@ -150,9 +151,11 @@ function idsOf(dialler: Named, acceptor: Named | null) {
   return { dialler: dialler.nodeId, acceptor: acceptor?.nodeId ?? null }
 }
 
-function peerOf({ publicKey, incarnation, advertise, limits }: wire.Welcome): wire.Identity {
+function peerOf({ publicKey, incarnation, ...more }: wire.Welcome): wire.Identity {
   const nodeId = wire.nodeIdOf(nodePrimitives, publicKey)
-  return { nodeId, incarnation, ...(advertise && { advertise }), ...(limits && { limits }) }
+  const { advertise, limits, sealed } = more
+  const said = { ...(advertise && { advertise }), ...(limits && { limits }) }
+  return { nodeId, incarnation, ...said, ...(sealed && { sealed }) }
 }
 
 /** What this side says about itself. */

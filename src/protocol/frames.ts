@@ -55,6 +55,7 @@ import {
   readNumbers,
   readPlan,
   readRoster,
+  readSealed,
   readTerm,
   routeMax,
 } from './plan.js'
@@ -236,6 +237,7 @@ const frameTable: FrameTable = {
       ...readName(body),
       ...(body.has('pack') && { pack: readPackAsk(body.object('pack')) }),
       ...readFollow(body),
+      ...readSealed(body),
     }),
   ],
   fetched: [47, readFetchOffer],
@@ -305,7 +307,7 @@ function readFetchOffer(body: Fields): FetchOffer {
   return {
     transfer: body.hex('transfer', 32),
     you: body.integer('you', 1, numberMax),
-    edge: { id: edge.hex('id', 32), secret: edge.hex('secret', 64) },
+    edge: { id: edge.hex('id', 32), secret: edge.hex('secret', 64), ...readSealed(edge) },
     entry: readStreamEntry(body.object('entry')),
     digest: body.oneOf('digest', digestAlgorithms),
     fileDigest: readFileDigest(body, 'fileDigest'),

@@ -4,7 +4,8 @@
  *
  *     dialler  -> hello   { channel, publicKey, incarnation, digests, signature,
  *                           transfer?, from?, to?, link?, heard? }
- *     acceptor -> welcome { publicKey, incarnation, digests, signature, advertise?, limits? }
+ *     acceptor -> welcome { publicKey, incarnation, digests, signature, advertise?, limits?,
+ *                           sealed? }
  *                 go      { heard? }
  *     either side, instead of any frame: error { code, text }, then close
  *
@@ -23,7 +24,7 @@ import { limits } from '../base/limits.js'
 import type { NodeLimits } from '../base/rate-limits.js'
 import type { Channel } from '../control/messages/types.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
-import { numberMax } from './plan.js'
+import { numberMax, readSealed } from './plan.js'
 import type { Primitives, Signer } from './primitives.js'
 
 export type Role = 'dialler' | 'acceptor'
@@ -37,11 +38,15 @@ export interface Identity {
   readonly advertise?: string
   /** Acceptors: what they keep to, if anything. */
   readonly limits?: NodeLimits
+  /** Acceptors: their data connections are to be sealed. */
+  readonly sealed?: true
 }
 
 /** Identity of this side and the key that proves it. */
-export interface Self extends Omit<Identity, 'limits'> {
+export interface Self extends Omit<Identity, 'limits' | 'sealed'> {
   readonly signer: Signer
+  /** Its data connections are to be sealed, or it has none. */
+  readonly seal?: 'wanted' | 'required'
   /** What this side keeps to now. */
   readonly limits?: () => NodeLimits
 }
@@ -226,7 +231,7 @@ function readHeard(fields: Fields): { heard?: number } {
 export function decodeWelcome(greeting: Uint8Array): Welcome {
   const fields = open(greeting, 'welcome')
   const side = readSide(fields)
-  return { ...side, ...readAdvertise(fields), ...readLimits(fields) }
+  return { ...side, ...readAdvertise(fields), ...readLimits(fields), ...readSealed(fields) }
 }
 
 function readAdvertise(fields: Fields): { advertise?: string } {

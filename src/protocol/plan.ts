@@ -70,7 +70,13 @@ function readEdge(edge: Fields): EdgeWord {
     member: readNumber(edge, 'member'),
     id: edge.hex('id', 32),
     secret: edge.hex('secret', 64),
+    ...readSealed(edge),
   }
+}
+
+/** Of an edge, and of whoever has only such edges. */
+export function readSealed(fields: Fields): { readonly sealed?: true } {
+  return fields.has('sealed') && fields.boolean('sealed') ? { sealed: true } : {}
 }
 
 /** Reads a member number. */
@@ -86,6 +92,7 @@ export function readRoster(body: Fields): Omit<RosterFrame, 'type'> {
     ...(entry.has('advertise') ? { advertise: readAddress(entry, 'advertise') } : {}),
     ...(entry.has('via') ? { via: readAddress(entry, 'via') } : {}),
     ...(entry.has('site') ? { site: entry.string('site', limits.siteChars) } : {}),
+    ...readSealed(entry),
     state: entry.oneOf('state', ['coming', 'running', 'complete', 'sending', 'out']),
   }))
   const ascends = entries.every(({ number }, i) => number > (entries[i - 1]?.number ?? -1))

@@ -14,7 +14,8 @@
  * The ticket's MAC is under the cluster's key, so a stranger is recognised at once, even for an
  * unknown edge. The MACs of challenge and confirm are under keys from the edge's secret and both
  * nonces, so they are new on every connection: a ticket that is replayed, stolen or led back opens
- * nothing. These keys include the numbers of both ends, because an edge has a direction.
+ * nothing. These keys include the numbers of both ends, because an edge has a direction. Bytes of a
+ * connection go one way; where they are sealed, the key for that is drawn with these.
  *
  * `beside` is 0, or 1 for one more connection of an edge that has one: it carries records beside
  * that, and takes nobody's place. Where the acceptor sends them (a fetch) there is no `go`: records
@@ -38,6 +39,8 @@ export interface Edge {
   readonly id: string
   /** 32 bytes. */
   readonly secret: Uint8Array
+  /** What comes on it is sealed. Ends that are not told the same do not know each other. */
+  readonly isSealed?: boolean
 }
 
 /** The connection that a ticket is for. */
@@ -63,6 +66,8 @@ export interface FeedKeys {
   readonly confirmKey: Uint8Array
   /** Seed of the check in record headers, 64 bits. */
   readonly recordSeed: bigint
+  /** Of a sealed connection: key and salt of what comes on it (FeedSpec.seal). */
+  readonly seal?: Uint8Array
 }
 
 export const ticketFirstByte = 0xf7
@@ -165,12 +170,15 @@ export function feedKeys(
   nonces: { readonly dialler: Uint8Array; readonly acceptor: Uint8Array },
 ): FeedKeys {
   const salt = concat(nonces.dialler, nonces.acceptor)
-  const info = concat(utf8('fastreplica 1 feed'), placeBytes(place))
-  const all = primitives.hkdf(edge.secret, salt, info, 72)
+  const { isSealed = false } = edge
+  const label = isSealed ? 'fastreplica 1 sealed feed' : 'fastreplica 1 feed'
+  const info = concat(utf8(label), placeBytes(place))
+  const all = primitives.hkdf(edge.secret, salt, info, isSealed ? 108 : 72)
   return {
     challengeKey: all.slice(0, 32),
     confirmKey: all.slice(32, 64),
     recordSeed: new DataView(all.buffer, all.byteOffset + 64, 8).getBigUint64(0, true),
+    ...(isSealed && { seal: all.slice(72) }),
   }
 }
 

@@ -11,6 +11,7 @@ import {
   given,
   keyFileOption,
   logOptions,
+  sealOption,
   type Values,
 } from './options.js'
 
@@ -29,6 +30,7 @@ export interface GetCommand {
   readonly engine?: 'native' | 'portable'
   readonly timeoutMs?: number
   readonly flows?: number | 'auto'
+  readonly seal?: boolean
   readonly json: boolean
   /** Print progress while it runs. */
   readonly progress: boolean
@@ -61,6 +63,7 @@ export function addGet(program: Commander, found: (command: GetCommand) => void)
       checked((text) => Math.ceil(parseDuration(text, 0.001, limits.timeoutMsMax / 1000) * 1000)),
     )
     .addOption(flowsOption())
+    .addOption(sealOption())
     .option(...keyFileOption)
     .addOption(engineOption())
     .option('--no-progress', 'print no progress, only the outcome')
@@ -105,7 +108,7 @@ function getCommand(named: string | undefined, options: Values): GetCommand {
     if (set !== undefined && options[option] !== undefined)
       throw new UsageError(`--${option} is of one file, not of a --set`)
   const name = named ?? ''
-  const { from, output, range, keyFile, engine, timeout: timeoutMs, flows } = options
+  const { from, output, range, keyFile, engine, timeout: timeoutMs, flows, seal } = options
   if (named === '') throw new UsageError('NAME is empty')
   if (output === '') throw new UsageError('--output is empty')
   if (output === '-' && set !== undefined) throw new UsageError('--set needs a directory for -o')
@@ -117,7 +120,7 @@ function getCommand(named: string | undefined, options: Values): GetCommand {
     command: 'get',
     name,
     from: addressesOf(from),
-    ...given({ set, output, range, keyFile, engine, timeoutMs, flows }),
+    ...given({ set, output, range, keyFile, engine, timeoutMs, flows, seal }),
     force: options['force'] === true,
     json: options['json'] === true,
     progress: options['progress'] !== false,

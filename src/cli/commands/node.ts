@@ -1,4 +1,5 @@
 /** `fr node` on the command line: its options and what they ask for. */
+
 import type { Command as Commander } from 'commander'
 import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
@@ -13,6 +14,7 @@ import {
   listed,
   logOptions,
   refuse,
+  sealOption,
   type Values,
 } from './options.js'
 
@@ -39,6 +41,8 @@ export interface NodeCommand {
   readonly maxServes?: number
   readonly limitUpBytesPerSecond?: number
   readonly limitDownBytesPerSecond?: number
+  readonly seal?: boolean
+  readonly requireSeal?: boolean
   readonly maxFeeds?: number
   readonly log: LogWish
   readonly json: boolean
@@ -120,6 +124,8 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       'data connections that it sends on at once, whatever for; groups are made to fit',
       checked((text) => parseCount(text, limits.feedsPerNodeMin, limits.feedsPerNodeMax)),
     )
+    .addOption(sealOption())
+    .option('--require-seal', 'take and send nothing on a connection that is not sealed')
     .option('--json', 'print the address on stdout as JSON')
   logOptions(command, 'info').addHelpText(
     'after',
@@ -167,6 +173,7 @@ function nodeCommand(options: Values): NodeCommand {
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
     ...given({ keep: options['keep'], minVersions: options['minVersions'] }),
     ...given({ maxSpaceBytes: options['maxSpace'], maxAgeSeconds: options['maxAge'] }),
+    ...given({ seal: options['seal'], requireSeal: options['requireSeal'] }),
     ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
     ...given({
       limitUpBytesPerSecond: options['limitUp'],

@@ -61,6 +61,10 @@ export function flowsOption(): Option {
   )
 }
 
+export function sealOption(): Option {
+  return new Option('--seal', 'encrypt what is sent (AES-256-GCM), also where no node wants it')
+}
+
 export function engineOption(): Option {
   return choice('--engine <engine>', 'what moves the bytes', ['native', 'portable'])
 }

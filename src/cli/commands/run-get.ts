@@ -22,10 +22,10 @@ export async function runGet(command: GetCommand, context: Context): Promise<num
   const { json } = command
   const view = new GetView(command, context)
   const signal = watchSignals((text) => view.say(`fr get: ${text}`))
-  const { from, range, force, engine, timeoutMs, flows, output, log } = command
+  const { from, range, force, engine, timeoutMs, flows, seal, output, log } = command
   const options: GetOptions = {
     ...{ from, force, signal },
-    ...given({ range, engine, timeoutMs, flows }),
+    ...given({ range, engine, timeoutMs, flows, seal }),
     ...given({ output: output === '-' ? process.stdout : output }),
     ...(await keyOption(command.keyFile, context)),
     logger: (line) => {

@@ -62,11 +62,11 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   }
   const { dataDir, placement, name, advertise, engine } = command
   const { minFreeBytes, keepPartialsSeconds, maxServes } = command
-  const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds } = command
+  const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal } = command
   const { keep, maxSpaceBytes, maxAgeSeconds, minVersions } = command
   return {
     ...options,
-    ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds }),
+    ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal }),
     ...given({ keep, maxSpaceBytes, maxAgeSeconds, minVersions }),
     ...given({ dataDir, placement, name, advertise, engine }),
     ...given({ minFreeBytes, keepPartialsSeconds, maxServes }),

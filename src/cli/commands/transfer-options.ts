@@ -22,6 +22,7 @@ import {
   given,
   keyFileOption,
   listed,
+  sealOption,
   type Values,
 } from './options.js'
 import { nodesOption, type Targets, targetsOf, toOption } from './targets.js'
@@ -40,6 +41,7 @@ type Passed = Pick<
   | 'limitDownBytesPerSecond'
   | 'priority'
   | 'flows'
+  | 'seal'
   | 'uplinkBytesPerSecond'
   | 'connectMs'
   | 'silenceMs'
@@ -133,6 +135,7 @@ export function shareOptions(command: Commander, what: 'push' | 'copy', sender: 
       checked((text) => parseCount(text, priorityMin, priorityMax)),
     )
     .addOption(flowsOption())
+    .addOption(sealOption())
 }
 
 export function relayOption(): Option {
@@ -226,7 +229,7 @@ export function transferWishes(options: Values): TransferWishes {
 }
 
 function passedOptions(options: Values): Passed {
-  const { strategy, shape, groupSize, handover, site, retries, priority, flows } = options
+  const { strategy, shape, groupSize, handover, site, retries, priority, flows, seal } = options
   if (strategy === 'classic' && shape === 'unicast') throw new UsageError(classicUnicast)
   if (groupSize !== undefined && shape === 'unicast')
     throw new UsageError('--group-size cuts nodes into groups, --shape unicast makes none')
@@ -236,7 +239,7 @@ function passedOptions(options: Values): Passed {
   if (fault !== null)
     throw new UsageError(`--suspect-after, --fail-after and --silence do not fit: ${fault}`)
   return given({
-    ...{ strategy, shape, groupSize, handover, site, retries, priority, flows },
+    ...{ strategy, shape, groupSize, handover, site, retries, priority, flows, seal },
     siteLinks: options['siteLink'],
     relays: options['relay'],
     limitUpBytesPerSecond: options['limitUp'],

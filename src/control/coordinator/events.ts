@@ -70,6 +70,8 @@ export interface OriginConfig {
     member: number,
     other: number,
   ) => { readonly id: string; readonly secret: string }
+  /** Every data connection is sealed; else those of nodes that want it. */
+  readonly isSealed?: boolean
   readonly bytes: number
   /** Of these, what is no hole; `bytes` unless given. */
   readonly dataBytes?: number

@@ -191,7 +191,7 @@ export class OriginMachine {
 
   #onLinked(peer: Peer, fact: OriginFact & { type: 'linked' }, nowMs: number): void {
     if (peer.phase !== 'connecting') return
-    peer.linked(fact, nowMs)
+    peer.linked(this.#config.isSealed ? { ...fact, sealed: true } : fact, nowMs)
     const twin = this.#peers.twinOf(peer)
     if (twin !== undefined) {
       const text = `${peer.link.address} and ${twin.link.address} are the same node`

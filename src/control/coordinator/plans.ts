@@ -196,7 +196,10 @@ export class OriginPlans {
     this.#introduced.set(peer, known)
     const strange = members.filter(({ number }) => !known.has(number))
     for (const { number } of strange) known.add(number)
-    return strange.map(({ number }) => ({ member: number, ...edgeOf(peer.node, number) }))
+    return strange.map(({ number: member }) => {
+      const isSealed = peer.isSealed || this.#peers.all[member]?.isSealed === true
+      return { member, ...edgeOf(peer.node, member), ...(isSealed && { sealed: true as const }) }
+    })
   }
 }
 

@@ -89,7 +89,7 @@ function pagesOf(entries: readonly RosterEntry[]): RosterEntry[][] {
 }
 
 function entryOf(peer: Peer): RosterEntry {
-  const { node: number, nodeId, link } = peer
+  const { node: number, nodeId, link, isSealed } = peer
   const advertise = link.advertise ?? peer.advertise
   return {
     number,
@@ -98,6 +98,7 @@ function entryOf(peer: Peer): RosterEntry {
     ...(advertise === undefined ? {} : { advertise }),
     ...(link.via === undefined ? {} : { via: link.via }),
     ...(link.site === undefined ? {} : { site: link.site }),
+    ...(isSealed ? { sealed: true as const } : {}),
     state: stateOf(peer),
   }
 }

@@ -278,7 +278,11 @@ export class SuccessorMachine {
       avoid: [],
       standbys: standbys.map(({ number }) => number),
       reportTo: term.member,
-      edges: strange.map((other) => ({ member: other, ...edgeOf(survivor.number, other) })),
+      edges: strange.map((member) => {
+        const isSealed = [survivor, this.#of(member)].some(({ entry }) => entry.sealed)
+        const edge = edgeOf(survivor.number, member)
+        return { member, ...edge, ...(isSealed && { sealed: true as const }) }
+      }),
       progressMs: limits.progressMs,
       reportMs: 0,
     })

@@ -47,10 +47,11 @@ export class Peer {
   /** Empty: it was never connected to. */
   nodeId = ''
   incarnation: number | undefined
-  /** HOST:PORT that the node says its mates should dial. */
+  /** What the node says of itself: HOST:PORT for its mates, what it keeps to. */
   advertise: string | undefined
-  /** What the node says it keeps to. */
   #limits: NodeLimits = {}
+  /** Its data connections are sealed. */
+  isSealed = false
   /** How long a message to it and its answer take, as its handshake showed. */
   rttMs = 0
   readonly had = new Had()
@@ -224,13 +225,13 @@ export class Peer {
     this.#listener.changed(this)
   }
 
-  /** Its link is open: it is told of the file. */
   linked(about: MemberFact & { type: 'linked' }, nowMs: number): void {
     this.#from('connecting')
     this.nodeId = about.nodeId
     this.incarnation = about.incarnation
     this.advertise = about.advertise
     this.#limits = about.limits ?? {}
+    this.isSealed = about.sealed === true
     this.rttMs = about.rttMs ?? 0
     const contact: Contact = { link: 'open', feed: { is: 'none' }, presence: 'alive' }
     this.#state = { phase: 'offered', sinceMs: nowMs, contact, answer: 'none' }
@@ -254,7 +255,6 @@ export class Peer {
     return isWanted
   }
 
-  /** The data connection to it is open. */
   fedOut(): void {
     const contact = this.#contact
     if (contact?.feed.is !== 'opening' && contact?.feed.is !== 'cut') return

@@ -29,6 +29,8 @@ export type MemberFact =
       readonly advertise?: string
       /** What the member says it keeps to. */
       readonly limits?: NodeLimits
+      /** It wants its data connections sealed. */
+      readonly sealed?: true
       /** Milliseconds that a message and its answer took; absent: not measured. */
       readonly rttMs?: number
     }

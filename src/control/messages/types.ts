@@ -49,6 +49,8 @@ export interface RosterEntry {
   /** HOST:PORT of the gateway behind which it is. */
   readonly via?: string
   readonly site?: string
+  /** Its data connections are sealed. */
+  readonly sealed?: true
   /**
    * - coming: not in the exchange yet.
    * - running, complete: takes part.
@@ -128,6 +130,8 @@ export interface EdgeWord {
   readonly member: number
   readonly id: string
   readonly secret: string
+  /** What comes on the connection is sealed. */
+  readonly sealed?: true
 }
 
 /**
@@ -178,7 +182,7 @@ export interface PlanFrame {
 export interface FetchOffer {
   readonly transfer: string
   readonly you: number
-  readonly edge: Pick<EdgeWord, 'id' | 'secret'>
+  readonly edge: Omit<EdgeWord, 'member'>
   readonly entry: StreamEntry
   readonly digest: DigestAlgorithm
   readonly fileDigest: string
@@ -341,7 +345,13 @@ export type Frame =
     }
   // --- a client that fetches a file <-> node; then `pull`, `need` (scratch), `needDigests`
   /** `pack`: a part of the tree of this name; `follow`: also of a content that still grows. */
-  | ({ readonly type: 'fetch'; readonly pack?: PackAsk; readonly follow?: true } & NameText)
+  | ({
+      readonly type: 'fetch'
+      readonly pack?: PackAsk
+      readonly follow?: true
+      /** What is sent is to be sealed. */
+      readonly sealed?: true
+    } & NameText)
   | ({ readonly type: 'fetched' } & FetchOffer)
   /** As many connections would fill the way to the client: it may open more beside its first. */
   | { readonly type: 'flows'; readonly count: number }

@@ -14,6 +14,7 @@ import { refusedFeed } from '../members/causes.js'
 import { FaultAccounts, type FaultRecord } from '../members/faults.js'
 import { isBreak, Reopening } from '../members/reopening.js'
 import type { MemberFact } from '../messages/facts.js'
+import type { PlanFrame } from '../messages/types.js'
 import type { NodeConfig } from './events.js'
 import type { Neighbourhood } from './neighbourhood.js'
 import type { NodeOutbox } from './outbox.js'
@@ -57,6 +58,14 @@ export class NodeEdges {
     this.#neighbours = neighbours
     this.#outbox = outbox
     this.#reopening = new Reopening(config.seed ?? 0)
+  }
+
+  /** Why this node can take no part in a plan; null: it can. */
+  faultOf(plan: PlanFrame): Failure | null {
+    const open = plan.edges.find(({ sealed }) => sealed !== true)
+    if (this.#config.mustSeal !== true || open === undefined) return null
+    const text = `the connection to member ${open.member} is not to be sealed, as it must be here`
+    return { code: 'ERR_FR_SEAL', text }
   }
 
   /** No data connection of this member is taken. */

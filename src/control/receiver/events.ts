@@ -24,6 +24,8 @@ export interface NodeConfig {
   readonly seed?: number
   /** It passes on what comes to it, and keeps nothing: it lacks nothing, and is never complete. */
   readonly isGateway?: boolean
+  /** It takes no plan with a data connection that is not sealed. */
+  readonly mustSeal?: boolean
 }
 
 /** Blocks that are in the file already, with their digests. */

@@ -22,7 +22,7 @@ export function followPlan(
   outbox: NodeOutbox,
   nowMs: number,
 ): Failure | { readonly begins: boolean } {
-  const news = neighbours.take(plan, from)
+  const news = edges.faultOf(plan) ?? neighbours.take(plan, from)
   if ('code' in news) return news
   for (const member of news.back) outbox.wish({ type: 'readmit', member })
   pulls.met(news.met, plan)

@@ -107,6 +107,7 @@ export class PushRun {
         const { id, secret } = this.#edge(member, other)
         return { id, secret: hexOf(secret) }
       },
+      isSealed: spec.dialler.self.seal !== undefined,
       bytes: source.size,
       dataBytes: source.dataBytes,
       blockBytes: this.#blockBytes,

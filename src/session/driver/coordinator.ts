@@ -88,7 +88,10 @@ export class CoordinatorSession {
         const isFedSoon = machine.feeds.isForeseen(to)
         return { channel: 'control', to, ...this.#placeOf(to), isFedSoon }
       },
-      wayTo: (to) => ({ ...this.#placeOf(to), edge: ports.edgeTo(to) }),
+      wayTo: (to) => {
+        const edge = { ...ports.edgeTo(to), isSealed: machine.peers[to]?.isSealed === true }
+        return { ...this.#placeOf(to), edge }
+      },
     })
     this.#loop = new Loop<OriginFact, OriginWish>(shown, ports.clock, {
       execute: (wish) => this.#execute(wish),

@@ -7,9 +7,9 @@ import type { Place, Target } from './ports.js'
 
 /** Undefined: the plan names none. */
 export function edgeOf(plan: Neighbourhood, member: number): Edge | undefined {
-  const { id, secret } = plan.edge(member) ?? {}
+  const { id, secret, sealed = false } = plan.edge(member) ?? {}
   const bytes = bytesOfHex(secret ?? '')
-  return id === undefined || bytes === null ? undefined : { id, secret: bytes }
+  return id === undefined || bytes === null ? undefined : { id, secret: bytes, isSealed: sealed }
 }
 
 export function wayTo(plan: Neighbourhood, member: number): Way {

@@ -28,6 +28,8 @@ export class Client implements FeedOwner {
   name: Uint8Array | undefined
   file: ServedFile | undefined
   edge: Edge | undefined
+  /** It wants its data connection sealed. */
+  isSealed = false
   place: Pick<FetchOffer, 'transfer' | 'you'> | undefined
   isOver = false
   readonly #link: ControlLink

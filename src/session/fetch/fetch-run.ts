@@ -100,7 +100,8 @@ export class FetchRun {
     const aheadBytes = isOrdered ? limits.fetchAheadBytes : null
     const { silenceMs = limits.fetchSilenceMs } = spec
     const config = { holders, range, aheadBytes, silenceMs, timeoutMs }
-    const ask = { ...encodeName(name), ...(pack !== undefined && { pack }) }
+    const sealed = spec.dialler.self.seal === undefined ? {} : ({ sealed: true } as const)
+    const ask = { ...encodeName(name), ...(pack !== undefined && { pack }), ...sealed }
     this.#machine = new FetchMachine(config, ask, awakeMs())
     this.#transfer = engine.openTransfer()
     this.#links = new HolderLinks(engine, this.#transfer, spec, this.#machine.holders, {

@@ -189,10 +189,13 @@ export class HolderLinks {
     if (offer === undefined) return
     const { transfer, you: from, edge } = offer
     const secret = bytesOfHex(edge.secret) ?? new Uint8Array()
+    const isSealed = edge.sealed === true
+    if (this.#dialler.self.seal === 'required' && !isSealed)
+      throw new FrError('ERR_FR_SEAL', 'the node does not seal what it sends', { node: address })
     const established = await dial({
       ...this.#dialler,
       ...{ address, channel: 'data', signal: this.#dialling.signal },
-      ...{ transfer, from, to: 0, edge: { id: edge.id, secret } },
+      ...{ transfer, from, to: 0, edge: { id: edge.id, secret, isSealed } },
       // Bytes may be waiting for one more flow.
       ...(beside !== undefined && { isBeside: true, hasLastWord: true }),
     })

@@ -6,11 +6,13 @@
  * looked at every second: a client would find a change by itself, block by block, and is told at
  * once.
  */
+import { hexOf } from '../../base/bytes.js'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { FetchOffer } from '../../control/messages/types.js'
 import { randomId } from '../../net/crypto.js'
 import type { DataEngine, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
+import type { Edge } from '../../protocol/ticket.js'
 import type { EngineRouter } from '../router.js'
 import {
   type ContentKey,
@@ -83,13 +85,13 @@ export class ServedFile {
   }
 
   /** What one more client is told; `leave` follows. */
-  join(edge: { readonly id: string; readonly secret: Uint8Array }): FetchOffer {
+  join({ id, secret, isSealed = false }: Edge): FetchOffer {
     this.#users++
     const { algorithm: digest, fileDigest, pack } = this.content
     return {
       transfer: this.id,
       you: this.#next++,
-      edge: { id: edge.id, secret: Buffer.from(edge.secret).toString('hex') },
+      edge: { id, secret: hexOf(secret), ...(isSealed && { sealed: true as const }) },
       entry: entryOf(this.content),
       digest,
       fileDigest,

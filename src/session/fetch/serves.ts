@@ -28,6 +28,8 @@ export interface ServesSpec extends Pick<OpenSpec, 'engine'> {
   /** Where something of this name may be, the most likely first. */
   readonly sources: (name: Uint8Array) => readonly OpenSpec[]
   readonly log: Logger
+  /** What it sends is sealed, also where a client does not want it. */
+  readonly isSealed: boolean
   /** Clients at the same time. */
   readonly most: number
   /** The data connections that the node sends on. */
@@ -106,6 +108,7 @@ export class Serves {
     if (frame.type !== 'fetch') return client.said(frame)
     if (client.name !== undefined) throw new FrError('ERR_FR_PROTOCOL', 'a second name was asked')
     client.name = decodeName(frame)
+    client.isSealed = frame.sealed === true
     this.#offer(client, client.name, frame.pack).catch((error: unknown) =>
       this.#end(client, asFrError(error, 'ERR_FR_INTERNAL')),
     )
@@ -116,7 +119,9 @@ export class Serves {
       this.#open(source, await keyIn(source, name, pack)),
     )
     if (client.isOver) return this.#closeUnused(file)
-    const edge = { id: randomBytes(16).toString('hex'), secret: new Uint8Array(randomBytes(32)) }
+    const isSealed = client.isSealed || this.#spec.isSealed
+    const secret = new Uint8Array(randomBytes(32))
+    const edge = { id: randomBytes(16).toString('hex'), secret, isSealed }
     client.offer(file, edge)
     const { log } = this.#spec
     const fields = { peer: client.address, name: Buffer.from(name).toString('utf8') }

@@ -117,11 +117,12 @@ export class Reception {
     const part = { transfer, from, isOrigin: false }
     const contents = new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }])
     const dialler = this.#host.dialler()
-    const seed = dialler.self.incarnation
+    const { seal, incarnation: seed } = dialler.self
+    const peers = { originId, silenceMs, detection, mustSeal: seal === 'required' }
     const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
     const about = { ...this.spec, ...file, log: this.log }
     return new ReceiverSession(
-      { ...file, originId, silenceMs, detection, contents, isGateway: this.#isGateway, seed },
+      { ...file, ...peers, contents, isGateway: this.#isGateway, seed },
       {
         clock: processClock,
         net: new SocketNet(dialler, engine, part, () => this.#transfer as TransferHandle),
