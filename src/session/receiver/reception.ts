@@ -111,18 +111,17 @@ export class Reception {
   }
 
   #sessionOver(digestBytes: number): ReceiverSession {
-    const { engine } = this.#host
+    const [engine, dialler] = [this.#host.engine, this.#host.dialler()]
     const { transfer, originId, silenceMs, detection, algorithm, entry } = this.spec
     const from = (): number => this.session.machine.neighbours.you as number
     const part = { transfer, from, isOrigin: false }
     const contents = new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }])
-    const dialler = this.#host.dialler()
     const { seal, incarnation: seed } = dialler.self
-    const peers = { originId, silenceMs, detection, mustSeal: seal === 'required' }
+    const peers = { originId, silenceMs, detection, seed, mustSeal: seal === 'required' }
     const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
     const about = { ...this.spec, ...file, log: this.log }
     return new ReceiverSession(
-      { ...file, ...peers, contents, isGateway: this.#isGateway, seed },
+      { ...file, ...peers, contents, isGateway: this.#isGateway },
       {
         clock: processClock,
         net: new SocketNet(dialler, engine, part, () => this.#transfer as TransferHandle),

@@ -164,7 +164,13 @@ const bodies: Bodies = {
     coordinator: mate,
     standbys: fc.array(mate, { maxLength: limits.standbys }),
     reportTo: mate,
-    edges: fc.array(fc.record({ member: mate, id: hex(32), secret: hex(64) }), { maxLength: 5 }),
+    edges: fc.array(
+      fc.record(
+        { member: mate, id: hex(32), secret: hex(64), sealed: fc.constant(true as const) },
+        { requiredKeys: ['member', 'id', 'secret'] },
+      ),
+      { maxLength: 5 },
+    ),
     progressMs: fc.integer({ min: 1, max: limits.suspectMs }),
     reportMs: fc.integer({ min: 0, max: limits.suspectMs }),
   }),
@@ -189,6 +195,7 @@ const bodies: Bodies = {
             advertise: address,
             via: address,
             site,
+            sealed: fc.constant(true as const),
             state: fc.constantFrom('coming', 'running', 'complete', 'out'),
           },
           { requiredKeys: ['nodeId', 'address', 'state'] },

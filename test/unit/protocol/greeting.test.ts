@@ -81,6 +81,8 @@ describe('greetings', () => {
     const { publicKey, incarnation, digests, signature } = sample
     const welcome = { publicKey, incarnation, digests, signature, advertise: 'a:1' }
     expect(decodeWelcome(encodeWelcome(welcome))).toEqual(welcome)
+    const sealed = { ...welcome, sealed: true } as const
+    expect(decodeWelcome(encodeWelcome(sealed))).toEqual(sealed)
     expect(() => decodeGo(encodeGo())).not.toThrow()
   })
 

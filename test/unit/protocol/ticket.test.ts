@@ -156,7 +156,14 @@ describe('secrets', () => {
     expect(Buffer.from(keys.challengeKey)).toEqual(all.subarray(0, 32))
     expect(Buffer.from(keys.confirmKey)).toEqual(all.subarray(32, 64))
     expect(keys.recordSeed).toBe(all.readBigUInt64LE(64))
+    expect(keys.seal).toBeUndefined()
+    const sealed = feedKeys(nodePrimitives, { ...edge, isSealed: true }, place, nonces)
+    const sealedInfo = Buffer.concat([Buffer.from('fastreplica 1 sealed feed'), info.subarray(18)])
+    const more = Buffer.from(hkdfSync('sha256', edge.secret, salt, sealedInfo, 108))
+    expect(Buffer.from(sealed.challengeKey)).toEqual(more.subarray(0, 32))
+    expect(Buffer.from(sealed.seal ?? [])).toEqual(more.subarray(72))
     const others = [
+      sealed,
       feedKeys(nodePrimitives, edge, { ...place, from: 5, to: 3 }, nonces),
       feedKeys(nodePrimitives, edge, { ...place, transfer: '78'.repeat(16) }, nonces),
       feedKeys(nodePrimitives, edge, place, { ...nonces, acceptor: nonces.dialler }),
@@ -165,7 +172,7 @@ describe('secrets', () => {
     const confirmations = [keys, ...others].map((each) =>
       Buffer.from(confirmation(nodePrimitives, each)).toString('hex'),
     )
-    expect(new Set(confirmations).size).toBe(5)
-    expect(new Set([keys, ...others].map((each) => each.recordSeed)).size).toBe(5)
+    expect(new Set(confirmations).size).toBe(6)
+    expect(new Set([keys, ...others].map((each) => each.recordSeed)).size).toBe(6)
   })
 })

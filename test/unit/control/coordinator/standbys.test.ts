@@ -26,6 +26,37 @@ describe('standbys', () => {
     )
   })
 
+  it('hear whose connections are sealed, as the plans say it to both ends', () => {
+    const edgeOf = (): { id: string; secret: string } => ({ id: '1'.repeat(32), secret: '2' })
+    for (const isSealed of [false, true]) {
+      const bench = new Bench(3, { edgeOf, isSealed })
+      const linked = { type: 'linked', rttMs: 0 } as const
+      const said = [0, 1, 2].flatMap((member) => [
+        ...bench.feed(
+          { ...linked, member, nodeId: `id${member}`, ...(member === 1 && { sealed: true }) },
+          { type: 'said', member, frame: { type: 'accept', have: [] } },
+        ),
+        ...bench.feed({ type: 'fedOut', member }),
+      ])
+      const sealed = new Map<string, boolean[]>()
+      for (const wish of said) {
+        if (wish.type !== 'say' || wish.frame.type !== 'plan') continue
+        for (const { member, sealed: is = false } of wish.frame.edges) {
+          const key = [wish.member, member].sort((a, b) => a - b).join()
+          sealed.set(key, [...(sealed.get(key) ?? []), is])
+        }
+      }
+      expect(sealed.get('0,2')).toEqual([isSealed, isSealed])
+      expect([sealed.get('0,1'), sealed.get('1,2')]).toEqual([
+        [true, true],
+        [true, true],
+      ])
+      const { roster } = bench.machine.exchange.plans.standbys
+      const told = roster?.entries.map((entry) => entry.sealed === true)
+      expect(told).toEqual([isSealed, true, isSealed])
+    }
+  })
+
   it('stay what they are; who leaves is replaced, and who comes hears all', () => {
     const { bench } = running(5)
     const lost = bench.lost(1)

@@ -18,12 +18,15 @@ const said = (member: number, frame: Frame): SuccessorFact => ({ type: 'said', m
 const connectOf = (member: number) => ({ type: 'connect', member })
 const succeed = (member: number) => ({ type: 'say', member, frame: { type: 'succeed' } })
 
-function successor(mates: readonly number[]): SuccessorMachine {
+function successor(mates: readonly number[], sealed: readonly number[] = []): SuccessorMachine {
   return new SuccessorMachine(
     {
       ...{ transfer: 'a'.repeat(32), bytes: 100, blockBytes: 100, silenceMs: limits.silenceMs },
       ...{ strategy: 'adaptive', shape: 'group', term: { counter: 2, member: own } },
-      roster: [own, ...mates].map((number) => ({ ...memberOf(number), state: 'running' })),
+      roster: [own, ...mates].map((number) => ({
+        ...{ ...memberOf(number), state: 'running' },
+        ...(sealed.includes(number) && { sealed: true }),
+      })),
       edgeOf: () => ({ id: 'b'.repeat(32), secret: 'c'.repeat(64) }),
     },
     0,
@@ -40,6 +43,27 @@ it('once the others follow', () => {
   expect(machine.handle(linked(own), 5)).toMatchObject([succeed(own)])
   const plans = machine.handle(said(own, holds), 6).filter(({ type }) => type === 'say')
   expect(new Set(plans.map((wish) => 'member' in wish && wish.member))).toEqual(new Set([0, 1, 2]))
+})
+
+it('has the connections sealed of those whose connections were', () => {
+  const machine = successor([1, 2], [2])
+  machine.start()
+  const facts = [
+    linked(1),
+    said(1, holds),
+    linked(2),
+    said(2, holds),
+    linked(own),
+    said(own, holds),
+  ]
+  const plans = facts.flatMap((fact, at) => machine.handle(fact, at + 1))
+  const sealed = plans.flatMap((wish) => {
+    if (wish.type !== 'say' || wish.frame.type !== 'plan') return []
+    const { frame, member } = wish
+    return frame.edges.map((edge) => [member, edge.member, edge.sealed === true])
+  })
+  expect(sealed.length).toBeGreaterThan(3)
+  for (const [one, other, is] of sealed) expect(is).toBe(one === 2 || other === 2)
 })
 
 it('once the others have had their time, or where there are none', () => {

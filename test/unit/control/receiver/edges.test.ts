@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { FrErrorCode } from '../../../../src/base/errors.js'
 import { limits } from '../../../../src/base/limits.js'
+import type { EdgeWord } from '../../../../src/control/messages/types.js'
 import type { NodeFact, NodeWish } from '../../../../src/control/receiver/events.js'
 import { planOf } from '../plans.js'
 import { Bench, bytes, frame, landed, sent } from './node-support.js'
@@ -24,6 +25,24 @@ function pass(bench: Bench, ms: number): NodeWish[] {
   for (let at = 0; at < ms; at += 50) wishes.push(...bench.pass(50))
   return wishes
 }
+
+describe('a node that takes nothing unsealed', () => {
+  const edge = { member: 0, id: '1'.repeat(32), secret: '2'.repeat(64) }
+  const failures = (edges: readonly EdgeWord[], mustSeal: boolean) => {
+    const bench = new Bench({ mustSeal })
+    bench.feed({ type: 'prepared' })
+    return sent(bench.feed(frame(planOf(1, [0, 1], { edges }))))
+  }
+
+  it('refuses a plan with a connection that is to be open, and no other', () => {
+    const failed = { type: 'failed', code: 'ERR_FR_SEAL' }
+    const sealed = { ...edge, sealed: true } as const
+    expect(failures([edge], true)).toMatchObject([failed])
+    expect(failures([sealed, { ...edge, member: 2 }], true)).toMatchObject([failed])
+    for (const taken of [failures([sealed], true), failures([edge], false)])
+      expect(taken).not.toMatchObject([failed])
+  })
+})
 
 describe('a data connection to a mate that breaks', () => {
   it('is opened again, and nobody hears of it', () => {

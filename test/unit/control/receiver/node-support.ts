@@ -1,6 +1,6 @@
 import { limits } from '../../../../src/base/limits.js'
 import { type Frame, originNumber } from '../../../../src/control/messages/types.js'
-import type { NodeFact, NodeWish } from '../../../../src/control/receiver/events.js'
+import type { NodeConfig, NodeFact, NodeWish } from '../../../../src/control/receiver/events.js'
 import { NodeMachine } from '../../../../src/control/receiver/machine.js'
 import { memberOf, originId, planOf, sampledAt } from '../plans.js'
 
@@ -51,10 +51,12 @@ function isNoReport(command: NodeWish): boolean {
 
 export class Bench {
   nowMs = 0
-  readonly machine = new NodeMachine(
-    { bytes, blockBytes: block, digestBytes: 2, originId, silenceMs: limits.silenceMs },
-    0,
-  )
+  readonly machine: NodeMachine
+
+  constructor(over: Partial<NodeConfig> = {}) {
+    const about = { bytes, blockBytes: block, digestBytes: 2, originId }
+    this.machine = new NodeMachine({ ...about, silenceMs: limits.silenceMs, ...over }, 0)
+  }
 
   /** Commands of the last of these events, without looks at counters and reports. */
   feed(...events: NodeFact[]): NodeWish[] {
