@@ -1,4 +1,4 @@
-/** Sealed data connections: who decides, and that nothing of a file can be read on any way it takes. */
+/** Sealed data connections: who decides, and that nothing of a file can be read on its ways. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -58,7 +58,7 @@ describe.each(['native', 'portable'] as const)('%s engine: what is sent', (engin
     for (const one of nodes) expect(readOn(one, content)).toBeGreaterThan(0)
   })
 
-  it('cannot be read where the push wants it, neither from the origin nor between nodes', async () => {
+  it('cannot be read where the push wants it, from the origin and between nodes', async () => {
     const nodes = [await node(), await node(), await node()]
     const content = await pushed(nodes, { seal: true })
     for (const one of nodes) expect(readOn(one, content)).toBe(0)

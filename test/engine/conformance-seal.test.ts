@@ -71,7 +71,7 @@ describe.each(engines)('$kind engine: sealed feeds', (under) => {
     return { socket, feed: from.engine.adopt(other, { transfer, direction: 'out', seed, ...more }) }
   }
 
-  it('carry a file that is passed on as it comes, each connection under a secret of its own', async () => {
+  it('carry a file that is passed on as it comes, each under a secret of its own', async () => {
     const [a, middle, last] = [await world.party(), await world.party(), await world.party()]
     const size = 6 * MIB + 3
     const bytes = fileBytes(size)

@@ -1,4 +1,4 @@
-/** The bytes that sealing makes, against what AES-256-GCM makes by hand; the same in seal_test.cc. */
+/** The bytes that sealing makes, against AES-256-GCM by hand; the same as in seal_test.cc. */
 import { describe, expect, it } from 'vitest'
 import { Opening, Sealing } from '../../src/engine/portable/seal.js'
 

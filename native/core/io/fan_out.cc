@@ -56,10 +56,10 @@ bool Channel::can_hold(int bytes) {
 }
 
 Moved Channel::to_channels(Transit& via, const std::vector<Channel*>& to, size_t bytes) {
-  const bool is_sealed = sealed_in_ != nullptr ||
-                         std::any_of(to.begin(), to.end(), [](const Channel* channel) {
-                           return channel->sealed_out_ != nullptr;
-                         });
+  const bool is_sealed =
+      sealed_in_ != nullptr || std::any_of(to.begin(), to.end(), [](const Channel* channel) {
+        return channel->sealed_out_ != nullptr;
+      });
   if (is_sealed) return to_channels_by_hand(via, to, bytes);
   size_t places = Transit::kBytes;
   for (const Channel* channel : to) places = std::min(places, channel->pipe_bytes_);

@@ -44,16 +44,13 @@ bool find(Function*& into, const char* name) {
 // Empty when one is missing.
 std::optional<Gcm> look_up() {
   Gcm gcm{};
-  const bool found = find(gcm.context_new, "EVP_CIPHER_CTX_new") &&
-                     find(gcm.context_free, "EVP_CIPHER_CTX_free") &&
-                     find(gcm.aes_256_gcm, "EVP_aes_256_gcm") &&
-                     find(gcm.control, "EVP_CIPHER_CTX_ctrl") &&
-                     find(gcm.seal_init, "EVP_EncryptInit_ex") &&
-                     find(gcm.seal_update, "EVP_EncryptUpdate") &&
-                     find(gcm.seal_final, "EVP_EncryptFinal_ex") &&
-                     find(gcm.open_init, "EVP_DecryptInit_ex") &&
-                     find(gcm.open_update, "EVP_DecryptUpdate") &&
-                     find(gcm.open_final, "EVP_DecryptFinal_ex");
+  const bool found =
+      find(gcm.context_new, "EVP_CIPHER_CTX_new") &&
+      find(gcm.context_free, "EVP_CIPHER_CTX_free") && find(gcm.aes_256_gcm, "EVP_aes_256_gcm") &&
+      find(gcm.control, "EVP_CIPHER_CTX_ctrl") && find(gcm.seal_init, "EVP_EncryptInit_ex") &&
+      find(gcm.seal_update, "EVP_EncryptUpdate") && find(gcm.seal_final, "EVP_EncryptFinal_ex") &&
+      find(gcm.open_init, "EVP_DecryptInit_ex") && find(gcm.open_update, "EVP_DecryptUpdate") &&
+      find(gcm.open_final, "EVP_DecryptFinal_ex");
   return found ? std::optional(gcm) : std::nullopt;
 }
 
@@ -111,9 +108,9 @@ bool Seal::begin(size_t bytes, uint8_t* head) {
   if (seals) put_length(bytes, head);
   int count = 0;
   return (seals ? gcm_->seal_init : gcm_->open_init)(context_, nullptr, nullptr, nullptr,
-                                                      nonce.data()) == 1 &&
+                                                     nonce.data()) == 1 &&
          (seals ? gcm_->seal_update : gcm_->open_update)(context_, nullptr, &count, head,
-                                                          kSealHeadBytes) == 1;
+                                                         kSealHeadBytes) == 1;
 }
 
 bool Seal::seal(const uint8_t* plain, size_t bytes, uint8_t* record) {

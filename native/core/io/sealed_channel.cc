@@ -43,15 +43,14 @@ bool Channel::has_opened() const {
   return bytes > 0;
 }
 
-// kSome: there are opened bytes. What ends them is said for good: a socket tells an error only once.
+// kSome: there are opened bytes. What ends them is said for good: a socket says an error once.
 Moved Channel::open_more() {
   for (;;) {
     if (has_opened()) return {How::kSome, 1};
     if (opening_ended_.how != How::kAgain) return opening_ended_;
     size_t room = 0;
     uint8_t* const into = sealed_in_->room(&room);
-    const Moved came =
-        moved(uninterrupted([&] { return ::recv(fd_, into, room, MSG_DONTWAIT); }));
+    const Moved came = moved(uninterrupted([&] { return ::recv(fd_, into, room, MSG_DONTWAIT); }));
     if (came.how == How::kAgain) return came;
     if (!came.some()) {
       opening_ended_ = came;
@@ -107,8 +106,8 @@ Moved Channel::flush() {
     size_t left = 0;
     const uint8_t* const from = sealed_out_->unsent(&left);
     if (left == 0) break;
-    const Moved sent = moved(
-        uninterrupted([&] { return ::send(fd_, from, left, MSG_DONTWAIT | MSG_NOSIGNAL); }));
+    const Moved sent =
+        moved(uninterrupted([&] { return ::send(fd_, from, left, MSG_DONTWAIT | MSG_NOSIGNAL); }));
     if (!sent.some()) return sent;
     sealed_out_->sent(sent.bytes);
   }
@@ -154,10 +153,11 @@ Moved Channel::from_file_sealed(int file, uint64_t at, uint64_t bytes) {
       uint8_t* const into = sealed_out_->room(&room);
       if (room == 0) break;
       const size_t want = static_cast<size_t>(std::min<uint64_t>(room, most - done));
-      const ssize_t got = uninterrupted(
-          [&] { return pread(file, into, want, static_cast<off_t>(at + done)); });
+      const ssize_t got =
+          uninterrupted([&] { return pread(file, into, want, static_cast<off_t>(at + done)); });
       if (got <= 0) {
-        if (done > 0) return {How::kSome, static_cast<size_t>(done)};  // said again by the next call
+        // The next call says it again.
+        if (done > 0) return {How::kSome, static_cast<size_t>(done)};
         return got < 0 ? failed_at_file(0, errno) : Moved{How::kEof};
       }
       sealed_out_->filled(static_cast<size_t>(got));

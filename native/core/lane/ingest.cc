@@ -58,7 +58,7 @@ void Lane::ingest(InFeed& feed) {
     }
   }
   if (!feed.channel.is_open() || feed.is_over) return;
-  if (feed.channel.has_opened() && !feed.is_parked && !feed.is_held_back) opened_.push_back(feed.id);
+  note_opened(feed);
   const uint64_t now = feed.counters->payload.load(std::memory_order_relaxed);
   if (now == before) return;
   feed.came_at_ns = now_ns_;
@@ -145,9 +145,9 @@ bool Lane::stop_on(InFeed& feed, const Moved& moved) {
       return true;
     }
     case Moved::How::kFailed:
-      // Sealed bytes that do not open.
+      // EBADMSG: sealed bytes that do not open.
       end_feed(&feed, moved.error == EBADMSG ? Code::ERR_FR_SPOILT : Code::ERR_FR_NODE_LOST,
-               moved.error == EBADMSG ? 0 : moved.error);
+               moved.error);
       return true;
   }
   return true;

@@ -107,6 +107,12 @@ void Lane::resume_doubted() {
 }
 
 // What a sealed feed has opened and not taken: epoll tells of nothing that is not in its socket.
+void Lane::note_opened(const InFeed& feed) {
+  if (feed.channel.has_opened() && !feed.is_parked && !feed.is_held_back) {
+    opened_.push_back(feed.id);
+  }
+}
+
 void Lane::resume_opened() {
   if (is_deaf_) return;
   for (const uint32_t id : std::exchange(opened_, {})) {

@@ -120,8 +120,12 @@ TEST_CASE("a record is AES-256-GCM under the salt and its number, with its lengt
   Seal seal(gcm(), Seal::Side::kSeals, secret_of(0));
   const Bytes plain{'a', 'b', 'c'};
   // Made with node:crypto: aes-256-gcm, nonce 01020304 and u64 0 then 1, AAD 03000000.
-  CHECK(sealed(seal, plain) == Bytes{0x03, 0x00, 0x00, 0x00, 0x40, 0x37, 0xbe, 0xad, 0xa8, 0x4a, 0x2e, 0xe6, 0x7f, 0xa5, 0xff, 0x6e, 0x99, 0x68, 0x58, 0x32, 0x79, 0x08, 0xdc});
-  CHECK(sealed(seal, plain) == Bytes{0x03, 0x00, 0x00, 0x00, 0xb0, 0x93, 0xa4, 0x15, 0x2c, 0x4a, 0x9e, 0x28, 0x38, 0xf9, 0x76, 0x5c, 0xe0, 0x85, 0x3a, 0x6b, 0x2b, 0x12, 0x18});
+  CHECK(sealed(seal, plain) == Bytes{0x03, 0x00, 0x00, 0x00, 0x40, 0x37, 0xbe, 0xad,
+                                     0xa8, 0x4a, 0x2e, 0xe6, 0x7f, 0xa5, 0xff, 0x6e,
+                                     0x99, 0x68, 0x58, 0x32, 0x79, 0x08, 0xdc});
+  CHECK(sealed(seal, plain) == Bytes{0x03, 0x00, 0x00, 0x00, 0xb0, 0x93, 0xa4, 0x15,
+                                     0x2c, 0x4a, 0x9e, 0x28, 0x38, 0xf9, 0x76, 0x5c,
+                                     0xe0, 0x85, 0x3a, 0x6b, 0x2b, 0x12, 0x18});
 }
 
 TEST_CASE("the next key is what a key makes of zeros under the last number") {
@@ -129,7 +133,9 @@ TEST_CASE("the next key is what a key makes of zeros under the last number") {
   const Bytes plain{'a', 'b', 'c'};
   (void)sealed(seal, plain);
   // Made with node:crypto, too.
-  CHECK(sealed(seal, plain) == Bytes{0x03, 0x00, 0x00, 0x00, 0x12, 0xda, 0x1d, 0x28, 0x14, 0x82, 0x1f, 0xd6, 0xed, 0x81, 0xcb, 0x24, 0x39, 0xf9, 0x57, 0x64, 0xe8, 0x5a, 0x00});
+  CHECK(sealed(seal, plain) == Bytes{0x03, 0x00, 0x00, 0x00, 0x12, 0xda, 0x1d, 0x28,
+                                     0x14, 0x82, 0x1f, 0xd6, 0xed, 0x81, 0xcb, 0x24,
+                                     0x39, 0xf9, 0x57, 0x64, 0xe8, 0x5a, 0x00});
 }
 
 TEST_CASE("only the next record opens, unchanged") {
@@ -257,10 +263,18 @@ TEST_CASE("whatever is done to sealed bytes on their way, none of what follows i
   REQUIRE(w.out.send(first.data(), first.size(), false).bytes == first.size());
   w.carry();
   REQUIRE(w.out.send(rest.data(), rest.size(), false).bytes == rest.size());
-  SUBCASE("a bit of the text") { w.carry([](Bytes& wire) { wire[100] ^= 1; }); }
-  SUBCASE("a bit of the tag") { w.carry([](Bytes& wire) { wire.back() ^= 128; }); }
-  SUBCASE("a length that is too long") { w.carry([](Bytes& wire) { wire[3] = 1; }); }
-  SUBCASE("a length that is too short") { w.carry([](Bytes& wire) { wire[1]--; }); }
+  SUBCASE("a bit of the text") {
+    w.carry([](Bytes& wire) { wire[100] ^= 1; });
+  }
+  SUBCASE("a bit of the tag") {
+    w.carry([](Bytes& wire) { wire.back() ^= 128; });
+  }
+  SUBCASE("a length that is too long") {
+    w.carry([](Bytes& wire) { wire[3] = 1; });
+  }
+  SUBCASE("a length that is too short") {
+    w.carry([](Bytes& wire) { wire[1]--; });
+  }
   SUBCASE("bytes left out") {
     w.carry([](Bytes& wire) { wire.erase(wire.begin() + 4, wire.begin() + 14); });
     REQUIRE(w.out.send(first.data(), first.size(), false).bytes == first.size());
@@ -354,8 +368,7 @@ TEST_CASE("sealed bytes are passed on to those who seal and to those who do not"
   REQUIRE(onward.out.can_hold());
   size_t passed = 0;
   while (passed < bytes.size()) {
-    const Moved moved =
-        w.in.to_channels(w.transit, {&onward.out, &plain}, bytes.size() - passed);
+    const Moved moved = w.in.to_channels(w.transit, {&onward.out, &plain}, bytes.size() - passed);
     REQUIRE(moved.some());
     CHECK(plain.held() == moved.bytes);
     while (onward.out.held() > 0) REQUIRE(onward.out.send_held().how != How::kFailed);
