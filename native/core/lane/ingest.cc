@@ -144,8 +144,7 @@ bool Lane::stop_on(InFeed& feed, const Moved& moved) {
       }
       return true;
     }
-    case Moved::How::kFailed:
-      // EBADMSG: sealed bytes that do not open.
+    case Moved::How::kFailed:  // EBADMSG: sealed bytes that do not open
       end_feed(&feed, moved.error == EBADMSG ? Code::ERR_FR_SPOILT : Code::ERR_FR_NODE_LOST,
                moved.error);
       return true;
