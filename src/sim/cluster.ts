@@ -9,6 +9,7 @@
 import { hexOf } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { OriginConfig, OriginFact } from '../control/coordinator/events.js'
+import { Extent } from '../control/coordinator/extent.js'
 import { OriginMachine } from '../control/coordinator/machine.js'
 import { dealerOf } from '../control/dealing/strategies.js'
 import type { Peer } from '../control/members/peer.js'
@@ -102,8 +103,7 @@ export class Cluster {
         const { id, secret } = edgeOf(pretended, pretendedAuthor.publicKey, ends)
         return { id, secret: hexOf(secret) }
       },
-      bytes,
-      blockBytes,
+      extent: new Extent(bytes, blockBytes),
       digestBytes,
       ...membersOf(scenario),
       connectMs: scenario.connectMs ?? limits.connectMs,

@@ -9,7 +9,7 @@ import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import type { Frame } from '../messages/types.js'
 import type { OriginDigestSends } from './digest-sends.js'
-import type { OriginConfig } from './events.js'
+import type { Extent } from './extent.js'
 import { describeRanges } from './frames.js'
 import { OriginNeeds } from './needs.js'
 import type { OriginOutbox } from './outbox.js'
@@ -26,7 +26,7 @@ export class OriginAnswers {
   readonly needs: OriginNeeds
 
   constructor(
-    config: OriginConfig,
+    extent: Extent,
     dealer: Dealer,
     source: OriginSource,
     peers: Peers,
@@ -38,7 +38,7 @@ export class OriginAnswers {
     this.#outbox = outbox
     this.#digests = digests
     this.#sends = sends
-    this.#repairs = new OriginRepairs(config, dealer, peers, outbox)
+    this.#repairs = new OriginRepairs(extent, dealer, peers, outbox)
     this.needs = new OriginNeeds(dealer, peers, outbox, ({ node }, ranges, nowMs) =>
       sends.tell({ type: 'needed', node, scratch: false, ranges, nowMs }),
     )

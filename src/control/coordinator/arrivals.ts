@@ -43,7 +43,7 @@ export class Arrivals {
       case 'index':
         return this.#index.asked(peer, frame, nowMs)
       case 'fills': {
-        const isWithin = frame.ranges.every(([at, length]) => at + length <= this.#config.bytes)
+        const isWithin = frame.ranges.every((range) => this.#config.extent.has(range))
         if (!peer.isComparing || !isWithin) return 'it fills what there is not'
         return peer.had.fills(frame.ranges) > limits.fillFrames ? 'it fills too much' : null
       }
@@ -55,9 +55,9 @@ export class Arrivals {
   }
 
   #accepts(peer: Peer, { have }: Frame & { type: 'accept' }): Failure | string | null {
-    const fault = peer.isDeciding ? haveFault(have, this.#config) : 'a second accept'
+    const fault = peer.isDeciding ? haveFault(have, this.#config.extent) : 'a second accept'
     if (fault !== null) return fault
-    if (peer.role === 'mirror' && RangeSet.of(have).bytes < this.#config.bytes)
+    if (peer.role === 'mirror' && !this.#config.extent.isAll(RangeSet.of(have).bytes))
       return { code: 'ERR_FR_NOT_HELD', text: 'a mirror that lacks a part' }
     peer.accepts(have)
     this.#exchange.flow.held(peer)

@@ -7,6 +7,7 @@
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { taskBytesFor } from '../holdings/hashing.js'
+import type { Geometry } from '../holdings/have.js'
 
 export interface DigestRun {
   readonly offset: number
@@ -29,17 +30,15 @@ export function runsOf(digests: Uint8Array, bytes: number, blockBytes: number): 
 
 export class OriginDigests {
   readonly all: Uint8Array
-  readonly #bytes: number
-  readonly #blockBytes: number
+  readonly #extent: Geometry
   readonly #digestBytes: number
   readonly #known = new RangeSet()
   /** For each block the number of the first block of its run, counted from 1; 0: no digest yet. */
   readonly #runs: Uint32Array
 
-  constructor(bytes: number, blockBytes: number, digestBytes: number) {
-    const blocks = Math.ceil(bytes / blockBytes)
-    this.#bytes = bytes
-    this.#blockBytes = blockBytes
+  constructor(extent: Geometry, digestBytes: number) {
+    const blocks = Math.ceil(extent.bytes / extent.blockBytes)
+    this.#extent = extent
     this.#digestBytes = digestBytes
     this.all = new Uint8Array(blocks * digestBytes)
     this.#runs = new Uint32Array(blocks)
@@ -49,24 +48,27 @@ export class OriginDigests {
   put(offset: number, digests: Uint8Array): void {
     if (digests.length > limits.recordDigestBytes - limits.digestHeadBytes)
       throw new RangeError('the digests of a run do not fit a record')
-    const first = offset / this.#blockBytes
+    const first = offset / this.#extent.blockBytes
     const blocks = digests.length / this.#digestBytes
     this.all.set(digests, first * this.#digestBytes)
     this.#runs.fill(first + 1, first, first + blocks)
-    this.#known.add(offset, Math.min(offset + blocks * this.#blockBytes, this.#bytes) - offset)
+    this.#known.add(
+      offset,
+      Math.min(offset + blocks * this.#extent.blockBytes, this.#extent.bytes) - offset,
+    )
   }
 
   /** Whether these are the digests that were put there. */
   areEqual(offset: number, digests: Uint8Array): boolean {
-    const at = (offset / this.#blockBytes) * this.#digestBytes
+    const at = (offset / this.#extent.blockBytes) * this.#digestBytes
     return digests.every((byte, i) => byte === this.all[at + i])
   }
 
   /** The whole blocks that the range touches: digests exist for nothing less. */
   blocksOf([offset, length]: RangePair): RangePair {
-    const start = Math.floor(offset / this.#blockBytes) * this.#blockBytes
-    const last = Math.ceil((offset + length) / this.#blockBytes)
-    return [start, Math.min(this.#bytes, last * this.#blockBytes) - start]
+    const start = Math.floor(offset / this.#extent.blockBytes) * this.#extent.blockBytes
+    const last = Math.ceil((offset + length) / this.#extent.blockBytes)
+    return [start, Math.min(this.#extent.bytes, last * this.#extent.blockBytes) - start]
   }
 
   /** The parts of these whole blocks that have digests. */
@@ -78,8 +80,8 @@ export class OriginDigests {
   *runs(ranges: Iterable<RangePair>): IterableIterator<DigestRun> {
     let block = 0
     for (const [offset, length] of ranges) {
-      const end = Math.ceil((offset + length) / this.#blockBytes)
-      block = Math.max(block, Math.floor(offset / this.#blockBytes))
+      const end = Math.ceil((offset + length) / this.#extent.blockBytes)
+      block = Math.max(block, Math.floor(offset / this.#extent.blockBytes))
       while (block < end) {
         const first = (this.#runs[block++] ?? 0) - 1
         if (first < 0) continue
@@ -90,8 +92,8 @@ export class OriginDigests {
   }
 
   #run(first: number, end: number): DigestRun {
-    const offset = first * this.#blockBytes
-    const length = Math.min(end * this.#blockBytes, this.#bytes) - offset
+    const offset = first * this.#extent.blockBytes
+    const length = Math.min(end * this.#extent.blockBytes, this.#extent.bytes) - offset
     const digests = this.all.subarray(first * this.#digestBytes, end * this.#digestBytes)
     return { offset, length, digests }
   }

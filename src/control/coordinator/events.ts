@@ -11,6 +11,7 @@ import type { EndWish, Fact, PaceWish, RedialWish, UnfeedOutWish, Wish } from '.
 import type { NodeSettled } from '../messages/types.js'
 import type { NodeLink, PlanMade } from '../plan/plan.js'
 import type { DigestRun } from './digests.js'
+import type { Extent } from './extent.js'
 import type { SiteWish } from './site-shares.js'
 
 /** What the coordinator's machine is told. */
@@ -72,10 +73,9 @@ export interface OriginConfig {
   ) => { readonly id: string; readonly secret: string }
   /** Every data connection is sealed; else those of nodes that want it. */
   readonly isSealed?: boolean
-  readonly bytes: number
-  /** Of these, what is no hole; `bytes` unless given. */
+  readonly extent: Extent
+  /** Bytes of these that are in no hole; all unless given. */
   readonly dataBytes?: number
-  readonly blockBytes: number
   readonly digestBytes: number
   /**
    * Digests of all blocks, from an earlier reading of the same content, in the runs in which they

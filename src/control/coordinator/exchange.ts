@@ -72,14 +72,14 @@ export class OriginExchange {
     this.#beyond = new Beyond(chain)
     this.#sends = new OriginSends(dealer, peers, outbox, this.flow, this.#beyond)
     this.#later = new Later(chain, peers)
-    this.#fillers = new OriginFillers(config, dealer, outbox)
+    this.#fillers = new OriginFillers(config.extent, dealer, outbox)
     this.faults = new OriginFaults(outbox)
     this.#verdicts = new Verdicts(dealer, outbox, peers, this.faults, config.relayClaimBytes)
     const reaches = { reach: this.#reach, beyond: this.#beyond }
     this.#digests = new OriginDigestSends(chain, source, peers, outbox, reaches, this.#verdicts)
     this.#detours = new OriginDetours(dealer, peers, outbox, this.#digests)
     const [sends, digests] = [this.#sends, this.#digests]
-    this.answers = new OriginAnswers(config, dealer, source, peers, outbox, sends, digests)
+    this.answers = new OriginAnswers(config.extent, dealer, source, peers, outbox, sends, digests)
     const { plans, faults } = this
     const ways = { sends, digests, detours: this.#detours, plans, faults }
     this.#edges = new OriginEdges({ chain, peers, outbox, ...reaches, ...ways })
@@ -125,7 +125,7 @@ export class OriginExchange {
     const shares = sharesOf(this.#dealer, this.#peers.all, named, this.#config)
     for (const peer of fed) this.#setRelay(peer, nowMs)
     this.plans.tellNow()
-    const whole: RangePair[] = [[0, this.#config.bytes]]
+    const whole: RangePair[] = [this.#config.extent.whole]
     for (const peer of shape === 'unicast' ? group : slow) this.#digests.owes(peer, whole)
     for (const one of groups) {
       // What is dealt comes without being asked for.
@@ -138,7 +138,7 @@ export class OriginExchange {
     this.#outbox.wish({ type: 'announcePlan', plan })
     for (const { offset, length } of [...this.#source.digests.runs(whole)])
       this.hashed(offset, length, nowMs)
-    this.#source.start(hashOrder(this.#dealer, nodes, this.#config.bytes))
+    this.#source.start(hashOrder(this.#dealer, nodes, this.#config.extent.bytes))
   }
 
   /** A node is linked: it is told of the file, of itself and of this side. */
@@ -152,7 +152,7 @@ export class OriginExchange {
   compares(peer: Peer, nowMs: number): void {
     peer.waits('comparing', nowMs)
     this.#source.hashAhead()
-    this.#compare(peer, [0, this.#config.bytes], nowMs)
+    this.#compare(peer, this.#config.extent.whole, nowMs)
   }
 
   /** The data connection to a node is open. `lacking`: it had broken before. */
@@ -162,7 +162,7 @@ export class OriginExchange {
       this.#sends.again(peer, lacking)
       this.#digests.resend(peer)
     }
-    if (peer.isComparing) this.#compare(peer, [0, this.#config.bytes], nowMs)
+    if (peer.isComparing) this.#compare(peer, this.#config.extent.whole, nowMs)
   }
 
   #compare(peer: Peer, range: RangePair, nowMs: number): void {
@@ -184,7 +184,7 @@ export class OriginExchange {
     const mates = chain.mates(node).map((node) => this.#peer(node))
     const near = mates.filter((mate) => mate.isReceiver)
     const held = heldBySome(near.map(({ had }) => had))
-    const missing = RangeSet.of([[0, this.#config.bytes]])
+    const missing = RangeSet.of([this.#config.extent.whole])
     missing.subtract(peer.had.ranges)
     missing.subtract(held)
     for (const mate of mates) {
@@ -204,7 +204,7 @@ export class OriginExchange {
     if (this.#dealer.excluded().includes(peer.node)) peer.trails('catchingUp')
     this.#verdicts.tellExcluded()
     if (isReceiver) {
-      this.#digests.direct(peer, [[0, this.#config.bytes]])
+      this.#digests.direct(peer, [this.#config.extent.whole])
       // What a gateway has passed on it does not have any more: mates have it.
       for (const mate of mates)
         if (mate.role === 'gateway') this.#detours.around(peer, mate, 'held')
@@ -218,7 +218,7 @@ export class OriginExchange {
     this.#enter(peer, nowMs)
     this.#waits(peer)
     this.plans.tellNow()
-    this.#digests.direct(peer, [[0, this.#config.bytes]])
+    this.#digests.direct(peer, [this.#config.extent.whole])
     this.#feedLater([peer.node], nowMs)
   }
 
@@ -234,7 +234,7 @@ export class OriginExchange {
     for (const peer of due) {
       peer.trails('none')
       peer.moved(nowMs)
-      const ranges: RangePair[] = [[0, this.#config.bytes]]
+      const ranges: RangePair[] = [this.#config.extent.whole]
       const holder = this.#later.holderFor(peer)
       const all = RangeSet.of(ranges)
       if (holder !== undefined) this.#tellHeld(peer, all, this.group, holder)

@@ -12,7 +12,7 @@ import { RangeSet } from '../../base/ranges.js'
 import type { Dealer } from '../dealing/dealer.js'
 import { blocksTouched, commonOf, filledByAll, heldBySome } from '../holdings/have.js'
 import type { Peer } from '../members/peer.js'
-import type { OriginConfig } from './events.js'
+import type { Extent } from './extent.js'
 import { detourFrames } from './frames.js'
 import type { OriginOutbox } from './outbox.js'
 
@@ -23,15 +23,15 @@ interface Filler {
 }
 
 export class OriginFillers {
-  readonly #config: OriginConfig
+  readonly #extent: Extent
   readonly #dealer: Dealer
   readonly #outbox: OriginOutbox
   readonly #open = new Map<Peer, Filler>()
   /** Blocks of which something is left out. */
   #leftOut = new RangeSet()
 
-  constructor(config: OriginConfig, dealer: Dealer, outbox: OriginOutbox) {
-    this.#config = config
+  constructor(extent: Extent, dealer: Dealer, outbox: OriginOutbox) {
+    this.#extent = extent
     this.#dealer = dealer
     this.#outbox = outbox
   }
@@ -41,7 +41,7 @@ export class OriginFillers {
     // Else each is sent what it lacks.
     if (this.#dealer.shape === 'unicast') return new RangeSet()
     const leftOut = commonOf(groups.map((group) => this.#within(group)))
-    this.#leftOut = blocksTouched(leftOut, this.#config)
+    this.#leftOut = blocksTouched(leftOut, this.#extent)
     for (const group of groups) for (const peer of group) this.joins(peer, group)
     return leftOut
   }
@@ -49,14 +49,14 @@ export class OriginFillers {
   joins(peer: Peer, group: readonly Peer[]): void {
     const { filled } = peer.had
     if (filled.isEmpty || this.#dealer.shape === 'unicast') return
-    const blocks = commonOf([blocksTouched(filled, this.#config), this.#leftOut])
+    const blocks = commonOf([blocksTouched(filled, this.#extent), this.#leftOut])
     this.#open.set(peer, { blocks, mates: group.filter((other) => other !== peer) })
   }
 
   /** What it has filled is verified: its mates may have it from there. */
   whole(peer: Peer): void {
     if (!this.#open.has(peer)) return
-    for (const range of blocksTouched(peer.had.filled, this.#config)) peer.had.have.add(...range)
+    for (const range of blocksTouched(peer.had.filled, this.#extent)) peer.had.have.add(...range)
     this.#tell(peer, 'held')
   }
 
@@ -72,7 +72,7 @@ export class OriginFillers {
       if (!other.isReceiver || other.phase !== 'running') continue
       const lacking = RangeSet.of(blocks)
       lacking.subtract(other.had.have)
-      lacking.subtract(blocksTouched(other.had.filled, this.#config))
+      lacking.subtract(blocksTouched(other.had.filled, this.#extent))
       if (lacking.isEmpty) continue
       for (const frame of detourFrames(peer, why, lacking.toArray())) this.#outbox.say(other, frame)
     }
@@ -81,7 +81,7 @@ export class OriginFillers {
   /** What nobody has to bring to a group. */
   #within(group: readonly Peer[]): RangeSet {
     const had = group.map((peer) => peer.had)
-    return RangeSet.of([...heldBySome(had), ...filledByAll(had, this.#config)])
+    return RangeSet.of([...heldBySome(had), ...filledByAll(had, this.#extent)])
   }
 }
 

@@ -1,10 +1,9 @@
 /** The longer frames of the origin, made from what it knows; what is wrong with those of nodes. */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet, slicesOf } from '../../base/ranges.js'
-import { isBlockRun } from '../holdings/ledger.js'
 import type { Peer } from '../members/peer.js'
 import type { DetourReason, Frame } from '../messages/types.js'
-import type { OriginConfig } from './events.js'
+import type { Extent } from './extent.js'
 
 export type Need = Frame & { type: 'need' | 'needDigests' | 'bad' }
 
@@ -26,13 +25,13 @@ export function describeRanges(ranges: readonly RangePair[]): string {
 }
 
 /** Why a node cannot mean this of the file; null: it can. */
-export function needFault(frame: Need, { bytes, blockBytes }: OriginConfig): string | null {
+export function needFault(frame: Need, extent: Extent): string | null {
   if (frame.type === 'bad') {
-    const { offset, length } = frame
-    const isRun = isBlockRun(offset, length, blockBytes, bytes)
-    return isRun ? null : 'bad blocks that are none of the file'
+    return extent.hasBlocks([frame.offset, frame.length])
+      ? null
+      : 'bad blocks that are none of the file'
   }
-  const fits = frame.ranges.every(([offset, length]) => length > 0 && offset + length <= bytes)
+  const fits = frame.ranges.every((range) => range[1] > 0 && extent.has(range))
   return fits ? null : 'a need beyond the file'
 }
 

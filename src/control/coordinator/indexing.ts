@@ -33,8 +33,7 @@ export class OriginIndex {
   asked(peer: Peer, { kind, ranges }: Frame & { type: 'index' }, nowMs: number): string | null {
     if (!peer.isComparing) return 'an index is asked for by a node that compares nothing'
     const isThere = ranges.every(
-      ([offset, length]) =>
-        offset % limits.indexPageBytes === 0 && offset + length <= this.#config.bytes,
+      (range) => range[0] % limits.indexPageBytes === 0 && this.#config.extent.has(range),
     )
     if (!isThere) return 'an index is asked for that there is not'
     peer.had.indexAskedBytes += ranges.reduce((sum, [, length]) => sum + length, 0)

@@ -17,6 +17,7 @@ import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import type { Frame } from '../messages/types.js'
 import type { Chain } from '../plan/chain.js'
+import type { Extent } from './extent.js'
 
 /** Round trips by which the times of a far node are longer: a lost word costs about two. */
 const roundTrips = 4
@@ -24,7 +25,7 @@ const roundTrips = 4
 export class Leaders {
   readonly #chain: Chain
   readonly #peers: Peers
-  readonly #bytes: number
+  readonly #extent: Extent
   /** By node, the leader of its group. */
   readonly #leaders = new Map<number, number>()
   /** When each node of such a group is to have been heard of. */
@@ -37,9 +38,8 @@ export class Leaders {
   /** Nodes that were not heard of by way of their leader. */
   readonly #alone = new Set<number>()
 
-  /** `bytes`: of the file. */
-  constructor(chain: Chain, peers: Peers, bytes: number) {
-    this.#bytes = bytes
+  constructor(chain: Chain, peers: Peers, extent: Extent) {
+    this.#extent = extent
     this.#chain = chain
     this.#peers = peers
   }
@@ -86,7 +86,8 @@ export class Leaders {
       const peer = member < this.#peers.length ? this.#peers.of(member) : undefined
       // One that is out since then may still be named.
       if (peer?.isServing !== true || !mates.has(member) || this.#alone.has(member)) continue
-      if (member !== node && progress !== null && !isPossible(progress, this.#bytes)) continue
+      if (member !== node && progress !== null && !isPossible(progress, this.#extent.bytes))
+        continue
       for (const report of [progress, backlog]) if (report !== null) words.push([peer, report])
     }
     return words

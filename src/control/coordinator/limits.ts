@@ -15,6 +15,7 @@ import { formatBytes, limits } from '../../base/limits.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import type { OriginConfig } from './events.js'
+import type { Extent } from './extent.js'
 
 /** Nodes that are looked at in each millisecond at most, over some time. */
 const lookedPerMs = 100
@@ -26,7 +27,7 @@ interface Window {
 }
 
 export class OriginLimits {
-  readonly #bytes: number
+  readonly #extent: Extent
   readonly #timeoutMs: number
   /** Bytes per second; 0: no rate is too low. */
   readonly #leastRate: number
@@ -39,8 +40,8 @@ export class OriginLimits {
   #lookMs = 0
   #mostLandedBytes = 0
 
-  constructor({ bytes, timeoutMs, minRateBytesPerSecond }: OriginConfig, nowMs: number) {
-    this.#bytes = bytes
+  constructor({ extent, timeoutMs, minRateBytesPerSecond }: OriginConfig, nowMs: number) {
+    this.#extent = extent
     this.#timeoutMs = timeoutMs ?? Number.POSITIVE_INFINITY
     this.#leastRate = minRateBytesPerSecond ?? 0
     this.#endMs = nowMs + this.#timeoutMs
@@ -83,7 +84,7 @@ export class OriginLimits {
     const took = secondsText(nowMs - sinceMs)
     const least = `${formatBytes(this.#leastRate)}/s`
     if (this.#isWhole(peer)) {
-      const bytes = formatBytes(this.#bytes)
+      const bytes = formatBytes(this.#extent.bytes)
       const text = `has not published ${bytes} in ${took}; at least ${least} are wanted`
       return { code: 'ERR_FR_TIMEOUT', text }
     }
@@ -112,7 +113,7 @@ export class OriginLimits {
     const counts = isJudged && (isWhole ? isSealed : this.#isFed(peer))
     const window = this.#windows.get(peer)
     if (!counts) this.#set(peer, undefined)
-    else if (window === undefined || (isWhole && window.landedBytes < this.#bytes))
+    else if (window === undefined || (isWhole && !this.#extent.isAll(window.landedBytes)))
       this.#set(peer, this.#windowOf(peer, this.#lookedMs))
     else if (peer.presence !== 'alive') {
       window.sinceMs += passedMs
@@ -127,13 +128,13 @@ export class OriginLimits {
   }
 
   #windowOf(peer: Peer, nowMs: number): Window {
-    const wholeMs = this.#isWhole(peer) ? (this.#bytes / this.#leastRate) * 1000 : 0
+    const wholeMs = this.#isWhole(peer) ? (this.#extent.bytes / this.#leastRate) * 1000 : 0
     const { landedBytes } = peer.counts
     return { sinceMs: nowMs, landedBytes, lengthMs: limits.rateWindowMs + wholeMs }
   }
 
   #isWhole(peer: Peer): boolean {
-    return peer.counts.landedBytes >= this.#bytes
+    return this.#extent.isAll(peer.counts.landedBytes)
   }
 
   /** Somebody has bytes for it, enough for a window or all. */
@@ -141,7 +142,7 @@ export class OriginLimits {
     if (counts.queuedBytes > 0 || counts.listedBytes > counts.landedBytes) return true
     const wantedBytes = (this.#leastRate * limits.rateWindowMs) / 1000
     const most = this.#mostLandedBytes
-    return most >= this.#bytes || most - counts.landedBytes >= wantedBytes
+    return this.#extent.isAll(most) || most - counts.landedBytes >= wantedBytes
   }
 }
 

@@ -80,7 +80,7 @@ export class OriginMachine {
     this.exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
     this.#index = new OriginIndex(config, this.#outbox)
     this.#arrivals = new Arrivals(config, this.exchange, this.#index)
-    this.#start = new OriginStart(this.#peers, this.exchange, this.#joins, config.bytes)
+    this.#start = new OriginStart(this.#peers, this.exchange, this.#joins, config.extent)
     this.#agenda = new Agenda(this.#peers, this.#watch, this.#limits)
     this.#beats = new Beats(this.#peers)
     this.#broken = new BrokenFeeds(config, this.#peers, this.exchange, this.#outbox)
@@ -270,7 +270,7 @@ export class OriginMachine {
   }
 
   #onProgress(peer: Peer, frame: ProgressFrame, nowMs: number, isOwn: boolean): void {
-    if (!isPossible(frame, this.#config.bytes))
+    if (!isPossible(frame, this.#config.extent.bytes))
       return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a report that cannot be true', nowMs)
     if (!peer.counts.isNews(frame, isOwn)) return
     this.exchange.plans.leaders.spoke(peer, nowMs)
@@ -285,7 +285,7 @@ export class OriginMachine {
   /** What a node lacks, or found bad. */
   #onNeed(peer: Peer, frame: Need, nowMs: number): void {
     if (peer.phase !== 'running') return
-    const fault = needFault(frame, this.#config)
+    const fault = needFault(frame, this.#config.extent)
     if (fault !== null) return this.#lose(peer, 'ERR_FR_PROTOCOL', fault, nowMs)
     if (frame.type === 'need') this.exchange.answers.needed(peer, frame, nowMs)
     else if (frame.type === 'bad') this.exchange.wasBad(peer, frame, nowMs)
@@ -294,7 +294,7 @@ export class OriginMachine {
 
   #onComplete(peer: Peer, frame: Frame & { type: 'complete' }, nowMs: number): void {
     if (peer.phase !== 'running') return
-    if (frame.fileDigest !== this.#source.fileDigest || frame.bytes !== this.#config.bytes)
+    if (frame.fileDigest !== this.#source.fileDigest || frame.bytes !== this.#config.extent.bytes)
       return this.#lose(peer, 'ERR_FR_DIGEST', 'it is complete with another file digest', nowMs)
     this.exchange.compareClaims(nowMs)
     this.#outbox.announce(peer, peer.completes(frame, this.fileDigest))
@@ -306,7 +306,7 @@ export class OriginMachine {
     if (failure !== null) return this.#abortAll(failure.code, failure.text)
     // Whoever holds everything waits for this machine's own reading.
     for (const peer of this.#peers.serving)
-      if (peer.counts.verifiedBytes >= this.#config.bytes) peer.moved(nowMs)
+      if (this.#config.extent.isAll(peer.counts.verifiedBytes)) peer.moved(nowMs)
   }
 
   #onSourceChecked(isDoubtful: boolean): void {

@@ -61,7 +61,7 @@ export class OriginPlans {
     this.#outbox = outbox
     this.#peers = peers
     this.#shares = new SiteShares(config.sites ?? {}, originNumber, dealer.chain, peers)
-    this.leaders = new Leaders(dealer.chain, peers, config.bytes)
+    this.leaders = new Leaders(dealer.chain, peers, config.extent)
     this.standbys = new Standbys(originTerm, peers, outbox)
     this.#origin = { number: originNumber, nodeId: config.nodeId }
   }

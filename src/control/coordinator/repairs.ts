@@ -12,24 +12,19 @@ import type { Dealer } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import type { Frame } from '../messages/types.js'
-import type { OriginConfig } from './events.js'
+import type { Extent } from './extent.js'
 import type { OriginOutbox } from './outbox.js'
 
 export class OriginRepairs {
-  readonly #config: Pick<OriginConfig, 'bytes' | 'blockBytes'>
+  readonly #extent: Extent
   readonly #dealer: Dealer
   readonly #peers: Peers
   readonly #outbox: OriginOutbox
   /** By node what mates were told to send it again. */
   readonly #told = new Map<number, RangeSet>()
 
-  constructor(
-    config: Pick<OriginConfig, 'bytes' | 'blockBytes'>,
-    dealer: Dealer,
-    peers: Peers,
-    outbox: OriginOutbox,
-  ) {
-    this.#config = config
+  constructor(extent: Extent, dealer: Dealer, peers: Peers, outbox: OriginOutbox) {
+    this.#extent = extent
     this.#dealer = dealer
     this.#peers = peers
     this.#outbox = outbox
@@ -74,7 +69,7 @@ export class OriginRepairs {
 
   /** The blocks of `open` that begin in `dealt`: so each has one sender, and there is no circle. */
   #blocksOf(open: RangeSet, dealt: readonly RangePair[]): RangeSet {
-    const { bytes, blockBytes } = this.#config
+    const { bytes, blockBytes } = this.#extent
     const up = (offset: number): number => Math.ceil(offset / blockBytes) * blockBytes
     const brought = RangeSet.of(dealt)
     const blocks = new RangeSet()

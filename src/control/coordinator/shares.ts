@@ -14,7 +14,7 @@ export function sharesOf(
   dealer: Dealer,
   peers: readonly Peer[],
   nodes: readonly number[],
-  { bytes, dataBytes = bytes }: Pick<OriginConfig, 'bytes' | 'dataBytes'>,
+  { extent, dataBytes = extent.bytes }: Pick<OriginConfig, 'extent' | 'dataBytes'>,
 ): RangePair[] {
   const heads = nodes.filter((node) => dealer.chain.isHead(node))
   const links = heads.map((node) => (peers[node] as Peer).usable)

@@ -40,23 +40,21 @@ export class OriginSource {
 
   constructor(config: OriginConfig) {
     this.#config = config
-    this.digests = new OriginDigests(config.bytes, config.blockBytes, config.digestBytes)
+    this.digests = new OriginDigests(config.extent, config.digestBytes)
     for (const { offset, digests } of config.known ?? []) this.digests.put(offset, digests)
   }
 
   /** Hashing may begin, in this order, unless it has. */
   start(shares: readonly HashTask[]): void {
-    const { known, blockBytes, hashAheadBytes } = this.#config
+    const { known, extent, hashAheadBytes } = this.#config
     this.#isStarted = true
-    if (known === undefined) this.#hashing ??= new HashSchedule(shares, blockBytes, hashAheadBytes)
+    if (known !== undefined) return
+    this.#hashing ??= new HashSchedule(shares, extent.blockBytes, hashAheadBytes)
   }
 
   /** Digests are needed before anything is sent: nothing says how far hashing may go ahead. */
   hashAhead(): void {
-    const { known, bytes, blockBytes } = this.#config
-    const whole = [{ owner: anyone, offset: 0, length: bytes }]
-    const ahead = Number.POSITIVE_INFINITY
-    if (known === undefined) this.#hashing ??= new HashSchedule(whole, blockBytes, ahead)
+    if (this.#config.known === undefined) this.#hashing ??= this.#readAll()
   }
 
   /** A task came back. */
@@ -110,7 +108,7 @@ export class OriginSource {
   suspect(ranges: readonly RangePair[]): OriginWish[] {
     const wishes = this.check()
     if (this.#suspects.size > 0) return wishes
-    const taskBytes = taskBytesFor(this.#config.blockBytes)
+    const taskBytes = taskBytesFor(this.#config.extent.blockBytes)
     for (const range of ranges) {
       for (const [start, bytes] of this.digests.known(this.digests.blocksOf(range))) {
         for (let offset = start; offset < start + bytes; offset += taskBytes) {
@@ -140,10 +138,15 @@ export class OriginSource {
     }
     if (!this.#isHashed || this.#isSummed || this.#rehashing !== undefined) return []
     if (!isDoubtful) return this.#sum()
-    const { bytes, blockBytes } = this.#config
-    const whole = [{ owner: anyone, offset: 0, length: bytes }]
-    this.#rehashing = new HashSchedule(whole, blockBytes, Number.POSITIVE_INFINITY)
+    this.#rehashing = this.#readAll()
     return this.#again(this.#rehashing)
+  }
+
+  /** From front to back, and nothing that is sent is waited for. */
+  #readAll(): HashSchedule {
+    const { bytes, blockBytes } = this.#config.extent
+    const whole = [{ owner: anyone, offset: 0, length: bytes }]
+    return new HashSchedule(whole, blockBytes, Number.POSITIVE_INFINITY)
   }
 
   #again(rehashing: HashSchedule): OriginWish[] {

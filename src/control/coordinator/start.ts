@@ -12,19 +12,19 @@
 import { GIB, limits } from '../../base/limits.js'
 import { inOrder, type Peers } from '../members/peers.js'
 import type { OriginExchange } from './exchange.js'
+import type { Extent } from './extent.js'
 import type { OriginJoins } from './joins.js'
 
 export class OriginStart {
   readonly #peers: Peers
   readonly #exchange: OriginExchange
   readonly #joins: OriginJoins
-  /** Of the file. */
-  readonly #gib: number
+  readonly #extent: Extent
   /** Since when somebody is ready; undefined: nobody is, or the plan is made. */
   #readyMs: number | undefined
 
-  constructor(peers: Peers, exchange: OriginExchange, joins: OriginJoins, bytes: number) {
-    this.#gib = bytes / GIB
+  constructor(peers: Peers, exchange: OriginExchange, joins: OriginJoins, extent: Extent) {
+    this.#extent = extent
     this.#peers = peers
     this.#exchange = exchange
     this.#joins = joins
@@ -39,7 +39,8 @@ export class OriginStart {
   get #waitMs(): number {
     const many = Math.max(0, this.#peers.length - limits.nodesPerGroup)
     const isCompared = this.#peers.comparing.size > 0
-    const compareMs = isCompared ? limits.compareMs + limits.compareMsPerGib * this.#gib : 0
+    const gib = this.#extent.bytes / GIB
+    const compareMs = isCompared ? limits.compareMs + limits.compareMsPerGib * gib : 0
     return limits.readyMs + limits.readyMsPerNode * many + compareMs
   }
 

@@ -127,7 +127,7 @@ export class PeerWatch {
       case 'running': {
         // Nothing lands at a gateway, and it may have nothing to do.
         if (presence === 'away' || role === 'gateway' || state.part.lag === 'waiting') return never
-        const holdsAll = counts.verifiedBytes >= this.#config.bytes
+        const holdsAll = this.#config.extent.isAll(counts.verifiedBytes)
         return state.movedMs + (holdsAll ? limits.publishMs : limits.stallMs)
       }
       default:

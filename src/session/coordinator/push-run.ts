@@ -16,6 +16,7 @@ import type { RangePair } from '../../base/ranges.js'
 import { both, requireBlockASecond } from '../../base/rate-limits.js'
 import { awakeMs, nowMs } from '../../base/time/awake.js'
 import { type DigestRun, runsOf } from '../../control/coordinator/digests.js'
+import { Extent } from '../../control/coordinator/extent.js'
 import { OriginMachine } from '../../control/coordinator/machine.js'
 import { forecasts, type Planning, shapeOf } from '../../control/dealing/planning.js'
 import { dealerOf } from '../../control/dealing/strategies.js'
@@ -108,9 +109,8 @@ export class PushRun {
         return { id, secret: hexOf(secret) }
       },
       isSealed: spec.dialler.self.seal !== undefined,
-      bytes: source.size,
+      extent: new Extent(source.size, this.#blockBytes),
       dataBytes: source.dataBytes,
-      blockBytes: this.#blockBytes,
       digestBytes: digestBytesOf(spec.algorithm),
       ...(spec.known && { known: knownRuns(spec.known, source.size) }),
       ...wishes,

@@ -4,7 +4,7 @@ import { OriginDigests } from '../../../../src/control/coordinator/digests.js'
 
 /** Nine blocks of 10 bytes and one of 5; runs of 0..2, 3, 6..9. */
 function known(): OriginDigests {
-  const digests = new OriginDigests(95, 10, 1)
+  const digests = new OriginDigests({ bytes: 95, blockBytes: 10 }, 1)
   digests.put(60, Uint8Array.of(6, 7, 8, 9))
   digests.put(0, Uint8Array.of(0, 1, 2))
   digests.put(30, Uint8Array.of(3))
@@ -49,7 +49,7 @@ describe('the digests of the origin', () => {
   })
 
   it('of a run that no record could carry are a mistake', () => {
-    const digests = new OriginDigests(2 ** 20, 1, 1)
+    const digests = new OriginDigests({ bytes: 2 ** 20, blockBytes: 1 }, 1)
     expect(() => digests.put(0, new Uint8Array(2 ** 18))).toThrow(RangeError)
   })
 })

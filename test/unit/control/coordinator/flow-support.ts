@@ -3,8 +3,10 @@
  * theirs, reports and counters come as they do in life. Whoever looks on is shown every fact and
  * wish.
  */
+
 import { KIB, limits } from '../../../../src/base/limits.js'
 import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
+import { Extent } from '../../../../src/control/coordinator/extent.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import type { Dealer, Send } from '../../../../src/control/dealing/dealer.js'
 import type { Peer } from '../../../../src/control/members/peer.js'
@@ -59,8 +61,7 @@ export class FluidPush {
       return { rate, listed: [], ...counts, isComplete: false, isDead: false }
     })
     const config = {
-      bytes,
-      blockBytes: 64 * KIB,
+      extent: new Extent(bytes, 64 * KIB),
       digestBytes: 8,
       nodes: rates.map((_, i) => ({ address: `n${i}:1` })),
       nodeId: 'f'.repeat(32),

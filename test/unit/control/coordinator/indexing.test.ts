@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { GIB, limits, MIB } from '../../../../src/base/limits.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import type { OriginConfig } from '../../../../src/control/coordinator/events.js'
+import { Extent } from '../../../../src/control/coordinator/extent.js'
 import { OriginIndex } from '../../../../src/control/coordinator/indexing.js'
 import { OriginOutbox } from '../../../../src/control/coordinator/outbox.js'
 import type { Peer } from '../../../../src/control/members/peer.js'
@@ -17,7 +18,7 @@ let outbox: OriginOutbox
 let index: OriginIndex
 beforeEach(() => {
   outbox = new OriginOutbox()
-  index = new OriginIndex({ bytes } as OriginConfig, outbox)
+  index = new OriginIndex({ extent: new Extent(bytes, 65_536) } as OriginConfig, outbox)
 })
 
 function comparing(node: number): Peer {

@@ -1,4 +1,5 @@
 /** The coordinator's machine alone; a test plays its nodes and links. */
+
 import type { FrErrorCode } from '../../../../src/base/errors.js'
 import { KIB, limits } from '../../../../src/base/limits.js'
 import type {
@@ -6,8 +7,10 @@ import type {
   OriginFact,
   OriginWish,
 } from '../../../../src/control/coordinator/events.js'
+import { Extent } from '../../../../src/control/coordinator/extent.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { dealerOf } from '../../../../src/control/dealing/strategies.js'
+import type { Geometry } from '../../../../src/control/holdings/have.js'
 import type { Frame, Strategy } from '../../../../src/control/messages/types.js'
 import { pushView } from '../../../../src/control/view/push-view.js'
 import { originId, progressOf, sampledAt } from '../plans.js'
@@ -20,7 +23,7 @@ export function completeFrame(bytes: number, fileDigest = 'digest'): Frame {
   return { type: 'complete', bytes, repairedBytes: 0, fileDigest, warnings: [] }
 }
 
-export interface BenchOptions extends Partial<OriginConfig> {
+export interface BenchOptions extends Partial<OriginConfig & Geometry> {
   readonly strategy?: Strategy
   readonly shape?: 'group' | 'unicast' | 'chain'
   readonly groupSize?: number
@@ -35,10 +38,10 @@ export class Bench {
   readonly #config: OriginConfig
 
   constructor(nodes = 2, options: BenchOptions = {}) {
-    const { strategy = 'adaptive', shape = 'group', uplink = 1e9, groupSize, ...over } = options
+    const { strategy = 'adaptive', shape = 'group', uplink = 1e9, groupSize, ...rest } = options
+    const { bytes: size = bytes, blockBytes = block, ...over } = rest
     this.#config = {
-      bytes,
-      blockBytes: block,
+      extent: new Extent(size, blockBytes),
       digestBytes: 8,
       nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
       nodeId: originId,
@@ -49,7 +52,6 @@ export class Bench {
       ...over,
     }
     const known = Array.from({ length: 8 }, () => ({ uplinkBytesPerSecond: uplink }))
-    const { bytes: size, blockBytes } = this.#config
     const groups = groupSize === undefined ? {} : { groupSize }
     const speeds = { nodes: () => known }
     const dealer = dealerOf(strategy, shape, size, blockBytes, speeds, [], groups)
@@ -89,14 +91,14 @@ export class Bench {
 
   /** Digests of these blocks; those of block i are bytes of i + 1. */
   hashed(from: number, blocks = 1): OriginWish[] {
-    const { blockBytes } = this.#config
+    const { blockBytes } = this.#config.extent
     const digests = digestsOf(...Array.from({ length: blocks }, (_, at) => from + at))
     const range = { offset: from * blockBytes, length: blocks * blockBytes }
     return this.feed({ type: 'hashed', part: 'file', ...range, digests })
   }
 
   sealed(): this {
-    this.hashed(0, this.#config.bytes / this.#config.blockBytes)
+    this.hashed(0, this.#config.extent.bytes / this.#config.extent.blockBytes)
     this.feed(
       { type: 'sourceChecked', isDoubtful: false },
       { type: 'summed', fileDigest: 'digest' },
@@ -105,7 +107,7 @@ export class Bench {
   }
 
   complete(node: number): OriginWish[] {
-    return this.from(node, completeFrame(this.#config.bytes))
+    return this.from(node, completeFrame(this.#config.extent.bytes))
   }
 
   /** Those who speak report each 100 ms. */

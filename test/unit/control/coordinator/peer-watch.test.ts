@@ -1,14 +1,14 @@
 /** Which time counts for a node that is being connected to. */
 import { expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
+import { Extent } from '../../../../src/control/coordinator/extent.js'
 import { PeerWatch } from '../../../../src/control/coordinator/watch.js'
 import { Peer } from '../../../../src/control/members/peer.js'
 import { peerThat } from '../peers.js'
 
 const { connectMs, progressMs, silenceMs } = limits
 const config = {
-  bytes: 1,
-  blockBytes: 65_536,
+  extent: new Extent(1, 65_536),
   digestBytes: 8,
   nodes: [],
   nodeId: 'f'.repeat(32),

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { FrErrorCode } from '../../../../src/base/errors.js'
 import { limits } from '../../../../src/base/limits.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
+import { Extent } from '../../../../src/control/coordinator/extent.js'
 import { OriginJoins } from '../../../../src/control/coordinator/joins.js'
 import { OriginOutbox } from '../../../../src/control/coordinator/outbox.js'
 import { OriginRetries } from '../../../../src/control/coordinator/retries.js'
@@ -245,7 +246,8 @@ describe('a node whose attempt failed', () => {
     expect(bench.outcomes[0]?.attempts).toBe(limits.retriesMax + 1)
     const { connectMs, silenceMs, progressMs } = limits
     const times = { connectMs, silenceMs, progressMs }
-    const config = { bytes: 1, blockBytes: 1, digestBytes: 8, nodeId: '', nodes: [], ...times }
+    const extent = new Extent(1, 1)
+    const config = { extent, digestBytes: 8, nodeId: '', nodes: [], ...times }
     const returns = (places: number): boolean => {
       const peers = new Peers([peerThat('offered')])
       while (peers.length < places) peers.add(peerThat('out', peers.length))

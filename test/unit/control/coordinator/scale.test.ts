@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import { GIB, KIB, limits } from '../../../../src/base/limits.js'
 import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
+import { Extent } from '../../../../src/control/coordinator/extent.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { dealerOf } from '../../../../src/control/dealing/strategies.js'
 import { Detector } from '../../../../src/control/members/detector.js'
@@ -27,7 +28,7 @@ class Push {
     this.nodes = nodes
     const links = Array.from({ length: nodes }, (_, node) => ({ address: `n${node}:1` }))
     const { reachMs: connectMs, silenceMs, progressMs } = limits
-    const file = { bytes, blockBytes: block, digestBytes: 8 }
+    const file = { extent: new Extent(bytes, block), digestBytes: 8 }
     const times = { connectMs, silenceMs, progressMs }
     const dealer = dealerOf('adaptive', 'chain', bytes, block, {}, [], { groupSize })
     const config = { ...file, nodeId: 'f'.repeat(32), nodes: links, ...times }

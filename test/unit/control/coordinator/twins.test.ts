@@ -1,6 +1,7 @@
 /** Two addresses of one node, and two machines that were copied with their node id. */
 import { expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
+import { Extent } from '../../../../src/control/coordinator/extent.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
 
@@ -12,7 +13,7 @@ it.each([
   ['of two starts are two', 7, 8, undefined],
 ])('equal node ids %s', (_, first, second, status) => {
   const nodes = [{ address: 'a:1' }, { address: 'b:1' }]
-  const config = { bytes: 1, blockBytes: 65_536, digestBytes: 8, nodes, ...times }
+  const config = { extent: new Extent(1, 65_536), digestBytes: 8, nodes, ...times }
   const machine = new OriginMachine(config, new UnicastDealer('adaptive', 1), 0)
   machine.start()
   machine.handle({ type: 'linked', member: 0, nodeId: 'same', incarnation: first }, 0)

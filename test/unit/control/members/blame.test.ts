@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import type { OriginFact } from '../../../../src/control/coordinator/events.js'
+import { Extent } from '../../../../src/control/coordinator/extent.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { firstBadHop } from '../../../../src/control/members/blame.js'
 import { Peer } from '../../../../src/control/members/peer.js'
@@ -62,8 +63,7 @@ describe('the origin’s log', () => {
   const bytes = 3 * block
   const running = () => {
     const config = {
-      bytes,
-      blockBytes: block,
+      extent: new Extent(bytes, block),
       digestBytes: 8,
       nodes: [0, 1, 2].map((node) => ({ address: `n${node}:1` })),
       nodeId: 'f'.repeat(32),
