@@ -33,6 +33,29 @@ export type Holdings = Pick<
   'verifiedBytes' | 'repairedBytes' | 'isBlockVerified' | 'unannounced' | 'takeVerified'
 >
 
+/** What receivers need of it, whether or not the size of the stream is known. */
+export type Ledger = Holdings &
+  Pick<
+    StreamLedger,
+    | 'size'
+    | 'filled'
+    | 'isVerified'
+    | 'digests'
+    | 'land'
+    | 'announce'
+    | 'restore'
+    | 'matching'
+    | 'confirm'
+    | 'compute'
+    | 'computeScratch'
+    | 'repaired'
+    | 'countTry'
+    | 'missing'
+    | 'isAnnounced'
+    | 'held'
+    | 'badRanges'
+  >
+
 /** What digests of repairs decided, in runs of bytes. */
 export interface Verdict {
   readonly verified: readonly RangePair[]

@@ -1,16 +1,16 @@
 /** What a node says once its file is published: after its last report, or to who takes over. */
-import type { StreamLedger } from '../holdings/ledger.js'
+import type { Ledger } from '../holdings/ledger.js'
 import type { Frame } from '../messages/types.js'
 import type { Told } from './events.js'
 import type { Seal } from './seal.js'
 
 export class Completion {
-  readonly #ledger: StreamLedger
+  readonly #ledger: Ledger
   readonly #seal: Seal
   /** What came of the publication, until the coordinator is told of it. */
   #told: Told | undefined
 
-  constructor(ledger: StreamLedger, seal: Seal) {
+  constructor(ledger: Ledger, seal: Seal) {
     this.#ledger = ledger
     this.#seal = seal
   }

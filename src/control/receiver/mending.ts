@@ -5,17 +5,17 @@
  * it as soon as it is verified here, and not before.
  */
 import { RangeSet } from '../../base/ranges.js'
-import type { StreamLedger } from '../holdings/ledger.js'
+import type { Ledger } from '../holdings/ledger.js'
 import type { Frame } from '../messages/types.js'
 import { clampTo } from './detours.js'
 import type { NodeWish } from './events.js'
 
 export class Mending {
-  readonly #ledger: StreamLedger
+  readonly #ledger: Ledger
   /** By mate; at most the blocks of the file for each. */
   readonly #owed = new Map<number, RangeSet>()
 
-  constructor(ledger: StreamLedger) {
+  constructor(ledger: Ledger) {
     this.#ledger = ledger
   }
 

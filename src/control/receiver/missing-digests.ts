@@ -5,16 +5,16 @@
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import type { StreamLedger } from '../holdings/ledger.js'
+import type { Ledger } from '../holdings/ledger.js'
 import type { Frame } from '../messages/types.js'
 
 export class MissingDigests {
-  readonly #ledger: StreamLedger
+  readonly #ledger: Ledger
   readonly #asked = new RangeSet()
   /** What is to be asked of mates, by mate. */
   readonly #wanted = new Map<number, RangeSet>()
 
-  constructor(ledger: StreamLedger) {
+  constructor(ledger: Ledger) {
     this.#ledger = ledger
   }
 

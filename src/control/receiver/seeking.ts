@@ -1,5 +1,5 @@
 /** What the coordinator says has to come another way: it is asked of mates, and passed on. */
-import type { StreamLedger } from '../holdings/ledger.js'
+import type { Ledger } from '../holdings/ledger.js'
 import type { Frame } from '../messages/types.js'
 import type { NodePulls } from '../pulling/pulls.js'
 import { clampTo, Detours, type Part } from './detours.js'
@@ -8,13 +8,13 @@ import type { NodeOutbox } from './outbox.js'
 
 export class Seeking {
   readonly detours = new Detours()
-  readonly #ledger: StreamLedger
+  readonly #ledger: Ledger
   readonly #pulls: NodePulls
   readonly #missingDigests: MissingDigests
   readonly #outbox: NodeOutbox
 
   constructor(
-    ledger: StreamLedger,
+    ledger: Ledger,
     pulls: NodePulls,
     missingDigests: MissingDigests,
     outbox: NodeOutbox,

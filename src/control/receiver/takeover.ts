@@ -14,7 +14,7 @@ import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { RangeSet } from '../../base/ranges.js'
 import { toldOf } from '../holdings/have.js'
-import type { StreamLedger } from '../holdings/ledger.js'
+import type { Ledger } from '../holdings/ledger.js'
 import type { Frame, Term } from '../messages/types.js'
 import { compareTerms } from '../plan/check.js'
 import type { Neighbourhood } from './neighbourhood.js'
@@ -84,13 +84,13 @@ export class Takeover {
   }
 
   /** The same, where it has changed and it is time to say so. */
-  news(ledger: StreamLedger, fileDigest: string | null, nowMs: number): Frame[] {
+  news(ledger: Ledger, fileDigest: string | null, nowMs: number): Frame[] {
     const isNews = this.isFollowing && ledger.verifiedBytes !== this.#toldBytes
     return isNews && nowMs >= this.#tellMs ? [this.holds(ledger, fileDigest, nowMs)] : []
   }
 
   /** What is held here, for the coordinator that took over. */
-  holds(ledger: StreamLedger, fileDigest: string | null, nowMs: number): Frame {
+  holds(ledger: Ledger, fileDigest: string | null, nowMs: number): Frame {
     this.#toldBytes = ledger.verifiedBytes
     this.#tellMs = nowMs + limits.progressMs
     const have = toldOf(RangeSet.of(ledger.held([[0, ledger.size]])))

@@ -5,7 +5,7 @@
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import type { StreamLedger } from '../holdings/ledger.js'
+import type { Ledger } from '../holdings/ledger.js'
 import type { HashRun } from '../messages/facts.js'
 import type { Frame } from '../messages/types.js'
 import { needFrames } from '../pulling/pulls.js'
@@ -17,14 +17,14 @@ import type { NodeOutbox } from './outbox.js'
 type Computed = HashRun & { readonly digests: Uint8Array }
 
 export class Verifying {
-  readonly #ledger: StreamLedger
+  readonly #ledger: Ledger
   readonly #hashing: BlockHashing
   readonly #outbox: NodeOutbox
   readonly #fail: (code: FrErrorCode, text: string) => void
   readonly #mending: Mending
 
   constructor(
-    ledger: StreamLedger,
+    ledger: Ledger,
     hashing: BlockHashing,
     outbox: NodeOutbox,
     fail: (code: FrErrorCode, text: string) => void,
