@@ -154,6 +154,30 @@ describe('silence on this side', () => {
   })
 })
 
+describe('those that are away', () => {
+  it('do not count among those of whom most are silent', () => {
+    const bench = new Bench(5).pass(3_000, [0, 1, 2, 3]).pass(5_000, [0])
+    expect([1, 2, 3].map((peer) => bench.health(peer))).toEqual(Array(3).fill('alive'))
+  })
+
+  it('count no more once they are back, or are forgotten', () => {
+    for (const leave of ['heard', 'forget'] as const) {
+      const bench = new Bench(6).pass(3_000, [0, 1, 2, 3, 4]).pass(3_000, [0, 1, 2, 3])
+      for (const peer of [4, 5]) bench.detector[leave](peer, bench.nowMs)
+      const living = leave === 'heard' ? [0, 1, 4, 5] : [0, 1]
+      bench.pass(3_000, living)
+      expect([2, 3].map((peer) => bench.health(peer))).toEqual(['away', 'away'])
+    }
+  })
+
+  it('are missed by nobody, nor is one that is not watched', () => {
+    const bench = new Bench(4).pass(3_000, [0, 1, 2])
+    for (const peer of [3, 99]) bench.detector.missed(peer)
+    bench.detector.heard(3, bench.nowMs)
+    expect(bench.pass(1_900, [0, 1, 2]).health(3)).toBe('suspected')
+  })
+})
+
 describe('limits of silence', () => {
   /** When the last of three peers is away, silent from now on. */
   const awayAfterMs = (bench: Bench): number => {
