@@ -18,6 +18,8 @@ const settleMs = 600_000
 /** How long a link is silent before its end notices. */
 const noticeMs = 1_000
 const offerMs = 5
+/** How long a word may be under way. */
+const lateMs = 10_000
 /** How long an author waits for what it cannot bring about: the time limit of a push. */
 const authorMs = 30_000
 
@@ -29,6 +31,8 @@ interface Push {
   dueMs: number
   /** That its author has said. */
   words: number
+  /** Of those: what is decided. */
+  told: number
   /** Members of whom a durable record has said that they have prepared. */
   readonly prepared: Set<number>
   verdict: Verdict | undefined
@@ -41,6 +45,7 @@ export class CommitWorld {
   readonly #nodes: CommitNode[] = []
   readonly #pushes: Push[]
   readonly #hear: Hear
+  readonly #gone = new Set<number>()
 
   constructor(scenario: CommitScenario, hear: Hear = () => {}) {
     this.#scenario = scenario
@@ -53,7 +58,7 @@ export class CommitWorld {
       const id = `push${i}`
       const decree = { ...nameOfAll, id, mode, members, fileDigest: id }
       const none = Number.POSITIVE_INFINITY
-      const begun = { author: undefined, dueMs: none, words: 0, verdict: undefined }
+      const begun = { author: undefined, dueMs: none, words: 0, told: 0, verdict: undefined }
       return { decree, prepared: new Set<number>(), ...begun }
     })
     for (let node = 0; node < scenario.nodes; node++) this.#nodes.push(this.#nodeOf(node))
@@ -62,8 +67,9 @@ export class CommitWorld {
   /** Throws with what does not hold. Returns the verdicts, and what all nodes have. */
   run(): { readonly verdicts: readonly (Verdict | undefined)[]; readonly present: string } {
     const { pushes, crashes, cuts, jumps, calmMs } = this.#scenario
-    for (const [i, { atMs, killed }] of pushes.entries()) {
+    for (const [i, { atMs, killed, givesMs }] of pushes.entries()) {
       this.#timeline.at(atMs, () => this.#offer(i))
+      if (givesMs !== undefined) this.#timeline.at(givesMs, () => this.#author(i, { type: 'give' }))
       if (killed !== null && 'ms' in killed) this.#timeline.at(killed.ms, () => this.#killAuthor(i))
     }
     for (const { node, at, downMs } of crashes)
@@ -75,7 +81,7 @@ export class CommitWorld {
     for (const { node, atMs, byMs } of jumps)
       this.#timeline.at(atMs, () => this.#nodes[node]?.jump(byMs))
     this.#timeline.at(calmMs, () => {
-      for (const node of this.#nodes) node.start()
+      for (const node of this.#nodes.keys()) this.#start(node)
     })
     const endMs = calmMs + settleMs
     this.#timeline.at(endMs, () => {})
@@ -106,7 +112,7 @@ export class CommitWorld {
       this.#timeline.after(offerMs, () => {
         const isReached = !this.#isCut(this.#authorHost(index), node) && this.#nodes[node]?.isUp
         if (isReached) this.#nodes[node]?.join(push.decree)
-        if (!isReached || takesMs === null) this.#fail(index, node)
+        if (!isReached || takesMs === null) this.#refused(index, node)
         else this.#timeline.after(takesMs, () => this.#prepare(index, node))
       })
     }
@@ -116,7 +122,13 @@ export class CommitWorld {
 
   #prepare(index: number, node: number): void {
     const { decree } = this.#pushes[index] as Push
-    if (!this.#nodes[node]?.prepare(decree)) this.#fail(index, node)
+    if (!this.#nodes[node]?.prepare(decree)) this.#refused(index, node)
+  }
+
+  /** Nobody asks it again to prepare. */
+  #refused(index: number, member: number): void {
+    const isSure = this.#scenario.pushes[index]?.isSure === true
+    this.#author(index, { type: isSure ? 'never' : 'failed', member })
   }
 
   #fail(index: number, member: number): void {
@@ -129,14 +141,19 @@ export class CommitWorld {
     this.#timeline.after(noticeMs, () => this.#lookAtLinks())
   }
 
-  #crash(node: number, downMs: number): void {
+  #crash(node: number, downMs: number | null): void {
     if (this.#timeline.nowMs >= this.#scenario.calmMs) return
     this.#nodes[node]?.kill()
     this.#timeline.after(noticeMs, () => {
       for (const [index, push] of this.#pushes.entries())
         if (push.author?.verdict === undefined) this.#fail(index, node)
     })
-    this.#timeline.after(downMs, () => this.#nodes[node]?.start())
+    if (downMs === null) this.#gone.add(node)
+    else this.#timeline.after(downMs, () => this.#start(node))
+  }
+
+  #start(node: number): void {
+    if (!this.#gone.has(node)) this.#nodes[node]?.start()
   }
 
   /** Nodes notice which authors they have a link to. A process that is new has none. */
@@ -164,6 +181,8 @@ export class CommitWorld {
     const push = this.#pushes[index] as Push
     this.#say(this.#authorHost(index), member, push.decree.id, frame)
     const killed = this.#scenario.pushes[index]?.killed
+    const told = frame.type === 'decided' ? ++push.told : 0
+    if (killed && 'told' in killed && told === killed.told) this.#killAuthor(index)
     if (killed && 'words' in killed && ++push.words === killed.words) this.#killAuthor(index)
   }
 
@@ -193,20 +212,23 @@ export class CommitWorld {
 
   #isCut(from: number, to: number): boolean {
     const { nowMs } = this.#timeline
-    return this.#scenario.cuts.some(
-      ({ fromMs, toMs, hosts }) =>
-        nowMs >= fromMs && nowMs < toMs && hosts.has(from) !== hosts.has(to),
-    )
+    return this.#scenario.cuts.some(({ fromMs, toMs, hosts, from: others }) => {
+      if (nowMs < fromMs || nowMs >= toMs || hosts.has(from) === hosts.has(to)) return false
+      return others?.has(hosts.has(from) ? to : from) ?? true
+    })
   }
 
   #say(from: number, to: number, id: string, frame: CommitFrame): void {
     this.#hear(this.#named(from), this.#named(to), frame)
-    const { lostPart, twicePart, calmMs } = this.#scenario
+    const { lostPart, twicePart, latePart, calmMs } = this.#scenario
     const isCalm = this.#timeline.nowMs >= calmMs
     if (this.#isCut(from, to) || (!isCalm && this.#random.chance(lostPart))) return
     const times = !isCalm && this.#random.chance(twicePart) ? 2 : 1
-    for (let i = 0; i < times; i++)
-      this.#timeline.after(this.#random.between(1, 50), () => this.#arrive(from, to, id, frame))
+    for (let i = 0; i < times; i++) {
+      const isLate = !isCalm && latePart > 0 && this.#random.chance(latePart)
+      const takesMs = this.#random.between(1, isLate ? lateMs : 50)
+      this.#timeline.after(takesMs, () => this.#arrive(from, to, id, frame))
+    }
   }
 
   #arrive(from: number, to: number, id: string, frame: CommitFrame): void {
@@ -245,13 +267,20 @@ export class CommitWorld {
     push.verdict = verdict
   }
 
+  /** For a member that is gone: the newest version of the name, and what was aborted. */
+  get #recordsLeft(): number {
+    if (this.#gone.size === 0) return 0
+    return 1 + this.#pushes.filter(({ verdict }) => verdict?.type === 'abort').length
+  }
+
   #ended(): ReturnType<CommitWorld['run']> {
-    const [first] = this.#nodes
-    const present = first?.present ?? ''
-    for (const [i, node] of this.#nodes.entries()) {
+    const left = this.#nodes.filter((_, node) => !this.#gone.has(node))
+    const present = left[0]?.present ?? ''
+    for (const [i, node] of left.entries()) {
       if (node.present !== present)
         throw new Error(`node0 has ${present}, node${i} has ${node.present}`)
-      if (node.openRecords > 0) throw new Error(`node${i} still has ${node.openRecords} records`)
+      if (node.openRecords > 2 * this.#recordsLeft)
+        throw new Error(`node${i} still has ${node.openRecords} records`)
     }
     const verdicts = this.#pushes.map(({ verdict }) => verdict)
     const orders = verdicts.map((verdict) => (verdict?.type === 'commit' ? verdict.order : 0))

@@ -6,14 +6,19 @@
  */
 import { limits } from '../../base/limits.js'
 import type { CommitFrame, Decree, Verdict } from '../messages/commit.js'
-import { authorBallot, preparedOf } from './decree.js'
+import { abort, authorBallot, preparedOf } from './decree.js'
 import { Proposal } from './proposal.js'
 import { Telling } from './telling.js'
 
 export type CommitAuthorFact =
   | { readonly type: 'said'; readonly member: number; readonly frame: CommitFrame }
-  /** It will not prepare. */
+  /** It will not prepare, as far as can be told: it may have. */
   | { readonly type: 'failed'; readonly member: number }
+  /**
+   * It never prepares: it was never asked to, or has refused, and will not be asked again. Of a
+   * member whose answer was lost this must not be said.
+   */
+  | { readonly type: 'never'; readonly member: number }
   /** The caller wants to wait no longer for those who have not prepared. */
   | { readonly type: 'give' }
   | { readonly type: 'due' }
@@ -30,6 +35,8 @@ export class CommitAuthor {
   readonly #proposal: Proposal
   readonly #telling: Telling
   readonly #failed = new Set<number>()
+  /** Of those that failed: they never prepare, whoever asks for what. */
+  readonly #never = new Set<number>()
   #verdict: Verdict | undefined
   #askMs: number
   #againMs: number = limits.commitAgainMs
@@ -54,7 +61,9 @@ export class CommitAuthor {
   handle(fact: CommitAuthorFact, nowMs: number): CommitAuthorWish[] {
     const wasFree = this.#proposal.verdict === undefined
     if (fact.type === 'said') this.#said(fact.member, fact.frame, nowMs)
-    if (fact.type === 'failed') this.#failed.add(fact.member)
+    if (fact.type === 'failed' || fact.type === 'never') this.#failed.add(fact.member)
+    if (fact.type === 'never') this.#never.add(fact.member)
+    if (this.#isHopeless) this.#learn(abort, nowMs)
     if (this.#verdict === undefined) {
       this.#proposal.choose(fact.type === 'give' || this.#isLost)
       const isNew = wasFree && this.#proposal.verdict !== undefined
@@ -68,6 +77,14 @@ export class CommitAuthor {
   /** Too few are left that may prepare. */
   get #isLost(): boolean {
     return this.#decree.members.length - this.#failed.size < preparedOf(this.#decree)
+  }
+
+  /**
+   * Too few are left that ever prepare. Whoever proposes a commit knows as many that have, so in no
+   * ballot anybody can: the members decide on an abort, or on nothing, and no vote is needed.
+   */
+  get #isHopeless(): boolean {
+    return this.#decree.members.length - this.#never.size < preparedOf(this.#decree)
   }
 
   #said(member: number, frame: CommitFrame, nowMs: number): void {

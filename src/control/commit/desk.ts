@@ -5,6 +5,10 @@
  * The idea: of a name at most one version is prepared at a time, and none while another is in
  * doubt. So who prepares knows the order of what was committed before, two versions that both had
  * enough nodes had one in common, and their orders differ; of two the higher stays.
+ *
+ * A member may be gone for good. So whoever is away is told of the newest version of a name alone,
+ * and of a bounded number of decisions; of the others only the verdict is kept, for those that ask.
+ * In one that may be older than all of which it knows that, a node has no vote.
  */
 import { limits } from '../../base/limits.js'
 import type {
@@ -24,8 +28,10 @@ export interface DeskState {
   readonly records: readonly CommitRecord[]
   /** Of each name (by `keyOfName`) the order of the version that is in its place. */
   readonly orders: ReadonlyMap<string, number>
-  /** Verdicts that all members have carried out, by id, the oldest first. */
+  /** Verdicts with which nothing more is to be done here, by id, the oldest first. */
   readonly over: ReadonlyMap<string, Verdict>
+  /** The highest id of those that nothing is known of any more; empty: there are none. */
+  readonly forgotten: string
 }
 
 export type DeskWish = { readonly id: string } & CommitWish
@@ -38,15 +44,36 @@ export class CommitDesk {
   readonly #nodeId: string
   readonly #machines = new Map<string, CommitMachine>()
   readonly #orders: Map<string, number>
-  /** Decisions that all have carried out, the oldest first. */
   readonly #over: Map<string, Verdict>
+  #forgotten: string
 
-  constructor(nodeId: string, { records, orders, over }: DeskState, nowMs: number) {
+  constructor(nodeId: string, { records, orders, over, forgotten }: DeskState, nowMs: number) {
     this.#nodeId = nodeId
     this.#orders = new Map(orders)
     this.#over = new Map(over)
+    this.#forgotten = forgotten
     for (const record of records)
       this.#machines.set(record.decree.id, new CommitMachine(record, false, nowMs))
+  }
+
+  /**
+   * Goes on where this is durable: with what is known here, and what is new in it. The first wishes
+   * of that are returned.
+   */
+  moved({ records, orders, over, forgotten }: DeskState, nowMs: number): DeskWish[] {
+    // Of what has the names there.
+    this.#orders.clear()
+    for (const [key, order] of orders) this.#orders.set(key, order)
+    for (const [id, verdict] of over) this.#isOver(id, verdict)
+    this.#forgotten = laterOf(this.#forgotten, forgotten)
+    return records.flatMap((record) => {
+      const { decree, you } = record
+      const isOurs = ['', this.#nodeId].includes(decree.members[you]?.nodeId ?? '?')
+      if (!isOurs || this.#machines.has(decree.id) || this.#over.has(decree.id)) return []
+      const machine = new CommitMachine(record, false, nowMs)
+      this.#machines.set(decree.id, machine)
+      return this.#wished(decree.id, machine.begin())
+    })
   }
 
   /** First wishes after a restart. */
@@ -76,6 +103,16 @@ export class CommitDesk {
 
   orderOf(name: NameText): number {
     return this.#orders.get(keyOfName(name)) ?? 0
+  }
+
+  /** What is to be durable before a decision is carried out, or forgotten. */
+  get settled(): Omit<DeskState, 'records'> {
+    return { orders: this.#orders, over: this.#over, forgotten: this.#forgotten }
+  }
+
+  /** All that are open. */
+  get records(): readonly CommitRecord[] {
+    return [...this.#machines.values()].map(({ record }) => record)
   }
 
   recordOf(id: string): CommitRecord | undefined {
@@ -117,9 +154,22 @@ export class CommitDesk {
     const machine = this.#machines.get(id)
     if (machine === undefined) return []
     const { decree, verdict } = machine.record
-    if (fact.type === 'applied' && verdict?.type === 'commit')
+    if (fact.type !== 'applied') return this.#wished(id, machine.handle(fact, nowMs))
+    if (verdict?.type === 'commit')
       this.#orders.set(keyOfName(decree), Math.max(this.orderOf(decree), verdict.order))
-    return this.#wished(id, machine.handle(fact, nowMs))
+    const wishes = this.#wished(id, machine.handle(fact, nowMs))
+    return [...wishes, ...this.#outlived().flatMap((old) => this.#wished(old, [forget]))]
+  }
+
+  /** Decisions that are carried out here, of which members that are away need not be told. */
+  #outlived(): string[] {
+    const done = this.records.filter(({ isApplied }) => isApplied)
+    return done
+      .filter(({ decree, verdict }, at) => {
+        const isLate = verdict?.type === 'commit' && verdict.order < this.orderOf(decree)
+        return isLate || done.length - at > limits.commitsUntold
+      })
+      .map(({ decree }) => decree.id)
   }
 
   /** All whose time has come. */
@@ -130,14 +180,20 @@ export class CommitDesk {
     })
   }
 
-  said(member: number, frame: CommitFrame, nowMs: number): DeskWish[] {
+  /** `to`: the number that this node has for whoever says it. */
+  said(member: number, frame: CommitFrame, nowMs: number, to?: number): DeskWish[] {
     const id = 'decree' in frame ? frame.decree.id : frame.id
     if ('decree' in frame && !this.#machines.has(id)) {
       const answer = this.#answer(frame)
       if (answer !== null) return answer.map((own) => ({ type: 'say', id, member, frame: own }))
       // An author knows whom it has offered it to: who has no record has forgotten it.
       if (frame.type !== 'decided' && frame.ballot.round === 0) return []
-      this.#open(frame.decree, false, nowMs)
+      // It may have voted otherwise.
+      if (frame.type !== 'decided' && id <= this.#forgotten) return []
+      // Whoever nobody has met had no vote: it is only told what came of it.
+      const isMet = frame.decree.members[to ?? -1]?.nodeId !== ''
+      if (!isMet && frame.type !== 'decided') return []
+      this.#open(frame.decree, false, nowMs, isMet ? undefined : to)
     }
     return this.handle(id, { type: 'said', member, frame }, nowMs)
   }
@@ -153,8 +209,8 @@ export class CommitDesk {
     return verdict === undefined ? null : [{ type: 'applied', id: decree.id, members: all }]
   }
 
-  #open(decree: Decree, isAuthorThere: boolean, nowMs: number): boolean {
-    const you = decree.members.findIndex(({ nodeId }) => nodeId === this.#nodeId)
+  #open(decree: Decree, isAuthorThere: boolean, nowMs: number, as?: number): boolean {
+    const you = as ?? decree.members.findIndex(({ nodeId }) => nodeId === this.#nodeId)
     if (you < 0 || this.#machines.size >= limits.commitsOpen) return false
     const record = blankRecord(decree, you)
     this.#machines.set(decree.id, new CommitMachine(record, isAuthorThere, nowMs))
@@ -169,10 +225,22 @@ export class CommitDesk {
   #forget(id: string): void {
     const verdict = this.#machines.get(id)?.record.verdict
     this.#machines.delete(id)
-    if (verdict) this.#over.set(id, verdict)
-    const [oldest] = this.#over.keys()
-    if (this.#over.size > limits.commitsKept) this.#over.delete(oldest as string)
+    if (verdict) this.#isOver(id, verdict)
+  }
+
+  #isOver(id: string, verdict: Verdict): void {
+    this.#over.set(id, verdict)
+    if (this.#over.size <= limits.commitsKept) return
+    const [oldest] = this.#over.keys() as Iterable<string>
+    this.#over.delete(oldest as string)
+    this.#forgotten = laterOf(this.#forgotten, oldest as string)
   }
 }
 
+/** Ids begin with the time of their author. */
+function laterOf(id: string, other: string): string {
+  return id > other ? id : other
+}
+
+const forget = { type: 'forget' } as const
 const never = Number.POSITIVE_INFINITY

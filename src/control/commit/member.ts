@@ -20,7 +20,7 @@ import type {
   Verdict,
 } from '../messages/commit.js'
 import { originNumber } from '../messages/types.js'
-import { authorBallot, compareBallots } from './decree.js'
+import { abort, authorBallot, compareBallots } from './decree.js'
 import { Proposal } from './proposal.js'
 import { Telling } from './telling.js'
 
@@ -101,6 +101,8 @@ export class CommitMachine {
         this.#save({ isApplied: true })
         this.#heardApplied([])
         return this.#answerTellers()
+      case 'forced':
+        return this.#learn(this.#forced(fact.verdict), nowMs)
       case 'author':
         return this.#author(fact.isThere, nowMs)
       case 'due':
@@ -229,6 +231,13 @@ export class CommitMachine {
     if (!this.#isAuthorThere) this.#telling.from(nowMs + this.#graceMs)
     this.#save({ verdict })
     this.#wish('apply', { type: 'apply', verdict })
+  }
+
+  #forced(verdict: 'commit' | 'abort'): Verdict {
+    const { accepted, prepared } = this.#record
+    if (verdict === 'abort') return abort
+    if (accepted?.verdict.type === 'commit') return accepted.verdict
+    return { type: 'commit', order: (prepared ?? 0) + 1 }
   }
 
   get #tellMs(): number {

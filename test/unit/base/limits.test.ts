@@ -19,6 +19,15 @@ relation(4 * limits.nameBytes < 3 * limits.listCursorChars, 'a list goes on behi
 relation(limits.acceptMs < limits.fetchOtherMs, 'a holder has its time to answer')
 relation(limits.fetchOtherMs < limits.fetchSilenceMs, 'where others are it is left sooner')
 relation(limits.verifyingMs * 3 < limits.acceptMs, 'who verifies is heard in time')
+relation(
+  limits.commitMembers * (limits.addressChars + 100) + 8 * limits.nameBytes < limits.frameBytes,
+  'a word with the list of all members fits a frame',
+)
+relation(limits.commitAnswerMs < limits.acceptMs, 'who is asked about a decision answers in time')
+relation(
+  limits.commitBeatMs + limits.commitAnswerMs < limits.commitQuietMs,
+  'an author that waits for an answer is not taken for gone',
+)
 relation(limits.listMs * 2 < limits.acceptMs, 'a page comes in time')
 relation(limits.askAgainMs * 2 < limits.acceptMs, 'no question meets a link that its node drops')
 relation(limits.frameBytes < limits.linkQueueBytes, 'a frame fits the link queue')

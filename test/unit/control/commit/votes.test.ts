@@ -1,6 +1,7 @@
 /** What one member may say, and what follows from the answers of several. */
 import { expect, it } from 'vitest'
 import { blankRecord } from '../../../../src/control/commit/decree.js'
+import { CommitDesk } from '../../../../src/control/commit/desk.js'
 import { CommitMachine } from '../../../../src/control/commit/member.js'
 import { Proposal } from '../../../../src/control/commit/proposal.js'
 import type {
@@ -15,6 +16,7 @@ const members = [0, 1, 2].map((i) => ({ nodeId: `${i}`, address: `10.0.0.${i}:74
 const decree: Decree = {
   ...{ id: 'd', mode: 'all', members, fileDigest: 'f', name: 'model', nameIsBase64: false },
 }
+const nothing = { records: [], orders: new Map(), over: new Map(), forgotten: '' }
 const commit: Verdict = { type: 'commit', order: 1 }
 const abort: Verdict = { type: 'abort' }
 
@@ -59,6 +61,34 @@ it('a promise and a vote outlast the process that gave them', () => {
   const ballot = { round: 3, by: 2 }
   const [[again]] = heard(voted, said({ type: 'ballot', decree, ballot }))
   expect(again).toMatchObject({ ballot, accepted: { ballot: high, verdict: commit } })
+})
+
+it('an operator decides: what was accepted if that is a commit, and an abort at will', () => {
+  const forced = (record: CommitRecord, verdict: 'commit' | 'abort'): Verdict | null =>
+    heard(record, { type: 'forced', verdict })[1].verdict
+  const prepared = { ...blankRecord(decree, 0), prepared: 4 }
+  expect(forced(prepared, 'abort')).toEqual(abort)
+  expect(forced(prepared, 'commit')).toEqual({ type: 'commit', order: 5 })
+  const accepted = { ballot: low, verdict: { type: 'commit', order: 7 } } as const
+  expect(forced({ ...prepared, accepted }, 'commit')).toEqual({ type: 'commit', order: 7 })
+  // What is decided stays.
+  expect(forced({ ...prepared, verdict: commit }, 'abort')).toEqual(commit)
+})
+
+it('whoever was never met has no vote, and is told what was decided', () => {
+  const unmet: Decree = {
+    ...decree,
+    members: members.map((member, at) => (at === 0 ? { ...member, nodeId: '' } : member)),
+  }
+  const desk = new CommitDesk('somebody', nothing, 0)
+  const ballot = { type: 'ballot', decree: unmet, ballot: low } as const
+  expect(desk.said(1, ballot, 0, 0)).toEqual([])
+  expect(desk.size).toBe(0)
+  const decided = { type: 'decided', decree: unmet, verdict: commit, applied: [1] } as const
+  desk.said(1, decided, 0, 1)
+  expect(desk.size).toBe(0)
+  desk.said(1, decided, 0, 0)
+  expect(desk.recordOf('d')).toMatchObject({ you: 0, verdict: commit, prepared: null })
 })
 
 it('what was accepted in the highest ballot is proposed, in whichever order it is heard', () => {
