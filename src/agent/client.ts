@@ -23,13 +23,22 @@ interface Asked {
 export class Inquiry {
   readonly #dialler: Dialler
   readonly #address: string
+  readonly #expected: { readonly expectedNodeId?: string }
+  #nodeId = ''
   #link: ControlLink | undefined
   #answeredMs = 0
   #asked: Asked | undefined
 
-  constructor(dialler: Dialler, address: string) {
+  /** `expectedNodeId`: another node at the address is refused, with ERR_FR_UNREACHABLE. */
+  constructor(dialler: Dialler, address: string, expectedNodeId?: string) {
     this.#dialler = dialler
     this.#address = address
+    this.#expected = expectedNodeId === undefined ? {} : { expectedNodeId }
+  }
+
+  /** Of the node that was asked last; empty: none has been reached. */
+  get nodeId(): string {
+    return this.#nodeId
   }
 
   /**
@@ -83,7 +92,9 @@ export class Inquiry {
     if (nowMs() - this.#answeredMs > limits.askAgainMs) this.close()
     if (this.#link?.isOpen) return this.#link
     const address = this.#address
-    const established = await dial({ ...this.#dialler, address, channel: 'status', signal })
+    const how = { ...this.#dialler, ...this.#expected, signal }
+    const established = await dial({ ...how, address, channel: 'status' })
+    this.#nodeId = established.peer?.nodeId ?? ''
     this.#link = linkOver(established, {
       onFrame: (frame) => this.#asked?.take(frame),
       onClose: (code, text) => this.#asked?.fail(new FrError(code, text, { node: address })),

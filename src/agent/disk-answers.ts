@@ -108,7 +108,10 @@ export class DiskAnswers {
   }
 }
 
-export function answersOf(disks: Disks): Pick<Answers, 'held' | 'versions' | 'disks'> {
+export function answersOf(
+  disks: Disks,
+  commits: Answers['commits'],
+): Pick<Answers, 'held' | 'versions' | 'commits' | 'disks'> {
   const answers = new DiskAnswers(disks)
   return {
     held: answers,
@@ -117,6 +120,7 @@ export function answersOf(disks: Disks): Pick<Answers, 'held' | 'versions' | 'di
       rollBack: (name, version, reading) => answers.rollBack(name, version, reading),
       lacks: (entries) => answers.lacks(entries),
     },
+    commits,
     disks: async () => ({ type: 'disksTold', disks: await disks.told() }),
   }
 }

@@ -11,7 +11,7 @@ import type { DigestAlgorithm } from '../base/digests.js'
 import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
 import { isSameName, nameBelow, splitName } from '../base/names.js'
-import type { DiskEntry } from '../control/messages/types.js'
+import type { DiskEntry, HeldEntry } from '../control/messages/types.js'
 import type { TreeFiles } from '../ports/tree-files.js'
 import type { DataDirHandle, DataEngine } from '../ports.js'
 import type { OpenSpec } from '../session/fetch/served-file.js'
@@ -59,7 +59,15 @@ export interface DiskTools {
   readonly names: NameClaims<Guest>
   /** What reads trees. */
   readonly files: () => Promise<TreeFiles>
+  readonly commits: {
+    /** Versions there about which nodes decide. */
+    readonly prepared: (store: NodeStore) => readonly HeldEntry[]
+    /** Another directory is in the place of the first. */
+    readonly moved: () => Promise<void>
+  }
 }
+
+const firstNumber = 0
 
 export class Disk {
   readonly number: number
@@ -90,13 +98,16 @@ export class Disk {
     this.dataDir = dataDir
     this.#tools = tools
     this.#rules = rules
-    const { engine, router, work, names, files } = tools
+    const { engine, router, work, names, files, commits } = tools
     const { isRelayOnly: isEmpty, isReadOnly, log, versions } = rules
     const { storage } = engine
     const lost: NodeStoreSpec['lost'] = (failure) => {
       for (const reception of this.receptions) reception.storageLost(failure)
     }
-    this.store = new NodeStore({ ...rules, storage, dir, dataDir, isEmpty, lost })
+    const moved = async (): Promise<void> => {
+      if (number === firstNumber) await commits.moved()
+    }
+    this.store = new NodeStore({ ...rules, storage, dir, dataDir, isEmpty, lost, moved })
     const { store } = this
     const held = { storage, dir, store, work, log }
     const { holdings } = store
@@ -106,7 +117,8 @@ export class Disk {
     if (this.trees !== undefined) store.versions.join(this.trees.versions)
     const heldTrees = new HeldTrees({ ...held, dataDir, uses })
     const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
-    this.held = new HeldFiles({ ...held, trees, names })
+    const prepared = () => commits.prepared(store)
+    this.held = new HeldFiles({ ...held, trees, names, prepared })
     this.versions = new VersionAnswers({ ...held, heldTrees, writer: this.trees, names })
     const fileNames: OpenSpec['fileNames'] = new Map()
     this.served = { engine, router, work, store, trees: heldTrees, dataDir, files, fileNames }

@@ -135,6 +135,16 @@ export function askToRollBack(
   return inquiry.ask(question, 'rolledBack', within, 'verifying')
 }
 
+/** Decides about the version of this name that is in doubt at the node. */
+export function askToForce(
+  inquiry: Inquiry,
+  within: AskOptions,
+  name: Uint8Array,
+  verdict: 'commit' | 'abort',
+): Promise<Extract<Frame, { type: 'forced' }>> {
+  return inquiry.ask({ type: 'force', ...encodeName(name), verdict }, 'forced', within)
+}
+
 /** Which of these the node lacks, and what it has under their names. */
 export async function askWhatLacks(
   inquiry: Inquiry,

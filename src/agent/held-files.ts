@@ -15,7 +15,7 @@ import { isHidden, isSameName, isWithin } from '../base/names.js'
 import { type VersionedName, versionedName } from '../base/versions.js'
 import type { Frame, HeldEntry, HeldState } from '../control/messages/types.js'
 import type { DataDirHandle, Storage } from '../ports.js'
-import { encodeName } from '../protocol/manifest.js'
+import { decodeName, encodeName } from '../protocol/manifest.js'
 import type { HeldStream } from '../store/catalogue/record.js'
 import { keyOf } from '../store/files/plain.js'
 import { type VerifiedFile, verifyHeld } from '../store/held/verify.js'
@@ -48,6 +48,8 @@ export interface HeldFilesSpec {
   readonly work: HeldWork
   readonly names: Pick<NameClaims<Claimant>, 'without'>
   readonly trees: TreeAnswers
+  /** Versions that nodes decide about. */
+  readonly prepared: () => readonly HeldEntry[]
   readonly log: Logger
 }
 
@@ -232,6 +234,9 @@ export class HeldFiles {
   }
 
   async #partials(page: Page, after: string): Promise<Place | null> {
+    if (after === '')
+      for (const entry of this.#spec.prepared())
+        if (!page.isFull && page.isWanted(decodeName(entry))) page.add(entry)
     for (const id of await this.#partialsBehind(after)) {
       const journal = await readJournal(this.#spec.store.leftovers.pathOf(id), null)
       if (journal !== null && page.isWanted(journal.header.name)) page.add(unfinished(journal))

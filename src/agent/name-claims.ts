@@ -26,6 +26,8 @@ export interface Claimant {
     readonly originId: string
     /** Number of the disk that it lands at. */
     readonly place?: number
+    /** Of the content, where it is known. */
+    readonly fileDigest?: string | null | undefined
     readonly tree?: { readonly id: string; readonly isBundle: boolean } | undefined
   }
   /** True once the plan has arrived. */
@@ -35,12 +37,25 @@ export interface Claimant {
   givesWay(): boolean
 }
 
+/** Nodes decide together about a name, which nobody else writes until they have. */
+export interface InDoubt {
+  /** Of the decision. */
+  readonly id: string
+  /** The content that is to have the name, once that is decided; null: it is not. */
+  readonly wanted: string | null
+}
+
 export class NameClaims<T extends Claimant> {
+  readonly #inDoubt: (name: Uint8Array) => InDoubt | undefined
   /** As many as a node has transfers at most. */
   readonly #holders = new Set<T>()
   /** Names that are being removed. */
   readonly #closed = new Set<string>()
   readonly #waiting = new Set<() => void>()
+
+  constructor(inDoubt: (name: Uint8Array) => InDoubt | undefined = () => undefined) {
+    this.#inDoubt = inDoubt
+  }
 
   get holders(): Iterable<T> {
     return this.#holders
@@ -56,6 +71,7 @@ export class NameClaims<T extends Claimant> {
     try {
       for (;;) {
         if (claimant.isEnded) throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
+        this.#requireDecided(claimant)
         const holders = [...this.#holders].filter((holder) => excludes(holder, claimant))
         const isClosed = this.#isClosed(claimant)
         if (holders.length === 0 && !isClosed) break
@@ -79,10 +95,12 @@ export class NameClaims<T extends Claimant> {
 
   /**
    * Runs `work` while no transfer has the name; those that want it wait. Rejects with ERR_FR_BUSY
-   * when one has it, or it is being removed already.
+   * when one has it, it is being removed already, or nodes decide about it, but for `by`.
    */
-  async without<R>(name: Uint8Array, work: () => Promise<R>): Promise<R> {
+  async without<R>(name: Uint8Array, work: () => Promise<R>, by?: string): Promise<R> {
     const key = keyOf(name)
+    const doubt = this.#inDoubt(name)
+    if (doubt !== undefined && doubt.id !== by) throw undecided(doubt)
     for (const holder of this.#holders) if (reaches(holder, key)) throw busy(holder)
     if (this.#closed.has(key)) throw new FrError('ERR_FR_BUSY', 'the name is being removed')
     this.#closed.add(key)
@@ -92,6 +110,13 @@ export class NameClaims<T extends Claimant> {
       this.#closed.delete(key)
       this.changed()
     }
+  }
+
+  /** What was decided on may come. */
+  #requireDecided({ name, spec }: T): void {
+    const doubt = this.#inDoubt(name)
+    if (doubt === undefined) return
+    if (doubt.wanted === null || doubt.wanted !== spec.fileDigest) throw undecided(doubt)
   }
 
   #isClosed(claimant: T): boolean {
@@ -110,6 +135,11 @@ export class NameClaims<T extends Claimant> {
 function isToGiveWay(holder: Claimant, claimant: Claimant): boolean {
   if (holder.hasPlan || holder.spec.isPlanned) return false
   return claimant.spec.isPlanned || claimant.spec.transfer < holder.spec.transfer
+}
+
+function undecided({ id }: InDoubt): FrError {
+  const text = `a version of this name is prepared, and nodes still decide about it (${id})`
+  return new FrError('ERR_FR_BUSY', text)
 }
 
 function busy({ spec }: Pick<Claimant, 'spec'>): FrError {

@@ -40,7 +40,10 @@ import { Consents } from '../session/receiver/consents.js'
 import { PoolWork } from '../session/receiver/held-work.js'
 import type { Guest } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
+import type { NodeStore } from '../store/node-store.js'
+import { adoptFeed, adoptPull } from './adopting.js'
 import { Bridges } from './bridges.js'
+import { Commits } from './commits.js'
 import { Copies } from './copies.js'
 import { hasSpareDescriptor } from './descriptors.js'
 import type { Disk } from './disk.js'
@@ -72,7 +75,7 @@ export class NodeService {
   readonly #strangers: Strangers
   readonly #parked = new ParkedConnections()
   readonly #receptions = new Map<string, Reception>()
-  readonly #names = new NameClaims<Guest>()
+  readonly #names = new NameClaims<Guest>((name) => this.#commits.inDoubt(name))
   readonly published = new Published()
   readonly #ended = new EndedTransfers()
   /** Links without a transfer. */
@@ -80,6 +83,7 @@ export class NodeService {
   readonly #lasting = new LastingLinks()
   readonly #serves: Serves
   readonly #questions: Questions
+  readonly #commits: Commits
   readonly #copies: Copies
   readonly #bridges: Bridges
   /** What every transfer sees of the node. */
@@ -98,7 +102,11 @@ export class NodeService {
     const names = this.#names
     const work = new PoolWork(engine, pool, spec.self.signer)
     const files = (): Promise<TreeFiles> => openTreeFiles(engine.kind)
-    const disks = new Disks({ engine, router, work, names, files }, spec)
+    const commits = {
+      prepared: (store: NodeStore) => this.#commits.preparedAt(store),
+      moved: () => this.#commits.load(),
+    }
+    const disks = new Disks({ engine, router, work, names, files, commits }, spec)
     this.disks = disks
     const places = new FeedPlaces(spec.limits.maxFeeds)
     this.#parts = {
@@ -126,6 +134,8 @@ export class NodeService {
       ended: this.#ended,
     })
     this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
+    const { nodeId } = spec.self
+    this.#commits = new Commits({ nodeId, disks, names, dialler: () => this.dialler(), log })
     const sources = (name: Uint8Array) => disks.likely(name).map(({ served }) => served)
     const isSealed = spec.self.seal !== undefined
     this.#serves = new Serves({ engine, sources, log, most, places, isSealed })
@@ -133,7 +143,7 @@ export class NodeService {
       statusJson: spec.statusJson,
       add: (transfer, node) => this.#add(transfer, node),
       limit: (transfer, change) => this.limited.change(transfer, change),
-      ...(isRelayOnly ? noFiles : answersOf(disks)),
+      ...(isRelayOnly ? noFiles : answersOf(disks, this.#commits)),
       copies: isRelayOnly ? noCopies : this.#copies,
     })
     this.#server = createServer(
@@ -149,7 +159,8 @@ export class NodeService {
 
   get views() {
     const receptions = [...this.#receptions.values()].map((reception) => reception.view())
-    return { transfers: [...receptions, ...this.#copies.views], ended: this.#ended.views }
+    const transfers = [...receptions, ...this.#copies.views]
+    return { transfers, ended: this.#ended.views, decisions: this.#commits.views }
   }
 
   /** Rejects with ERR_FR_LISTEN, or with ERR_FR_OPEN beyond loopback without a key. */
@@ -157,6 +168,8 @@ export class NodeService {
     const { listen, keys } = this.#spec
     requireServable(listen, keys[0] as Key)
     await this.disks.start()
+    const { isReadOnly, isRelayOnly } = this.#spec
+    if (!isReadOnly && !isRelayOnly) await this.#commits.load()
     this.limited.start()
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: NodeJS.ErrnoException): void => {
@@ -191,6 +204,7 @@ export class NodeService {
     this.#bridges.destroyAll()
     await this.#serves.close()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
+    await this.#commits.close()
     await Promise.all([closed, this.disks.settle(), this.#copies.stop()])
     await this.disks.close()
   }
@@ -372,40 +386,8 @@ export class NodeService {
     if (expected === null) return this.#parked.park(early, waitMs)
     if (expected === false)
       return early.refuse('ERR_FR_PROTOCOL', `this ${early.channel} connection was not expected`)
-    if (early.channel !== 'data') return void this.#adoptPull(reception, member, early)
-    void this.#adopt(reception, member, early, expected as Edge)
-  }
-
-  async #adoptPull(reception: Reception, member: number, admitted: Admitted): Promise<void> {
-    try {
-      const established = await admitted.go()
-      if (reception.isOpen) reception.door.addPull(member, established)
-      else established.close()
-    } catch (error) {
-      const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
-      this.log({ level: 'debug', event: 'pull-lost', fields: { from: member, code, text } })
-    }
-  }
-
-  /** Whoever proves the edge's secret takes the place; a replayed ticket cannot. */
-  async #adopt(
-    reception: Reception,
-    member: number,
-    ticketed: Ticketed,
-    edge: Edge,
-  ): Promise<void> {
-    let established: Established | undefined
-    try {
-      const { isBeside } = ticketed
-      established = await ticketed.go(edge, () => reception.door.greets(member, isBeside))
-      if (reception.isEnded || !reception.door.expects(member, edge.id, ticketed.to))
-        return established.close()
-      reception.door.addFeed(member, established, isBeside)
-    } catch (error) {
-      established?.close()
-      const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
-      this.log({ level: 'debug', event: 'feed-lost', fields: { from: member, code, text } })
-    }
+    if (early.channel !== 'data') return void adoptPull(reception, member, early, this.log)
+    void adoptFeed(reception, member, early, expected as Edge, this.log)
   }
 
   dialler(): Dialler {

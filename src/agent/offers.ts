@@ -89,11 +89,11 @@ export function receptionSpecOf(
   { published: earlier, consents }: { published: Published; consents: Consents },
   { after, place }: Pick<ReceptionSpec, 'after' | 'place'>,
 ): ReceptionSpec {
-  const { transfer, strict, role, silenceMs, detection, share, tree, keep } = offer
+  const { transfer, strict, role, silenceMs, detection, share, tree, keep, beside } = offer
   const originId = peer?.nodeId ?? ''
   const published = earlier.digestOf(transfer, originId)
   return {
-    ...{ transfer, strict, role, entry, silenceMs, detection, share, tree, keep },
+    ...{ transfer, strict, role, entry, silenceMs, detection, share, tree, keep, beside },
     algorithm: offer.digest,
     noClobber: offer.noClobber && published === null,
     // Of a bundle nothing stays that would have its digest.

@@ -14,6 +14,7 @@ import { linkOver } from '../net/dial.js'
 import type { Established } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
 import { decodeName } from '../protocol/manifest.js'
+import type { Commits } from './commits.js'
 import type { Copies } from './copies.js'
 import type { HeldFiles } from './held-files.js'
 import { type LimitChange, ratesOf } from './node-limits.js'
@@ -29,6 +30,7 @@ export interface Answers {
   readonly held: Pick<HeldFiles, 'list' | 'remove' | 'verify'>
   readonly versions: Pick<VersionAnswers, 'list' | 'rollBack' | 'lacks'>
   readonly disks: () => Promise<Extract<Frame, { type: 'disksTold' }>>
+  readonly commits: Pick<Commits, 'prepare' | 'consult' | 'force'>
   readonly copies: Pick<Copies, 'start' | 'follow'>
 }
 
@@ -37,15 +39,17 @@ async function isRelayOnly(): Promise<never> {
 }
 
 /** Answers of a node that has no files. */
-export const noFiles: Pick<Answers, 'held' | 'versions' | 'disks'> = {
+export const noFiles: Pick<Answers, 'held' | 'versions' | 'commits' | 'disks'> = {
   held: { list: isRelayOnly, remove: isRelayOnly, verify: isRelayOnly },
   versions: { list: isRelayOnly, rollBack: isRelayOnly, lacks: isRelayOnly },
+  commits: { prepare: isRelayOnly, consult: isRelayOnly, force: isRelayOnly },
   disks: isRelayOnly,
 }
 export const noCopies: Answers['copies'] = { start: isRelayOnly, follow: isRelayOnly }
 
 interface Asker {
   readonly link: ControlLink
+  readonly nodeId: string
   /** Aborted when nobody waits for an answer any more. */
   readonly over: AbortController
   isWaiting: boolean
@@ -74,7 +78,8 @@ export class Questions {
       onClose: () => this.#forget(asker),
       lastWord: (code, text) => ({ type: 'refuse', code, text }),
     })
-    const asker = { link, over: new AbortController(), isWaiting: false }
+    const nodeId = established.peer?.nodeId ?? ''
+    const asker = { link, nodeId, over: new AbortController(), isWaiting: false }
     // The peer must ask soon.
     this.#expect(asker, limits.acceptMs)
   }
@@ -128,6 +133,12 @@ export class Questions {
         return answers.versions.lacks(frame.entries)
       case 'disks':
         return answers.disks()
+      case 'prepare':
+        return this.#reading(asker, (reading) => answers.commits.prepare(frame, reading))
+      case 'consult':
+        return answers.commits.consult(frame, asker.nodeId)
+      case 'force':
+        return answers.commits.force(frame)
       default:
         throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
     }

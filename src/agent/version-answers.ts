@@ -142,12 +142,12 @@ export class VersionAnswers {
       if (writer === undefined) throw new FrError('ERR_FR_READ_ONLY')
       return writer.versions.rollBack(name, version)
     }
-    const isRight = (record: HeldStream): Promise<boolean> => this.#isRight(record, reading)
+    const isRight = (record: HeldStream): Promise<boolean> => this.isRight(record, reading)
     return store.versions.rollBack(name, version, isRight)
   }
 
-  /** Reads it where the file system tells of any change. */
-  async #isRight(record: HeldStream, { isReading, signal }: Reading): Promise<boolean> {
+  /** Whether it is the file of the record: read where the file system tells of any change. */
+  async isRight(record: HeldStream, { isReading, signal }: Reading): Promise<boolean> {
     const { storage, dir, store, work } = this.#spec
     const file = await openNow(storage, dir, record.name)
     if (file === undefined) return false

@@ -1,8 +1,10 @@
 /**
  * What a node holds: `client.list`, `client.remove`, `client.verify`; versions of that
- * (versions.ts); its disks (disks.ts); and what it may use: `client.limit`. Each call checks its
- * options at once (TypeError), and fails with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH,
- * ERR_FR_TIMEOUT, ...) or the signal's reason. A list that is left early ends what it asked for.
+ * What a node holds: `client.list`, `client.remove`, `client.verify`; versions of that
+ * (versions.ts), also at many nodes together (commit.ts); its disks (disks.ts); and what it may
+ * use: `client.limit`. Each call checks its options at once (TypeError), and fails with FrError
+ * (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...) or the signal's reason. A list that is
+ * left early ends what it asked for.
  */
 import {
   askToRemove,
@@ -28,6 +30,7 @@ import type {
   VerifyReport,
 } from './types.js'
 
+export { forceCommit, rollbackTogether } from './commit.js'
 export { disks } from './disks.js'
 export { limit } from './limits.js'
 export { lacking, rollback, versions } from './versions.js'
@@ -104,7 +107,7 @@ async function* wholeOnes(
   for await (const { name, entry } of listHeld(inquiry, within, glob)) {
     const { kind, state } = entry
     if (kind === 'tree') tree = name
-    else if (state === 'partial' || kind === 'directory') continue
+    else if (state === 'partial' || state === 'prepared' || kind === 'directory') continue
     else if (tree !== undefined && isWithin(name, tree)) continue
     yield name
   }

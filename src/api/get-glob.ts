@@ -76,8 +76,8 @@ function chosen(entries: readonly Listed[]): Match[] {
   for (const { name, entry } of entries) if (isWhole(entry)) wholes.add(latin1(name))
   const matches = new Map<string, Match>()
   for (const { name, entry } of entries) {
-    const isPartial = entry.kind === 'file' && entry.state === 'partial'
-    if (isPartial || isBeneath(name, wholes)) continue
+    const isOther = entry.state === 'partial' || entry.state === 'prepared'
+    if ((entry.kind === 'file' && isOther) || isBeneath(name, wholes)) continue
     // A node with several disks may have a name on two; it serves one of them.
     const key = latin1(name)
     if (matches.get(key)?.fault === null) continue

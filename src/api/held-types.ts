@@ -18,6 +18,7 @@ export interface HeldFile {
    * - partial: what an unfinished transfer left; it runs no more. A tree is partial from the first
    *   change by a push until one has ended without a failure at this node.
    * - changed, missing: somebody else changed or removed the file; it is not served.
+   * - prepared: a version that is ready beside what has the name, until nodes have decided.
    */
   readonly state: HeldState
   /** Of a tree: of all files in it. */

@@ -9,6 +9,7 @@ import type {
   CopyOptions,
   DigestOptions,
   DisksOptions,
+  ForceOptions,
   GetOptions,
   GetSetOptions,
   LackingOptions,
@@ -20,6 +21,7 @@ import type {
   RemoveOptions,
   RollbackOptions,
   StatusOptions,
+  TogetherOptions,
   VerifyOptions,
   VersionsOptions,
   WaitOptions,
@@ -72,6 +74,7 @@ export const optionNames = {
     seal: true,
     noClobber: true,
     keep: true,
+    commit: true,
     strict: true,
     verify: true,
     compress: true,
@@ -171,6 +174,12 @@ export const optionNames = {
   versions: {
     ...{ glob: true, key: true, signal: true, timeoutMs: true },
   } satisfies Names<VersionsOptions>,
+  rollbackTogether: {
+    ...{ version: true, commit: true, key: true, signal: true, timeoutMs: true },
+  } satisfies Names<TogetherOptions>,
+  forceCommit: {
+    ...{ verdict: true, key: true, signal: true, timeoutMs: true },
+  } satisfies Names<ForceOptions>,
   rollback: {
     ...{ version: true, key: true, signal: true, timeoutMs: true },
   } satisfies Names<RollbackOptions>,

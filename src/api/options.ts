@@ -10,6 +10,7 @@ import { limits } from '../base/limits.js'
 import { nameFault } from '../base/names.js'
 import type { NodeLimits, RateLimits, TransferShare } from '../base/rate-limits.js'
 import type { ShapeWish } from '../control/dealing/planning.js'
+import { type CommitMode, commitModes } from '../control/messages/commit.js'
 import type { Strategy } from '../control/messages/types.js'
 import type { GroupWish } from '../control/plan/layout.js'
 import type { NodeLink } from '../control/plan/plan.js'
@@ -31,6 +32,7 @@ import {
   requireText,
 } from './checks.js'
 import { type CodingWish, checkCoding } from './coding-options.js'
+import { refuseWithCommit } from './commit-refusals.js'
 import { checkDescriptors, type DescriptorWish } from './descriptor-options.js'
 import { checkGrouping } from './grouping.js'
 import { requireOptions } from './option-names.js'
@@ -52,6 +54,7 @@ export interface CheckedPush {
   readonly engine: 'native' | 'portable' | undefined
   readonly noClobber: boolean
   readonly keep: number | undefined
+  readonly commit: CommitMode | undefined
   readonly strict: boolean
   /** Read the source, also where an earlier push has written down its digests. */
   readonly verify: boolean
@@ -103,6 +106,9 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   const relays = checkRelays(options.relays, nodes)
   if (options.spareOrigin === true && mirrors.length === 0)
     throw new TypeError('spareOrigin needs mirrors')
+  const commit = oneOf('commit', options.commit, commitModes)
+  const { allowAdd = false } = options
+  refuseWithCommit(commit, nodes, { mirrors: mirrors.length > 0, allowAdd })
   if (options.trace !== undefined) requireText('trace', options.trace)
   if (options.trace !== undefined && options.dryRun === true)
     throw new TypeError('trace records a push, and dryRun makes none')
@@ -128,6 +134,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,
     keep: optionalInteger('keep', options.keep, 0, limits.versionsPerName),
+    commit,
     strict: options.strict ?? false,
     verify: options.verify ?? false,
     allowAdd: options.allowAdd ?? false,

@@ -24,6 +24,7 @@ import type { EngineRouter } from '../session/router.js'
 import { clientKey } from '../store/identity.js'
 import { pushCoded } from './coded-push.js'
 import { isCoded } from './coding-options.js'
+import { audienceUntil, commitPushed } from './commit.js'
 import { type ContentParts, linksOf, type OneContent } from './contents.js'
 import { pushDescriptors } from './descriptor-push.js'
 import { KnownSource } from './known-source.js'
@@ -34,7 +35,14 @@ import { tell } from './tell.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
 import { refuseFileWishes, refuseTreeWishes } from './tree-options.js'
 import { openTree, pushTree } from './tree-push.js'
-import type { PushOptions, PushResult, PushSource, Transfer, TransferEvents } from './types.js'
+import type {
+  NodeOutcome,
+  PushOptions,
+  PushResult,
+  PushSource,
+  Transfer,
+  TransferEvents,
+} from './types.js'
 
 /** Carries every event of every transfer in this process. */
 const transferChannel = channel('fastreplica:transfer')
@@ -91,6 +99,7 @@ async function run(
     const self = selfOf(signerOf(await clientKey()))
     const { signer } = self
     const { algorithm } = checked
+    const startedMs = nowMs()
     known = await KnownSource.of({
       storage: engine.storage,
       source: checked.source,
@@ -103,7 +112,7 @@ async function run(
     const { id: transfer } = control.transfer
     const content = { transfer, contentId: known.contentId, known: known.known }
     const spec: PushSpec = { ...specFor(checked, self, log), ...content }
-    const audience = audienceOf(control)
+    const audience = audienceUntil(audienceOf(control), checked.commit)
     const traced = trace && { trace: trace.write.bind(trace) }
     const heard = known.hooks
     const pushingOf = (
@@ -119,7 +128,7 @@ async function run(
     }
     const pushing = pushingOf.bind(null, source)
     const parts = { spec, source, engine, pool, audience, signal }
-    const result =
+    const pushed =
       checked.mirrors.length > 0
         ? await pushMirrored({ ...parts, checked, pushing })
         : isCoded(checked.coding)
@@ -130,6 +139,10 @@ async function run(
               summed: ({ fileDigest, digests }) => heard.summed?.(fileDigest, digests),
             })
           : await pushing(spec, audience)
+    const { commit: mode, name, nodes, timeoutMs } = checked
+    const about = { mode, name, nodes, timeoutMs, startedMs, signal, dialler: spec.dialler }
+    const told = (outcome: NodeOutcome): void => announce(control, 'node', outcome)
+    const result = await commitPushed(pushed, { ...about, told })
     announce(control, 'result', result)
     return result
   } catch (error) {
@@ -148,11 +161,11 @@ async function run(
 function specFor(checked: CheckedPush, self: Self, log: Logger): Omit<PushSpec, keyof OneContent> {
   const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
   const { connectMs, silenceMs, retries, rejoinMs, timeoutMs, minRateBytesPerSecond } = checked
-  const { wait, share, detection, demoteBelow, groups, relays, keep } = checked
+  const { wait, share, detection, demoteBelow, groups, relays, keep, commit } = checked
   return {
     ...{ strategy, shape, groups, name, nodes, algorithm, noClobber, strict, allowAdd, wait, log },
     ...{ connectMs, silenceMs, detection, demoteBelow, retries, rejoinMs },
-    ...{ timeoutMs, minRateBytesPerSecond, keep },
+    ...{ timeoutMs, minRateBytesPerSecond, keep, beside: commit !== undefined },
     signer: self.signer,
     ...(relays.length > 0 && { relays: relays.map((address) => ({ address })) }),
     originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,

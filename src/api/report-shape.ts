@@ -2,6 +2,7 @@
 import { codings } from '../base/coding.js'
 import { isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
+import type { Committed } from '../control/view/committed.js'
 import {
   amount,
   type Check,
@@ -166,9 +167,17 @@ const pushRelay: Shape<PushRelay> = {
   reason: orNull(text),
 }
 
+const commit: Shape<Committed> = {
+  id: orNull(text),
+  mode: one('all', 'quorum'),
+  verdict: one('committed', 'aborted', 'in doubt'),
+  waitsFor: list(text, nodesMax),
+}
+
 const result: Shape<PushResult> = {
   event: one('result'),
   descriptors: never,
+  commit: optional((value) => wrongField(value, commit) === null),
   tree: optional((value) => wrongField(value, tree) === null),
   transfer: text,
   bytes: amount,

@@ -43,6 +43,17 @@ const ended: Shape<NodeStatus['ended'][number]> = {
   ...leadership,
 }
 
+const decision: Shape<NodeStatus['decisions'][number]> = {
+  id: text,
+  name: text,
+  digest: text,
+  mode: one('all', 'quorum'),
+  members: amount,
+  state: one('prepared', 'switching'),
+  secondsAgo: amount,
+  waitsFor: text,
+}
+
 const fault: Shape<ComponentFault> = {
   kind: one('node', 'link', 'disk', 'site'),
   name: text,
@@ -119,6 +130,7 @@ const status: Shape<NodeStatus> = {
     limits.transfersPerNode + limits.copiesPerNode,
   ),
   ended: list((value) => wrongField(value, ended) === null, limits.endedTransfers),
+  decisions: list((value) => wrongField(value, decision) === null, limits.commitsTold),
   counters: isCounters,
 }
 

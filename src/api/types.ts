@@ -26,11 +26,10 @@ import type {
 } from '../session/receiver/acceptance.js'
 import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-status.js'
 import type { Kept, StorageError } from '../store/node-store.js'
-import type { CodingOptions } from './coding-types.js'
-import type { DescriptorOptions } from './descriptor-types.js'
+import type { Deciding } from './commit-types.js'
 import type { DiskOptions } from './disk-types.js'
-import type { NodeSealOptions, SealOptions } from './seal.js'
-import type { TreeOptions } from './tree-types.js'
+import type { PushWishes } from './push-wishes.js'
+import type { NodeSealOptions } from './seal.js'
 import type { VersionOptions } from './version-types.js'
 
 export type {
@@ -44,6 +43,7 @@ export type {
   TreeFigures,
 } from '../control/messages/types.js'
 export type * from './coding-types.js'
+export type * from './commit-types.js'
 export type * from './descriptor-types.js'
 export type * from './disk-types.js'
 export type * from './get-types.js'
@@ -157,7 +157,7 @@ export type PushSource =
   | AsyncIterable<Uint8Array | string>
   | readonly (string | URL)[]
 
-export interface PushOptions extends TreeOptions, CodingOptions, DescriptorOptions, SealOptions {
+export interface PushOptions extends PushWishes {
   to: readonly (string | PushTarget)[]
   key?: Uint8Array | string
   /** Name at the nodes; by default the file's own name, if it has one. */
@@ -346,7 +346,7 @@ export interface Transfer
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export interface NodeStatus {
+export interface NodeStatus extends Deciding {
   readonly event: 'status'
   readonly node: string
   readonly nodeId: string

@@ -80,6 +80,14 @@ export const errorTable = {
   },
   ERR_FR_RANGE: { meaning: 'the file ends before the range does', retryable: false },
   ERR_FR_BUSY: { meaning: 'another transfer is writing the same name', retryable: true },
+  ERR_FR_NOT_COMMITTED: {
+    meaning: 'the nodes of a commit have what they had before: not enough of them were ready',
+    retryable: true,
+  },
+  ERR_FR_IN_DOUBT: {
+    meaning: 'the nodes decide without the author whether they switch; none has another version',
+    retryable: true,
+  },
   ERR_FR_SOURCE: {
     meaning: 'the source cannot be opened or is not a regular file',
     retryable: false,

@@ -28,6 +28,12 @@ export function globFault(glob: Uint8Array): string | null {
   return glob.includes(0) ? 'it holds a NUL' : null
 }
 
+/** The pattern that matches this name alone. */
+export function globOf(name: Uint8Array): Uint8Array {
+  const bytes = [...name].flatMap((byte) => (wildBytes.includes(byte) ? [backslash, byte] : [byte]))
+  return Uint8Array.from(bytes)
+}
+
 /** Where names are not UTF-8, a character is a byte. */
 export class Glob {
   readonly #bytes: Uint8Array
@@ -103,6 +109,7 @@ function codePointsOf(text: string): number[] {
 const codeOf = (character: string): number => character.charCodeAt(0)
 const slash = codeOf('/')
 const star = codeOf('*')
+const backslash = codeOf('\\')
 const wildBytes = [...'*?\\'].map(codeOf)
 
 function componentsOf(codes: readonly number[]): Component[] {
@@ -120,7 +127,7 @@ function parse(codes: readonly number[]): (Component | typeof deep)[] {
     const component: number[] = []
     for (let at = 0; at < written.length; at++) {
       const code = written[at] as number
-      if (code === codeOf('\\') && at + 1 < written.length) component.push(written[++at] as number)
+      if (code === backslash && at + 1 < written.length) component.push(written[++at] as number)
       else if (code === codeOf('?')) component.push(one)
       else if (code !== star) component.push(code)
       else if (component.at(-1) !== any) component.push(any)

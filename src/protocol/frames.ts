@@ -17,6 +17,7 @@ import { limits } from '../base/limits.js'
 import type { FetchOffer, Frame, FrameType } from '../control/messages/types.js'
 import { readApplied, readTreePart } from './applied.js'
 import { readBridge, readReach } from './bridging.js'
+import { readConsult, readForce, readForced, readPrepare, readVoted } from './commit.js'
 import { readCopyWish, readDetection, readNodeLink, readShare } from './copy-wish.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
@@ -92,6 +93,7 @@ const frameTable: FrameTable = {
       ...(body.has('share') && { share: readShare(body.object('share')) }),
       ...(body.has('tree') && { tree: readTreePart(body.object('tree')) }),
       ...(body.has('keep') && { keep: body.integer('keep', 0, limits.versionsPerName) }),
+      ...(body.has('beside') && { beside: body.boolean('beside') }),
     }),
   ],
   manifest: [
@@ -300,6 +302,11 @@ const frameTable: FrameTable = {
   floor: [111, readPosition],
   reached: [112, readPosition],
   more: [113, readMore],
+  prepare: [90, readPrepare],
+  consult: [91, readConsult],
+  voted: [92, readVoted],
+  force: [93, readForce],
+  forced: [94, readForced],
 }
 
 function readFetchOffer(body: Fields): FetchOffer {

@@ -105,8 +105,13 @@ export function readRoster(body: Fields): Omit<RosterFrame, 'type'> {
 }
 
 /** Reads member numbers in ascending order. */
-export function readNumbers(body: Fields, name: string): number[] {
-  const numbers = body.integers(name, limits.membersPerPlan, 0, numberMax)
+export function readNumbers(
+  body: Fields,
+  name: string,
+  count: number = limits.membersPerPlan,
+  most: number = numberMax,
+): number[] {
+  const numbers = body.integers(name, count, 0, most)
   const ascends = numbers.every((number, i) => i === 0 || number > (numbers[i - 1] as number))
   return ascends ? numbers : body.refuse(name, 'does not ascend')
 }

@@ -40,6 +40,8 @@ export interface NodeStoreSpec {
   readonly log: Logger
   /** Called when running transfers can no longer be published. */
   readonly lost: (failure: Failure) => void
+  /** Called when another directory is in its place, which is not used before this resolves. */
+  readonly moved: () => Promise<void>
 }
 
 /** Partial files of transfers that are over. */
@@ -72,6 +74,8 @@ export class NodeStore {
   readonly #spec: NodeStoreSpec
   readonly #timers: NodeJS.Timeout[] = []
   #catalogue: Catalogue | undefined
+  /** Another directory is in its place, and is not in use yet. */
+  #isNew = false
   #problem: FrError | undefined
   #looking: Promise<void> | undefined
   #lookedMs = nowMs()
@@ -226,7 +230,11 @@ export class NodeStore {
       const wasReplaced = await this.#spec.storage.refreshDataDir(this.#spec.dir)
       if (wasReplaced) await this.#replaced()
       await this.#openCatalogue()
-      if (wasReplaced) await this.#loadVersions()
+      if (this.#isNew) {
+        await this.#loadVersions()
+        if (!this.#spec.isReadOnly) await this.#spec.moved()
+      }
+      this.#isNew = false
       this.#problem = undefined
       if (wasReplaced) return
       if (before !== undefined) this.#log('info', 'data-dir-back', {})
@@ -257,6 +265,7 @@ export class NodeStore {
     this.#log('warn', 'data-dir-replaced', { text })
     this.#spec.lost({ code: 'ERR_FR_DATA_DIR_GONE', text })
     void this.count()
+    this.#isNew = true
     const before = this.#catalogue
     this.#catalogue = undefined
     await before?.close()

@@ -343,6 +343,7 @@ describe('fr', () => {
       'base/digests.ts',
       'base/disk-limits.ts',
       'base/errors.ts',
+      'base/growing-limits.ts',
       'base/limits.ts',
       'base/report-limits.ts',
       'base/serving-limits.ts',

@@ -128,13 +128,7 @@ class KeptNode {
     const bytes = Buffer.from(name)
     const file = await store.create(id, Buffer.from(body))
     const { inode } = await storage.identityOf(file)
-    const record = (publishedAtMs: number): HeldStream => ({
-      ...{ name: bytes, contentId: Buffer.from(id).toString('hex').padStart(32, '0') },
-      ...{ author: 'ab'.repeat(32), algorithm: 'blake3', blockBytes: 65_536, size: body.length },
-      ...{ dataBytes: body.length, fileDigest: digestOf(body), mode: 0o644, publishedAtMs },
-      ...{ verifiedAtMs: 0, via: 'push', mtime: { seconds: 1_600_000_000, nanos: 0 } },
-      identity: { size: 0, mtime: never, ctime: never, inode: '' },
-    })
+    const record = (atMs: number): HeldStream => recordOf(bytes, id, body, atMs)
     this.#published.set(name, { inode: Number(inode), record })
     const replacing = await this.files.replacing(bytes, digestOf(body), keep)
     let isThere = false
@@ -148,6 +142,25 @@ class KeptNode {
       await (isThere ? replacing.done() : replacing.undo())
     }
     if (this.fuse.calls <= this.fuse.at) this.#published.delete(name)
+  }
+
+  /** As FilePublication does where nodes are to switch together. */
+  async land(name: string, content: number): Promise<void> {
+    const { store, storage } = this
+    const body = text(name, content)
+    const id = `p${this.#ids++}`
+    const file = await store.create(id, Buffer.from(body))
+    const version = await this.files.beside(Buffer.from(name))
+    try {
+      const attributes = { mode: 0o644, mtime: { seconds: 1_600_000_000, nanos: 0 } }
+      await version.give({ file, id, name: version.name, ...attributes, noClobber: false })
+      const identity = await storage.identityOf(file)
+      const record = recordOf(version.name, id, body, this.wallMs)
+      await this.holdings.put({ ...record, identity }, [])
+    } finally {
+      storage.closeFile(file)
+      await version.done()
+    }
   }
 
   rollBack(name: string, version: string): Promise<unknown> {
@@ -190,6 +203,16 @@ class KeptNode {
 }
 
 const never = { seconds: 0, nanos: 0 }
+
+function recordOf(name: Buffer | Uint8Array, id: string, body: string, atMs: number): HeldStream {
+  return {
+    ...{ name, contentId: Buffer.from(id).toString('hex').padStart(32, '0') },
+    ...{ author: 'ab'.repeat(32), algorithm: 'blake3', blockBytes: 65_536, size: body.length },
+    ...{ dataBytes: body.length, fileDigest: digestOf(body), mode: 0o644, publishedAtMs: atMs },
+    ...{ verifiedAtMs: 0, via: 'push', mtime: { seconds: 1_600_000_000, nanos: 0 } },
+    identity: { size: 0, mtime: never, ctime: never, inode: '' },
+  }
+}
 
 interface State {
   readonly present: string | null
@@ -283,6 +306,38 @@ describe.each(engines)('earlier versions of files on the $kind engine', (engine)
     expect(cuts).toBeGreaterThan(25)
     const count = [...model.values()].reduce((sum, { kept }) => sum + kept.length, 0)
     expect(node.left.length).toBe(count)
+  })
+
+  it('come beside what has the name, whatever is cut off, and take it in one step', async () => {
+    const node = await KeptNode.on(world)
+    const [old, next] = [text('a', 0), text('a', 1)]
+    await node.push('a', 0)
+    for (let at = 0; at < 6; at++) {
+      node.fuse.at = node.fuse.calls + at
+      node.fuse.isAfter = at % 2 === 0
+      await node.land('a', 1).catch((error: unknown) => {
+        if (error !== cut) throw error
+      })
+      await node.start()
+      const { present, kept } = await node.seen('a')
+      expect(present).toBe(old)
+      expect([[], [next]]).toContainEqual(kept)
+      expect(node.left.length).toBe(kept.length)
+    }
+    // The same again is one version, and a name that was not there is taken as well.
+    for (let n = 0; n < 2; n++) await node.land('a', 1)
+    expect(await node.seen('a')).toEqual({ present: old, kept: [next] })
+    const giveBack = node.files.use(node.files.of(Buffer.from('a'))[0]?.record as HeldStream)
+    await node.files.trim(Buffer.from('a'))
+    await node.rollBack('a', shortOf(next))
+    expect(await node.seen('a')).toEqual({ present: next, kept: [old] })
+    giveBack()
+    await node.files.trim(Buffer.from('a'))
+    expect(await node.seen('a')).toEqual({ present: next, kept: [] })
+    await node.land('d/b', 2)
+    expect(await node.seen('d/b')).toEqual({ present: null, kept: [text('d/b', 2)] })
+    await node.rollBack('d/b', shortOf(text('d/b', 2)))
+    expect(await node.seen('d/b')).toEqual({ present: text('d/b', 2), kept: [] })
   })
 
   it('stay as long as they are used, and age by clocks that nobody sets', async () => {

@@ -96,6 +96,10 @@ const rooms: Record<string, Room> = {
     rooms: ['store/held', 'store/catalogue', 'store/files', 'base', 'ports'],
     node: 'all',
   },
+  'store/commits': {
+    rooms: ['store/files', 'protocol', 'control/messages', 'base'],
+    node: 'all',
+  },
   'store/walk': {
     rooms: ['store', 'store/held', 'store/files', 'store/rules', 'protocol', 'base', 'ports'],
     node: 'all',

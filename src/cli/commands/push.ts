@@ -28,6 +28,7 @@ export interface PushCommand extends TransferWishes {
   readonly engine?: 'native' | 'portable'
   readonly verify: boolean
   readonly keep?: number
+  readonly commit?: 'all' | 'quorum'
   readonly coding: Pick<PushOptions, 'compress' | 'base' | 'baseFile'>
   /** The paths are descriptors. */
   readonly descriptors?: { readonly enough?: number }
@@ -57,6 +58,12 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       '--enough <m>',
       'descriptors that make a node usable (default: 1)',
       checked((text) => parseCount(text, 1, limits.descriptorsPerPush)),
+    )
+    .addOption(
+      choice('--commit <who>', 'all nodes switch to it or none, once all or most of them have it', [
+        'all',
+        'quorum',
+      ]),
     )
   treeOptions(command).optionsGroup('How it goes:')
   dealOptions(command)
@@ -185,7 +192,7 @@ function pushCommand([path = '', ...more]: readonly string[], options: Values): 
     tree: treeWishes(options),
     ...wishes,
     ...given({ digest, engine, trace: options['trace'], mirrors: options['mirror'] }),
-    ...given({ keep: options['keep'] }),
+    ...given({ keep: options['keep'], commit: options['commit'] }),
     ...(descriptors && { descriptors }),
     verify: options['verify'] === true,
     coding: given({

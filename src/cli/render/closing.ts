@@ -2,7 +2,7 @@
  * What `fr push` prints when it is over: a table with one row per node, the failures grouped by
  * reason, and a summary. Pure functions from the result to strings.
  */
-import type { NamedFailure, NodeOutcome, PushResult } from '../../api/types.js'
+import type { Committed, NamedFailure, NodeOutcome, PushResult } from '../../api/types.js'
 import { reasonOf } from './push.js'
 import { type Paint, printable, type Tone, tableLines, wrapParts, wrapWords } from './text.js'
 import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
@@ -36,6 +36,7 @@ export function closingLines(
     ...warningLines([...warningsOf(result), ...logged], columns, paint),
     ...digestLines(complete),
     ...descriptorLines(result),
+    ...commitLines(result.commit, columns),
     ...wrapParts(summaryParts(result, complete), columns).map((line) => paint(tone, line)),
   ]
 }
@@ -221,6 +222,16 @@ function descriptorParts({ descriptors, nodes }: PushResult): string[] {
   const { enough, usable, each } = descriptors
   const all = count(each.length, 'descriptor')
   return [`${usable} of ${count(nodes.length, 'node')} usable with ${enough} of ${all}`]
+}
+
+/** What the nodes have decided together, and who has not said that it has switched. */
+export function commitLines(commit: Committed | undefined, columns: number): string[] {
+  if (commit === undefined) return []
+  const { mode, verdict, waitsFor } = commit
+  const named = waitsFor.slice(0, namesMax).map(printable)
+  const more = waitsFor.length > named.length ? [`${waitsFor.length - named.length} more`] : []
+  const left = named.length === 0 ? [] : [`waits for ${[...named, ...more].join(' ')}`]
+  return wrapParts([`commit ${mode}: ${verdict}`, ...left], columns)
 }
 
 function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): string[] {

@@ -51,6 +51,7 @@ function heldCell({ kind, state, bytes, heldBytes }: HeldFile): Cell {
   if (state === 'changed' || state === 'missing') return { text: state, tone: 'red' }
   // How much of it there is to be is not known.
   if (kind === 'tree' && state === 'partial') return { text: state, tone: 'yellow' }
+  if (state === 'prepared') return { text: state, tone: 'yellow' }
   const text = share(heldBytes, bytes)
   return state === 'partial' ? { text, tone: 'yellow' } : { text }
 }

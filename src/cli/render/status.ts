@@ -36,6 +36,7 @@ export function statusLines(
     ...flowFacts(status).flatMap(([title, text]) => words(title, text)),
     fact('transfers', String(status.transfers.length)),
     ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
+    ...status.decisions.flatMap((decision) => words(decision.state, decisionText(decision))),
     ...endedLines(status, paint, columns),
   ]
   const counters = Object.entries(status.counters).filter(([, value]) => value !== 0)
@@ -119,6 +120,13 @@ function transferLines(transfer: TransferStatus, paint: Paint, columns: number):
     ...faultLines(transfer, columns - 2).map((line) => `  ${line}`),
     ...relayLines(transfer, paint, columns - 2).map((line) => `  ${line}`),
   ]
+}
+
+/** A version that is ready, and not the one that has the name. */
+function decisionText(decision: NodeStatus['decisions'][number]): string {
+  const { name, digest, mode, members, secondsAgo, waitsFor } = decision
+  const what = `${printable(name)} ${printable(digest)} for ${formatDuration(secondsAgo)}`
+  return `${what}, commit ${mode} of ${count(members, 'node')}: waits for ${printable(waitsFor)}`
 }
 
 /** Who coordinates, or did, where it is not the origin. */

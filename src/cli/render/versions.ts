@@ -1,5 +1,6 @@
 /** What `fr versions` and `fr rollback` show. Pure string building. */
-import type { FileVersion, RollbackResult } from '../../api/types.js'
+import type { FileVersion, ForcedResult, RollbackResult, TogetherResult } from '../../api/types.js'
+import { commitLines } from './closing.js'
 import { shortDigest } from './held.js'
 import { type Cell, type Column, type Paint, printable, tableLines } from './text.js'
 import { formatBytes, formatDuration } from './units.js'
@@ -41,6 +42,21 @@ export function versionLines(
 function backCell({ back, state }: FileVersion): Cell {
   const text = back === 0 ? 'present' : `@-${back}`
   return state === 'held' ? { text } : { text: `${text} ${state}`, tone: 'red' }
+}
+
+/** A line for each node, and what they have decided. */
+export function togetherLines({ name, digest, commit, nodes }: TogetherResult): string[] {
+  const what = `${printable(name)} is ${shortDigest(digest)}`
+  const lines = nodes.map(({ node, reason }) =>
+    reason === null
+      ? `${what} again at ${printable(node)}`
+      : `${printable(node)}: ${printable(reason)}`,
+  )
+  return [...lines, ...commitLines(commit, Number.POSITIVE_INFINITY)]
+}
+
+export function forcedLine({ node, name, digest, verdict }: ForcedResult): string {
+  return `${verdict} of ${printable(name)} ${shortDigest(digest)} at ${printable(node)}`
 }
 
 export function rolledBackLine({ node, name, digest, before }: RollbackResult): string {

@@ -3,7 +3,7 @@ import type { FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { NameText } from './copying.js'
 
-export const heldStates = ['held', 'partial', 'changed', 'missing'] as const
+export const heldStates = ['held', 'partial', 'changed', 'missing', 'prepared'] as const
 export type HeldState = (typeof heldStates)[number]
 
 /** `tree` is all that a push of a directory has brought, as one; the last two are in a tree. */
@@ -17,6 +17,7 @@ export interface HeldEntry extends NameText {
    * - held: all of it, and the file is as the node left it.
    * - partial: what an unfinished transfer left; of a tree: its last push has not ended well.
    * - changed, missing: somebody else changed or removed the file.
+   * - prepared: a version beside what has the name, about which nodes decide together.
    */
   readonly state: HeldState
   /** Null for a tree, and for what came in one. */

@@ -11,6 +11,7 @@ import type { TransferShare } from '../../base/rate-limits.js'
 import type { Applied, TreePart } from './applied.js'
 import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
 import type { Coded } from './coded.js'
+import type { CommitCall } from './commit.js'
 import type { Attributes, CopyWish, NameText, NodeLink, Strategy } from './copying.js'
 import type { DeltaFrame } from './delta.js'
 import type { GrowingFrame } from './growing.js'
@@ -219,6 +220,8 @@ export type Frame =
       readonly tree?: TreePart
       /** Earlier versions of the name that are to be kept; absent: as the node does. */
       readonly keep?: number
+      /** It becomes a version beside what has the name, until somebody decides (CommitCall). */
+      readonly beside?: boolean
     }
   | {
       readonly type: 'manifest'
@@ -380,6 +383,7 @@ export type Frame =
   | HeldFrame
   | DeltaFrame
   | GrowingFrame
+  | CommitCall
 
 export type FrameType = Frame['type']
 

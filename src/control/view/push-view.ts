@@ -7,6 +7,7 @@ import type { ComponentFault } from '../members/faults.js'
 import type { Peer } from '../members/peer.js'
 import type { DescriptorFigures, NodeOutcome, TreeFigures } from '../messages/types.js'
 import type { PlanMade } from '../plan/plan.js'
+import type { Committed } from './committed.js'
 import { type Crossing, crossingsOf } from './crossings.js'
 
 export { type LaterNode, type Plan, planView } from './plan-view.js'
@@ -276,6 +277,8 @@ export interface PushResult extends Coordination, Pick<Progress, 'faults'> {
   /** What is true of the push as a whole and worth a look; one sentence each. */
   readonly warnings: readonly string[]
   readonly nodes: readonly NodeOutcome[]
+  /** Of a push whose nodes switch together. */
+  readonly commit?: Committed
   /** Of a push of a tree; its `bytes` are those of all files together. */
   readonly tree?: TreeFigures
   /** Of a push of descriptors; its `bytes` are those of all of them together. */

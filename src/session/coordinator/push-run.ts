@@ -193,7 +193,7 @@ export class PushRun {
       signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],
       contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
       offer: (planned: boolean, role: Role): Frame[] => {
-        const { noClobber, strict, share, detection, tree, keep } = this.#spec
+        const { noClobber, strict, share, detection, tree, keep, beside } = this.#spec
         const fileDigest = known?.fileDigest ?? this.#machine.fileDigest
         const wishes = {
           transfer,
@@ -208,6 +208,7 @@ export class PushRun {
           ...(detection && { detection }),
           ...(tree && { tree }),
           ...(keep !== undefined && { keep }),
+          ...(beside && { beside }),
         }
         const offer = { ...wishes, author: own, ...manifest.summary }
         return [{ type: 'offer', ...offer }, ...manifest.pages]

@@ -67,6 +67,8 @@ export interface PushSpec {
   readonly noClobber: boolean
   /** Earlier versions that nodes are to keep of the name, at least; undefined: as they do. */
   readonly keep?: number | undefined
+  /** Nodes keep it as a version beside what has the name. */
+  readonly beside?: boolean | undefined
   readonly strict: boolean
   readonly allowAdd: boolean
   readonly connectMs: number

@@ -27,6 +27,8 @@ export interface PublicationSpec {
   readonly algorithm: DigestAlgorithm
   /** So many earlier versions are to be kept, at least; undefined: as the node does. */
   readonly keep?: number | undefined
+  /** It becomes a version, and the name keeps what it has. */
+  readonly beside?: boolean | undefined
   /** Of a file of a tree: trees have versions as a whole. */
   readonly tree?: object | undefined
 }
@@ -109,7 +111,8 @@ export class FilePublication implements Publication {
       throw new FrError('ERR_FR_DIGEST', text)
     }
     await isDurable()
-    const { keep, tree } = this.#spec
+    const { keep, tree, beside } = this.#spec
+    if (beside === true && this.#place === undefined) return this.#publishBeside(arrived)
     const replacing = tree ? null : await versions.replacing(this.name, this.#fileDigest, keep)
     try {
       const lost = await this.#partial.publish(this.#place)
@@ -121,11 +124,24 @@ export class FilePublication implements Publication {
     }
   }
 
+  async #publishBeside(arrived: () => HowItCame): Promise<Told> {
+    const { versions } = this.#host.store
+    if (this.#spec.keep !== undefined) await versions.want(this.name, this.#spec.keep)
+    const version = await versions.beside(this.name)
+    try {
+      const lost = await this.#partial.publish(version.give)
+      await this.#record(arrived(), !lost.includes('mtime'), version.name)
+      return { warnings: lost.map((attribute) => this.#notKept(attribute)) }
+    } finally {
+      await version.done()
+    }
+  }
+
   /** The file is known to the node from now on. */
-  #record(arrived: HowItCame, hasMtime: boolean): Promise<void> {
+  #record(arrived: HowItCame, hasMtime: boolean, name = this.name): Promise<void> {
     const { entry, algorithm } = this.#spec
     return recordPublished(this.#host, {
-      ...{ entry, name: this.name, file: this.#partial.file, ...arrived, hasMtime },
+      ...{ entry, name, file: this.#partial.file, ...arrived, hasMtime },
       geometry: { size: entry.size, blockBytes: blockBytesFor(entry.size), algorithm },
       ...{ fileDigest: this.#fileDigest, digests: this.#digests },
     })

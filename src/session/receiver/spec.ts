@@ -17,6 +17,8 @@ export interface ReceptionSpec {
   readonly entry: StreamEntry
   /** So many earlier versions are to be kept, at least; undefined: as the node does. */
   readonly keep?: number | undefined
+  /** It becomes a version beside what has the name. */
+  readonly beside?: boolean | undefined
   /** Undefined: a file, and part of no tree. */
   readonly tree?: TreePart | undefined
   /** What the push may use of this node. */

@@ -10,8 +10,10 @@ import { asFrError } from '../../base/failures.js'
 import type { Logger } from '../../base/log.js'
 import { isHidden, isSameName, versionBytes } from '../../base/names.js'
 import { pickVersion, versionedName } from '../../base/versions.js'
+import type { PublishSpec } from '../../ports.js'
 import type { HeldStream } from '../catalogue/record.js'
 import { keyOf } from '../files/plain.js'
+import type { Beside, Replacing } from './arriving.js'
 import { type EvictableVersion, type EvictionRules, evicted } from './eviction.js'
 import { VersionDir, versionDirs } from './version-dir.js'
 import { VersionLinks, type VersionLinksSpec } from './version-links.js'
@@ -37,16 +39,6 @@ export interface KeptVersion {
   readonly record: HeldStream
   /** Awake time of this process at which its age was 0: far in the past, perhaps. */
   readonly sinceMs: number
-}
-
-/** A name that another file is about to take. */
-export interface Replacing {
-  /** Why the file that had the name is not kept, as it was to be; null: nothing failed. */
-  readonly warning: string | null
-  /** The other file has the name, and its record. Never rejects. */
-  done(): Promise<void>
-  /** It does not have it, or nobody knows. Never rejects. */
-  undo(): Promise<void>
 }
 
 export interface RolledBack {
@@ -182,6 +174,47 @@ export class KeptFiles {
         if (now !== null) await this.#trim(key)
       }).catch((error: unknown) => this.#failed('not-kept', error))
     return { warning, done: () => over(fileDigest), undo: () => over(null) }
+  }
+
+  /** For a version that comes beside what has the name. The caller holds the name. */
+  beside(name: Uint8Array): Promise<Beside> {
+    const key = keyOf(name)
+    return this.#inTurn(key, async () => {
+      const versioned = await this.#wanting(name, undefined)
+      await versioned.dir.make()
+      this.#names.set(key, versioned)
+      const place = await this.#links.free(versioned.dir)
+      return {
+        name: place,
+        give: (spec: PublishSpec) => this.#links.land(place, spec),
+        done: () =>
+          this.#inTurn(key, () => this.#landed(versioned, place)).catch((error: unknown) =>
+            this.#failed('not-kept', error),
+          ),
+      }
+    })
+  }
+
+  /** Unless the node has the same content already. */
+  async #landed(versioned: Versioned, name: Uint8Array): Promise<void> {
+    const { catalogue } = this.#spec.holdings
+    const record = catalogue?.get(name)
+    // A file without a record is nobody's.
+    if (record === undefined) return this.#links.drop({ name }).catch(() => {})
+    const others = [catalogue?.get(versioned.dir.name), ...versioned.kept.map((one) => one.record)]
+    if (others.some((other) => other?.fileDigest === record.fileDigest))
+      return this.#links.drop(record)
+    const number = versioned.dir.numberOf(name)
+    const kept = await this.#links.landed(record)
+    versioned.kept.unshift({ number, record: kept, sinceMs: this.#spec.nowMs() })
+  }
+
+  /** No more are kept of this name than are wanted. Never rejects. */
+  async trim(name: Uint8Array): Promise<void> {
+    const key = keyOf(name)
+    await this.#inTurn(key, () => this.#trim(key)).catch((error: unknown) =>
+      this.#failed('not-kept', error),
+    )
   }
 
   /** So many versions of this name are to be kept from now on. Never rejects. */

@@ -11,7 +11,14 @@
  */
 import { FrError } from '../../base/errors.js'
 import { hiddenDir, versionBytes, versionsDir } from '../../base/names.js'
-import type { DataDirHandle, EntryLook, EntryStep, Storage } from '../../ports.js'
+import type {
+  DataDirHandle,
+  EntryLook,
+  EntryStep,
+  LostAttribute,
+  PublishSpec,
+  Storage,
+} from '../../ports.js'
 import type { Catalogue } from '../catalogue/catalogue.js'
 import type { HeldStream } from '../catalogue/record.js'
 import { isSameButLinked } from '../catalogue/same-file.js'
@@ -22,7 +29,7 @@ import type { VersionDir } from './version-dir.js'
 const slash = 0x2f
 
 export interface VersionLinksSpec {
-  readonly storage: Pick<Storage, 'placeEntries' | 'lookAt'>
+  readonly storage: Pick<Storage, 'placeEntries' | 'lookAt' | 'identityOf'>
   readonly dir: DataDirHandle
   readonly holdings: Holdings
   /** Unix time in milliseconds. */
@@ -64,8 +71,7 @@ export class VersionLinks {
     const { holdings } = this.#spec
     if (!(await holdings.isUnchanged(record))) return undefined
     await dir.make()
-    const number = Math.max(0, ...(await dir.versions()).map((found) => found.number)) + 1
-    const name = dir.nameOf(number)
+    const name = await this.free(dir)
     holdings.linked.add(keyOf(dir.name))
     try {
       const look = await this.#link(name, dir.name)
@@ -100,8 +106,33 @@ export class VersionLinks {
     }
   }
 
+  /** The name of a version that is not there yet. */
+  async free(dir: VersionDir): Promise<Uint8Array> {
+    const numbers = (await dir.versions()).map(({ number }) => number)
+    return dir.nameOf(Math.max(0, ...numbers) + 1)
+  }
+
+  /** A partial that is whole becomes the file of a version. */
+  async land(name: Uint8Array, spec: PublishSpec): Promise<readonly LostAttribute[]> {
+    const { file, id, mode, mtime } = spec
+    const { storage, dir } = this.#spec
+    const { size } = await storage.identityOf(file)
+    const where = { name, replacesDirectories: false }
+    const step: EntryStep = { kind: 'partial', ...where, id, size, attributes: { mode, mtime } }
+    const [outcome] = await storage.placeEntries(dir, [step])
+    if (outcome?.failure) throw new FrError(outcome.failure.code, outcome.failure.text)
+    return (['mode', 'mtime'] as const).filter((what) => outcome?.lost.includes(what))
+  }
+
+  /** The version has a record, and is kept from now on. */
+  async landed(record: HeldStream): Promise<HeldStream> {
+    const kept = { ...record, keptAtMs: this.#spec.wallMs() }
+    await this.#catalogue.put(kept, await this.#catalogue.runs(record))
+    return kept
+  }
+
   /** The link, and then the record. */
-  async drop({ name }: HeldStream): Promise<void> {
+  async drop({ name }: Pick<HeldStream, 'name'>): Promise<void> {
     await this.#unlink(name)
     await this.#catalogue.remove(name)
   }
@@ -126,6 +157,8 @@ export class VersionLinks {
     const [there, ...looks] = await this.look([dir.name, ...records.map(({ name }) => name)])
     for (const [at, record] of records.entries())
       if (isFileOf(there, record)) await this.#settlePresent(dir, record)
+      // What came beside the name twice is one version.
+      else if (kept.some((other) => other.fileDigest === record.fileDigest)) await this.drop(record)
       else if (isFileOf(looks[at], record)) kept.push(record)
       else await this.#catalogue.remove(record.name)
     const numbers = new Set(kept.map(({ name }) => dir.numberOf(name)))

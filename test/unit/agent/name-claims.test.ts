@@ -1,6 +1,6 @@
 /** Who may write a name at a node when two transfers want it. */
 import { describe, expect, it } from 'vitest'
-import { NameClaims } from '../../../src/agent/name-claims.js'
+import { type InDoubt, NameClaims } from '../../../src/agent/name-claims.js'
 
 function claimant(transfer: string, name = 'a') {
   return {
@@ -47,6 +47,32 @@ function watched(claims: NameClaims<Made>, who: Made): { state: () => Promise<st
 const busy = (transfer: string) => ({
   code: 'ERR_FR_BUSY',
   message: `transfer ${transfer} from 10.0.0.${transfer}:7 is writing this name`,
+})
+
+describe('a name that nodes decide about', () => {
+  const claimsOf = (doubt: InDoubt) =>
+    new NameClaims<Made>((name) => (Buffer.from(name).toString() === 'a' ? doubt : undefined))
+  const undecided = { code: 'ERR_FR_BUSY', message: expect.stringContaining('(d)') }
+
+  it('is had by nobody else', async () => {
+    const claims = claimsOf({ id: 'd', wanted: null })
+    await expect(claims.claim(claimant('1'))).rejects.toMatchObject(undecided)
+    const removed = claims.without(Buffer.from('a'), async () => 1)
+    await expect(removed).rejects.toMatchObject(undecided)
+    expect(await claims.without(Buffer.from('a'), async () => 1, 'd')).toBe(1)
+    await claims.claim(claimant('2', 'b'))
+  })
+
+  it('takes what was decided on', async () => {
+    const claims = claimsOf({ id: 'd', wanted: 'blake3:ab' })
+    const of = (fileDigest: string) => {
+      const made = claimant('1')
+      return { ...made, spec: { ...made.spec, fileDigest } }
+    }
+    const [wrong, right] = [of('blake3:cd'), of('blake3:ab')]
+    await expect(claims.claim(wrong)).rejects.toMatchObject(undecided)
+    await claims.claim(right)
+  })
 })
 
 describe('a name at a node', () => {

@@ -49,6 +49,7 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   rates: { inBytesPerSecond: 25e6, outBytesPerSecond: 0 },
   transfers,
   ended: [],
+  decisions: [],
   counters: {},
 })
 const sent = (transfers: readonly TransferStatus[]): NodeStatus => {

@@ -74,6 +74,12 @@ const status: NodeStatus = {
       ...{ coordinator: 'h:2', term: 2, source: null },
     },
   ],
+  decisions: [
+    {
+      ...{ id: 'ab'.repeat(16), name: 'm', digest: 'blake3:00', mode: 'all', members: 3 },
+      ...{ state: 'prepared', secondsAgo: 2, waitsFor: 'its author' },
+    },
+  ],
   counters: { connections: 1 },
 }
 

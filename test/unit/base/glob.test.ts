@@ -1,12 +1,23 @@
 /** Which names a pattern matches, and that no pattern costs more than its bound. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Glob, globFault } from '../../../src/base/glob.js'
+import { Glob, globFault, globOf } from '../../../src/base/glob.js'
 import { limits } from '../../../src/base/limits.js'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 const isMatch = (glob: string, name: string): boolean =>
   new Glob(bytesOf(glob)).matches(bytesOf(name))
+
+it('of a name matches that name alone, whatever is in it', () => {
+  const part = fc.string({ unit: fc.constantFrom('*', '?', '\\', 'a', 'é', '/'), maxLength: 8 })
+  fc.assert(
+    fc.property(part, part, (name, other) => {
+      const glob = new Glob(globOf(bytesOf(name)))
+      expect(glob.matches(bytesOf(name))).toBe(true)
+      expect(glob.matches(bytesOf(other))).toBe(name === other)
+    }),
+  )
+})
 
 describe('a glob', () => {
   it.each([

@@ -54,6 +54,7 @@ describe('statusLines', () => {
       },
     ],
     ended: [],
+    decisions: [],
     counters: { openFeeds: 3, landingFallbacks: 0 },
   }
   it('shows a node and its transfers', () =>
@@ -74,6 +75,24 @@ describe('statusLines', () => {
       '  10.0.0.4:7400  9.00 MiB        0 B  lagging',
       'counters   openFeeds=3',
     ]))
+  it('shows what is ready and not decided', () => {
+    const decisions = [
+      {
+        id: 'ab'.repeat(16),
+        name: 'model.bin',
+        digest: 'blake3:4f1c',
+        mode: 'all',
+        members: 5,
+        state: 'prepared',
+        secondsAgo: 65,
+        waitsFor: 'a majority of its members',
+      },
+    ] as const
+    expect(statusLines({ ...status, decisions }, plain)).toContain(
+      'prepared   model.bin blake3:4f1c for 1m05s, commit all of 5 nodes: ' +
+        'waits for a majority of its members',
+    )
+  })
   it('shows what is wrong with the data directory, and what is kept in it', () => {
     const lines = statusLines(
       {

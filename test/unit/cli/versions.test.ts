@@ -23,4 +23,21 @@ describe('versions on the command line', () => {
     for (const bad of ['push a --to h --keep 65', 'node --listen [::] --relay-only --keep 1'])
       expect(() => command(bad)).toThrow()
   })
+
+  it('are switched to by all nodes together, by pushes and on the way back', () => {
+    expect(command('push a --to h --commit quorum')).toMatchObject({ commit: 'quorum' })
+    const back = 'rollback h:1,h:2 m@4f1c22'
+    expect(command(`${back} --commit all --timeout 2m`)).toEqual({
+      ...{ command: 'rollback', addresses: ['h:1', 'h:2'], name: 'm@4f1c22', json: false },
+      ...{ commit: 'all', timeoutMs: 120_000 },
+    })
+    expect(command('rollback h m --force abort')).toMatchObject({ force: 'abort' })
+    for (const bad of [
+      'push a --to h --commit some',
+      `${back} --commit all --force abort`,
+      `${back} --timeout 2m`,
+      `${back} --force`,
+    ])
+      expect(() => command(bad)).toThrow()
+  })
 })

@@ -6,6 +6,7 @@ import type { RangePair } from '../../../src/base/ranges.js'
 import { heldKinds, heldStates } from '../../../src/control/messages/held.js'
 import type { Frame } from '../../../src/control/messages/types.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
+import { commitBodies } from './commit-frames.js'
 import { diskBodies } from './disk-frames.js'
 import { growingBodies } from './growing-frames.js'
 import { arrivalBodies } from './index-frames.js'
@@ -136,6 +137,7 @@ const bodies: Bodies = {
       fileDigest: fc.option(fileDigest),
       role: fc.constantFrom('receiver', 'mirror', 'gateway'),
       keep: fc.nat({ max: limits.versionsPerName }),
+      beside: fc.boolean(),
     })
     .chain((offer) => fc.option(share).map((share) => (share ? { ...offer, share } : offer))),
   manifest: fc.record({
@@ -290,6 +292,7 @@ const bodies: Bodies = {
   ...diskBodies,
   ...versionBodies(nameText),
   ...growingBodies,
+  ...commitBodies(nameText),
   copy: fc.record({
     transfer: hex(32),
     name: fc.option(nameText),

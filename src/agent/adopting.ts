@@ -1,0 +1,45 @@
+/** Connections that members dial become part of a transfer at the node. */
+import { asFrError } from '../base/failures.js'
+import type { Logger } from '../base/log.js'
+import type { Admitted, Established, Ticketed } from '../net/handshake.js'
+import type { Edge } from '../protocol/ticket.js'
+import type { Reception } from '../session/receiver/reception.js'
+
+/** Never rejects. */
+export async function adoptPull(
+  reception: Reception,
+  member: number,
+  admitted: Admitted,
+  log: Logger,
+): Promise<void> {
+  try {
+    const established = await admitted.go()
+    if (reception.isOpen) reception.door.addPull(member, established)
+    else established.close()
+  } catch (error) {
+    const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
+    log({ level: 'debug', event: 'pull-lost', fields: { from: member, code, text } })
+  }
+}
+
+/** Whoever proves the edge's secret takes the place; a replayed ticket cannot. Never rejects. */
+export async function adoptFeed(
+  reception: Reception,
+  member: number,
+  ticketed: Ticketed,
+  edge: Edge,
+  log: Logger,
+): Promise<void> {
+  let established: Established | undefined
+  try {
+    const { isBeside } = ticketed
+    established = await ticketed.go(edge, () => reception.door.greets(member, isBeside))
+    if (reception.isEnded || !reception.door.expects(member, edge.id, ticketed.to))
+      return established.close()
+    reception.door.addFeed(member, established, isBeside)
+  } catch (error) {
+    established?.close()
+    const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
+    log({ level: 'debug', event: 'feed-lost', fields: { from: member, code, text } })
+  }
+}
