@@ -2,6 +2,7 @@
  * Runs the load tests (test/load), which take too long for `npm test`:
  *
  *   npm run flood [-- --short]
+ *   npm run kills
  *   npm run breadth [-- nodes|sparse|large ...]     all, or only these
  */
 import { spawnSync } from 'node:child_process'
