@@ -174,6 +174,10 @@ export class ChainDealer implements Dealer {
         }
         this.#stirred.clear()
         return this.#heads.handle(fact)
+      case 'floored':
+        for (const ranges of [this.#past, ...this.#along.values()]) ranges.remove(0, fact.bytes)
+        return this.#heads.handle(fact)
+      case 'grown':
       case 'counted':
       case 'needed':
       case 'bypassed':
@@ -198,12 +202,13 @@ export class ChainDealer implements Dealer {
   }
 
   #start(fact: DealerFact & { type: 'started' }): Send[] {
-    const { leftOut = new RangeSet(), mirrors, gateways, nowMs } = fact
+    const { leftOut = new RangeSet(), mirrors, gateways, isGrowing = false, nowMs } = fact
     for (const group of this.chain.groups.slice(1)) this.#watch(group, nowMs)
     const heads = this.chain.heads
     for (const head of heads) this.#begun.add(head)
     const senders = { ...(mirrors && { mirrors }), ...(gateways && { gateways }) }
-    return this.#heads.handle({ type: 'started', nodes: heads, leftOut, ...senders, nowMs })
+    const start = { nodes: heads, leftOut, ...senders, isGrowing, nowMs }
+    return this.#heads.handle({ type: 'started', ...start })
   }
 
   /** A group further down: who lags in it. */

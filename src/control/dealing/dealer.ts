@@ -51,8 +51,17 @@ export type DealerFact =
       readonly mirrors?: ReadonlySet<number>
       /** Those who pass on what they are dealt, and are to have nothing of it. */
       readonly gateways?: ReadonlySet<number>
+      /** More of the content may come to be; nobody knows how much. */
+      readonly isGrowing?: boolean
       readonly nowMs: number
     }
+  /** There is more of the content: this range behind all that there was. */
+  | { readonly type: 'grown'; readonly range: RangePair; readonly nowMs: number }
+  /**
+   * All who keep up hold everything before this. It is dealt to nobody any more, and who was dealt
+   * it is forgotten.
+   */
+  | { readonly type: 'floored'; readonly bytes: number }
   /**
    * One node more. `missing`: what it lacks and no living relay has been dealt, so that none brings
    * it; what is not dealt yet may be among it.

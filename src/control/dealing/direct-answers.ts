@@ -47,6 +47,10 @@ export class DirectAnswers {
       case 'confirmed':
       case 'distrusted':
       case 'ticked':
+      case 'grown':
+        return []
+      case 'floored':
+        this.floored(fact.bytes)
         return []
       default:
         return fact satisfies never
@@ -103,6 +107,18 @@ export class DirectAnswers {
     if (listed !== undefined && queuedBytes === 0 && nowMs - listed.atMs >= drainedMs)
       listed.ranges.clear()
     return queuedBytes <= refillBytes + usualBytes ? this.#pay(node, nowMs) : []
+  }
+
+  /** Nobody is owed anything before this. */
+  floored(bytes: number): void {
+    for (const { ranges } of this.#listed.values()) ranges.remove(0, bytes)
+    for (const [node, owed] of this.#owed) {
+      for (const [why, ranges] of owed) {
+        ranges.remove(0, bytes)
+        if (ranges.isEmpty) owed.delete(why)
+      }
+      if (owed.size === 0) this.#owed.delete(node)
+    }
   }
 
   forget(node: number): void {

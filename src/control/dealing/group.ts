@@ -20,16 +20,16 @@ import { Chain } from '../plan/chain.js'
 import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
 import { LagVotes } from './lag-votes.js'
+import { lastUnits } from './last-units.js'
 import { able, isIn, OutRelays } from './out-relays.js'
 import { OwnUplink } from './own-uplink.js'
-import { DealtRelay, wholePages } from './relay-queue.js'
+import { DealtRelay } from './relay-queue.js'
 import { SlowRelays } from './slow-relays.js'
 import type { Stock } from './stock.js'
+import { wholePages } from './units.js'
 
 /** The origin looks at its feeds this often. */
 const tickMs = 10
-/** So old is what is known of a relay, two reports and a late look: it may be done by then. */
-const patienceSeconds = 0.06
 /** Units go to everybody only when relays have said how fast they are. */
 const directAfterMs = 100
 /** A feed that has moved nothing for this long stands still. */
@@ -167,6 +167,13 @@ export class GroupDealer implements Dealer {
       case 'started':
         this.#stock.start(fact.nodes, fact.leftOut ? [fact.leftOut] : [], this.#holes)
         return this.#start(fact)
+      case 'grown':
+        this.#stock.grow(fact.range)
+        // A short append would wait for the next tick as long as for all else together.
+        return this.#tickAtMs === null ? [] : this.#deal(fact.nowMs)
+      case 'floored':
+        this.#floored(fact.bytes)
+        return []
       case 'nodeJoined':
         return this.#join(fact)
       case 'reported': {
@@ -221,9 +228,10 @@ export class GroupDealer implements Dealer {
     }
   }
 
-  #start({ nodes, mirrors, gateways, nowMs }: DealerFact & { type: 'started' }): Send[] {
+  #start({ nodes, mirrors, gateways, isGrowing, nowMs }: DealerFact & { type: 'started' }): Send[] {
     this.#startMs = nowMs
-    this.#unitBytesMin = wholePages(this.#stock.openBytes / unitsMax)
+    // Of what grows the pieces before the floor are forgotten.
+    this.#unitBytesMin = isGrowing ? 0 : wholePages(this.#stock.openBytes / unitsMax)
     this.#shareBytes = this.#stock.openBytes / Math.max(1, nodes.length)
     this.#own = new OwnUplink(nowMs, tickMs, this.#stock.isSpareOwed)
     for (const node of nodes) {
@@ -233,6 +241,13 @@ export class GroupDealer implements Dealer {
     this.#lag.started(this.#receivers.map(({ node }) => node))
     this.#tickAtMs = nowMs + tickMs
     return [...this.#dealHoles(), ...this.#deal(nowMs)]
+  }
+
+  #floored(bytes: number): void {
+    this.#stock.forget(bytes)
+    this.#answers.floored(bytes)
+    for (const relay of this.#relays.values()) relay.forget(bytes)
+    for (const ranges of this.#left.values()) ranges.remove(0, bytes)
   }
 
   /** A hole is one small record, however long it is: to everybody at once, behind nothing. */
@@ -290,30 +305,10 @@ export class GroupDealer implements Dealer {
     this.#own.look(this.#level(nowMs), nowMs)
   }
 
-  /**
-   * The end: all is dealt, and the origin is or will be idle. A relay that would pass on its last
-   * unit later than most, and later than the origin could send it to the others, is relieved of it,
-   * the last of all first; those who have it by then drain the copies.
-   */
   #end(sends: Send[]): void {
-    const rate = this.#own.meanRate
-    const relays = [...this.#relays.values()]
-    const receivers = this.#receivers
-    const copies = relays.length - 1
-    // Digests and headers wait for their acknowledgement, too: it may be below nothing at first.
-    if (rate <= 0 || copies < 1) return
-    const rest = relays.map(({ restSeconds }) => restSeconds).sort((a, b) => a - b)
-    const usual = rest[Math.floor(copies / 2)] as number
-    for (let queued = this.#own.waitingBytes; queued < this.#own.aheadBytes(rate); ) {
-      const last = relays.reduce((a, b) => (b.restSeconds > a.restSeconds ? b : a))
-      const others = receivers.filter((relay) => relay !== last)
-      const seconds = (queued + last.unitBytes * others.length) / rate
-      if (last.restSeconds < usual + seconds + patienceSeconds) return
-      const range = this.#stock.takeLast(last)
-      if (range === undefined) return
+    for (const { range, others } of lastUnits([...this.#relays.values()], this.#own, this.#stock)) {
       this.directBytes += range[1]
       for (const relay of others) this.#sendPast(relay, range, 'everybody', sends)
-      queued += range[1] * others.length
     }
   }
 

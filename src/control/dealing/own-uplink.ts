@@ -10,7 +10,8 @@
  */
 import { KIB } from '../../base/limits.js'
 import { SmoothedRate } from '../../base/rate.js'
-import { type DealtRelay, wholePages } from './relay-queue.js'
+import type { DealtRelay } from './relay-queue.js'
+import { wholePages } from './units.js'
 
 /** What its rate is smoothed over. */
 const rateMs = 100

@@ -36,6 +36,14 @@ export class Pool implements Stock {
   }
 
   /** Also a node that is alone: its units are its history for a node that joins. */
+  grow([offset, length]: RangePair): void {
+    this.#open.add(offset, length)
+  }
+
+  forget(before: number): void {
+    this.#open.remove(0, before)
+  }
+
   mayRelay(): boolean {
     return true
   }

@@ -57,6 +57,14 @@ export class Quotas implements Stock {
     }
   }
 
+  grow(): never {
+    throw new RangeError('equal shares of what grows cannot be dealt')
+  }
+
+  forget(): never {
+    throw new RangeError('equal shares are dealt once')
+  }
+
   mayRelay(node: number): boolean {
     return this.#open.has(node)
   }

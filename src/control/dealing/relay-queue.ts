@@ -13,6 +13,7 @@ import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { Lateness } from '../members/lateness.js'
 import type { Role } from '../messages/types.js'
 import { PastUnits } from './past-units.js'
+import { wholePages } from './units.js'
 
 /** A full window, in time; bounded, because a relay that is the bottleneck fills any window. */
 const windowSeconds = limits.dealtAheadMs / 1000
@@ -46,7 +47,6 @@ const unitShare = 20 / 150
 const unitBytesMax = 8 * MIB
 /** A window lasts as much longer as looks come late, and the report before as well. */
 const lateWeight = 1.5
-const pageBytes = 4 * KIB
 /** A rate follows up at once, and down slowly: a pause of the process is not a slow link. */
 const rateMs = 100
 const slowerMs = 300
@@ -168,7 +168,7 @@ export class DealtRelay {
     node: number,
     nowMs: number,
     rate = 0,
-    unitBytesMin = pageBytes,
+    unitBytesMin = wholePages(0),
     shareBytes = 0,
     role: Role = 'receiver',
   ) {
@@ -303,6 +303,11 @@ export class DealtRelay {
       this.#claimed.add(deal.offset, deal.length)
       this.#deals.shift()
     }
+  }
+
+  /** All have everything before this: who passed it on is over. */
+  forget(before: number): void {
+    for (const ranges of [this.dealt, this.#claimed, this.#everDealt]) ranges.remove(0, before)
   }
 
   /** What it has said so far is taken for true. */
@@ -440,9 +445,4 @@ export class DealtRelay {
   #follow(rate: number, elapsedMs: number, downMs: number): void {
     this.rate += Math.min(1, elapsedMs / (rate > this.rate ? rateMs : downMs)) * (rate - this.rate)
   }
-}
-
-/** One page at least. */
-export function wholePages(bytes: number): number {
-  return Math.max(1, Math.floor(bytes / pageBytes)) * pageBytes
 }

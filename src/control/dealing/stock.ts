@@ -17,6 +17,10 @@ export interface Stock {
   readonly openBytes: number
   /** These nodes take part from the start; nobody is dealt what is in `held`, or a hole. */
   start(nodes: readonly number[], held: Iterable<RangeSet>, holes: Iterable<RangePair>): void
+  /** There is more of the content. Throws RangeError where all was divided at the start. */
+  grow(range: RangePair): void
+  /** Nothing before this is to be dealt any more. */
+  forget(before: number): void
   /** Whether this node is ever dealt anything to relay. */
   mayRelay(node: number): boolean
   /** The part of the file that is this node's to relay; null: whatever it has room for. */

@@ -15,7 +15,9 @@ export class UnicastDealer implements Dealer {
   readonly reportMs = 0
   readonly openBytes = 0
   readonly strategy: Strategy
-  readonly #bytes: number
+  #bytes: number
+  /** Those that are sent it. */
+  readonly #nodes = new Set<number>()
   readonly #answers = new DirectAnswers()
   #isAllDealt = false
 
@@ -71,13 +73,36 @@ export class UnicastDealer implements Dealer {
   }
 
   handle(fact: DealerFact): Send[] {
-    if (fact.type !== 'started') return this.#answers.handle(fact)
+    switch (fact.type) {
+      case 'started':
+        return this.#start(fact)
+      case 'grown':
+        return this.#grow(fact.range)
+      case 'nodeJoined':
+        this.#nodes.add(fact.node)
+        return this.#answers.handle(fact)
+      case 'nodeFailed':
+        this.#nodes.delete(fact.node)
+        return this.#answers.handle(fact)
+      default:
+        return this.#answers.handle(fact)
+    }
+  }
+
+  #start({ nodes, have }: DealerFact & { type: 'started' }): Send[] {
     this.#isAllDealt = true
-    const unit = { relay: false, scratch: false, why: 'everybody' } as const
-    return fact.nodes.flatMap((node) => {
+    return nodes.flatMap((node) => {
+      this.#nodes.add(node)
       const lacking = RangeSet.of([[0, this.#bytes]])
-      lacking.subtract(fact.have?.get(node) ?? new RangeSet())
+      lacking.subtract(have?.get(node) ?? new RangeSet())
       return lacking.toArray().map(([offset, length]) => ({ ...unit, node, offset, length }))
     })
   }
+
+  #grow([offset, length]: RangePair): Send[] {
+    this.#bytes += length
+    return [...this.#nodes].map((node) => ({ ...unit, node, offset, length }))
+  }
 }
+
+const unit = { relay: false, scratch: false, why: 'everybody' } as const
