@@ -57,6 +57,7 @@
 import type { BlockAlgorithm } from './base/digests.js'
 import type { FrErrorCode } from './base/errors.js'
 import type { RateLimits, TransferShare } from './base/rate-limits.js'
+import type { GrowingEngine } from './ports/growing.js'
 import type { FeedHandle, TransferHandle } from './ports/handles.js'
 import type { HashSource } from './ports/hashing.js'
 import type { ByteRange, FileHandle, Storage } from './ports/storage.js'
@@ -307,7 +308,7 @@ export interface EngineCounters {
   readonly lanes: number
 }
 
-export interface DataEngine {
+export interface DataEngine extends GrowingEngine {
   readonly kind: 'native' | 'portable'
   readonly storage: Storage
   openTransfer(options?: TransferOptions): TransferHandle
@@ -355,7 +356,8 @@ export interface DataEngine {
   /**
    * Passes a digest record on as the table of its route says, now and to feeds that enter the table
    * later. The caller has verified it: the first record of a place (offset, length) stands for it,
-   * each later one of that place and route is dropped. So is what is beyond
+   * each later one of that place and route is dropped, unless the stream grows and the payload is
+   * another one. So is what is beyond
    * limits.relayedDigestBytesPerBlock, or comes while the engine is far behind.
    */
   relayDigests(transfer: TransferHandle, spec: DigestSpec & { readonly route: number }): void

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <vector>
 
@@ -91,6 +92,22 @@ Napi::Value blake3_file_js(const Napi::CallbackInfo& info) {
   auto out = Napi::Uint8Array::New(info.Env(), kBlake3Bytes);
   const auto* first = reinterpret_cast<const uint8_t*>(values.data());
   blake3_file(first, values.size() / kBlake3Bytes, out.Data());
+  return out;
+}
+
+// foldBlake3(values, perValue) -> Uint8Array: values of larger blocks from those of smaller ones
+Napi::Value fold_blake3_js(const Napi::CallbackInfo& info) {
+  const std::string values = bytes_at(info, 0, "values");
+  const size_t per_value = number_at(info, 1, "perValue", UINT32_MAX);
+  if (values.size() % kBlake3Bytes != 0) {
+    throw Napi::TypeError::New(info.Env(), "values: not of 32 bytes each");
+  }
+  if (!std::has_single_bit(per_value)) {
+    throw Napi::TypeError::New(info.Env(), "perValue: not a power of two");
+  }
+  const size_t count = values.size() / kBlake3Bytes;
+  auto out = Napi::Uint8Array::New(info.Env(), (count + per_value - 1) / per_value * kBlake3Bytes);
+  blake3_fold(reinterpret_cast<const uint8_t*>(values.data()), count, per_value, out.Data());
   return out;
 }
 
@@ -214,6 +231,7 @@ class FrAddon : public Napi::Addon<FrAddon> {
     exports.Set("Engine", EngineWrap::define(env));
     exports.Set("errors", errors);
     exports.Set("eventNumbers", Napi::Number::New(env, kEventNumbers));
+    exports.Set("foldBlake3", Napi::Function::New(env, fold_blake3_js, "foldBlake3"));
     exports.Set("hashBlocks", Napi::Function::New(env, hash_blocks_js, "hashBlocks"));
     exports.Set("sendDatagram", Napi::Function::New(env, send_datagram_js, "sendDatagram"));
     exports.Set("hashHoles", Napi::Function::New(env, hash_holes_js, "hashHoles"));

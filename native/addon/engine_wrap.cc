@@ -23,6 +23,9 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::hold>("hold"),
                       InstanceMethod<&W::skip>("skip"),
                       InstanceMethod<&W::ask>("ask"),
+                      InstanceMethod<&W::grow>("grow"),
+                      InstanceMethod<&W::cut>("cut"),
+                      InstanceMethod<&W::forget>("forget"),
                       InstanceMethod<&W::send>("send"),
                       InstanceMethod<&W::send_digests>("sendDigests"),
                       InstanceMethod<&W::relay_digests>("relayDigests"),
@@ -155,7 +158,8 @@ Napi::Value EngineWrap::open_transfer(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), handle);
 }
 
-// addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse, algorithm?)
+// addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse, growing,
+//           algorithm?)
 void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
   StreamRequest request;
   request.transfer = handle_at(info, 0, "transfer");
@@ -166,8 +170,9 @@ void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
   request.block_bytes = number_at(info, 5, "blockBytes");
   request.complete = flag_at(info, 6);
   request.sparse = flag_at(info, 7);
-  if (info[8].IsNumber()) {
-    request.hashes = static_cast<Algorithm>(number_at(info, 8, "algorithm", kAlgorithms - 1));
+  request.growing = flag_at(info, 8);
+  if (info[9].IsNumber()) {
+    request.hashes = static_cast<Algorithm>(number_at(info, 9, "algorithm", kAlgorithms - 1));
   }
   throw_answer(info.Env(), engine_->add_stream(request));
 }
@@ -258,6 +263,29 @@ void EngineWrap::ask(const Napi::CallbackInfo& info) {
   const uint64_t offset = number_at(info, 2, "offset");
   const uint64_t length = number_at(info, 3, "length");
   throw_answer(info.Env(), engine_->ask(feed, stream, offset, length, flag_at(info, 4)));
+}
+
+// grow(transfer, stream, size, isFinal)
+void EngineWrap::grow(const Napi::CallbackInfo& info) {
+  const uint32_t transfer = handle_at(info, 0, "transfer");
+  const uint32_t stream = handle_at(info, 1, "stream");
+  const uint64_t size = number_at(info, 2, "size");
+  throw_answer(info.Env(), engine_->grow(transfer, stream, size, flag_at(info, 3)));
+}
+
+// cut(transfer, stream, offset, length)
+void EngineWrap::cut(const Napi::CallbackInfo& info) {
+  const uint32_t transfer = handle_at(info, 0, "transfer");
+  const uint32_t stream = handle_at(info, 1, "stream");
+  const uint64_t offset = number_at(info, 2, "offset");
+  throw_answer(info.Env(), engine_->cut(transfer, stream, offset, number_at(info, 3, "length")));
+}
+
+// forget(transfer, stream, before)
+void EngineWrap::forget(const Napi::CallbackInfo& info) {
+  const uint32_t transfer = handle_at(info, 0, "transfer");
+  const uint32_t stream = handle_at(info, 1, "stream");
+  throw_answer(info.Env(), engine_->forget(transfer, stream, number_at(info, 2, "before")));
 }
 
 // send(feed, stream, offset, length, route, scratch)

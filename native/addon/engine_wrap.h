@@ -47,6 +47,9 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void hold(const Napi::CallbackInfo& info);
   void skip(const Napi::CallbackInfo& info);
   void ask(const Napi::CallbackInfo& info);
+  void grow(const Napi::CallbackInfo& info);
+  void cut(const Napi::CallbackInfo& info);
+  void forget(const Napi::CallbackInfo& info);
   void send(const Napi::CallbackInfo& info);
   void send_digests(const Napi::CallbackInfo& info);
   void relay_digests(const Napi::CallbackInfo& info);

@@ -13,6 +13,8 @@ export const growingLimits = {
   beyondMs: 5_000,
   /** Bytes that a node may be behind the frontier before the floor does not wait for it. */
   growingWindowBytes: 16 * GIB,
+  /** Bytes of digest records that end inside a block, kept of one stream to be passed on. */
+  tailDigestBytes: 256 * KIB,
   /** How far the size that nodes are told runs ahead of the frontier: at least, and in time. */
   grownAheadBytes: 64 * MIB,
   grownAheadMs: 1_000,

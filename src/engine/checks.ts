@@ -76,6 +76,13 @@ export function checkBlocks(
     throw new TypeError('blake3-file: the range is not the only block of a file')
 }
 
+/** Throws TypeError unless these are BLAKE3 values that fold by so many. */
+export function checkFold(values: Uint8Array, perValue: number): void {
+  if (values.length % 32 !== 0) throw new TypeError('values: not of 32 bytes each')
+  if (perValue < 1 || !Number.isInteger(Math.log2(perValue)))
+    throw new TypeError('perValue: not a power of two')
+}
+
 export const routeMax = 0xffff
 
 /**

@@ -1,21 +1,26 @@
 /**
  * What an engine does with a stream that is sent while it is still written (`StreamSpec.growing`).
  *
- * What an engine holds to:
+ * What both engines hold to (test/engine/conformance-growing.test.ts):
  * - A record that goes beyond the size so far waits unread on its connection, with all behind it.
  *   After limits.beyondMs its feed closes with ERR_FR_PROTOCOL.
  * - Blocks are cut by sections (base/sections.ts). A run that `landed` reports lies in one section
  *   and is of whole blocks, or ends where the content does once that is known.
- * - What is listed, held, assigned, asked for or skipped before the line that `forget` drew does
- *   nothing.
+ * - A partial of such a stream is made with no bytes and is as long as what has landed in it. What
+ *   lies behind its end, and what it lacks to its final size, `trim` takes and gives.
+ * - What is held, assigned, asked for or skipped before the line that `forget` drew does nothing,
+ *   and what arrives there is dropped as duplicate. It can be sent.
  */
 import type { TransferHandle } from './handles.js'
 
 export interface GrowSpec {
   readonly stream: number
-  /** Bytes that may come, or at the origin are there. Less than before is ignored. */
+  /** Bytes that may come, or at the origin are there; less than before is ignored. */
   readonly size: number
-  /** It is the size of the whole content, and never changes again: the last block may be short. */
+  /**
+   * It is the size of the whole content, also where more might have come, and never changes again:
+   * the last block may be short. A record that goes beyond ends its feed with ERR_FR_PROTOCOL.
+   */
   readonly isFinal?: boolean
 }
 
@@ -42,8 +47,9 @@ export interface GrowingEngine {
    */
   cut(transfer: TransferHandle, spec: CutSpec): void
   /**
-   * What was kept of bytes before this is gone: routes, what has landed, digest records to pass on.
-   * They count as landed. A feed that enters a table later starts at this line.
+   * Draws a line: what was kept of bytes before it is gone (routes, digest records to pass on), and
+   * a feed that enters a table later starts there. It never goes beyond the bytes that have landed
+   * from the beginning on without a gap, nor back.
    */
   forget(transfer: TransferHandle, spec: ForgetSpec): void
   /**

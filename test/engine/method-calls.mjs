@@ -37,6 +37,14 @@ const calls = {
   hold: (engine, h) => engine.hold(h.transfer, { stream, offset: 0, length: blockBytes }),
   skip: (engine, h) => engine.skip(h.feed, byte),
   ask: (engine, h) => engine.ask(h.asked, byte),
+  grow: (engine, h) => {
+    // Before it, so that the others have a stream that grows.
+    const growing = { stream: stream + 2, growing: true, complete: true }
+    engine.addStream(h.transfer, { ...growing, file: h.source, size: 1, blockBytes })
+    engine.grow(h.transfer, { stream: stream + 2, size: 2 })
+  },
+  cut: (engine, h) => engine.cut(h.transfer, { ...byte, stream: stream + 2 }),
+  forget: (engine, h) => engine.forget(h.transfer, { stream: stream + 2, before: 1 }),
   send: (engine, h) => engine.send(h.feed, byte),
   sendDigests: (engine, h) => engine.sendDigests(h.feed, { ...byte, payload: Buffer.alloc(8) }),
   relayDigests: (engine, h) =>
@@ -51,6 +59,7 @@ const calls = {
   hashHoles: (engine, h) => engine.hashHoles(h.file, byte, blockBytes, 'xxh64'),
   hashNow: (engine, h) => engine.hashNow(h.file, byte, blockBytes, 'xxh64'),
   blake3File: (engine) => engine.blake3File(Buffer.alloc(32)),
+  foldBlake3: (engine) => engine.foldBlake3(Buffer.alloc(64), 2),
   xxh64: (engine) => engine.xxh64(Buffer.alloc(1)),
   'storage.openSource': ({ storage }, h) => storage.openSource(join(h.root, 'another')),
   'storage.checkSource': ({ storage }, h) => storage.checkSource(h.source),

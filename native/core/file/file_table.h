@@ -42,8 +42,10 @@ struct File {
   File& operator=(const File&) = delete;
 
   const int fd;
-  // Bytes: of a source at opening, of a partial as created.
-  const uint64_t size;
+  // Bytes: of a source at opening, of a partial as created, or as far as it may grow by now.
+  std::atomic<uint64_t> size;
+  // A partial that is made longer by what lands in it; `trim` gives it its size.
+  std::atomic<bool> grows{false};
   // Place of the disk threads that work on it (disk.h).
   uint32_t disk = 0;
   // True for what open_source opened; `identity` is then what check_source compares with.

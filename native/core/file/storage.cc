@@ -72,10 +72,12 @@ Status copy_in(uint32_t from_handle, uint32_t to_handle, uint64_t offset, uint64
 }
 
 Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept {
-  if (!file.fallocate_ok.load(std::memory_order_relaxed) || offset >= file.size) return kOkStatus;
-  length = std::min(length, file.size - offset);
+  const uint64_t size = file.size;
+  if (!file.fallocate_ok.load(std::memory_order_relaxed) || offset >= size) return kOkStatus;
+  length = std::min(length, size - offset);
   if (length == 0) return kOkStatus;
-  while (fallocate(file.fd, 0, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
+  while (fallocate(file.fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                   static_cast<off_t>(length)) != 0) {
     if (errno == EINTR) continue;
     if (errno != EOPNOTSUPP && errno != ENOSYS) return status_of_errno(errno, "fallocate");
     file.fallocate_ok.store(false, std::memory_order_relaxed);
@@ -183,6 +185,10 @@ Status trim(uint32_t handle) noexcept {
   if (file == nullptr) return {Code::ERR_FR_CLOSED, 0};
   // What is allocated ahead runs on the thread that calls this: before it, or not at all.
   file->fallocate_ok = false;
+  // One that ends in a hole is too short; what was allocated behind its end goes as well.
+  while (file->grows && ftruncate(file->fd, static_cast<off_t>(file->size.load())) != 0) {
+    if (errno != EINTR) return status_of_errno(errno, "ftruncate");
+  }
   trim_holes(file->fd);
   return kOkStatus;
 }

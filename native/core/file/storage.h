@@ -67,8 +67,8 @@ struct FileIdentity {
 // What tells whether a file is still the one that was looked at before.
 Status identity_of(uint32_t file, FileIdentity* out) noexcept;
 
-// Gives back what was allocated and never written; nothing is allocated ahead any more. Must run on
-// the thread that allocates.
+// Gives back what was allocated and never written; nothing is allocated ahead any more. A file that
+// has grown gets the size that it was told last. Must run on the thread that allocates.
 Status trim(uint32_t file) noexcept;
 
 // Gives back the disk blocks of a file that hold nothing. A saving, so that nothing is reported.

@@ -1,5 +1,6 @@
 #include "core/hash/blake3.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -42,6 +43,16 @@ void Blake3Block::update(const uint8_t* data, size_t bytes) {
 Status Blake3Block::finish(uint8_t* out) {
   tree_.finish(out, false);
   return kOkStatus;
+}
+
+void blake3_fold(const uint8_t* values, size_t count, size_t per_value, uint8_t* out) {
+  Blake3Tree tree;
+  for (size_t i = 0; i < count; i += per_value, out += kBlake3Bytes) {
+    const size_t end = std::min(count, i + per_value);
+    tree.reset();
+    for (size_t at = i; at < end; ++at) tree.push(values + at * kBlake3Bytes);
+    tree.finish(out, false);
+  }
 }
 
 void blake3_file(const uint8_t* values, size_t count, uint8_t* out) {

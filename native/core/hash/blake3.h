@@ -80,6 +80,10 @@ class Blake3Page {
   Blake3File whole_;
 };
 
+// Values of larger blocks from those of smaller ones, laid end to end: each of `per_value` (a power
+// of two) that follow each other, the last of what is left. `out`: as many values.
+void blake3_fold(const uint8_t* values, size_t count, size_t per_value, uint8_t* out);
+
 // The hash of a file from the values of its blocks, laid end to end. A file without blocks is
 // empty; a single value is the hash already.
 void blake3_file(const uint8_t* values, size_t count, uint8_t* out);

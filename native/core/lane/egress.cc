@@ -184,9 +184,8 @@ bool Lane::begin_digests(OutFeed& feed, Header* out) {
   }
   for (auto& [of, cursor] : from.cursors) {
     if (feed.digests != nullptr) break;
-    if (!cursor.is_due()) continue;
     route = cursor.next;
-    feed.digests = (*cursor.log)[cursor.at++];
+    while (feed.digests == nullptr && cursor.is_due()) feed.digests = cursor.take();
   }
   if (feed.digests == nullptr) return false;
   const DigestRecord& record = *feed.digests;

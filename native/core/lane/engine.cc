@@ -80,6 +80,8 @@ Answer Engine::add_stream(const StreamRequest& r) {
   stream.id = r.stream;
   stream.size = r.size;
   stream.block_bytes = r.block_bytes;
+  stream.growing = r.growing;
+  if (r.growing && r.size > bounds::growingSpanBytes) return {"size: more than may grow", {}};
   stream.complete = r.complete;
   stream.passes = r.file == 0;
   if (stream.passes && (r.scratch != 0 || r.complete)) return {"file: none", {}};
@@ -93,11 +95,11 @@ Answer Engine::add_stream(const StreamRequest& r) {
   if (stream.passes) stream.sparse = false;
   if (stream.sparse) stream.main.file->sparse = true;
   // A hole can be of any size, and whoever hashes it need not read it.
-  if (!stream.passes && !stream.sparse && r.block_bytes <= Stream::kHashedBlockMax)
-    stream.hashes = r.hashes;
+  const bool hashes = r.growing || r.block_bytes <= Stream::kHashedBlockMax;
+  if (!stream.passes && !stream.sparse && hashes) stream.hashes = r.hashes;
   const Answer done =
       task(r.transfer, [id = r.transfer, stream](Lane& lane) { lane.add_stream(id, stream); });
-  if (done.ok()) it->second.streams[r.stream] = {r.size, r.block_bytes, stream.passes};
+  if (done.ok()) it->second.streams[r.stream] = {r.size, stream.passes, r.growing};
   return done;
 }
 
@@ -186,25 +188,26 @@ Answer Engine::bridge(int a, int b) {
   return kFull;
 }
 
-Answer Engine::checked_feed(uint32_t feed, uint32_t stream, uint64_t offset,
-                            uint64_t length) const {
+Answer Engine::checked_feed(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
+                            bool may_be_empty) const {
   if (!running_) return kClosed;
   auto it = feeds_.find(feed);
   if (it == feeds_.end()) return {"feed: unknown handle", {}};
   if (!it->second.is_out) return {"feed: receives, cannot send", {}};
   if (it->second.is_finishing) return {"feed: finished", {}};
-  return checked_range(it->second.transfer, stream, offset, length);
+  return checked_range(it->second.transfer, stream, offset, length, may_be_empty);
 }
 
-Answer Engine::checked_range(uint32_t transfer, uint32_t stream, uint64_t offset,
-                             uint64_t length) const {
+Answer Engine::checked_range(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
+                             bool may_be_empty) const {
   if (!running_) return kClosed;
   const auto it = transfers_.find(transfer);
   if (it == transfers_.end()) return {"transfer: unknown handle", {}};
   const auto& streams = it->second.streams;
   auto found = streams.find(stream);
   if (found == streams.end()) return {"stream: unknown number", {}};
-  if (length == 0) return {"length: zero", {}};
+  const bool is_nothing = may_be_empty && found->second.growing && offset == 0;
+  if (length == 0 && !is_nothing) return {"length: zero", {}};
   const uint64_t size = found->second.size;
   if (offset > size || length > size - offset) {
     return {"offset, length: beyond the end of the stream", {}};
@@ -287,7 +290,7 @@ Answer Engine::send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t le
 
 Answer Engine::send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
                             uint16_t route, std::vector<uint8_t> payload) {
-  Answer checked = checked_feed(feed, stream, offset, length);
+  Answer checked = checked_feed(feed, stream, offset, length, true);
   if (checked.ok()) checked = checked_digests(length, payload.size());
   if (!checked.ok()) return checked;
   const FeedEntry& entry = feeds_.at(feed);
@@ -300,7 +303,7 @@ Answer Engine::send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uin
 
 Answer Engine::relay_digests(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
                              uint16_t route, std::vector<uint8_t> payload) {
-  Answer checked = checked_range(transfer, stream, offset, length);
+  Answer checked = checked_range(transfer, stream, offset, length, true);
   if (checked.ok()) checked = checked_digests(length, payload.size());
   if (!checked.ok()) return checked;
   if (route == 0) return {"route: 0 is none", {}};
@@ -309,6 +312,49 @@ Answer Engine::relay_digests(uint32_t transfer, uint32_t stream, uint64_t offset
       task(transfer, [=](Lane& lane) { lane.relay_digests(transfer, record, route); });
   // A lane that is far behind passes it on to nobody.
   return done.status.code == Code::ERR_FR_INBOX_FULL ? Answer{} : done;
+}
+
+Answer Engine::checked_growing(uint32_t transfer, uint32_t stream) {
+  if (!running_) return kClosed;
+  const auto it = transfers_.find(transfer);
+  if (it == transfers_.end()) return {"transfer: unknown handle", {}};
+  const auto found = it->second.streams.find(stream);
+  if (found == it->second.streams.end()) return {"stream: unknown number", {}};
+  if (!found->second.growing) return {"stream: does not grow", {}};
+  return {};
+}
+
+Answer Engine::grow(uint32_t transfer, uint32_t stream, uint64_t size, bool is_final) {
+  const Answer checked = checked_growing(transfer, stream);
+  if (!checked.ok()) return checked;
+  StreamEntry& entry = transfers_.at(transfer).streams.at(stream);
+  if (entry.is_final) return {"stream: has its final size", {}};
+  if (size > bounds::growingSpanBytes) return {"size: more than may grow", {}};
+  if (!is_final && size <= entry.size) return {};
+  const Answer done =
+      task(transfer, [=](Lane& lane) { lane.grow(transfer, stream, size, is_final); });
+  if (!done.ok()) return done;
+  entry.size = size;
+  entry.is_final = is_final;
+  return done;
+}
+
+Answer Engine::cut(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) {
+  Answer checked = checked_growing(transfer, stream);
+  if (checked.ok()) checked = checked_stored(transfer, stream, offset, length);
+  if (!checked.ok()) return checked;
+  const Section in = section_of(offset);
+  if (in.floor(offset) != offset || length > in.block_bytes) {
+    return {"offset, length: not the beginning of a block", {}};
+  }
+  return task(transfer, [=](Lane& lane) { lane.cut(transfer, stream, offset, length); });
+}
+
+Answer Engine::forget(uint32_t transfer, uint32_t stream, uint64_t before) {
+  const Answer checked = checked_growing(transfer, stream);
+  if (!checked.ok()) return checked;
+  if (transfers_.at(transfer).streams.at(stream).passes) return {};
+  return task(transfer, [=](Lane& lane) { lane.forget(transfer, stream, before); });
 }
 
 Answer Engine::finish(uint32_t feed) {

@@ -28,6 +28,7 @@ struct StreamRequest {
   bool complete = false;
   bool sparse = false;              // most likely has holes: nothing is allocated ahead
   std::optional<Algorithm> hashes;  // blocks that land are hashed where that is cheap
+  bool growing = false;             // `size` is what may come so far, and blocks are sections
 };
 
 struct FeedRequest {
@@ -69,6 +70,10 @@ class Engine {
   Answer hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
   // The receiver of the feed has these bytes.
   Answer skip(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length);
+  // See ports/growing.ts.
+  Answer grow(uint32_t transfer, uint32_t stream, uint64_t size, bool is_final);
+  Answer cut(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
+  Answer forget(uint32_t transfer, uint32_t stream, uint64_t before);
   Answer ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, bool scratch);
   Answer send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
               uint16_t route);
@@ -123,8 +128,9 @@ class Engine {
   };
   struct StreamEntry {
     uint64_t size;
-    uint64_t block_bytes;
     bool passes;
+    bool growing;
+    bool is_final = false;
   };
   struct TransferEntry {
     Lane* lane;
@@ -137,8 +143,12 @@ class Engine {
 
   static void add_feed_stats(uint32_t id, const FeedEntry& feed, std::vector<double>* out);
   Answer task(uint32_t transfer, std::function<void(Lane&)> work);
-  Answer checked_feed(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length) const;
-  Answer checked_range(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) const;
+  Answer checked_feed(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
+                      bool may_be_empty = false) const;
+  Answer checked_growing(uint32_t transfer, uint32_t stream);
+  // `may_be_empty`: nothing is what a record of digests covers of a growing content without bytes.
+  Answer checked_range(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
+                       bool may_be_empty = false) const;
   // The same, of a stream that has a file.
   Answer checked_stored(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) const;
   static Answer checked_digests(uint64_t length, size_t payload_bytes);

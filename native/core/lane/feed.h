@@ -70,10 +70,11 @@ struct Asked {
   IntervalSet ever;
 };
 
-// in: header, then payload (landed, or drained where it has landed before), header, ...
+// in: header, then payload (landed, or drained where it has landed before), header, ... Beyond:
+// what the header announces is further than its stream may come so far.
 struct InFeed : Feed {
   using Feed::Feed;
-  enum class State { kHeader, kPayload, kHole, kDigests, kEnded };
+  enum class State { kHeader, kBeyond, kPayload, kHole, kDigests, kEnded };
   State state = State::kHeader;
   uint8_t header_bytes[kHeaderBytes];
   size_t header_have = 0;
@@ -104,8 +105,10 @@ struct InFeed : Feed {
   // This record brings what was not asked for as far as the lane knew in this turn: the word for it
   // may still be in the inbox.
   uint64_t doubted_in = 0;
-  // Not read: what it brings has to be passed on, and somebody cannot take it now.
+  // Not read: what it brings has to be passed on, and somebody cannot take it now; or lies beyond
+  // the size that its stream has so far.
   bool is_held_back = false;
+  uint64_t beyond_ns = 0;  // since when it lies there
 };
 
 // One entry of an outgoing feed's list: bytes that are all in the file.

@@ -46,6 +46,9 @@ void Lane::ingest(InFeed& feed) {
       case InFeed::State::kEnded:
         more = read_header(feed);
         break;
+      case InFeed::State::kBeyond:
+        more = enter_record(feed);
+        break;
       case InFeed::State::kPayload:
         more = read_payload(feed);
         break;
@@ -179,10 +182,24 @@ bool Lane::start_record(InFeed& feed) {
     feed.state = InFeed::State::kEnded;
     return true;
   }
+  return enter_record(feed);
+}
+
+// False: it has to wait, or the feed is over.
+bool Lane::enter_record(InFeed& feed) {
+  const Header& h = feed.header;
   auto it = feed.transfer->streams.find(h.stream);
   const bool scratch = (h.flags & kFlagScratch) != 0;
-  if (it == feed.transfer->streams.end() || h.offset > it->second.size ||
-      h.length > it->second.size - h.offset || (scratch && it->second.scratch.file == nullptr)) {
+  const bool is_known = it != feed.transfer->streams.end();
+  const bool is_beyond =
+      is_known && (h.offset > it->second.size || h.length > it->second.size - h.offset);
+  if (is_beyond && it->second.end() == UINT64_MAX) {
+    wait_beyond(feed);
+    return false;
+  }
+  // Digests of nothing end a content that has no bytes.
+  const bool is_nothing = h.length == 0 && !(is_known && it->second.growing && h.offset == 0);
+  if (!is_known || is_beyond || is_nothing || (scratch && it->second.scratch.file == nullptr)) {
     end_feed(&feed, Code::ERR_FR_PROTOCOL, 0);
     return false;
   }
@@ -212,53 +229,6 @@ bool Lane::start_record(InFeed& feed) {
       break;
   }
   return true;
-}
-
-// How much of this record, from where it is, may land as one piece, or may not. False: nobody knows
-// before the inbox was taken once more, or the feed is over.
-bool Lane::is_welcome(InFeed& feed, uint64_t* step, bool* welcome) {
-  *welcome = true;
-  if (!feed.is_asked) return true;
-  const bool scratch = (feed.header.flags & kFlagScratch) != 0;
-  const Asked& asked = asked_of(feed, feed.stream->id, scratch);
-  const uint64_t open_to = asked.open.covered_to(feed.at);
-  if (open_to > feed.at) {
-    *step = std::min(*step, open_to - feed.at);
-    return true;
-  }
-  if (feed.doubted_in == 0) {
-    feed.doubted_in = turn_;
-    doubted_.push_back(feed.id);
-  }
-  if (feed.doubted_in == turn_) return false;
-  const uint64_t ever_to = asked.ever.covered_to(feed.at);
-  if (ever_to == feed.at) {
-    end_feed(&feed, Code::ERR_FR_PROTOCOL, 0);
-    return false;
-  }
-  *welcome = false;
-  *step = std::min(*step, asked.open.next_begin(feed.at, ever_to) - feed.at);
-  return true;
-}
-
-// Whichever flow brings it.
-Asked& Lane::asked_of(InFeed& flow, uint32_t stream, bool scratch) {
-  return static_cast<InFeed&>(flow.first()).asked[{stream, scratch}];
-}
-
-void Lane::ask(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, bool scratch) {
-  auto* const feed = static_cast<InFeed*>(find(id));
-  if (feed == nullptr) return;
-  const uint64_t end = offset + length;
-  const std::pair<uint32_t, bool> key{number, scratch};
-  for (Feed* const other : feed->transfer->feeds) {
-    if (other->is_out || other->lead != nullptr) continue;
-    static_cast<InFeed*>(other)->asked[key].open.erase(offset, end);
-  }
-  feed->asked[key].open.insert(offset, end);
-  feed->asked[key].ever.insert(offset, end);
-  auto it = feed->transfer->streams.find(number);
-  if (scratch && it != feed->transfer->streams.end()) it->second.scratch.landed.erase(offset, end);
 }
 
 bool Lane::read_hole(InFeed& feed) {
@@ -409,6 +379,7 @@ void Lane::landed(InFeed& feed, uint64_t begin, uint64_t end) {
   if (scratch) return;
   if (feed.header.kind == Kind::kPayload) ahead_of(transfer, stream, begin, end);
   offer(transfer, stream, begin, end, feed.header.route);
+  answer_cut(transfer, stream);
 }
 
 // Keeps the disk busy beside the landing: allocates ahead of it and starts writing behind it, in

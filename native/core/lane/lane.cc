@@ -17,12 +17,8 @@ namespace {
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kTickNs = 5 * kMs;
 constexpr uint64_t kMeasureNs = 25 * kMs;
-// Landed blocks are told in batches: JavaScript pays per batch, and a hash task per run. Nobody
-// waits for the news but the last block of a file, which is told at once.
-constexpr uint64_t kReportNs = 100 * kMs;
-constexpr uint64_t kReportSoonNs = 20 * kMs;
-constexpr uint64_t kReportBytes = 4u << 20;
 constexpr int kBatchEvents = 128;
+constexpr int kBeyondMs = 50;
 constexpr int kPaceMs = static_cast<int>(Account::kPaceNs / kMs);
 
 void close_fd(int& fd) {
@@ -165,7 +161,7 @@ int Lane::wait_ms() const {
     if (!feed->items.empty() || feed->in_record || feed->unacked > 0) return 5;
   }
   if (unreported_ > 0) return 5;
-  return -1;
+  return beyond_.empty() ? -1 : kBeyondMs;
 }
 
 void Lane::on_ready(Feed* feed, uint32_t events) {
@@ -200,6 +196,7 @@ void Lane::tick() {
   const bool measures = now_ns_ - measured_ns_ >= kMeasureNs;
   const double seconds = static_cast<double>(now_ns_ - measured_ns_) / 1e9;
   look_after_batched();
+  look_beyond();
   for (OutFeed* feed : out_feeds_) {
     refresh_unacked(*feed);
     if (measures) measure(*feed, seconds);
@@ -209,47 +206,6 @@ void Lane::tick() {
   for (auto& [id, feed] : feeds_) {
     if (!feed->is_out && !feed->is_over) fit_window(*static_cast<InFeed*>(feed.get()));
   }
-}
-
-void Lane::report_landed() {
-  if (unreported_ == 0 || is_deaf_) return;
-  const uint64_t waited = now_ns_ - reported_ns_;
-  const bool is_quiet = now_ns_ - landed_ns_ >= kReportSoonNs;
-  if (waited < kReportNs && unreported_ < kReportBytes && !is_quiet && !is_whole_) return;
-  unreported_ = 0;
-  is_whole_ = false;
-  reported_ns_ = now_ns_;
-  for (auto& [id, transfer] : transfers_) {
-    for (auto& [number, stream] : transfer->streams) report_stream(*transfer, stream);
-  }
-}
-
-void Lane::report_stream(Transfer& transfer, Stream& stream) {
-  for (const bool scratch : {false, true}) {
-    const Target& target = stream.target(scratch);
-    target.unreported.each([&](uint64_t begin, uint64_t end) {
-      Event event{{static_cast<double>(EventType::kLanded), static_cast<double>(transfer.id),
-                   static_cast<double>(stream.id), scratch ? 1.0 : 0.0, static_cast<double>(begin),
-                   static_cast<double>(end - begin)}};
-      if (stream.hashes) hash_landed(stream, *target.file, begin, end, event);
-      batch_.events.push_back(event);
-    });
-    stream.target(scratch).unreported.clear();
-  }
-}
-
-// What cannot be hashed without waiting for a disk is told without digests.
-void Lane::hash_landed(const Stream& stream, const File& file, uint64_t begin, uint64_t end,
-                       Event& event) {
-  const uint64_t blocks = (end - begin + stream.block_bytes - 1) / stream.block_bytes;
-  const size_t bytes = blocks * digest_bytes(*stream.hashes);
-  const size_t at = batch_.side.size();
-  batch_.side.resize(at + bytes);
-  const Status done = hash_blocks(file, begin, end - begin, stream.block_bytes, *stream.hashes,
-                                  batch_.side.data() + at, true);
-  if (!done.ok()) return batch_.side.resize(at);
-  event.v[kSideOffset] = static_cast<double>(at);
-  event.v[kSideLength] = static_cast<double>(bytes);
 }
 
 void Lane::open_transfer(uint32_t id, std::shared_ptr<TransferCounters> counters,
@@ -266,6 +222,13 @@ void Lane::add_stream(uint32_t id, Stream stream) {
   auto it = transfers_.find(id);
   if (it == transfers_.end()) return;
   if (stream.complete && stream.size > 0) stream.main.landed.insert(0, stream.size);
+  if (stream.growing && !stream.complete) {
+    for (Target* of : {&stream.main, &stream.scratch}) {
+      if (of->file == nullptr) continue;
+      of->file->size = stream.size;
+      of->file->grows = true;
+    }
+  }
   std::unique_ptr<Transit>& passing = it->second->passing;
   if (stream.passes && passing == nullptr) passing = std::make_unique<Transit>(counts_);
   it->second->streams.emplace(stream.id, std::move(stream));

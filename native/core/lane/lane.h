@@ -76,6 +76,10 @@ class Lane {
   void assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length, uint16_t route);
   void hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
   void skip(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length);
+  // growing.cc
+  void grow(uint32_t transfer, uint32_t stream, uint64_t size, bool is_final);
+  void cut(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
+  void forget(uint32_t transfer, uint32_t stream, uint64_t before);
   void ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, bool scratch);
   void send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
             uint16_t route);
@@ -104,7 +108,9 @@ class Lane {
   void tick();
   void report_landed();
   void report_stream(Transfer& transfer, Stream& stream);
-  void hash_landed(const Stream& stream, const File& file, uint64_t begin, uint64_t end,
+  void report_run(const Transfer& transfer, const Stream& stream, bool scratch, Interval run,
+                  uint64_t block_bytes);
+  void hash_landed(const Stream& stream, const File& file, Interval run, uint64_t block_bytes,
                    Event& event);
 
   // Ends a feed with all its flows, of its own accord: event, then gone. `code` kOk is the clean
@@ -148,6 +154,7 @@ class Lane {
   void look_after_batched();
   bool read_header(InFeed& feed);
   bool start_record(InFeed& feed);
+  bool enter_record(InFeed& feed);
   bool read_payload(InFeed& feed);
   bool read_hole(InFeed& feed);
   bool is_welcome(InFeed& feed, uint64_t* step, bool* welcome);
@@ -159,6 +166,14 @@ class Lane {
   bool stop_on(InFeed& feed, const Moved& moved);
   void landed(InFeed& feed, uint64_t begin, uint64_t end);
   void ahead_of(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end);
+
+  // growing.cc
+  Stream* stream_of(uint32_t transfer, uint32_t stream);
+  void wait_beyond(InFeed& feed);
+  void look_beyond();
+  void answer_cut(Transfer& transfer, Stream& stream);
+  void tell_cut(uint32_t transfer, uint32_t stream, Interval cut,
+                const std::vector<uint8_t>& value);
 
   // pass.cc
   bool pass_payload(InFeed& feed);
@@ -237,12 +252,13 @@ class Lane {
   std::vector<uint32_t> let_go_;   // feeds that were held back and may be read
   uint64_t poke_ns_ = 0;           // a feed holds a small record back until then; 0: none
   uint64_t landed_ns_ = 0;
-  uint64_t unreported_ = 0;      // landed bytes since the last report
-  bool is_whole_ = false;        // a stream has all its bytes: worth saying at once
-  bool is_paced_ = false;        // a limit keeps a feed from sending
-  std::vector<InFeed*> parked_;  // a limit keeps these from being read
-  size_t batched_ = 0;           // incoming feeds that the tick has to look after
-  bool is_deaf_ = false;         // the host is behind: sockets are not read
+  uint64_t unreported_ = 0;       // landed bytes since the last report
+  bool is_whole_ = false;         // a stream has all its bytes: worth saying at once
+  bool is_paced_ = false;         // a limit keeps a feed from sending
+  std::vector<InFeed*> parked_;   // a limit keeps these from being read
+  std::vector<uint32_t> beyond_;  // feeds whose record waits for its stream to grow
+  size_t batched_ = 0;            // incoming feeds that the tick has to look after
+  bool is_deaf_ = false;          // the host is behind: sockets are not read
   std::thread thread_;
 };
 

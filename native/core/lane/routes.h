@@ -65,6 +65,15 @@ class RouteMap {
     }
   }
 
+  // Bytes before this have no route any more.
+  void forget(uint64_t before) {
+    while (!map_.empty() && map_.begin()->first < before) {
+      const Run run = map_.begin()->second;
+      map_.erase(map_.begin());
+      if (run.end > before) map_.emplace_hint(map_.begin(), before, run);
+    }
+  }
+
   size_t runs() const { return map_.size(); }
 
  private:

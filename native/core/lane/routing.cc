@@ -21,7 +21,8 @@ void Lane::forward(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t 
 
 // Bytes without a route get this one, and what is held of them is passed on.
 void Lane::raise(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, uint16_t route) {
-  if (route == 0) return;
+  begin = std::max(begin, stream.line);
+  if (route == 0 || begin >= end) return;
   for (const Interval& run : stream.routes.raise(begin, end, route)) {
     stream.main.landed.each_inside(run.begin, run.end, [&](uint64_t from, uint64_t to) {
       forward(transfer, stream, from, to, route);
@@ -48,13 +49,17 @@ void Lane::hold(uint32_t id, uint32_t number, uint64_t offset, uint64_t length) 
   const IntervalSet fresh = stream.hold(offset, offset + length);
   transfer.counters->landed.fetch_add(fresh.bytes(), std::memory_order_relaxed);
   fresh.each([&](uint64_t begin, uint64_t end) { offer(transfer, stream, begin, end, 0); });
+  answer_cut(transfer, stream);
 }
 
 // The receiver of this feed has these bytes already.
 void Lane::skip(uint32_t id, uint32_t number, uint64_t offset, uint64_t length) {
   Feed* const feed = find(id);
   if (feed == nullptr || !feed->is_out) return;
-  static_cast<OutFeed*>(feed)->skipped[number].insert(offset, offset + length);
+  auto found = feed->transfer->streams.find(number);
+  if (found == feed->transfer->streams.end()) return;
+  static_cast<OutFeed*>(feed)->skipped[number].insert(std::max(offset, found->second.line),
+                                                      offset + length);
 }
 
 // The history of the route, less what the receiver has, and what the feed got while it was in the
@@ -104,7 +109,8 @@ void Lane::relay_digests(uint32_t id, const DigestRef& record, uint16_t route) {
   auto found = it->second->streams.find(record->stream);
   if (found == it->second->streams.end()) return;
   Stream& stream = found->second;
-  if (DigestRef one = stream.digests.take(record, route, stream.digest_bytes_most())) {
+  if (DigestRef one =
+          stream.digests.take(record, route, stream.digest_bytes_most(), stream.growing)) {
     it->second->digests[route].push_back(std::move(one));
   }
 }

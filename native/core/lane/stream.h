@@ -5,9 +5,11 @@
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "core/base/bounds.h"
 #include "core/base/interval_set.h"
+#include "core/base/sections.h"
 #include "core/base/status.h"
 #include "core/file/file_table.h"
 #include "core/hash/hash.h"
@@ -26,6 +28,9 @@ struct Stream {
   uint32_t id = 0;
   uint64_t size = 0;
   uint64_t block_bytes = 0;
+  // Still written: `size` is what may come so far, until that is final, and blocks are sections.
+  bool growing = false;
+  bool is_final = false;
   bool complete = false;
   bool failed = false;
   bool sparse = false;  // has holes: records are cut at their borders
@@ -37,6 +42,10 @@ struct Stream {
   Target scratch;
   RouteMap routes;  // of bytes that landed, or will
   RelayedDigests digests;
+  // All before this has landed, and nothing is known of it any more: no route, no digest record.
+  uint64_t line = 0;
+  // The beginning of a block that is to be hashed once it has landed.
+  std::optional<Interval> cut;
 
   // Pieces in which a stream may have landed (limits.landedPieces).
   static constexpr size_t kPiecesMax = bounds::landedPieces;
@@ -49,9 +58,24 @@ struct Stream {
 
   Target& target(bool is_scratch) { return is_scratch ? scratch : main; }
 
+  // How blocks are cut at this offset.
+  Section section(uint64_t at) const {
+    return growing ? section_of(at) : Section{.block_bytes = block_bytes};
+  }
+
+  // Where a block may end that is shorter than others.
+  uint64_t end() const { return growing && !is_final ? UINT64_MAX : size; }
+
   // Bytes of digest records that are kept to be passed on, at most.
   uint64_t digest_bytes_most() const {
-    return (size + block_bytes - 1) / block_bytes * bounds::relayedDigestBytesPerBlock;
+    uint64_t blocks = 0;
+    for (uint64_t at = line; at < size;) {
+      const Section in = section(at);
+      const uint64_t upto = std::min(size, in.end);
+      blocks += (upto - in.floor(at) + in.block_bytes - 1) / in.block_bytes;
+      at = upto;
+    }
+    return blocks * bounds::relayedDigestBytesPerBlock + (growing ? bounds::tailDigestBytes : 0);
   }
 
   // Bytes are in the main file; returns what had not landed of them. None is reported, but
@@ -68,16 +92,52 @@ struct Stream {
   void land(bool is_scratch, uint64_t begin, uint64_t end) {
     Target& to = target(is_scratch);
     const Interval whole = to.landed.insert(begin, end);
-    const uint64_t first =
-        std::max((whole.begin + block_bytes - 1) / block_bytes, begin / block_bytes);
-    const uint64_t past = whole.end == size ? size : whole.end / block_bytes * block_bytes;
-    const uint64_t reach = std::min(size, (end + block_bytes - 1) / block_bytes * block_bytes);
-    const uint64_t from = first * block_bytes;
-    const uint64_t to_end = std::min(past, reach);
-    if (from >= to_end) return;
-    to.unreported.insert(from, to_end);
-    // A repaired block is open again once it is whole, for the next repair.
-    if (is_scratch) to.landed.erase(from, to_end);
+    while (begin < end) {
+      const Section in = section(begin);
+      const uint64_t upto = std::min(end, in.end);
+      const uint64_t past = std::min(whole.end, in.end);
+      const uint64_t from = std::max(in.ceil(std::max(whole.begin, in.begin)), in.floor(begin));
+      const uint64_t to_end = std::min(past == this->end() ? past : in.floor(past),
+                                       std::min(this->end(), in.ceil(upto)));
+      begin = upto;
+      if (from >= to_end) continue;
+      to.unreported.insert(from, to_end);
+      // A repaired block is open again once it is whole, for the next repair.
+      if (is_scratch) to.landed.erase(from, to_end);
+    }
+  }
+
+  // The content ends here, and what has landed behind is no part of it. Returns how many bytes that
+  // had landed before are a whole block by this, the last one, and how many are gone.
+  std::pair<uint64_t, uint64_t> finish(uint64_t final_size) {
+    size = final_size;
+    is_final = true;
+    const uint64_t before = main.landed.bytes();
+    for (Target* of : {&main, &scratch}) {
+      of->landed.erase(size, UINT64_MAX);
+      of->unreported.erase(size, UINT64_MAX);
+    }
+    const uint64_t gone = before - main.landed.bytes();
+    if (cut && cut->end > size) cut.reset();
+    const uint64_t last = size == 0 ? 0 : section(size - 1).floor(size - 1);
+    const bool is_short = section(last).ceil(size) != size;
+    if (complete || !is_short || !main.landed.contains(last, size)) return {0, gone};
+    main.unreported.insert(last, size);
+    return {size - last, gone};
+  }
+
+  // Forgets what is kept of bytes before this, as far as all has landed. Returns the new line.
+  uint64_t forget(uint64_t before) {
+    before = std::min(before, main.landed.covered_to(0));
+    if (before <= line) return line;
+    line = before;
+    routes.forget(before);
+    digests.forget(before);
+    scratch.landed.erase(0, before);
+    std::erase_if(allocated, [=](uint64_t step) { return (step + 1) * kAllocateStep <= before; });
+    std::erase_if(writeback_bytes,
+                  [=](const auto& step) { return (step.first + 1) * kWritebackStep <= before; });
+    return line;
   }
 };
 

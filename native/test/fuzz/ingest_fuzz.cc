@@ -13,9 +13,11 @@ namespace {
 
 using fuzz::require;
 
-// Sizes that are no multiple of a block, and an empty stream.
-constexpr size_t kSizes[] = {5 * fuzz::kBlock + 77, 3 * fuzz::kBlock, 0};
-constexpr uint32_t kStreams = 3;
+// Sizes that are no multiple of a block, an empty stream, and the end of one that grows.
+constexpr size_t kSizes[] = {5 * fuzz::kBlock + 77, 3 * fuzz::kBlock, 0, fuzz::kSectionBlock + 999};
+constexpr uint32_t kStreams = 4;
+constexpr uint32_t kGrowing = 3;
+constexpr uint32_t kFilled[] = {0, 1, kGrowing};
 constexpr size_t kWireMax = 128 << 10;  // the socket takes it all before anybody reads
 
 struct World {
@@ -59,7 +61,7 @@ void put_record(uint8_t kind, Script& script, std::vector<uint8_t>* wire) {
   const uint64_t choice = script.take(1);
   fuzz::Record record;
   record.kind = kind;
-  record.stream = (choice >> 2) % 2;
+  record.stream = kFilled[(choice >> 4) % 3];
   if (choice % 4 == 3 && kind == fuzz::kPayload && record.stream == 0) {
     record.flags = fuzz::kScratch;
   } else {
@@ -120,14 +122,20 @@ std::vector<uint8_t> wire_of(Script& script) {
   return wire;
 }
 
-// In up to four pieces, so that headers and payloads are met half. The engine may hang up before.
-void write_wire(int fd, const std::vector<uint8_t>& wire, uint64_t cuts) {
+// In up to four pieces, so that headers and payloads are met half; `between` comes after each. The
+// engine may hang up before.
+template <typename Between>
+void write_wire(int fd, const std::vector<uint8_t>& wire, uint64_t cuts, Between&& between) {
   size_t done = 0;
   for (int piece = 0; piece < 4; piece++, cuts >>= 4) {
+    between(piece);
     const size_t upto = piece == 3 ? wire.size() : done + (wire.size() - done) * (cuts & 15) / 15;
     while (done < upto) {
       const ssize_t put = send(fd, &wire[done], upto - done, MSG_NOSIGNAL);
-      if (put <= 0) return;
+      if (put <= 0) {
+        done = upto;
+        break;
+      }
       done += static_cast<size_t>(put);
     }
   }
@@ -146,6 +154,8 @@ std::vector<uint8_t> read_all(int fd) {
     bytes.insert(bytes.end(), some, some + got);
   }
 }
+
+constexpr uint64_t kCutMost = 5'000;
 
 // Routes 1 and 2 go on as these.
 constexpr uint16_t kNext[] = {0, 0, 9};
@@ -170,7 +180,9 @@ void check_routed(const std::vector<uint8_t>& wire, fuzz::Model& model) {
   }
   require(at == wire.size());
   for (const auto& [number, stream] : model.streams) {
-    for (const uint16_t route : stream.routes) require(route != 1 && route != 2);
+    for (size_t i = stream.line; i < stream.routes.size(); i++) {
+      require(stream.routes[i] != 1 && stream.routes[i] != 2);
+    }
   }
 }
 
@@ -195,8 +207,14 @@ class Witness {
       case fr::EventType::kLanded: {
         Told& told = told_.at(static_cast<uint32_t>(v[2]));
         std::set<size_t>& blocks = v[3] != 0 ? told.scratch : told.main;
-        require(whole(v[4]) % fuzz::kBlock == 0);
-        for (uint64_t at = whole(v[4]); at < whole(v[4] + v[5]); at += fuzz::kBlock) {
+        const fuzz::ModelStream& of = model_->streams.at(static_cast<uint32_t>(v[2]));
+        const uint64_t end = whole(v[4] + v[5]);
+        if (v[fr::kSideLength] > 0) {  // the answer to a cut
+          require(of.block_bytes == fuzz::kSectionBlock && whole(v[4]) == 0 && end <= kCutMost);
+          return false;
+        }
+        require(whole(v[4]) % of.block_bytes == 0);
+        for (uint64_t at = whole(v[4]); at < end; at += of.block_bytes) {
           require(blocks.insert(at).second || v[3] != 0);  // of the file, each once
         }
         return false;
@@ -240,10 +258,16 @@ uint32_t open_transfer(World& world) {
   for (uint32_t stream = 0; stream < kStreams; stream++) {
     const fuzz::Memory& file = world.files[stream];
     const uint32_t scratch = stream == 0 ? world.scratch.handle : 0;
-    require(
-        world.host.engine
-            .add_stream({transfer, stream, file.handle, scratch, file.size, fuzz::kBlock, false})
-            .ok());
+    fr::StreamRequest request;
+    request.transfer = transfer;
+    request.stream = stream;
+    request.file = file.handle;
+    request.scratch = scratch;
+    request.size = file.size;
+    request.block_bytes = fuzz::kBlock;
+    request.growing = stream == kGrowing;
+    if (request.growing) request.size = 0;
+    require(world.host.engine.add_stream(request).ok());
   }
   return transfer;
 }
@@ -263,11 +287,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static World* const world = new World;
   Script script(data, size);
   const uint64_t cuts = script.take(2);
+  const uint64_t growth = script.take(1);
   const std::vector<uint8_t> wire = wire_of(script);
 
   fuzz::Model model;
   for (uint32_t stream = 0; stream < kStreams; stream++) {
-    model.streams.emplace(stream, fuzz::ModelStream(kSizes[stream], stream == 0));
+    const size_t block = stream == kGrowing ? fuzz::kSectionBlock : fuzz::kBlock;
+    model.streams.emplace(stream, fuzz::ModelStream(kSizes[stream], stream == 0, block));
     world->files[stream].clear();
   }
   world->scratch.clear();
@@ -287,7 +313,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool is_late = cuts % 2 == 1;
   if (!is_late) set_routes();
   Witness witness(&model, feed);
-  write_wire(sender, wire, cuts);
+  // Whenever it grows, is cut and forgets: what comes of it is the same in the end.
+  model.streams.at(kGrowing).line = kSizes[kGrowing] * (growth & 15) / 15;
+  write_wire(sender, wire, cuts, [&](int piece) {
+    fr::Engine& engine = world->host.engine;
+    const bool is_last = piece == 3;
+    const uint64_t size =
+        is_last ? kSizes[kGrowing] : kSizes[kGrowing] * (growth >> 4) * piece / 64;
+    require(engine.grow(transfer, kGrowing, size, is_last).ok());
+    if (size > 0) require(engine.cut(transfer, kGrowing, 0, std::min(size, kCutMost)).ok());
+    require(engine.forget(transfer, kGrowing, model.streams.at(kGrowing).line).ok());
+  });
   world->host.until([&](const fr::Event& event, const std::vector<uint8_t>& side) {
     return witness.take(event, side);
   });
@@ -301,7 +337,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::vector<uint8_t> routed = read_all(mate);
   ::close(mate);
   world->host.until([&](const fr::Event& event, const std::vector<uint8_t>&) {
-    require(static_cast<int>(event.v[0]) == static_cast<int>(fr::EventType::kFeedClosed));
+    const auto type = static_cast<fr::EventType>(static_cast<int>(event.v[0]));
+    if (type == fr::EventType::kLanded && event.v[fr::kSideLength] > 0) return false;  // of a cut
+    require(type == fr::EventType::kFeedClosed);
     require(event.v[2] == onward && event.v[3] == 0);
     return true;
   });

@@ -1,5 +1,5 @@
-// What must come of the bytes of a feed, byte by byte, by the rules of docs/protocol.md and
-// src/ports.ts: the judge of ingest_fuzz.
+// What must come of the bytes of a feed, however long it takes, byte by byte, by the rules of
+// docs/protocol.md and src/ports.ts: the judge of ingest_fuzz.
 #pragma once
 
 #include <algorithm>
@@ -15,6 +15,7 @@ namespace fuzz {
 
 constexpr uint64_t kSeed = 0x5eed'5eed'5eed'5eed;
 constexpr size_t kBlock = 4096;
+constexpr size_t kSectionBlock = 64 << 10;  // of a stream that grows
 
 struct ModelTarget {
   explicit ModelTarget(size_t size) : bytes(size), landed(size) {}
@@ -25,11 +26,17 @@ struct ModelTarget {
 };
 
 struct ModelStream {
-  ModelStream(size_t size, bool scratches)
-      : main(size), scratch(scratches ? size : 0), has_scratch(scratches), routes(size) {}
+  ModelStream(size_t size, bool scratches, size_t block = kBlock)
+      : main(size),
+        scratch(scratches ? size : 0),
+        has_scratch(scratches),
+        block_bytes(block),
+        routes(size) {}
   ModelTarget main;
   ModelTarget scratch;
   bool has_scratch;
+  size_t block_bytes;
+  size_t line = 0;               // what lies before it may have no route any more
   std::vector<uint16_t> routes;  // the first of each byte
 };
 
@@ -92,8 +99,8 @@ struct Model {
     to.landed[at] = true;
     landed++;
     to.bytes[at] = byte;
-    const size_t block = at / kBlock * kBlock;
-    const size_t end = std::min(to.bytes.size(), block + kBlock);
+    const size_t block = at / stream.block_bytes * stream.block_bytes;
+    const size_t end = std::min(to.bytes.size(), block + stream.block_bytes);
     if (++to.counts[block] < end - block) return;
     to.blocks.insert(block);
     if (!is_scratch) return;

@@ -128,6 +128,18 @@ export function blake3File(values: Uint8Array): Uint8Array {
   return tree.finish(true)
 }
 
+/** Values of larger blocks: each of `perValue` that follow each other, the last of what is left. */
+export function foldBlake3(values: Uint8Array, perValue: number): Uint8Array {
+  const folded: Uint8Array[] = []
+  for (let offset = 0; offset < values.length; offset += 32 * perValue) {
+    const tree = new Tree()
+    const end = Math.min(values.length, offset + 32 * perValue)
+    for (let at = offset; at < end; at += 32) tree.push(values.slice(at, at + 32))
+    folded.push(tree.finish(false))
+  }
+  return Buffer.concat(folded)
+}
+
 /** The values of blocks of 2^n KiB. */
 class Blake3Block implements BlockHasher {
   readonly #wasm: IHasher

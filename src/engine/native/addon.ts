@@ -26,6 +26,7 @@ export interface NativeEngine {
     blockBytes: number,
     complete: boolean,
     sparse: boolean,
+    growing: boolean,
     algorithm?: number,
   ): void
   adopt(
@@ -43,6 +44,9 @@ export interface NativeEngine {
   hold(transfer: number, stream: number, offset: number, length: number): void
   skip(feed: number, stream: number, offset: number, length: number): void
   ask(feed: number, stream: number, offset: number, length: number, scratch: boolean): void
+  grow(transfer: number, stream: number, size: number, isFinal: boolean): void
+  cut(transfer: number, stream: number, offset: number, length: number): void
+  forget(transfer: number, stream: number, before: number): void
   assign(transfer: number, stream: number, offset: number, length: number, route: number): void
   send(
     feed: number,
@@ -158,6 +162,7 @@ export interface Addon {
     algorithm: number,
   ): Uint8Array | undefined
   blake3File(values: Uint8Array): Uint8Array
+  foldBlake3(values: Uint8Array, perValue: number): Uint8Array
   xxh64(bytes: Uint8Array, seed?: bigint): bigint
   encodeFrames(
     file: number,

@@ -5,12 +5,13 @@
 import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import type { BlockAlgorithm } from '../../base/digests.js'
-import { codeFromNative, FrError } from '../../base/errors.js'
+import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type {
   AskSpec,
   AssignSpec,
   ByteRange,
+  CutSpec,
   DataEngine,
   DigestSpec,
   EngineCounters,
@@ -20,6 +21,8 @@ import type {
   FeedSpec,
   FeedStats,
   FileHandle,
+  ForgetSpec,
+  GrowSpec,
   HashSource,
   HoldSpec,
   RateLimits,
@@ -41,7 +44,6 @@ import {
   checkTargets,
   checkWeight,
 } from '../checks.js'
-import { failureWords } from '../system-error.js'
 import {
   type Addon,
   algorithmNumber,
@@ -50,6 +52,7 @@ import {
   loadAddon,
   type NativeEngine,
 } from './addon.js'
+import { decodeEvent } from './events.js'
 import { NativeStorage } from './storage.js'
 
 const totalsNumbers = 6
@@ -134,7 +137,10 @@ class AddonEngine implements DataEngine {
       const file = spec.file === undefined ? 0 : this.storage.file(spec.file)
       const scratch = spec.scratch === undefined ? 0 : this.storage.file(spec.scratch)
       const kind = spec.hashes && algorithmNumber[spec.hashes]
-      engine.addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse, kind)
+      engine.addStream(
+        ...([transfer, stream, file, scratch, size, blockBytes, complete, sparse] as const),
+        ...([spec.growing === true, kind] as const),
+      )
     })
   }
 
@@ -189,6 +195,18 @@ class AddonEngine implements DataEngine {
   ask(feed: FeedHandle, spec: AskSpec): void {
     const { stream, offset, length, scratch = false } = spec
     this.#call((engine) => engine.ask(feed, stream, offset, length, scratch))
+  }
+
+  grow(transfer: TransferHandle, { stream, size, isFinal = false }: GrowSpec): void {
+    this.#call((engine) => engine.grow(transfer, stream, size, isFinal))
+  }
+
+  cut(transfer: TransferHandle, { stream, offset, length }: CutSpec): void {
+    this.#call((engine) => engine.cut(transfer, stream, offset, length))
+  }
+
+  forget(transfer: TransferHandle, { stream, before }: ForgetSpec): void {
+    this.#call((engine) => engine.forget(transfer, stream, before))
   }
 
   send(feed: FeedHandle, spec: SendSpec): void {
@@ -349,6 +367,10 @@ class AddonEngine implements DataEngine {
     )
   }
 
+  foldBlake3(values: Uint8Array, perValue: number): Uint8Array {
+    return this.#call(() => this.#addon.foldBlake3(values, perValue))
+  }
+
   blake3File(values: Uint8Array): Uint8Array {
     if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
     return this.#addon.blake3File(values)
@@ -383,52 +405,5 @@ function checkFeed(spec: FeedSpec): void {
     throw new TypeError(`direction: ${String(direction)}`)
   if (typeof seed !== 'bigint' || seed < 0n || seed > seedMax) {
     throw new TypeError('seed: not an unsigned 64-bit bigint')
-  }
-}
-
-/** One record of native/core/base/events.h; undefined for the answer to a storage operation. */
-function decodeEvent(record: Float64Array, side: Uint8Array): EngineEvent | undefined {
-  const [type = 0, transfer = 0, a = 0, b = 0, c = 0, d = 0, e = 0] = record
-  switch (type) {
-    case 1:
-      return {
-        type: 'landed',
-        transfer,
-        stream: a,
-        scratch: b === 1,
-        offset: c,
-        length: d,
-        ...(side.length > 0 && { digests: side }),
-      }
-    case 2:
-      return {
-        type: 'digests',
-        transfer,
-        feed: a,
-        stream: b,
-        route: c,
-        offset: d,
-        length: e,
-        payload: side,
-      }
-    case 3:
-      return {
-        type: 'feedClosed',
-        transfer,
-        feed: a,
-        code: b === 0 ? null : codeFromNative(b),
-        errno: c,
-      }
-    case 4:
-      return {
-        type: 'fileFailed',
-        transfer,
-        stream: a,
-        code: codeFromNative(b),
-        errno: c,
-        text: failureWords({ what: new TextDecoder('latin1').decode(side), errno: c }),
-      }
-    default:
-      return undefined
   }
 }

@@ -14,8 +14,9 @@ export class Asks {
 
   open(stream: StreamState, isScratch: boolean, begin: number, end: number): void {
     const { open, ever } = this.#of(stream, isScratch)
-    open.add(begin, end)
-    ever.add(begin, end)
+    if (Math.max(begin, stream.line) >= end) return
+    open.add(Math.max(begin, stream.line), end)
+    ever.add(Math.max(begin, stream.line), end)
   }
 
   withdraw(stream: StreamState, isScratch: boolean, begin: number, end: number): void {
@@ -30,7 +31,16 @@ export class Asks {
     end: number,
   ): readonly Span[] | undefined {
     const { open, ever } = this.#of(stream, isScratch)
-    return ever.missing(begin, end).length > 0 ? undefined : open.present(begin, end)
+    // Nothing is known any more of what was asked for before the line.
+    const from = isScratch ? begin : Math.max(begin, stream.line)
+    return ever.missing(from, end).length > 0 ? undefined : open.present(from, end)
+  }
+
+  forget(stream: StreamState, before: number): void {
+    for (const all of [this.#main, this.#scratch]) {
+      all.get(stream)?.open.remove(0, before)
+      all.get(stream)?.ever.remove(0, before)
+    }
   }
 
   #of(stream: StreamState, isScratch: boolean): Asked {

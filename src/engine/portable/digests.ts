@@ -7,9 +7,38 @@
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { DigestSpec } from '../../ports.js'
+import type { StreamState } from './stream.js'
 
-/** What a route brought, in the order it came. */
-export type DigestLog = readonly DigestSpec[]
+/** What a route brought, in the order it came. Records have numbers, also those forgotten. */
+export class DigestLog {
+  #records: (DigestSpec | undefined)[] = []
+  /** Number of the first one that is kept. */
+  #first = 0
+
+  get end(): number {
+    return this.#first + this.#records.length
+  }
+
+  /** Undefined: it is forgotten. */
+  at(number: number): DigestSpec | undefined {
+    return this.#records[number - this.#first]
+  }
+
+  push(record: DigestSpec): void {
+    this.#records.push(record)
+  }
+
+  /** Forgets the records of a stream that end here or before. */
+  forget(stream: number, before: number): void {
+    this.#records = this.#records.map((one) => (isBehind(one, stream, before) ? undefined : one))
+    const kept = this.#records.findIndex((one) => one !== undefined)
+    this.#first += this.#records.splice(0, kept < 0 ? this.#records.length : kept).length
+  }
+}
+
+function isBehind(record: DigestSpec | undefined, stream: number, before: number): boolean {
+  return record?.stream === stream && record.offset + record.length <= before
+}
 
 /** The place of a feed in the log of a route. */
 class DigestCursor {
@@ -24,15 +53,16 @@ class DigestCursor {
   }
 
   get isDue(): boolean {
-    return this.#at < Math.min(this.#past, this.#log.length)
+    return this.#at < Math.min(this.#past, this.#log.end)
   }
 
   /** The next record to be sent. */
   take(): DigestSpec | undefined {
-    const record = this.#at < this.#past ? this.#log[this.#at] : undefined
-    if (record === undefined) return undefined
-    this.#at += 1
-    return { ...record, route: this.#next }
+    while (this.isDue) {
+      const record = this.#log.at(this.#at++)
+      if (record !== undefined) return { ...record, route: this.#next }
+    }
+    return undefined
   }
 
   /** All that was not sent is sent, under this number. */
@@ -43,7 +73,7 @@ class DigestCursor {
 
   /** What comes from here on is not sent. */
   stop(): void {
-    this.#past = Math.min(this.#past, this.#log.length)
+    this.#past = Math.min(this.#past, this.#log.end)
   }
 }
 
@@ -105,8 +135,12 @@ interface Kept {
 
 /** The records of a transfer, by route. */
 export class RelayedDigests {
-  readonly #logs = new Map<number, DigestSpec[]>()
-  /** By stream and place: the first record of each, with the routes that it was given. */
+  readonly #logs = new Map<number, DigestLog>()
+  /**
+   * By stream and place: the first record of each, with the routes that it was given. Of a stream
+   * that grows a place may have several: the last block is covered once more by the record that
+   * says that it is the last.
+   */
   readonly #kept = new Map<string, Kept>()
   readonly #bytes = new Map<number, number>()
 
@@ -115,13 +149,14 @@ export class RelayedDigests {
   }
 
   /** Adds a record to the log of its route, unless it is there, or of too many bytes. */
-  add(spec: DigestSpec, route: number, blocks: number): void {
+  add(spec: DigestSpec, route: number, { digestBytesMost, growing }: StreamState): void {
     const { stream, offset, length, payload } = spec
-    const key = `${stream} ${offset} ${length}`
+    const which = growing ? Buffer.from(payload).toString('latin1') : ''
+    const key = `${stream} ${offset} ${length} ${which}`
     let kept = this.#kept.get(key)
     if (kept === undefined) {
       const bytes = (this.#bytes.get(stream) ?? 0) + payload.length
-      if (bytes > blocks * limits.relayedDigestBytesPerBlock) return
+      if (bytes > digestBytesMost) return
       this.#bytes.set(stream, bytes)
       const record = { stream, offset, length, payload: Buffer.from(payload) }
       kept = { record, routes: new Set() }
@@ -132,10 +167,20 @@ export class RelayedDigests {
     this.#log(route).push(kept.record)
   }
 
-  #log(route: number): DigestSpec[] {
+  /** Forgets the records of a stream that end here or before. */
+  forget(stream: number, before: number): void {
+    for (const log of this.#logs.values()) log.forget(stream, before)
+    for (const [key, { record }] of this.#kept) {
+      if (!isBehind(record, stream, before)) continue
+      this.#kept.delete(key)
+      this.#bytes.set(stream, (this.#bytes.get(stream) ?? 0) - record.payload.length)
+    }
+  }
+
+  #log(route: number): DigestLog {
     let log = this.#logs.get(route)
     if (log === undefined) {
-      log = []
+      log = new DigestLog()
       this.#logs.set(route, log)
     }
     return log

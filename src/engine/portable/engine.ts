@@ -15,6 +15,7 @@ import type {
   AskSpec,
   AssignSpec,
   ByteRange,
+  CutSpec,
   DataEngine,
   DigestSpec,
   EngineCounters,
@@ -23,6 +24,8 @@ import type {
   FeedHandle,
   FeedSpec,
   FileHandle,
+  ForgetSpec,
+  GrowSpec,
   HashSource,
   HoldSpec,
   RateLimits,
@@ -36,45 +39,40 @@ import type {
 } from '../../ports.js'
 import {
   checkBlocks,
+  checkFold,
   checkInteger,
-  checkRange,
   checkRate,
   checkRates,
-  checkSeal,
   checkTargets,
   checkWeight,
   known,
   routeMax,
 } from '../checks.js'
-import { blake3File } from '../hashing/blake3.js'
+import { blake3File, foldBlake3 } from '../hashing/blake3.js'
 import { type BlockHashers, createBlockHashers } from '../hashing/block-hash.js'
 import { Bridges } from './bridge.js'
 import { Budget } from './budget.js'
 import { InFeed } from './feed-in.js'
 import { OutFeed } from './feed-out.js'
+import { FileHashes } from './file-hashes.js'
 import { FileTable, HandleSource } from './files.js'
 import { PortableStorage } from './storage.js'
-import { checkStored, StreamState } from './stream.js'
-import { type Shared, Transfer } from './transfer.js'
-
-const uint32Max = 0xffff_ffff
-const uint64Max = 0xffff_ffff_ffff_ffffn
-
-/** The stream of a record that can be sent. Throws TypeError otherwise. */
-function checkDigests(transfer: Transfer, spec: DigestSpec): StreamState {
-  const stream = known('stream', spec.stream, transfer.stream(spec.stream))
-  checkRange(spec, stream.size)
-  checkInteger('length', spec.length, 1, uint32Max)
-  checkInteger('payload.length', spec.payload.length, 1, limits.recordDigestBytes)
-  return stream
-}
+import {
+  checkCut,
+  checkDigests,
+  checkGrowing,
+  checkStored,
+  checkStream,
+  StreamState,
+} from './stream.js'
+import { checkFeed, type Shared, Transfer } from './transfer.js'
 
 class PortableEngine implements DataEngine {
   readonly kind = 'portable'
   readonly storage: PortableStorage
   readonly #listener: EngineListener
   readonly #xx: XXHashAPI
-  readonly #hashers: BlockHashers
+  readonly #hashes: FileHashes
   readonly #handles = new HandleSource()
   readonly #files = new FileTable(this.#handles)
   readonly #transfers = new Map<TransferHandle, Transfer>()
@@ -94,11 +92,14 @@ class PortableEngine implements DataEngine {
   constructor(listener: EngineListener, xx: XXHashAPI, hashers: BlockHashers) {
     this.#listener = listener
     this.#xx = xx
-    this.#hashers = hashers
+    this.#hashes = new FileHashes(hashers, (bytes) => {
+      this.#shared.payloadBytes += bytes
+    })
     this.storage = new PortableStorage(this.#files, this.#handles)
     this.#shared = {
       hash: (bytes, seed) => xx.h64Raw(bytes, seed),
       emit: (event) => this.#emit(event),
+      subtree: (file, range) => this.#hashes.subtree(file, range),
       payloadBytes: 0,
     }
   }
@@ -115,16 +116,10 @@ class PortableEngine implements DataEngine {
 
   addStream(handle: TransferHandle, spec: StreamSpec): void {
     const transfer = this.#transfer(handle)
-    checkInteger('stream', spec.stream, 0, uint32Max)
-    checkInteger('size', spec.size, 0)
-    checkInteger('blockBytes', spec.blockBytes, 1)
+    checkStream(spec)
     if (transfer.streams.has(spec.stream)) {
       throw new TypeError(`stream ${spec.stream} is in the transfer already`)
     }
-    if (spec.file === undefined && (spec.scratch !== undefined || spec.complete))
-      throw new TypeError('a stream without a file has no scratch, and is not complete')
-    if (spec.file !== undefined && spec.file === spec.scratch)
-      throw new TypeError('scratch must be another file than file')
     const file = spec.file === undefined ? undefined : this.#files.get(spec.file)
     const scratch = spec.scratch === undefined ? undefined : this.#files.get(spec.scratch)
     if (transfer.streams.size >= limits.streamsPerTransfer) throw new FrError('ERR_FR_LIMIT')
@@ -133,15 +128,7 @@ class PortableEngine implements DataEngine {
 
   adopt(socket: Socket, spec: FeedSpec): FeedHandle {
     const transfer = this.#transfer(spec.transfer)
-    if (typeof spec.seed !== 'bigint' || spec.seed < 0n || spec.seed > uint64Max) {
-      throw new TypeError('seed must be a bigint from 0 to 2^64 - 1')
-    }
-    checkSeal(spec.seal)
-    if (spec.direction !== 'in' && spec.direction !== 'out')
-      throw new TypeError(`direction must be 'in' or 'out', not ${String(spec.direction)}`)
-    if (socket.readableLength > 0 || socket.writableLength > 0 || socket.connecting) {
-      throw new TypeError('socket must be connected, with nothing buffered in either direction')
-    }
+    checkFeed(socket, spec)
     const feed = transfer.adopt(socket, spec, () => this.#handles.next())
     const { handle } = feed
     this.#transferOfFeed.set(handle, transfer)
@@ -175,7 +162,7 @@ class PortableEngine implements DataEngine {
 
   assign(handle: TransferHandle, spec: AssignSpec): void {
     const transfer = this.#transfer(handle)
-    const stream = known('stream', spec.stream, transfer.stream(spec.stream))
+    const stream = this.#stream(transfer, spec)
     checkStored(spec, stream)
     checkInteger('route', spec.route, 1, routeMax)
     transfer.raise(stream, spec.offset, spec.offset + spec.length, spec.route)
@@ -183,14 +170,14 @@ class PortableEngine implements DataEngine {
 
   hold(handle: TransferHandle, spec: HoldSpec): void {
     const transfer = this.#transfer(handle)
-    const stream = known('stream', spec.stream, transfer.stream(spec.stream))
+    const stream = this.#stream(transfer, spec)
     checkStored(spec, stream)
     transfer.hold(stream, spec.offset, spec.offset + spec.length)
   }
 
   skip(handle: FeedHandle, spec: SkipSpec): void {
     const { feed, transfer } = this.#outFeed(handle)
-    const stream = known('stream', spec.stream, transfer.stream(spec.stream))
+    const stream = this.#stream(transfer, spec)
     checkStored(spec, stream)
     feed.skip(stream, spec.offset, spec.offset + spec.length)
   }
@@ -200,7 +187,7 @@ class PortableEngine implements DataEngine {
     const transfer = known('feed', handle, this.#transferOfFeed.get(handle))
     const feed = transfer.feeds.get(handle)
     if (!(feed instanceof InFeed) || !feed.isAsked) throw new TypeError('feed: is not asked')
-    const stream = known('stream', spec.stream, transfer.stream(spec.stream))
+    const stream = this.#stream(transfer, spec)
     checkStored(spec, stream)
     const { scratch = false, offset, length } = spec
     for (const other of transfer.feeds.values())
@@ -209,9 +196,33 @@ class PortableEngine implements DataEngine {
     if (scratch) stream.forgetRepairs(offset, offset + length)
   }
 
+  grow(handle: TransferHandle, spec: GrowSpec): void {
+    const transfer = this.#transfer(handle)
+    const stream = this.#stream(transfer, spec)
+    checkGrowing(stream)
+    checkInteger('size', spec.size, 0, limits.growingSpanBytes)
+    if (stream.isFinal) throw new TypeError('stream: has its final size')
+    transfer.grow(stream, spec.size, spec.isFinal ?? false)
+  }
+
+  cut(handle: TransferHandle, spec: CutSpec): void {
+    const transfer = this.#transfer(handle)
+    const stream = this.#stream(transfer, spec)
+    checkCut(spec, stream)
+    transfer.cut(stream, spec)
+  }
+
+  forget(handle: TransferHandle, spec: ForgetSpec): void {
+    const transfer = this.#transfer(handle)
+    const stream = this.#stream(transfer, spec)
+    checkGrowing(stream)
+    checkInteger('before', spec.before, 0)
+    if (!stream.passes) transfer.forgetBefore(stream, spec.before)
+  }
+
   send(handle: FeedHandle, spec: SendSpec): void {
     const { feed, transfer } = this.#outFeed(handle)
-    const stream = known('stream', spec.stream, transfer.stream(spec.stream))
+    const stream = this.#stream(transfer, spec)
     checkStored(spec, stream)
     checkInteger('route', spec.route ?? 0, 0, routeMax)
     if ((spec.route ?? 0) !== 0 && spec.scratch === true) {
@@ -222,14 +233,15 @@ class PortableEngine implements DataEngine {
 
   sendDigests(handle: FeedHandle, spec: DigestSpec): void {
     const { feed, transfer } = this.#outFeed(handle)
-    checkDigests(transfer, spec)
+    checkDigests(spec, this.#stream(transfer, spec))
     checkInteger('route', spec.route ?? 0, 0, routeMax)
     feed.sendDigests(spec)
   }
 
   relayDigests(handle: TransferHandle, spec: DigestSpec & { readonly route: number }): void {
     const transfer = this.#transfer(handle)
-    const stream = checkDigests(transfer, spec)
+    const stream = this.#stream(transfer, spec)
+    checkDigests(spec, stream)
     checkInteger('route', spec.route, 1, routeMax)
     transfer.relayDigests(stream, spec, spec.route)
   }
@@ -267,14 +279,7 @@ class PortableEngine implements DataEngine {
   limitTransfer(handle: TransferHandle, share: TransferShare): void {
     const transfer = this.#transfer(handle)
     const { up, down } = checkRates(share)
-    const weight = checkWeight(share)
-    for (const [account, ownRate] of [
-      [transfer.up, up],
-      [transfer.down, down],
-    ] as const) {
-      Object.assign(account, { ownRate, weight })
-      account.bound()
-    }
+    transfer.limit(up, down, checkWeight(share))
   }
 
   limitFeeds(handles: readonly FeedHandle[], bytesPerSecond: number | undefined): void {
@@ -336,18 +341,7 @@ class PortableEngine implements DataEngine {
     this.#checkOpen()
     const file = this.#files.get(handle)
     checkBlocks(range, blockBytes, algorithm, limits.hashInlineBytes)
-    const hasher = known('algorithm', algorithm, this.#hashers[algorithm])
-    const bytes = Buffer.allocUnsafe(range.length)
-    if (file.readNow(bytes, range.offset) !== bytes.length)
-      throw new FrError('ERR_FR_SOURCE_CHANGED')
-    this.#shared.payloadBytes += bytes.length
-    const digests: Uint8Array[] = []
-    for (let at = 0; at < bytes.length; at += blockBytes) {
-      hasher.start(range.offset + at)
-      hasher.update(bytes.subarray(at, at + blockBytes))
-      digests.push(hasher.finish())
-    }
-    return Buffer.concat(digests)
+    return this.#hashes.blocks(file, range, blockBytes, algorithm)
   }
 
   /** Node cannot tell what is cached. */
@@ -364,6 +358,12 @@ class PortableEngine implements DataEngine {
 
   /** Node offers none of the options that would help. */
   tuneControl(): void {}
+
+  foldBlake3(values: Uint8Array, perValue: number): Uint8Array {
+    this.#checkOpen()
+    checkFold(values, perValue)
+    return foldBlake3(values, perValue)
+  }
 
   blake3File(values: Uint8Array): Uint8Array {
     this.#checkOpen()
@@ -421,6 +421,10 @@ class PortableEngine implements DataEngine {
   #transfer(handle: TransferHandle): Transfer {
     this.#checkOpen()
     return known('transfer', handle, this.#transfers.get(handle))
+  }
+
+  #stream(transfer: Transfer, spec: { readonly stream: number }): StreamState {
+    return known('stream', spec.stream, transfer.stream(spec.stream))
   }
 
   /** One that takes more to send. */

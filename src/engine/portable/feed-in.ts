@@ -186,6 +186,7 @@ export class InFeed extends Feed {
     this.host.down.pay(recordHeaderBytes - this.#takeFree(recordHeaderBytes))
     const bytes = Buffer.concat(this.#inbox.take(recordHeaderBytes))
     const header = decodeRecordHeader(bytes, this.seed, this.host.hash)
+    if (header !== null && !(await this.#room(header))) return false
     if (header !== null && this.#begin(header)) {
       if (header.kind === 'hole') await this.#hole(header)
       return true
@@ -209,6 +210,22 @@ export class InFeed extends Feed {
     return free
   }
 
+  /** What lies beyond a stream that grows may fit it soon. False: the connection is over. */
+  async #room({ kind, stream, offset, length }: RecordHeader): Promise<boolean> {
+    const of = kind === 'end' ? undefined : this.host.stream(stream)
+    const isWorth = (): boolean => this.isOpen && this.brokenErrno === 0
+    return of === undefined || this.host.room(of, offset + length, isWorth)
+  }
+
+  /** A stream has ended: the rest of a record that goes beyond is no part of it. */
+  ended(stream: StreamState): void {
+    for (const flow of this.allFlows) {
+      const record = flow instanceof InFeed ? flow.#record : undefined
+      const isCut = record?.stream === stream && record.digests === undefined
+      if (isCut && record.at + record.left > stream.size) this.over('ERR_FR_PROTOCOL', 0)
+    }
+  }
+
   /** False: the record does not fit the transfer. */
   #begin(header: RecordHeader): boolean {
     if (header.kind === 'end') {
@@ -219,6 +236,7 @@ export class InFeed extends Feed {
     const stream = this.host.stream(header.stream)
     if (stream === undefined || header.offset > stream.size - header.length) return false
     if (header.scratch && !stream.hasScratch) return false
+    if (header.length === 0 && !(stream.growing && header.offset === 0)) return false
     this.counts.records += 1
     if (header.kind === 'hole') return true
     const isPayload = header.kind === 'payload'

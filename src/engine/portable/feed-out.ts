@@ -127,7 +127,7 @@ export class OutFeed extends Feed {
   skip(stream: StreamState, begin: number, end: number): void {
     const bytes = this.#skipped.get(stream) ?? new SpanSet()
     this.#skipped.set(stream, bytes)
-    bytes.add(begin, end)
+    if (Math.max(begin, stream.line) < end) bytes.add(Math.max(begin, stream.line), end)
   }
 
   /** This feed enters the table of the route: it gets the history that it has not had. */
@@ -157,6 +157,12 @@ export class OutFeed extends Feed {
 
   unfollow(route: number): void {
     this.#digests.leave(route)
+  }
+
+  /** Nothing is known any more of bytes before this. */
+  forgetBefore(stream: StreamState, before: number): void {
+    this.#skipped.get(stream)?.remove(0, before)
+    for (const had of this.#had) if (had.stream === stream) had.bytes.remove(0, before)
   }
 
   /** The stream failed: nothing more of it can be sent. */

@@ -40,7 +40,9 @@ export interface FeedHost {
    * once each of them can take it. Undefined: `isWorth` no more.
    */
   takers(route: number, isWorth: () => boolean): Promise<readonly Taker[] | undefined>
-  /** Something has changed for what waits for `takers`. */
+  /** Waits until a stream may have bytes up to here, a while at most; false: `isWorth` no more. */
+  room(stream: StreamState, end: number, isWorth: () => boolean): Promise<boolean>
+  /** Something has changed for what waits for `takers` or `room`. */
   lookAgain(): void
   failStream(stream: StreamState, code: FrErrorCode, failed: Failed): void
   /** Counters of the transfer that outlive its feeds. */
@@ -104,8 +106,12 @@ export abstract class Feed {
     return 1 + this.#beside.length
   }
 
+  protected get allFlows(): readonly Feed[] {
+    return [this, ...this.#beside]
+  }
+
   get openFlows(): number {
-    return [this, ...this.#beside].filter(({ isOpen }) => isOpen).length
+    return this.allFlows.filter(({ isOpen }) => isOpen).length
   }
 
   get isOpen(): boolean {

@@ -35,6 +35,7 @@ export interface PartialName {
 export class OpenFile {
   readonly fd: number
   readonly partial: PartialName | undefined
+  #grownTo: number | undefined
   #users = 1
   readonly #closed: () => void
 
@@ -42,6 +43,20 @@ export class OpenFile {
     this.fd = fd
     this.partial = partial
     this.#closed = closed
+  }
+
+  /** It grows: this many bytes may be in it by now. */
+  grow(size: number): void {
+    this.#grownTo = size
+  }
+
+  /** Of a partial: as made, or as far as it may grow by now. */
+  get size(): number | undefined {
+    return this.#grownTo ?? this.partial?.size
+  }
+
+  get grows(): boolean {
+    return this.#grownTo !== undefined
   }
 
   retain(): void {

@@ -110,7 +110,7 @@ async function checkPartial(file: OpenFile, path: string): Promise<void> {
     const what = 'another file is in the place of the partial file'
     throw systemFailure('ERR_FR_IO', { what, path, errno: 0 })
   }
-  if (open.size !== BigInt(file.partial?.size ?? -1)) {
+  if (open.size !== BigInt(file.size ?? -1)) {
     const what = 'somebody else has changed the size of the partial file'
     throw systemFailure('ERR_FR_IO', { what, path, errno: 0 })
   }

@@ -48,6 +48,14 @@ export class RouteMap {
     return this.#runs.filter((run) => run.route === route)
   }
 
+  /** Bytes before this have no route any more. */
+  forget(before: number): void {
+    const first = this.#firstEndingAfter(before)
+    this.#runs.splice(0, first)
+    const [run] = this.#runs
+    if (run !== undefined && run.begin < before) this.#runs[0] = { ...run, begin: before }
+  }
+
   /** The bytes have no route. Neighbours of the same route become one run. */
   #add(begin: number, end: number, route: number): void {
     const at = this.#firstEndingAfter(begin)

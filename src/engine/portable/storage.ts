@@ -241,7 +241,11 @@ export class PortableStorage implements Storage {
 
   /** Nothing to give back: nothing is allocated ahead here. */
   trim(file: FileHandle): Promise<void> {
-    return this.#run(async () => void this.#files.get(file))
+    return this.#run(async () => {
+      const grown = this.#files.get(file)
+      // One that ends in a hole is too short.
+      if (grown.grows) await grown.using((fd) => ftruncateAsync(fd, grown.size ?? 0))
+    })
   }
 
   discard(dir: DataDirHandle, id: string): Promise<void> {

@@ -6,14 +6,23 @@
 import type { Socket } from 'node:net'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import type { DigestSpec, EngineEvent, FeedHandle, FeedSpec, TransferHandle } from '../../ports.js'
-import { known } from '../checks.js'
+import type { Span } from '../../base/spans.js'
+import type {
+  ByteRange,
+  DigestSpec,
+  EngineEvent,
+  FeedHandle,
+  FeedSpec,
+  TransferHandle,
+} from '../../ports.js'
+import { asFrError, checkSeal, known } from '../checks.js'
 import { type Failed, failureWords } from '../system-error.js'
 import { type Account, Budget } from './budget.js'
 import { RelayedDigests } from './digests.js'
 import type { Feed, FeedHost, Taker } from './feed.js'
 import { InFeed } from './feed-in.js'
 import { OutFeed } from './feed-out.js'
+import type { OpenFile } from './files.js'
 import type { SeededHash } from './record.js'
 import type { StreamState } from './stream.js'
 
@@ -21,7 +30,24 @@ import type { StreamState } from './stream.js'
 export interface Shared {
   readonly hash: SeededHash
   readonly emit: (event: EngineEvent) => void
+  /** The BLAKE3 subtree value of these bytes, at most a block; throws as reading does. */
+  readonly subtree: (file: OpenFile, range: ByteRange) => Uint8Array
   payloadBytes: number
+}
+
+const uint64Max = 0xffff_ffff_ffff_ffffn
+
+/** Throws TypeError for what cannot be a feed. */
+export function checkFeed(socket: Socket, { seed, seal, direction }: FeedSpec): void {
+  if (typeof seed !== 'bigint' || seed < 0n || seed > uint64Max) {
+    throw new TypeError('seed must be a bigint from 0 to 2^64 - 1')
+  }
+  checkSeal(seal)
+  if (direction !== 'in' && direction !== 'out')
+    throw new TypeError(`direction must be 'in' or 'out', not ${String(direction)}`)
+  if (socket.readableLength > 0 || socket.writableLength > 0 || socket.connecting) {
+    throw new TypeError('socket must be connected, with nothing buffered in either direction')
+  }
 }
 
 /** Throws unless the feed can have this connection as one more flow. */
@@ -104,22 +130,79 @@ export class Transfer implements FeedHost {
       this.totals.landedBytes += high - low
       this.#offer(stream, low, high)
     }
+    this.#answerCut(stream)
   }
 
   #land(stream: StreamState, isScratch: boolean, begin: number, end: number): void {
     this.totals[isScratch ? 'scratchBytes' : 'landedBytes'] += end - begin
-    const run = stream.land(isScratch, begin, end)
+    const runs = stream.land(isScratch, begin, end)
     if (!isScratch) this.#offer(stream, begin, end)
-    if (run === undefined) return
-    const [offset, past] = run
+    for (const run of runs) this.#tell(stream, isScratch, run)
+    if (!isScratch) this.#answerCut(stream)
+  }
+
+  #tell(stream: StreamState, scratch: boolean, [offset, past]: Span, digests?: Uint8Array): void {
     this.emit({
-      type: 'landed',
-      transfer: this.transfer,
-      stream: stream.id,
-      scratch: isScratch,
-      offset,
-      length: past - offset,
+      ...{ type: 'landed', transfer: this.transfer, stream: stream.id, scratch },
+      ...{ offset, length: past - offset },
+      ...(digests !== undefined && { digests }),
     })
+  }
+
+  /** More of a stream may come, or it ends here. */
+  grow(stream: StreamState, size: number, isFinal: boolean): void {
+    if (isFinal) {
+      const { last, goneBytes } = stream.finish(size)
+      this.totals.landedBytes -= goneBytes
+      for (const feed of this.feeds.values()) if (feed instanceof InFeed) feed.ended(stream)
+      if (last !== undefined) this.#tell(stream, false, last)
+    } else {
+      stream.grow(size)
+    }
+    this.lookAgain()
+  }
+
+  cut(stream: StreamState, { offset, length }: ByteRange): void {
+    if (stream.failed) return
+    stream.cut = { offset, length }
+    this.#answerCut(stream)
+  }
+
+  #answerCut(stream: StreamState): void {
+    const { cut } = stream
+    if (cut === undefined || stream.failed) return
+    const end = cut.offset + cut.length
+    if (stream.split(cut.offset, end).missing.length > 0) return
+    stream.cut = undefined
+    try {
+      this.#tell(stream, false, [cut.offset, end], this.#shared.subtree(stream.source, cut))
+    } catch (error) {
+      const { code, errno = 0 } = asFrError(error)
+      this.failStream(stream, code, { what: 'read', errno })
+    }
+  }
+
+  forgetBefore(stream: StreamState, before: number): void {
+    const line = stream.forgetBefore(before)
+    this.#digests.forget(stream.id, line)
+    for (const feed of this.feeds.values()) {
+      if (feed instanceof InFeed) feed.asks.forget(stream, line)
+      else if (feed instanceof OutFeed) feed.forgetBefore(stream, line)
+    }
+  }
+
+  /** Waits until a stream may have bytes up to here, or ends, or that has taken too long. */
+  async room(stream: StreamState, end: number, isWorth: () => boolean): Promise<boolean> {
+    if (end <= stream.size || !stream.isOpen) return isWorth()
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      this.lookAgain()
+    }, limits.beyondMs)
+    while (isWorth() && !isLate && end > stream.size && stream.isOpen)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    clearTimeout(timer)
+    return isWorth()
   }
 
   /** Bytes are in the file now: to whoever waits for them, and where their routes lead. */
@@ -140,7 +223,7 @@ export class Transfer implements FeedHost {
   }
 
   relayDigests(stream: StreamState, spec: DigestSpec, route: number): void {
-    this.#digests.add(spec, route, Math.ceil(stream.size / stream.blockBytes))
+    this.#digests.add(spec, route, stream)
     for (const feed of this.#table.get(route)?.keys() ?? []) feed.wake()
   }
 
@@ -192,6 +275,17 @@ export class Transfer implements FeedHost {
     const { errno } = failed
     const text = failureWords(failed)
     this.emit({ type: 'fileFailed', transfer: this.transfer, stream: stream.id, code, errno, text })
+  }
+
+  /** Rates of its own, 0: none, and its weight against other transfers. */
+  limit(up: number, down: number, weight: number): void {
+    for (const [account, ownRate] of [
+      [this.up, up],
+      [this.down, down],
+    ] as const) {
+      Object.assign(account, { ownRate, weight })
+      account.bound()
+    }
   }
 
   /** These send no more than that together; 0: nothing more limits them. */
