@@ -21,4 +21,11 @@ export const growingLimits = {
   /** Milliseconds between two words about the floor, and about a verified prefix that moved. */
   floorMs: 250,
   reachedMs: 10,
+  /**
+   * Milliseconds that hashing has caught up with what there is before the beginning of a block is
+   * signed; between two such cuts at least, and so many times as long as the last one took.
+   */
+  cutIdleMs: 1,
+  cutMs: 5,
+  cutShare: 4,
 } as const

@@ -48,6 +48,12 @@ export function blockAt(offset: number): number {
   return firstBlock + Math.floor((offset - start) / blockBytes)
 }
 
+/** Where the last block ends that is whole before `end`. */
+export function wholeEnd(end: number): number {
+  const { start, blockBytes } = sectionOf(end)
+  return start + Math.floor((end - start) / blockBytes) * blockBytes
+}
+
 /** Whether a range begins at a block and does not go beyond the section of its first byte. */
 export function isInSection(offset: number, length: number): boolean {
   const { start, end, blockBytes } = sectionOf(offset)

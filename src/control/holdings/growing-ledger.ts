@@ -11,7 +11,7 @@
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { type Section, sectionOf } from '../../base/sections.js'
+import { type Section, sectionOf, wholeEnd } from '../../base/sections.js'
 import { type HeldRun, type Ledger, StreamLedger, type Verdict } from './ledger.js'
 import { type Cut, Tail } from './tail.js'
 
@@ -365,12 +365,6 @@ export class GrowingLedger implements Ledger {
     if (start === end) return undefined
     return { start, end, digest: digests.slice(digests.length - this.digestBytes) }
   }
-}
-
-/** Where the last block that is whole before `end` ends. */
-function wholeEnd(end: number): number {
-  const { start, blockBytes } = sectionOf(end)
-  return start + Math.floor((end - start) / blockBytes) * blockBytes
 }
 
 /** First byte of a block, by its number in the whole content. */

@@ -9,6 +9,7 @@
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { type BlockBytes, blockBytesAt, sectionOf } from '../../base/sections.js'
 
 /** Bytes of whole blocks in one task: at least one block. */
 export function taskBytesFor(blockBytes: number): number {
@@ -19,7 +20,7 @@ interface Lane {
   readonly owner: number
   cursor: number
   readonly start: number
-  readonly end: number
+  end: number
   /** The owner is gone or away: the share is not sent to it, and there is nothing to stay near. */
   isFree: boolean
 }
@@ -32,7 +33,7 @@ export interface HashTask {
 
 export class HashSchedule {
   readonly #lanes: Lane[]
-  readonly #taskBytes: number
+  readonly #blockBytes: BlockBytes
   readonly #aheadBytes: number
   #next = 0
   #inFlight = 0
@@ -40,19 +41,13 @@ export class HashSchedule {
   /** `shares`: who owns which contiguous, block-aligned range. Empty ones are fine. */
   constructor(
     shares: readonly (HashTask & object)[],
-    blockBytes: number,
+    blockBytes: BlockBytes,
     aheadBytes: number | undefined = limits.hashAheadBytes,
   ) {
-    this.#lanes = shares
-      .filter((share) => share.length > 0)
-      .map((share) => ({
-        owner: share.owner,
-        cursor: share.offset,
-        start: share.offset,
-        end: share.offset + share.length,
-        isFree: false,
-      }))
-    this.#taskBytes = taskBytesFor(blockBytes)
+    this.#lanes = shares.map(({ owner, offset, length }) => {
+      return { owner, cursor: offset, start: offset, end: offset + length, isFree: false }
+    })
+    this.#blockBytes = blockBytes
     this.#aheadBytes = aheadBytes
   }
 
@@ -69,7 +64,7 @@ export class HashSchedule {
       const isOpen = lane.cursor < lane.end
       const aheadBytes = lane.cursor - lane.start - sentBytes(lane.owner)
       if (!isOpen || (!lane.isFree && aheadBytes >= this.#aheadBytes)) continue
-      const length = Math.min(this.#taskBytes, lane.end - lane.cursor)
+      const length = Math.min(lane.end, this.#taskEnd(lane.cursor)) - lane.cursor
       const task = { owner: lane.owner, offset: lane.cursor, length }
       lane.cursor += length
       this.#next = (this.#next + i + 1) % this.#lanes.length
@@ -79,9 +74,21 @@ export class HashSchedule {
     return undefined
   }
 
+  /** There is more: the last share goes on up to here. */
+  extend(end: number): void {
+    const last = this.#lanes.at(-1)
+    if (last !== undefined) last.end = Math.max(last.end, end)
+  }
+
   /** A task came back. */
   done(): void {
     this.#inFlight--
+  }
+
+  /** No task is of two sections. */
+  #taskEnd(offset: number): number {
+    const end = offset + taskBytesFor(blockBytesAt(offset, this.#blockBytes))
+    return this.#blockBytes === 'sections' ? Math.min(end, sectionOf(offset).end) : end
   }
 
   /** This owner is gone or away. */

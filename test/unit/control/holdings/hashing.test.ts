@@ -1,6 +1,6 @@
 /** In which order bytes are hashed, and how far ahead. */
 import { describe, expect, it } from 'vitest'
-import { limits } from '../../../../src/base/limits.js'
+import { GIB, limits } from '../../../../src/base/limits.js'
 import { HashQueue, HashSchedule, taskBytesFor } from '../../../../src/control/holdings/hashing.js'
 
 const task = limits.hashTaskBytes
@@ -26,6 +26,26 @@ describe('the schedule of an origin', () => {
     }
     return tasks
   }
+
+  it('goes on where more of the last share comes to be, in tasks of one section each', () => {
+    const schedule = new HashSchedule([share(0, 0, 0)], 'sections', Number.POSITIVE_INFINITY)
+    expect(schedule.isDone).toBe(true)
+    schedule.extend(task + 5 * 65_536)
+    expect(drained(schedule, nothingSent)).toEqual([
+      [0, 0, task],
+      [0, task, 5 * 65_536],
+    ])
+    // An older word is void.
+    schedule.extend(task)
+    expect(schedule.isDone).toBe(true)
+    const border = 4 * GIB
+    const late = new HashSchedule([share(0, border - 65_536, 0)], 'sections')
+    late.extend(border + 131_072)
+    expect(drained(late, nothingSent)).toEqual([
+      [0, border - 65_536, 65_536],
+      [0, border, 131_072],
+    ])
+  })
 
   it('goes round the shares, and ends with short ones', () => {
     const schedule = make(10 * task)
