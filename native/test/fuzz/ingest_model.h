@@ -67,6 +67,11 @@ struct Model {
       if (it == streams.end()) return finish(fr::Code::ERR_FR_PROTOCOL);
       ModelStream& stream = it->second;
       const size_t size = stream.main.bytes.size();
+      // Only digests are of nothing, where a content that grows has no bytes.
+      const bool grows = stream.block_bytes == kSectionBlock;
+      if (record.length == 0 && !(grows && record.offset == 0)) {
+        return finish(fr::Code::ERR_FR_PROTOCOL);
+      }
       if (record.offset > size || record.length > size - record.offset ||
           (record.flags == kScratch && !stream.has_scratch)) {
         return finish(fr::Code::ERR_FR_PROTOCOL);

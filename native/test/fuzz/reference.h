@@ -55,7 +55,7 @@ inline bool parse_header(const uint8_t header[kHeader], uint64_t seed, Record* o
     case kHole:
       return r.flags == 0 && r.extra == 0 && r.length >= 1 && r.length <= 1024 * 1024 * 1024;
     case kDigests:
-      return r.flags == 0 && r.length >= 1 && r.extra >= 1 && r.extra <= 256 * 1024;
+      return r.flags == 0 && r.extra >= 1 && r.extra <= 256 * 1024;
     case kEnd:
       return r.flags == 0 && r.route == 0 && r.stream == 0 && r.extra == 0 && r.offset == 0 &&
              r.length == 0;
