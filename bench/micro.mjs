@@ -137,11 +137,13 @@ function dealerCases(strategies) {
 }
 
 /** Handles the same fact in a small and a large push; both should take about as long. */
-function coordinatorCases({ OriginMachine }, { limits }, strategies) {
+function coordinatorCases({ OriginMachine }, { Extent }, { limits }, strategies) {
   return [10, 1000].map((count) => {
     const nodes = Array.from({ length: count }, (_, node) => ({ address: `n${node}:1` }))
     const { connectMs, silenceMs, progressMs } = limits
-    const config = { ...file, nodeId: 'f'.repeat(32), nodes, connectMs, silenceMs, progressMs }
+    const extent = new Extent(file.bytes, file.blockBytes)
+    const about = { extent, digestBytes: file.digestBytes, nodeId: 'f'.repeat(32), nodes }
+    const config = { ...about, connectMs, silenceMs, progressMs }
     const machine = new OriginMachine(config, dealerFor(nodes, strategies), 0)
     machine.start()
     for (const node of nodes.keys()) {
@@ -239,6 +241,7 @@ export const micro = {
       ...dealerCases(strategies),
       ...coordinatorCases(
         await import('../dist/control/coordinator/machine.js'),
+        await import('../dist/control/coordinator/extent.js'),
         await import('../dist/base/limits.js'),
         strategies,
       ),

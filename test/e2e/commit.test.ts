@@ -76,7 +76,7 @@ describe('nodes that switch together', () => {
     const first = await push(nodes)
     away.kill('SIGKILL')
     await away.ended
-    const quick = ['--retries', '0', '--rejoin', '0s']
+    const quick = ['--retries', '0', '--rejoin', '0s', '--connect-timeout', '1s']
     const none = await push(nodes, '--commit', 'all', ...quick)
     expect([none.status, shown(nodes)]).toEqual([1, nodes.map(() => first.content)])
     const second = await push(nodes, '--commit', 'quorum', ...quick)

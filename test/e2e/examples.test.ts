@@ -102,7 +102,7 @@ describe('fastreplica-node.service', () => {
         command: 'node',
         listen: '0.0.0.0:7400',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the service manager fills them in
-        dataDir: '${STATE_DIRECTORY}',
+        dataDir: ['${STATE_DIRECTORY}'],
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the service manager fills them in
         keyFile: '${CREDENTIALS_DIRECTORY}/key',
         minFreeBytes: 2 ** 30,

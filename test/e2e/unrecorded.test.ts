@@ -48,10 +48,11 @@ describe.each(usualEngines)('a file that a killed %s node had published', (engin
   it.each(ways)('is known to the next one (%i bytes, %j)', async (bytes, more) => {
     const { dataDir, path, known } = await killed(bytes, more)
     const node = await world.node({ dataDir })
-    // What was decoded is left, and is of use to mates only.
-    const files = more.compress === undefined ? 0 : 1
-    expect(node.status()).toMatchObject({ held: { files: 1, bytes }, kept: { files } })
-    expect(journals(dataDir)).toHaveLength(files)
+    const { held, kept } = node.status()
+    expect(held).toMatchObject({ files: 1, bytes })
+    // What was decoded may be left, if there was time for a journal of it, and nothing else.
+    expect(kept.files).toBeLessThanOrEqual(more.compress === undefined ? 0 : 1)
+    expect(journals(dataDir)).toHaveLength(kept.files)
     const again = await push(path, { to: [node.address], engine, as: 'data.bin' }).result
     expect(again.nodes[0]).toMatchObject({ reason: null, heldBytes: bytes })
     expect(again.originBytesSent).toBe(0)
