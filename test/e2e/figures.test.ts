@@ -16,7 +16,7 @@ import { painter } from '../../src/cli/render/text.js'
 import { faultView } from '../../src/control/members/faults.js'
 import { originNumber } from '../../src/control/messages/types.js'
 import { type CountingDoor, countingDoor } from './counting.js'
-import { engines } from './engines.js'
+import { usualEngines } from './engines.js'
 import { expectCopies, until, useWorld, World } from './push-support.js'
 
 interface Seen {
@@ -97,7 +97,7 @@ it('docs/figures.md defines every field there is, and no other', async () => {
   }
 })
 
-describe.each(engines)('figures on the %s engine', (engine) => {
+describe.each(usualEngines)('figures on the %s engine', (engine) => {
   const world = useWorld(engine)
 
   async function doors(count: number, refusesMates = false) {

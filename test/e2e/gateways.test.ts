@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { client, copy, get, push, startNode } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import { engines } from './engines.js'
+import { usualEngines } from './engines.js'
 import { expectCopies, until, useWorld, type WorldNode } from './push-support.js'
 
 const name = 'a.bin'
 const refused = { code: 'ERR_FR_RELAY_ONLY', retryable: false }
 
-describe.each(engines)('on the %s engine', (engine) => {
+describe.each(usualEngines)('on the %s engine', (engine) => {
   const world = useWorld(engine)
   let nodes: readonly WorldNode[]
   let path: string

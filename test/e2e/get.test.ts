@@ -5,7 +5,7 @@ import { PassThrough, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { client, type GetOptions, type GetResult, get } from '../../src/api/index.js'
 import type { DigestAlgorithm } from '../../src/base/digests.js'
-import { engines } from './engines.js'
+import { usualEngines } from './engines.js'
 import { type Authored, authored, flowDoor, holdingBack, plantHeld } from './get-support.js'
 import { until, useWorld, type World, type WorldNode } from './push-support.js'
 
@@ -41,7 +41,7 @@ async function holders(
 const hidden = (world: World): string[] =>
   readdirSync(world.dir).filter((entry) => entry.startsWith('.'))
 
-describe.each(engines)('with the %s engine', (engine) => {
+describe.each(usualEngines)('with the %s engine', (engine) => {
   const world = useWorld(engine)
   const at = (file: string): string => join(world.dir, file)
 

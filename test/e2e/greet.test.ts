@@ -4,7 +4,7 @@ import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { originNumber } from '../../src/control/messages/types.js'
 import { callerOf } from './door.js'
-import { engines } from './engines.js'
+import { usualEngines } from './engines.js'
 import { proxy, type Through } from './proxy.js'
 import { expectCopies, until, useWorld } from './push-support.js'
 
@@ -56,7 +56,7 @@ async function watched(address: string, breaks: boolean): Promise<Watched> {
   }
 }
 
-describe.each(engines)('mates on the %s engine', (engine) => {
+describe.each(usualEngines)('mates on the %s engine', (engine) => {
   const world = useWorld(engine)
 
   /** A push to three nodes that have no plan: the origin's data connections are held up. */

@@ -6,14 +6,14 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listOf, type ServingNode, World } from './cli-world.js'
-import { engines } from './engines.js'
+import { usualEngines } from './engines.js'
 
 const collect = fileURLToPath(new URL('./collect.mjs', import.meta.url))
 const env = {
   NODE_OPTIONS: `--import=${collect} --throw-deprecation --pending-deprecation --trace-warnings`,
 }
 
-describe.each(engines)('on the %s engine', (engine) => {
+describe.each(usualEngines)('on the %s engine', (engine) => {
   let world: World
   let nodes: ServingNode[]
   beforeAll(async () => {

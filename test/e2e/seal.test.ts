@@ -5,12 +5,13 @@ import { describe, expect, it } from 'vitest'
 import { freePort } from '../../bench/programs.mjs'
 import { copy, get, type NodeOptions, type PushOptions, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import { usualEngines } from './engines.js'
 import { proxy } from './proxy.js'
 import { expectCopies, useWorld } from './push-support.js'
 
 const size = 3 * MIB + 11
 
-describe.each(['native', 'portable'] as const)('%s engine: what is sent', (engine) => {
+describe.each(usualEngines)('%s engine: what is sent', (engine) => {
   const world = useWorld(engine)
   /** A node that everybody dials through a wire that is listened to. */
   async function node(options: Partial<NodeOptions> = {}) {
