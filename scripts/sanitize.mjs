@@ -4,8 +4,8 @@
  * a plain program and inside Node, because silence alone proves nothing.
  *
  * Under Node only leaks of the addon count: Node and V8 leave memory behind when a process is
- * stopped early. Tests of the portable engine run no native code, and what is tested at each step of
- * what Node does runs the same native code again and again: they are skipped.
+ * stopped early. Tests of the portable engine run no native code, and what is tested at each step
+ * of what Node does runs the same native code again and again: they are skipped.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
