@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Storage } from '../../src/ports.js'
 import { Catalogue } from '../../src/store/catalogue/catalogue.js'
 import { KeptTrees } from '../../src/store/trees/kept-trees.js'
@@ -95,7 +95,12 @@ class Killable {
 
   /** With as many versions as are kept, and the present one. */
   static async on(world: World): Promise<Killable> {
-    const killable = new Killable(await TreeNode.on(world))
+    const node = await TreeNode.on(world)
+    const killable = new Killable(node)
+    onTestFinished(async () => {
+      await node.trees.close()
+      await node.catalogue?.close()
+    })
     mkdirSync(join(killable.#node.source, 'd'))
     await killable.#restart()
     await killable.fill()
