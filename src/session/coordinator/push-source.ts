@@ -4,6 +4,7 @@
  */
 
 import type { DigestAlgorithm } from '../../base/digests.js'
+import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
 import type { OriginFact } from '../../control/coordinator/events.js'
@@ -64,7 +65,7 @@ export class PushSource {
       this.#source.file,
       { offset, length },
       (digests) => this.#post({ type: 'hashed', part, offset, length, digests }),
-      (error) => this.#post({ type: 'fileFailed', code: error.code, text: error.message }),
+      (error) => this.#post({ type: 'fileFailed', ...readFailure(error, 'ERR_FR_IO') }),
     )
   }
 
@@ -78,10 +79,7 @@ export class PushSource {
         : this.#pool.hash(source, range, limits.indexPageBytes, 'blake3-page')
     return made.then(
       (entries) => this.#post({ type: 'indexed', kind, offset, length, entries }),
-      (error: unknown) => {
-        const { code, message: text } = asFrError(error, 'ERR_FR_IO')
-        this.#post({ type: 'fileFailed', code, text })
-      },
+      (error: unknown) => this.#post({ type: 'fileFailed', ...readFailure(error, 'ERR_FR_IO') }),
     )
   }
 
@@ -93,10 +91,8 @@ export class PushSource {
         if (look.writers === 'some') this.#warn(warnings.written)
         this.#post({ type: 'sourceChecked', isDoubtful: isDoubtful(look) })
       },
-      (error: unknown) => {
-        const { code, message: text } = asFrError(error, 'ERR_FR_SOURCE_CHANGED')
-        this.#post({ type: 'sourceFailed', code, text })
-      },
+      (error: unknown) =>
+        this.#post({ type: 'sourceFailed', ...readFailure(error, 'ERR_FR_SOURCE_CHANGED') }),
     )
   }
 
@@ -107,6 +103,12 @@ export class PushSource {
     this.#post({ type: 'summed', fileDigest })
     return fileDigest
   }
+}
+
+/** The same words, whoever was the first to find that the file cannot be read. */
+function readFailure(error: unknown, otherwise: FrErrorCode): Failure {
+  const { code, message } = asFrError(error, otherwise)
+  return { code, text: code === 'ERR_FR_IO' ? `reading the source failed: ${message}` : message }
 }
 
 /** The file under the name it gets at the nodes, as a manifest lists it. */
