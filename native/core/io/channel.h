@@ -122,7 +122,7 @@ class Channel {
   // Sealed bytes that the socket has not taken: flush is to be called once it does, and before
   // anything else.
   bool has_unsent() const;
-  // kSome: it has taken all of them.
+  // kSome: it has taken all of them, or there were none.
   Moved flush();
   // Opened bytes that wait to be taken.
   bool has_opened() const;
@@ -155,6 +155,8 @@ class Channel {
   // The same ways, of sealed bytes (sealed_channel.cc).
   Moved recv_opened(void* into, size_t bytes);
   Moved to_file_opened(int file, uint64_t at, size_t bytes);
+  template <typename Give>
+  Moved take_opened(size_t bytes, Give&& give);
   Moved open_more();
   Moved send_sealed(const void* from, size_t bytes, bool more);
   Moved from_file_sealed(int file, uint64_t at, uint64_t bytes);

@@ -60,8 +60,9 @@ Moved Channel::open_more() {
   }
 }
 
-// `into`: nullptr for bytes that nobody wants.
-Moved Channel::recv_opened(void* into, size_t bytes) {
+// Hands opened bytes to `give(from, bytes, done)`, which takes all of them or returns an errno.
+template <typename Give>
+Moved Channel::take_opened(size_t bytes, Give&& give) {
   size_t done = 0;
   while (done < bytes) {
     const Moved more = open_more();
@@ -69,28 +70,27 @@ Moved Channel::recv_opened(void* into, size_t bytes) {
     size_t there = 0;
     const uint8_t* const from = sealed_in_->opened(&there);
     const size_t step = std::min(there, bytes - done);
-    if (into != nullptr) std::memcpy(static_cast<uint8_t*>(into) + done, from, step);
-    sealed_in_->taken(step);
-    done += step;
-  }
-  return {How::kSome, done};
-}
-
-Moved Channel::to_file_opened(int file, uint64_t at, size_t bytes) {
-  size_t done = 0;
-  while (done < bytes) {
-    const Moved more = open_more();
-    if (!more.some()) return done > 0 ? Moved{How::kSome, done} : more;
-    size_t there = 0;
-    const uint8_t* const from = sealed_in_->opened(&there);
-    const size_t step = std::min(there, bytes - done);
-    const int error = write_all(file, from, step, at + done);
+    const int error = give(from, step, done);
     if (error != 0 && done > 0) break;  // said again by the next call
     sealed_in_->taken(step);
     if (error != 0) return failed_at_file(step, error);
     done += step;
   }
   return {How::kSome, done};
+}
+
+// `into`: nullptr for bytes that nobody wants.
+Moved Channel::recv_opened(void* into, size_t bytes) {
+  return take_opened(bytes, [into](const uint8_t* from, size_t step, size_t done) {
+    if (into != nullptr) std::memcpy(static_cast<uint8_t*>(into) + done, from, step);
+    return 0;
+  });
+}
+
+Moved Channel::to_file_opened(int file, uint64_t at, size_t bytes) {
+  return take_opened(bytes, [file, at](const uint8_t* from, size_t step, size_t done) {
+    return write_all(file, from, step, at + done);
+  });
 }
 
 // --- out -----------------------------------------------------------------------------------------
@@ -117,10 +117,8 @@ Moved Channel::flush() {
 
 // `more`: the record goes on with what follows at once, and waits for it.
 Moved Channel::send_sealed(const void* from, size_t bytes, bool more) {
-  if (has_unsent()) {
-    const Moved sent = flush();
-    if (!sent.some()) return sent;
-  }
+  const Moved before = flush();
+  if (!before.some()) return before;
   size_t done = 0;
   while (done < bytes) {
     size_t room = 0;
@@ -139,10 +137,8 @@ Moved Channel::send_sealed(const void* from, size_t bytes, bool more) {
 }
 
 Moved Channel::from_file_sealed(int file, uint64_t at, uint64_t bytes) {
-  if (has_unsent()) {
-    const Moved sent = flush();
-    if (!sent.some()) return sent;
-  }
+  const Moved before = flush();
+  if (!before.some()) return before;
   const uint64_t most = std::min(bytes, kCallBytes);
   uint64_t done = 0;
   bool is_taken = true;
