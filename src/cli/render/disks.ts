@@ -1,6 +1,6 @@
 /** What `fr disks` shows. Pure string building. */
 import type { DiskStatus } from '../../api/types.js'
-import { type Cell, type Column, type Paint, printable, type Tone, tableLines } from './text.js'
+import { type Cell, type Column, nodeTable, type Paint, printable, type Tone } from './text.js'
 import { count, formatBytes, formatPercent, formatRate } from './units.js'
 
 const tones: Readonly<Record<DiskStatus['state'], Tone>> = {
@@ -19,7 +19,6 @@ export function diskLines(
   columns = Number.POSITIVE_INFINITY,
 ): string[] {
   const titles: Column[] = [
-    ...(withNode ? [{ title: 'node', cut: 'middle' } as const] : []),
     { title: 'disk', cut: 'middle' },
     { title: 'state' },
     { title: 'free', right: true },
@@ -30,8 +29,7 @@ export function diskLines(
     { title: 'request', right: true },
     { title: 'writes', right: true },
   ]
-  const rows = disks.map((disk): Cell[] => [
-    ...(withNode ? [{ text: printable(disk.node) }] : []),
+  const cellsOf = (disk: DiskStatus): Cell[] => [
     { text: printable(disk.path) },
     { text: disk.state, tone: tones[disk.state] },
     { text: disk.state === 'missing' ? '-' : formatBytes(disk.freeBytes) },
@@ -39,11 +37,14 @@ export function diskLines(
     { text: holds(disk) },
     { text: landing(disk) },
     ...activity(disk),
-  ])
+  ]
   const problems = disks.flatMap(({ path, problems: all }) =>
     all.map((problem) => `${printable(path)}: ${printable(problem)}`),
   )
-  return [...tableLines(titles, rows, paint, columns), ...problems]
+  return [
+    ...nodeTable(disks, titles, cellsOf, paint, { isOfSeveral: withNode, room: columns }),
+    ...problems,
+  ]
 }
 
 function holds({ held: { files, bytes } }: DiskStatus): string {

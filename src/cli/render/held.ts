@@ -1,6 +1,6 @@
 /** What `fr ls`, `fr rm` and `fr verify` show. Pure string building. */
 import type { HeldFile, RemoveResult, VerifyProgress, VerifyReport } from '../../api/types.js'
-import { type Cell, type Column, type Paint, printable, tableLines, truncate } from './text.js'
+import { type Cell, type Column, nodeTable, type Paint, printable, truncate } from './text.js'
 import { formatBytes, formatDuration, formatPercent } from './units.js'
 
 /** Hex digits that tell one digest from another. */
@@ -15,7 +15,6 @@ export function heldLines(
 ): string[] {
   const withDisk = files.some(({ disk }) => disk !== null)
   const titles: Column[] = [
-    ...(withNode ? [{ title: 'node', cut: 'middle' } as const] : []),
     ...(withDisk ? [{ title: 'disk', cut: 'middle' } as const] : []),
     { title: 'name', cut: 'middle' },
     { title: 'size', right: true },
@@ -24,8 +23,7 @@ export function heldLines(
     { title: 'version', cut: 'end' },
     { title: 'age', right: true },
   ]
-  const rows = files.map((file): Cell[] => [
-    ...(withNode ? [{ text: printable(file.node) }] : []),
+  const cellsOf = (file: HeldFile): Cell[] => [
     ...(withDisk ? [{ text: file.disk === null ? '-' : printable(file.disk) }] : []),
     { text: shownName(file) },
     { text: file.kind === 'directory' || file.kind === 'symlink' ? '-' : formatBytes(file.bytes) },
@@ -33,8 +31,8 @@ export function heldLines(
     heldCell(file),
     { text: file.version ?? '-' },
     { text: file.ageSeconds === null ? '-' : formatDuration(file.ageSeconds) },
-  ])
-  return tableLines(titles, rows, paint, columns)
+  ]
+  return nodeTable(files, titles, cellsOf, paint, { isOfSeveral: withNode, room: columns })
 }
 
 /** What is no file shows that at its end, as `ls -F` has it. */

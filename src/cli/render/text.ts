@@ -151,6 +151,19 @@ export interface Column {
 /** Least width of a column that is cut. */
 const cutWidthMin = 8
 
+/** A table of what nodes have, a row for each; with `isOfSeveral` the first column says whose. */
+export function nodeTable<T extends { readonly node: string }>(
+  items: readonly T[],
+  columns: readonly Column[],
+  cellsOf: (item: T) => readonly Cell[],
+  paint: Paint,
+  { isOfSeveral, room }: { readonly isOfSeveral: boolean; readonly room: number },
+): string[] {
+  if (!isOfSeveral) return tableLines(columns, items.map(cellsOf), paint, room)
+  const rows = items.map((item): Cell[] => [{ text: printable(item.node) }, ...cellsOf(item)])
+  return tableLines([{ title: 'node', cut: 'middle' }, ...columns], rows, paint, room)
+}
+
 /**
  * Lines of a table: a title line, then one per row, two spaces between columns, none at line ends.
  * A table wider than `room` cuts the columns that may be cut, the widest first.

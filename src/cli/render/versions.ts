@@ -2,7 +2,7 @@
 import type { FileVersion, ForcedResult, RollbackResult, TogetherResult } from '../../api/types.js'
 import { commitLines } from './closing.js'
 import { shortDigest } from './held.js'
-import { type Cell, type Column, type Paint, printable, tableLines } from './text.js'
+import { type Cell, type Column, nodeTable, type Paint, printable } from './text.js'
 import { formatBytes, formatDuration } from './units.js'
 
 const authorDigits = 8
@@ -15,7 +15,6 @@ export function versionLines(
   columns = Number.POSITIVE_INFINITY,
 ): string[] {
   const titles: Column[] = [
-    ...(withNode ? [{ title: 'node', cut: 'middle' } as const] : []),
     { title: 'name', cut: 'middle' },
     { title: 'version' },
     { title: 'digest', cut: 'end' },
@@ -25,8 +24,7 @@ export function versionLines(
     { title: 'kept for', right: true },
     { title: 'author', cut: 'end' },
   ]
-  const rows = versions.map((version): Cell[] => [
-    ...(withNode ? [{ text: printable(version.node) }] : []),
+  const cellsOf = (version: FileVersion): Cell[] => [
     { text: printable(version.name) + (version.kind === 'tree' ? '/' : '') },
     backCell(version),
     { text: shortDigest(version.digest) },
@@ -35,8 +33,8 @@ export function versionLines(
     { text: formatDuration(version.ageSeconds) },
     { text: version.keptSeconds === null ? '-' : formatDuration(version.keptSeconds) },
     { text: version.author?.slice(0, authorDigits) ?? '-' },
-  ])
-  return tableLines(titles, rows, paint, columns)
+  ]
+  return nodeTable(versions, titles, cellsOf, paint, { isOfSeveral: withNode, room: columns })
 }
 
 function backCell({ back, state }: FileVersion): Cell {
