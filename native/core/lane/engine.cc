@@ -99,7 +99,14 @@ Answer Engine::add_stream(const StreamRequest& r) {
   if (!stream.passes && !stream.sparse && hashes) stream.hashes = r.hashes;
   const Answer done =
       task(r.transfer, [id = r.transfer, stream](Lane& lane) { lane.add_stream(id, stream); });
-  if (done.ok()) it->second.streams[r.stream] = {r.size, stream.passes, r.growing};
+  if (!done.ok()) return done;
+  StreamEntry& entry = it->second.streams[r.stream];
+  entry = {.size = r.size, .passes = stream.passes, .growing = r.growing};
+  if (r.growing && !r.complete) entry.grown = {stream.main.file, stream.scratch.file};
+  for (const FileRef& file : entry.grown) {
+    if (file != nullptr) file->grows = true;
+  }
+  entry.size_files();
   return done;
 }
 
@@ -314,6 +321,13 @@ Answer Engine::relay_digests(uint32_t transfer, uint32_t stream, uint64_t offset
   return done.status.code == Code::ERR_FR_INBOX_FULL ? Answer{} : done;
 }
 
+// Here and not in the lane, so that whoever trims a file after `grow` finds the size that it told.
+void Engine::StreamEntry::size_files() const {
+  for (const FileRef& file : grown) {
+    if (file != nullptr) file->size = size;
+  }
+}
+
 Answer Engine::checked_growing(uint32_t transfer, uint32_t stream) {
   if (!running_) return kClosed;
   const auto it = transfers_.find(transfer);
@@ -336,6 +350,7 @@ Answer Engine::grow(uint32_t transfer, uint32_t stream, uint64_t size, bool is_f
   if (!done.ok()) return done;
   entry.size = size;
   entry.is_final = is_final;
+  entry.size_files();
   return done;
 }
 

@@ -5,6 +5,7 @@
 // idempotent; the destructor calls it).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -131,6 +132,9 @@ class Engine {
     bool passes;
     bool growing;
     bool is_final = false;
+    std::array<FileRef, 2> grown{};  // what lands in a stream that grows: its size is theirs
+
+    void size_files() const;
   };
   struct TransferEntry {
     Lane* lane;

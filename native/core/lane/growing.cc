@@ -38,9 +38,6 @@ void Lane::grow(uint32_t id, uint32_t number, uint64_t size, bool is_final) {
     unreported_ += whole;
     is_whole_ = is_whole_ || whole > 0;
   }
-  for (Target* of : {&stream->main, &stream->scratch}) {
-    if (of->file != nullptr && of->file->grows) of->file->size = size;
-  }
   const std::vector<Feed*> feeds = transfer.feeds;
   for (Feed* const feed : feeds) {
     if (feed->is_out || !feed->channel.is_open()) continue;

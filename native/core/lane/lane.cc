@@ -222,13 +222,6 @@ void Lane::add_stream(uint32_t id, Stream stream) {
   auto it = transfers_.find(id);
   if (it == transfers_.end()) return;
   if (stream.complete && stream.size > 0) stream.main.landed.insert(0, stream.size);
-  if (stream.growing && !stream.complete) {
-    for (Target* of : {&stream.main, &stream.scratch}) {
-      if (of->file == nullptr) continue;
-      of->file->size = stream.size;
-      of->file->grows = true;
-    }
-  }
   std::unique_ptr<Transit>& passing = it->second->passing;
   if (stream.passes && passing == nullptr) passing = std::make_unique<Transit>(counts_);
   it->second->streams.emplace(stream.id, std::move(stream));
