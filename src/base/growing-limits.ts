@@ -28,4 +28,10 @@ export const growingLimits = {
   cutIdleMs: 1,
   cutMs: 5,
   cutShare: 4,
+  /** Milliseconds between two looks at a file that is followed, where the system tells nothing. */
+  followMs: 50,
+  /** Growing files of which a user's cache keeps what was sent, bytes of one of them, and of all. */
+  keptGrowths: 256,
+  keptGrowthFileBytes: 48 * MIB,
+  keptGrowthBytes: 256 * MIB,
 } as const

@@ -53,24 +53,57 @@ export async function writeUnnamed(
   signal: AbortSignal,
   write: (writer: FileHandle, directory: string) => Promise<void>,
 ): Promise<FileHandle> {
-  const directory = tmpdir()
-  const path = join(directory, `fastreplica-${randomBytes(12).toString('hex')}`)
-  let writer: FileHandle | undefined
-  let reader: FileHandle | undefined
+  const { writer, reader, directory } = await openUnnamed()
   try {
-    writer = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
-    try {
-      reader = await open(path, constants.O_RDONLY)
-    } finally {
-      await unlink(path)
-    }
     await write(writer, directory)
     return reader
   } catch (error) {
-    await reader?.close()
+    await reader.close()
     throw spoolError(error, directory, signal)
   } finally {
+    await writer.close()
+  }
+}
+
+export interface UnnamedFile {
+  readonly writer: FileHandle
+  readonly reader: FileHandle
+  /** Where it is. */
+  readonly directory: string
+}
+
+/** Both are the caller's. Rejects with ERR_FR_NO_SPACE, ERR_FR_LIMIT or ERR_FR_IO. */
+export async function openUnnamed(): Promise<UnnamedFile> {
+  const directory = tmpdir()
+  const path = join(directory, `fastreplica-${randomBytes(12).toString('hex')}`)
+  let writer: FileHandle | undefined
+  try {
+    writer = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
+    try {
+      return { writer, reader: await open(path, constants.O_RDONLY), directory }
+    } finally {
+      await unlink(path)
+    }
+  } catch (error) {
     await writer?.close()
+    throw spoolError(error, directory)
+  }
+}
+
+/**
+ * Writes all chunks behind each other, and tells after each piece how much is there. Rejects as
+ * `spooled` does.
+ */
+export async function fillFrom(
+  chunks: Chunks,
+  { writer, directory }: Pick<UnnamedFile, 'writer' | 'directory'>,
+  signal: AbortSignal,
+  written: (bytes: number) => void,
+): Promise<void> {
+  try {
+    await fill(writer, directory, chunks, signal, written)
+  } catch (error) {
+    throw spoolError(error, directory, signal)
   }
 }
 
@@ -79,6 +112,7 @@ async function fill(
   directory: string,
   chunks: Chunks,
   signal: AbortSignal,
+  written: (bytes: number) => void = () => {},
 ): Promise<void> {
   let bytes = 0
   let lookAt = 0
@@ -94,6 +128,7 @@ async function fill(
       const piece = content.subarray(at, at + pieceBytes)
       await writeAll(writer, piece)
       bytes += piece.length
+      written(bytes)
     }
   }
 }
@@ -162,9 +197,9 @@ async function failing<T>(next: T | Promise<T>): Promise<T> {
   }
 }
 
-function spoolError(error: unknown, directory: string, signal: AbortSignal): unknown {
+function spoolError(error: unknown, directory: string, signal?: AbortSignal): unknown {
   if (error instanceof FrError || error instanceof TypeError) return error
-  if (signal.aborted) return signal.reason
+  if (signal?.aborted) return signal.reason
   const { code, message } = error as NodeJS.ErrnoException
   const isFull = code === 'ENOSPC' || code === 'EDQUOT'
   const text = `the source cannot be kept in ${directory} (TMPDIR): ${message}`
