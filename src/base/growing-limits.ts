@@ -30,7 +30,7 @@ export const growingLimits = {
   cutShare: 4,
   /** Milliseconds between two looks at a file that is followed, where the system tells nothing. */
   followMs: 50,
-  /** Growing files of which a user's cache keeps what was sent, bytes of one of them, and of all. */
+  /** Growing files that a user's cache knows; bytes that it keeps of one of them, and of all. */
   keptGrowths: 256,
   keptGrowthFileBytes: 48 * MIB,
   keptGrowthBytes: 256 * MIB,

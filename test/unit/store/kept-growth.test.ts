@@ -65,7 +65,7 @@ it('knows nothing of a cut that lies inside what was signed as a whole since', a
   expect(plain((await open(second)).runs)).toEqual([[0, block, 1, 32]])
 })
 
-it('begins anew where the file is not what was sent, for another author, and when forgotten', async () => {
+it('begins anew for another author or another content, and where it was forgotten', async () => {
   await kept(run(0, block, 1))
   expect((await open(second, true, { ...key, author: 'cd'.repeat(32) })).contentId).toBe(second)
   const other = await open(second, false)
