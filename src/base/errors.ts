@@ -15,6 +15,10 @@ interface ErrorRow {
 export const errorTable = {
   ERR_FR_UNREACHABLE: { meaning: 'the node could not be reached', retryable: true },
   ERR_FR_AUTH: { meaning: 'the peer does not hold the same key', retryable: false },
+  ERR_FR_CRITERIA: {
+    meaning: 'criteria cannot be read, or attributes cannot be taken',
+    retryable: false,
+  },
   ERR_FR_SEAL: {
     meaning: 'a data connection is not sealed that must be',
     retryable: false,

@@ -5,10 +5,12 @@
 
 import { codingLimits } from './coding-limits.js'
 import { commitLimits } from './commit-limits.js'
+import { criteriaLimits } from './criteria-limits.js'
 import { deltaLimits } from './delta-limits.js'
 import { descriptorLimits } from './descriptor-limits.js'
 import { diskLimits } from './disk-limits.js'
 import { growingLimits } from './growing-limits.js'
+import { hashingLimits } from './hashing-limits.js'
 import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
 import { simulationLimits } from './simulation-limits.js'
@@ -321,10 +323,12 @@ export const limits = {
   ...treeLimits,
   ...versionLimits,
   ...commitLimits,
+  ...criteriaLimits,
   ...deltaLimits,
   ...descriptorLimits,
   ...diskLimits,
   ...growingLimits,
+  ...hashingLimits,
 
   // --- asking a node what it holds ---
   /** Files in one page of a list, and bytes of the page: a long name may be 24 KiB in JSON. */
@@ -368,22 +372,6 @@ export const limits = {
   blocksPerFile: 1_048_576,
   /** Repairs of one block before the node fails with ERR_FR_BAD_BLOCK. */
   repairTries: 3,
-
-  // --- hashing ---
-  /** Bytes of one hash task, which holds whole blocks and at least one. */
-  hashTaskBytes: 8 * MIB,
-  /** Bytes of a run that is hashed immediately on the calling thread. */
-  hashInlineBytes: 1 * MIB,
-  /** Bytes of a hole that is hashed immediately, without reading. */
-  hashHolesBytes: 1 * GIB,
-  hashTasksInFlight: 8,
-  /**
-   * Bytes of a file that is hashed on the calling thread, in runs of hashInlineBytes; starting a
-   * worker would take longer.
-   */
-  hashSmallFileBytes: 8 * MIB,
-  /** Bytes that the origin hashes ahead of what its feeds have sent. */
-  hashAheadBytes: 64 * MIB,
 
   // --- storage ---
   fallocateStepBytes: 64 * MIB,
