@@ -38,7 +38,7 @@ export async function greetData(
   { edge, isBeside = false, hasLastWord = false, ...place }: DataHello,
   key: Key,
 ): Promise<Established> {
-  const stream = new HelloStream(socket, wire.answerBytes)
+  const stream = new HelloStream(socket, wire.provedBytes)
   try {
     const nonce = randomNonce()
     const ticket = { ...place, edgeId: edge.id, nonce, isBeside }
@@ -49,7 +49,7 @@ export async function greetData(
     if (!wire.isChallengeOf(nodePrimitives, keys, challenge)) throw badProof('accepting')
     if (hasLastWord) await stopReading(socket)
     await stream.write(wire.confirmation(nodePrimitives, keys))
-    const lacking = hasLastWord ? lacksAll : wire.decodeGo(await stream.read())
+    const lacking = hasLastWord ? lacksAll : wire.takeGo(nodePrimitives, keys, await stream.read())
     if (!hasLastWord) await stopReading(socket)
     const behind = stream.stop()
     socket.on('error', ignore)
@@ -140,7 +140,7 @@ async function confirmed(
     await stopReading(socket)
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'the dialler of a data connection did not wait for go')
-    if (lacking !== null) await writeLast(socket, wire.encodeGo(lacking()))
+    if (lacking !== null) await writeLast(socket, wire.proveGo(nodePrimitives, keys, lacking()))
   } catch (error) {
     stream.release()
     closeAfter(socket, error, wire.encodeRefusal)

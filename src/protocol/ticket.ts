@@ -7,7 +7,7 @@
  *     acceptor -> challenge  u8 0xF8 | u8 version | u16 0 | nonce (32) | MAC (16)  52 bytes
  *     dialler  -> confirm    MAC (16)
  *     acceptor -> go         u8 0xFA | u8 version | u16 n | u64 received
- *                            | n of: u64 offset, u64 length                        12 bytes + 16 n
+ *                            | n of: u64 offset, u64 length | MAC (16)             28 bytes + 16 n
  *     acceptor, instead of either: refusal
  *                            u8 0xF9 | u8 version | u16 length | JSON { code, text }, then close
  *
@@ -21,8 +21,9 @@
  * that, and takes nobody's place. Where the acceptor sends them (a fetch) there is no `go`: records
  * may wait for the connection, and follow `confirm`.
  *
- * `go` says what the acceptor lacks, and how much payload connections of this dialler have brought
- * it so far: where an earlier one broke, what was under way on it is sent again and nothing else.
+ * `go` (its MAC is under the key of the confirmation) says what the acceptor lacks, and how much
+ * payload connections of this dialler have brought it so far: where an earlier one broke, what was
+ * under way on it is sent again and nothing else.
  */
 import { bytesOfHex, cleanText, concat, hexOf, u32, utf8 } from '../base/bytes.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
@@ -227,6 +228,36 @@ export function isChallengeOf(
   const border = challengeBytes - macBytes
   const mac = primitives.hmac(challengeKey, answer.subarray(0, border)).subarray(0, macBytes)
   return primitives.equal(mac, answer.subarray(border))
+}
+
+/** As `answerBytes`, where a `go` has its MAC. */
+export function provedBytes(start: Uint8Array): number | null {
+  const bytes = answerBytes(start)
+  return bytes === null || start[0] !== goFirstByte ? bytes : bytes + macBytes
+}
+
+/** A `go` with its MAC: nobody on the way can say what the acceptor has. */
+export function proveGo(
+  primitives: Primitives,
+  keys: FeedKeys,
+  lacking?: Lacking,
+): Uint8Array<ArrayBuffer> {
+  const go = encodeGo(lacking)
+  return concat(go, goMac(primitives, keys, go))
+}
+
+/** Throws ERR_FR_SPOILT where it is not what the acceptor has sent. */
+export function takeGo(primitives: Primitives, keys: FeedKeys, answer: Uint8Array): Lacking {
+  requireAnswer(answer, goFirstByte)
+  const border = answer.length - macBytes
+  const go = answer.subarray(0, Math.max(0, border))
+  if (!primitives.equal(goMac(primitives, keys, go), answer.subarray(Math.max(0, border))))
+    throw new FrError('ERR_FR_SPOILT', 'the go of a data connection was changed on its way')
+  return decodeGo(go)
+}
+
+function goMac(primitives: Primitives, { confirmKey }: FeedKeys, go: Uint8Array): Uint8Array {
+  return primitives.hmac(confirmKey, go).subarray(0, macBytes)
 }
 
 /** At most limits.lackRanges ranges. */

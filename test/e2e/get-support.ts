@@ -155,7 +155,7 @@ export async function flowDoor(world: Pick<World, 'defer'>, address: string): Pr
     let waiting = Buffer.alloc(0)
     const collect = (chunk: Buffer): void => {
       waiting = Buffer.concat([waiting, chunk])
-      if (waiting.length <= encodeGo().length) return
+      if (waiting.length <= encodeGo().length + 16) return
       to.off('data', collect)
       seen.joined++
       from.write(waiting)

@@ -16,7 +16,7 @@ interface Watched extends Through {
 }
 
 /** Bytes of the answers on a data connection: a challenge, and `go`. */
-const answerBytes = 52 + 4
+const answerBytes = 52 + 12 + 16
 
 /** `breaks`: the first data connection of every mate, as soon as it has received `go`. */
 async function watched(address: string, breaks: boolean): Promise<Watched> {

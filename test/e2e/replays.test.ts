@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { KIB } from '../../src/base/limits.js'
 import type { Mate } from '../../src/control/messages/types.js'
-import { answerBytes, confirmBytes, ticketBytes } from '../../src/protocol/ticket.js'
+import { confirmBytes, provedBytes, ticketBytes } from '../../src/protocol/ticket.js'
 import { usualEngines } from './engines.js'
 import { Hostile, type HostileFeed, type HostileLink, keyText } from './hostile.js'
 import { proxy } from './proxy.js'
@@ -56,7 +56,7 @@ describe.each(usualEngines)('replays to a node on the %s engine', (engine) => {
     let challenges = 0
     for await (const chunk of socket) {
       heard = Buffer.concat([heard, chunk as Buffer])
-      const length = answerBytes(heard)
+      const length = provedBytes(heard)
       if (length === null || heard.length < length) continue
       const answer = heard.subarray(0, length)
       heard = heard.subarray(length)

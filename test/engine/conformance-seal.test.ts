@@ -3,6 +3,7 @@
  * what becomes of a feed whose bytes were touched. The other end is the portable code, whose bytes
  * a test of its own compares with what node:crypto makes.
  */
+import { createCipheriv } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { Opening, Sealing } from '../../src/engine/portable/seal.js'
@@ -169,6 +170,39 @@ describe.each(engines)('$kind engine: sealed feeds', (under) => {
     expect(landed.equals(bytes.subarray(0, landedBytes))).toBe(true)
   })
 
+  it('refuse a record of nothing, which a peer could send for ever', async () => {
+    const party = await world.party()
+    const bytes = fileBytes(30_000)
+    const to = await world.receiver(party, bytes.length)
+    const { socket, feed: into } = await rawSender(party, to.transfer)
+    const sealing = new Sealing(secret)
+    const first = sealing.seal([rawPayload(0, bytes.subarray(0, 10_000))])
+    const empty = sealedNothing(1)
+    socket.end(Buffer.concat([...first, empty, empty]))
+    expect((await party.closed(into)).code).toBe('ERR_FR_SPOILT')
+    expect(party.engine.stats(to.transfer).landedBytes).toBe(10_000)
+  })
+
+  it('do not hold up others while one comes in the shortest records', async () => {
+    const party = await world.party()
+    const size = 40_000
+    const [a, b] = [fileBytes(size), fileBytes(size)]
+    const [short, other] = [await world.receiver(party, size), await world.receiver(party, size)]
+    const slow = await rawSender(party, short.transfer)
+    const quick = await rawSender(party, other.transfer)
+    const sealing = new Sealing(secret)
+    const wire = Buffer.concat([rawPayload(0, a), rawEnd])
+    const records = Buffer.concat(
+      [...wire.keys()].flatMap((at) => sealing.seal([wire.subarray(at, at + 1)])),
+    )
+    slow.socket.end(records)
+    quick.socket.end(Buffer.concat(new Sealing(secret).seal([rawPayload(0, b), rawEnd])))
+    expect((await party.closed(quick.feed)).code).toBeNull()
+    expect((await party.closed(slow.feed)).code).toBeNull()
+    expect(short.content().equals(a)).toBe(true)
+    expect(other.content().equals(b)).toBe(true)
+  })
+
   it('refuse records that no peer has sealed', async () => {
     const party = await world.party()
     const bytes = fileBytes(100)
@@ -218,6 +252,18 @@ describe.each(engines)('$kind engine: sealed feeds', (under) => {
       )
   })
 })
+
+/** A record without bytes that is right in all else, as the one of this number. */
+function sealedNothing(number: number): Buffer {
+  const nonce = Buffer.alloc(12)
+  nonce.set(secret.subarray(32))
+  nonce.writeBigUInt64BE(BigInt(number), 4)
+  const cipher = createCipheriv('aes-256-gcm', secret.subarray(0, 32), nonce)
+  const head = Buffer.alloc(4)
+  cipher.setAAD(head)
+  cipher.final()
+  return Buffer.concat([head, cipher.getAuthTag()])
+}
 
 function flipped(record: Buffer | undefined, at: number): Buffer {
   const changed = Buffer.from(record ?? [])

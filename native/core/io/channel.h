@@ -126,6 +126,9 @@ class Channel {
   Moved flush();
   // Opened bytes that wait to be taken.
   bool has_opened() const;
+  // Sealed, in: how often its socket was read. Records may be short, so this tells of the work that
+  // was done, not the bytes that came of it.
+  uint64_t fills() const { return fills_; }
   // Says that nothing more is sent; behind what is unsent.
   void half_close();
   // How long the connection lives from now on while nothing is acknowledged.
@@ -176,6 +179,7 @@ class Channel {
   std::unique_ptr<SealedOut> sealed_out_;
   std::unique_ptr<SealedIn> sealed_in_;
   Moved opening_ended_;  // sealed, in: what its socket said last, once that was no bytes
+  uint64_t fills_ = 0;
   bool is_closing_ = false;
 };
 

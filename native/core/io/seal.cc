@@ -4,8 +4,11 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <new>
 #include <optional>
+#include <utility>
 
 namespace fr {
 
@@ -33,7 +36,9 @@ constexpr uint64_t kKeyNumber = UINT64_MAX;
 // So many records wait, out or in: what was read or sealed is still in the cache when it is sent or
 // written, and a system call moves several.
 constexpr size_t kRecordsHeld = 4;
-constexpr size_t kWireBytes = kRecordsHeld * (kSealedBytes + kSealOverhead);
+constexpr size_t kWireRecord = kSealedBytes + kSealOverhead;
+
+std::atomic<size_t> buffers_in_use{0};
 
 template <typename Function>
 bool find(Function*& into, const char* name) {
@@ -155,14 +160,60 @@ bool Seal::next_key() {
   return init(context_, nullptr, nullptr, secret_.key.data(), nullptr) == 1;
 }
 
+// --- buffers -------------------------------------------------------------------------------------
+
+namespace {
+
+struct Spares {
+  std::array<std::unique_ptr<uint8_t[]>, 4> buffers;
+  size_t count = 0;
+};
+thread_local std::array<Spares, 2> spares;  // by kind; whole ones
+
+}  // namespace
+
+size_t SealBuffer::bytes() const {
+  return records_ * (kind_ == Kind::kSealed ? kWireRecord : kWireRecord + kSealedBytes);
+}
+
+uint8_t* SealBuffer::get() noexcept {
+  if (data_ != nullptr) return data_.get();
+  records_ = kRecordsHeld;
+  if (buffers_in_use.load(std::memory_order_relaxed) + bytes() > kMost) records_ = 1;
+  Spares& kept = spares[static_cast<size_t>(kind_)];
+  if (records_ > 1 && kept.count > 0) {
+    data_ = std::move(kept.buffers[--kept.count]);
+  } else {
+    data_.reset(new (std::nothrow) uint8_t[bytes()]);
+  }
+  if (data_ == nullptr) records_ = 0;
+  buffers_in_use.fetch_add(bytes(), std::memory_order_relaxed);
+  return data_.get();
+}
+
+void SealBuffer::give_back() noexcept {
+  if (data_ == nullptr) return;
+  buffers_in_use.fetch_sub(bytes(), std::memory_order_relaxed);
+  Spares& kept = spares[static_cast<size_t>(kind_)];
+  if (records_ > 1 && kept.count < kept.buffers.size()) {
+    kept.buffers[kept.count++] = std::move(data_);
+  }
+  records_ = 0;
+  data_.reset();
+}
+
+size_t SealBuffer::in_use() noexcept { return buffers_in_use.load(std::memory_order_relaxed); }
+
 // --- what leaves ---------------------------------------------------------------------------------
 
 SealedOut::SealedOut(const Gcm* gcm, const SealSecret& secret, uint64_t records_max)
-    : seal_(gcm, Seal::Side::kSeals, secret, records_max), wire_(kWireBytes) {}
+    : seal_(gcm, Seal::Side::kSeals, secret, records_max), wire_(SealBuffer::Kind::kSealed) {}
 
 uint8_t* SealedOut::room(size_t* bytes) {
+  if (wire_.get() == nullptr) return nullptr;
   const size_t at = end_ + kSealHeadBytes + filling_;
-  const size_t left = kWireBytes - std::min(kWireBytes, at + kSealTagBytes);
+  const size_t size = wire_.records() * kWireRecord;
+  const size_t left = size - std::min(size, at + kSealTagBytes);
   *bytes = std::min(left, kSealedBytes - filling_);
   return wire_.data() + at;
 }
@@ -185,45 +236,51 @@ void SealedOut::sent(size_t bytes) {
   begin_ += bytes;
   if (begin_ < end_ || filling_ > 0) return;
   begin_ = end_ = 0;
+  wire_.give_back();
 }
-
-bool SealedOut::is_full() const { return kWireBytes - end_ < kSealOverhead + kSealedBytes; }
 
 // --- what comes ----------------------------------------------------------------------------------
 
 SealedIn::SealedIn(const Gcm* gcm, const SealSecret& secret, uint64_t records_max)
-    : seal_(gcm, Seal::Side::kOpens, secret, records_max),
-      wire_(kWireBytes),
-      plain_(kRecordsHeld * kSealedBytes) {}
+    : seal_(gcm, Seal::Side::kOpens, secret, records_max), buffer_(SealBuffer::Kind::kOpened) {}
+
+uint8_t* SealedIn::plain() const { return buffer_.data() + buffer_.records() * kWireRecord; }
 
 uint8_t* SealedIn::room(size_t* bytes) {
-  *bytes = kWireBytes - have_;
-  return wire_.data() + have_;
+  if (buffer_.get() == nullptr) return nullptr;
+  *bytes = buffer_.records() * kWireRecord - have_;
+  return buffer_.data() + have_;
 }
 
-// Called when all that was opened is taken.
+// Called when all that was opened is taken. There is always room for what opens, and in the end for
+// more of what came: a record that is not whole is smaller than the buffer.
 bool SealedIn::came(size_t bytes) {
   have_ += bytes;
   begin_ = end_ = 0;
   size_t at = 0;
   bool is_right = true;
+  uint8_t* const wire = buffer_.data();
   while (have_ - at >= kSealHeadBytes) {
-    const size_t length = length_in(wire_.data() + at);
-    is_right = length <= kSealedBytes;
-    if (!is_right || have_ - at < length + kSealOverhead || plain_.size() - end_ < length) break;
-    is_right = seal_.open(wire_.data() + at, length, plain_.data() + end_);
+    const size_t length = length_in(wire + at);
+    is_right = length > 0 && length <= kSealedBytes;
+    if (!is_right || have_ - at < length + kSealOverhead) break;
+    is_right = seal_.open(wire + at, length, plain() + end_);
     if (!is_right) break;
     at += length + kSealOverhead;
     end_ += length;
   }
-  std::memmove(wire_.data(), wire_.data() + at, have_ - at);
+  std::memmove(wire, wire + at, have_ - at);
   have_ -= at;
   return is_right;
 }
 
+void SealedIn::rest() {
+  if (have_ == 0 && begin_ == end_) buffer_.give_back();
+}
+
 const uint8_t* SealedIn::opened(size_t* bytes) const {
   *bytes = end_ - begin_;
-  return plain_.data() + begin_;
+  return plain() + begin_;
 }
 
 void SealedIn::taken(size_t bytes) { begin_ += bytes; }

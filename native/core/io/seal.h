@@ -5,9 +5,10 @@
 //
 //     u32 length (little endian) | ciphertext (length) | tag (16)
 //
-// The length is authenticated with them. The nonce is the salt and the number of the record, so a
-// record that was changed, left out, repeated or put elsewhere does not open. The end of the bytes
-// is not marked: whoever reads them knows where they end (the record kEnd of a feed).
+// and at least one: a record without any would be read for ever and bring nothing. The length is
+// authenticated with them. The nonce is the salt and the number of the record, so a record that was
+// changed, left out, repeated or put elsewhere does not open. The end of the bytes is not marked:
+// whoever reads them knows where they end (the record kEnd of a feed).
 //
 // A key seals 2^24 records (RFC 8446, section 5.5, for a margin of 2^-57); the next one is what it
 // makes of 32 zeros under the one number that no record has, and counting begins anew.
@@ -18,7 +19,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 namespace fr {
 
@@ -68,12 +69,42 @@ class Seal {
   uint64_t number_ = 0;  // of the next record
 };
 
+// The bytes of one direction of a connection, while there are any: connections that are quiet hold
+// nothing. Room for several records, so that a system call moves several, and for one each while
+// buffers in this process have taken kMost. A thread keeps a few for whoever comes next.
+class SealBuffer {
+ public:
+  static constexpr size_t kMost = 64u << 20;
+  enum class Kind : uint8_t { kSealed, kOpened };  // records; or records, and as much of their text
+  explicit SealBuffer(Kind kind) : kind_(kind) {}
+  ~SealBuffer() { give_back(); }
+  SealBuffer(const SealBuffer&) = delete;
+  SealBuffer& operator=(const SealBuffer&) = delete;
+
+  // Takes one unless there is one; nullptr: no memory.
+  uint8_t* get() noexcept;
+  uint8_t* data() const { return data_.get(); }
+  // How many records it has room for; 0: it is not there.
+  size_t records() const { return records_; }
+  void give_back() noexcept;
+  // Of all of this process.
+  static size_t in_use() noexcept;
+
+ private:
+  size_t bytes() const;
+
+  const Kind kind_;
+  size_t records_ = 0;
+  std::unique_ptr<uint8_t[]> data_;
+};
+
 // What leaves: bytes wait for a record to be whole, and records for the socket.
 class SealedOut {
  public:
   explicit SealedOut(const Gcm* gcm, const SealSecret& secret, uint64_t records_max);
 
-  // Where bytes of the record under way go, and how many fit; then how many there are.
+  // Where bytes of the record under way go, and how many fit; then how many there are. nullptr: no
+  // memory.
   uint8_t* room(size_t* bytes);
   void filled(size_t bytes) { filling_ += bytes; }
   bool is_filling() const { return filling_ > 0; }
@@ -82,11 +113,10 @@ class SealedOut {
 
   const uint8_t* unsent(size_t* bytes) const;
   void sent(size_t bytes);
-  bool is_full() const;
 
  private:
   Seal seal_;
-  std::vector<uint8_t> wire_;
+  SealBuffer wire_;
   size_t begin_ = 0;    // sealed, not sent: from here
   size_t end_ = 0;      // to here, where the record under way begins
   size_t filling_ = 0;  // its bytes so far
@@ -98,19 +128,22 @@ class SealedIn {
   explicit SealedIn(const Gcm* gcm, const SealSecret& secret, uint64_t records_max);
 
   // Where bytes of the socket go, and how many fit; then how many came. False: one of them is of no
-  // record that follows, and what was opened before is all there will be.
+  // record that follows, and what was opened before is all there will be. nullptr: no memory.
   uint8_t* room(size_t* bytes);
   bool came(size_t bytes);
+  // Nothing comes for now.
+  void rest();
 
   const uint8_t* opened(size_t* bytes) const;
   void taken(size_t bytes);
 
  private:
+  uint8_t* plain() const;
+
   Seal seal_;
-  std::vector<uint8_t> wire_;
-  std::vector<uint8_t> plain_;
-  size_t have_ = 0;   // of wire_
-  size_t begin_ = 0;  // of plain_
+  SealBuffer buffer_;  // as it came, and behind that as it was opened
+  size_t have_ = 0;    // of what came
+  size_t begin_ = 0;   // of what was opened
   size_t end_ = 0;
 };
 

@@ -16,6 +16,8 @@ using How = Moved::How;
 
 // A call moves no more, so that one feed does not keep the thread for long.
 constexpr uint64_t kCallBytes = 1u << 20;
+// Nor reads its socket more often: with the shortest records that is some 10 ms.
+constexpr uint64_t kCallFills = 16;
 // Of what is passed on to several.
 constexpr size_t kKeptBytes = 128u << 10;
 
@@ -50,8 +52,13 @@ Moved Channel::open_more() {
     if (opening_ended_.how != How::kAgain) return opening_ended_;
     size_t room = 0;
     uint8_t* const into = sealed_in_->room(&room);
+    if (into == nullptr) return kNotSealed;
+    fills_++;
     const Moved came = moved(uninterrupted([&] { return ::recv(fd_, into, room, MSG_DONTWAIT); }));
-    if (came.how == How::kAgain) return came;
+    if (came.how == How::kAgain) {
+      sealed_in_->rest();
+      return came;
+    }
     if (!came.some()) {
       opening_ended_ = came;
     } else if (!sealed_in_->came(came.bytes)) {
@@ -64,7 +71,8 @@ Moved Channel::open_more() {
 template <typename Give>
 Moved Channel::take_opened(size_t bytes, Give&& give) {
   size_t done = 0;
-  while (done < bytes) {
+  const uint64_t fills = fills_;
+  while (done < bytes && (done == 0 || fills_ - fills < kCallFills)) {
     const Moved more = open_more();
     if (!more.some()) return done > 0 ? Moved{How::kSome, done} : more;
     size_t there = 0;
@@ -123,6 +131,7 @@ Moved Channel::send_sealed(const void* from, size_t bytes, bool more) {
   while (done < bytes) {
     size_t room = 0;
     uint8_t* const into = sealed_out_->room(&room);
+    if (into == nullptr) return kNotSealed;
     const size_t step = std::min(room, bytes - done);
     std::memcpy(into, static_cast<const uint8_t*>(from) + done, step);
     sealed_out_->filled(step);
@@ -147,6 +156,7 @@ Moved Channel::from_file_sealed(int file, uint64_t at, uint64_t bytes) {
     while (done < most) {
       size_t room = 0;
       uint8_t* const into = sealed_out_->room(&room);
+      if (into == nullptr) return kNotSealed;
       if (room == 0) break;
       const size_t want = static_cast<size_t>(std::min<uint64_t>(room, most - done));
       const ssize_t got =

@@ -80,8 +80,10 @@ struct InFeed : Feed {
   size_t header_have = 0;
   Header header;
   Stream* stream = nullptr;
-  uint64_t at = 0;    // next byte of the stream
-  uint64_t left = 0;  // payload bytes of this record still to come
+  uint64_t at = 0;        // next byte of the stream
+  uint64_t left = 0;      // payload bytes of this record still to come
+  uint64_t taken = 0;     // bytes of any kind that came off its connection
+  bool is_noted = false;  // among those that have opened what they have not taken
   std::vector<uint8_t> digests;
   size_t digests_have = 0;
   // Busy: the kernel wakes us for chunks, not for segments, and the tick looks after the rest.

@@ -12,8 +12,11 @@
 namespace fr {
 namespace {
 
-// Bytes one feed may take in one turn of the loop, so that no feed starves the others.
+// Bytes of any kind that one feed may take in one turn of the loop, so that no feed starves the
+// others; and, where it is sealed, how often its socket is read: short records cost far more than
+// what they bring.
 constexpr size_t kTurnBytes = 2u << 20;
+constexpr uint64_t kTurnFills = 64;
 constexpr size_t kStepBytes = 1u << 20;
 // A feed that has brought this much is worth waking for only when a chunk has come.
 constexpr uint64_t kBatchAfterBytes = 64u << 10;
@@ -37,9 +40,11 @@ uint64_t tick_ns(const InFeed& feed) { return feed.relays ? kRelayedNs : kLanded
 void Lane::ingest(InFeed& feed) {
   if (feed.is_held_back || feed.is_parked || feed.is_over) return;
   const uint64_t before = feed.counters->payload.load(std::memory_order_relaxed);
+  const uint64_t taken = feed.taken;
+  const uint64_t fills = feed.channel.fills();
   bool more = true;
-  while (more && feed.channel.is_open() && !feed.is_over &&
-         feed.counters->payload.load(std::memory_order_relaxed) - before < kTurnBytes) {
+  while (more && feed.channel.is_open() && !feed.is_over && feed.taken - taken < kTurnBytes &&
+         feed.channel.fills() - fills < kTurnFills) {
     if (feed.transfer->down->is_paced() && !may_receive(feed)) break;
     switch (feed.state) {
       case InFeed::State::kHeader:
@@ -160,6 +165,7 @@ bool Lane::read_header(InFeed& feed) {
       feed.channel.recv(feed.header_bytes + feed.header_have, kHeaderBytes - feed.header_have);
   if (stop_on(feed, got)) return false;
   feed.transfer->down->pay(got.bytes);
+  feed.taken += got.bytes;
   feed.header_have += got.bytes;
   if (feed.state == InFeed::State::kEnded) {  // nothing may follow the end
     end_feed(&feed, Code::ERR_FR_PROTOCOL, 0);
@@ -290,6 +296,7 @@ bool Lane::read_digests(InFeed& feed) {
   const Moved got = feed.channel.recv(feed.digests.data() + feed.digests_have, want);
   if (stop_on(feed, got)) return false;
   down.pay(got.bytes);
+  feed.taken += got.bytes;
   feed.digests_have += got.bytes;
   if (feed.digests_have < feed.digests.size()) return true;
   const Header& h = feed.header;
@@ -342,6 +349,7 @@ bool Lane::read_payload(InFeed& feed) {
     return false;
   }
   down.pay(got.bytes);
+  feed.taken += got.bytes;
   const uint64_t begin = feed.at;
   feed.at += got.bytes;
   feed.left -= got.bytes;

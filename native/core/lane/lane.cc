@@ -103,17 +103,19 @@ void Lane::resume_doubted() {
 }
 
 // What a sealed feed has opened and not taken: epoll tells of nothing that is not in its socket.
-void Lane::note_opened(const InFeed& feed) {
-  if (feed.channel.has_opened() && !feed.is_parked && !feed.is_held_back) {
-    opened_.push_back(feed.id);
-  }
+void Lane::note_opened(InFeed& feed) {
+  if (feed.is_noted || feed.is_parked || feed.is_held_back || !feed.channel.has_opened()) return;
+  feed.is_noted = true;
+  opened_.push_back(feed.id);
 }
 
 void Lane::resume_opened() {
   if (is_deaf_) return;
   for (const uint32_t id : std::exchange(opened_, {})) {
-    Feed* const feed = find(id);
-    if (feed != nullptr) ingest(*static_cast<InFeed*>(feed));
+    auto* const feed = static_cast<InFeed*>(find(id));
+    if (feed == nullptr) continue;
+    feed->is_noted = false;
+    ingest(*feed);
   }
 }
 
@@ -174,7 +176,8 @@ void Lane::on_ready(Feed* feed, uint32_t events) {
       if (events & (EPOLLHUP | EPOLLERR)) end_feed(feed, Code::ERR_FR_NODE_LOST, ECONNRESET);
       return;
     }
-    if (!is_deaf_) ingest(in);
+    // Who has opened bytes left has its turn behind the others', once.
+    if (!is_deaf_ && !in.is_noted) ingest(in);
     return;
   }
   auto& out = *static_cast<OutFeed*>(feed);

@@ -101,7 +101,7 @@ class Lane {
   void run();
   bool take_inbox();
   void resume_doubted();
-  void note_opened(const InFeed& feed);
+  void note_opened(InFeed& feed);
   void resume_opened();
   int wait_ms() const;
   void on_ready(Feed* feed, uint32_t events);

@@ -64,6 +64,7 @@ bool Lane::pass_payload(InFeed& feed) {
   }
   if (stop_on(feed, got)) return false;
   down.pay(got.bytes);
+  feed.taken += got.bytes;
   count_payload(feed, got.bytes, to.empty());
   Header header = feed.header;
   header.offset = feed.at;

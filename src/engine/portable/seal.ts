@@ -3,8 +3,8 @@
  *
  *     u32 length (little endian) | ciphertext (length) | tag (16)
  *
- * with the length as additional data, and salt and number of the record as nonce. A key seals 2^24
- * records; the next one is what it makes of 32 zeros under the number 2^64 - 1.
+ * with the length, at least 1, as additional data, and salt and number of the record as nonce. A
+ * key seals 2^24 records; the next one is what it makes of 32 zeros under the number 2^64 - 1.
  *
  * Never: plaintext of a record that did not open.
  */
@@ -108,7 +108,7 @@ export class Opening {
       if (this.#record === undefined) {
         if (this.#bytes < headBytes) return true
         this.#record = this.#joined().readUInt32LE(0)
-        if (this.#record > sealedBytes) return false
+        if (this.#record === 0 || this.#record > sealedBytes) return false
       }
       const whole = headBytes + this.#record + tagBytes
       if (this.#bytes < whole) return true

@@ -7,7 +7,6 @@ import { limits } from '../../../src/base/limits.js'
 import { nodePrimitives } from '../../../src/net/crypto.js'
 import { PreAuthGuard } from '../../../src/net/pre-auth-guard.js'
 import {
-  answerBytes,
   confirmation,
   type Edge,
   edgeOf,
@@ -17,6 +16,8 @@ import {
   encodeTicket,
   feedKeys,
   nonceOf,
+  provedBytes,
+  proveGo,
   ticketBytes,
 } from '../../../src/protocol/ticket.js'
 import {
@@ -72,7 +73,7 @@ class Puppet {
   /** The next message of so many bytes (an answer unless given); null once the other has closed. */
   async message(bytes?: number): Promise<Buffer | null> {
     for (;;) {
-      const length = bytes ?? answerBytes(this.#buffer)
+      const length = bytes ?? provedBytes(this.#buffer)
       if (length !== null && this.#buffer.length >= length) {
         const message = Buffer.from(this.#buffer.subarray(0, length))
         this.#buffer = this.#buffer.subarray(length)
@@ -114,7 +115,8 @@ describe('a dialler of a data connection that', () => {
     const going = letIn(await server.next())
     await confirm()
     expect(await going).toMatchObject({ channel: 'data', from: 3, to: 5, transfer, key: keyA })
-    expect(await puppet.message()).toEqual(Buffer.from(encodeGo()))
+    const go = (await puppet.message()) as Buffer
+    expect(go.subarray(0, -16)).toEqual(Buffer.from(encodeGo()))
   })
 
   it('holds another key, or none, is ERR_FR_AUTH before anything is answered', async () => {
@@ -283,7 +285,9 @@ describe('an acceptor of a data connection that', () => {
   })
 
   it('says go without a challenge is refused', async () => {
-    const address = await puppetServer((puppet) => puppet.socket.write(encodeGo()))
+    const address = await puppetServer((puppet) =>
+      puppet.socket.write(Buffer.concat([encodeGo(), nonce])),
+    )
     await rejection(dialTo(address, dataChannel), 'ERR_FR_PROTOCOL')
   })
 
@@ -309,11 +313,30 @@ describe('an acceptor of a data connection that', () => {
     await rejection(dialTo(silent, { ...dataChannel, helloMs: 50 }), 'ERR_FR_TIMEOUT')
   })
 
+  it('sends the go of another, or its own with another word in it, is refused', async () => {
+    for (const bend of [
+      (shown: Buffer) => proveGo(nodePrimitives, keysFor(shown, otherEdge)),
+      (shown: Buffer) => {
+        const go = proveGo(nodePrimitives, keysFor(shown), { ranges: [[0, 1]], receivedBytes: 9 })
+        go[4] = 8
+        return go
+      },
+    ]) {
+      const address = await puppetServer(async (puppet, shown) => {
+        puppet.socket.write(encodeChallenge(nodePrimitives, keysFor(shown), nonce))
+        await puppet.message(16)
+        puppet.socket.write(bend(shown))
+      })
+      await rejection(dialTo(address, dataChannel), 'ERR_FR_SPOILT')
+    }
+  })
+
   it('sends bytes behind go is refused at the handover', async () => {
     const address = await puppetServer(async (puppet, shown) => {
       puppet.socket.write(encodeChallenge(nodePrimitives, keysFor(shown), nonce))
       await puppet.message(16)
-      puppet.socket.write(Buffer.concat([encodeGo(), Buffer.from('early')]))
+      const go = proveGo(nodePrimitives, keysFor(shown))
+      puppet.socket.write(Buffer.concat([go, Buffer.from('early')]))
     })
     const data = await dialTo(address, dataChannel)
     expect(() => data.detach()).toThrow(/against its direction/)

@@ -17,7 +17,10 @@ import {
   isChallengeOf,
   isTicketOf,
   nonceOf,
+  provedBytes,
+  proveGo,
   type Ticket,
+  takeGo,
   ticketBytes,
   ticketBytesOf,
 } from '../../../src/protocol/ticket.js'
@@ -118,10 +121,30 @@ describe('an answer', () => {
     refusal(() => answerBytes(Uint8Array.of(0xfa, 1, 0x01, 0x04)))
   })
 
+  it('has its go proved: no byte of it can be changed, cut off or taken from another', () => {
+    const lacking = { ranges: [[0, 65_536] as const], receivedBytes: 7 }
+    const go = proveGo(nodePrimitives, keys, lacking)
+    expect([go.length, provedBytes(go)]).toEqual([44, 44])
+    expect(takeGo(nodePrimitives, keys, go)).toEqual(lacking)
+    for (let at = 2; at < go.length; at++) {
+      const changed = Uint8Array.from(go)
+      changed[at] = (changed[at] as number) ^ 1
+      refusal(() => takeGo(nodePrimitives, keys, changed), 'ERR_FR_SPOILT')
+    }
+    for (const cut of [go.subarray(0, 28), go.subarray(0, 12), go.subarray(0, 4)])
+      refusal(() => takeGo(nodePrimitives, keys, cut), 'ERR_FR_SPOILT')
+    const other = feedKeys(nodePrimitives, edge, place, { ...nonces, dialler: nonces.acceptor })
+    refusal(() => takeGo(nodePrimitives, other, go), 'ERR_FR_SPOILT')
+    const challenge = encodeChallenge(nodePrimitives, keys, nonces.acceptor)
+    expect(provedBytes(challenge)).toBe(challenge.length)
+    refusal(() => takeGo(nodePrimitives, keys, challenge))
+  })
+
   it('is a refusal, cleaned', () => {
     const bytes = encodeRefusal('ERR_FR_BUSY', 'a\u0007b')
     expect(answerBytes(bytes)).toBe(bytes.length)
-    for (const read of [nonceOf, decodeGo]) {
+    const take = (answer: Uint8Array) => takeGo(nodePrimitives, keys, answer)
+    for (const read of [nonceOf, decodeGo, take]) {
       const error = refusal(() => void read(bytes), 'ERR_FR_BUSY')
       expect([error.message, isSaidByPeer(error)]).toEqual(['the peer says: a?b', true])
     }

@@ -24,6 +24,7 @@ import {
   encodeChallenge,
   encodeTicket,
   feedKeys,
+  proveGo,
 } from '../../../src/protocol/ticket.js'
 import { sampleFrames } from './frame-support.js'
 import { seededSigner } from './support.js'
@@ -96,6 +97,7 @@ it('the vectors of the page are those of the code', () => {
     hexOf(encodeTicket(nodePrimitives, key, ticket)),
     hexOf(encodeChallenge(nodePrimitives, keys, nonces.acceptor)),
     hexOf(confirmation(nodePrimitives, keys)),
+    hexOf(proveGo(nodePrimitives, keys, { ranges: [[65_536, 7]], receivedBytes: 9 })),
     `0x${keys.recordSeed.toString(16).padStart(16, '0')}`,
     hexOf(encodeFrame(encodeBody({ type: 'beat' }))),
     ...sampleFrames.flatMap((frame) =>
