@@ -68,7 +68,7 @@ async function openNode(
     const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(first)
     const { advertise } = checked
     const at = advertise !== undefined && { advertise }
-    const self = { ...selfOf(signerOf(key)), ...at, ...checked.sealing }
+    const self = { ...selfOf(signerOf(key)), ...at, ...checked.sealing, ...checked.claims }
     const { nodeId } = self
     if (isNew) {
       const text =
@@ -166,6 +166,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       node: this.address,
       nodeId: this.nodeId,
       name: this.#checked.name,
+      attributes: this.#checked.attributes,
       mirror: this.#checked.mirror,
       readOnly: this.#checked.readOnly,
       relayOnly: this.#checked.relayOnly,

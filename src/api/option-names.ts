@@ -37,6 +37,7 @@ export const optionNames = {
     key: true,
     previousKey: true,
     name: true,
+    attributes: true,
     advertise: true,
     adopt: true,
     mirror: true,

@@ -3,6 +3,7 @@
  * names the option; features that this version lacks are ERR_FR_UNSUPPORTED.
  */
 
+import type { Attributes } from '../base/attributes.js'
 import { type Detection, detectionFault, detectionOf } from '../base/detection.js'
 import { type DigestAlgorithm, digestAlgorithms } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
@@ -20,6 +21,7 @@ import type { Self } from '../net/handshake.js'
 import { type Key, openKey, parseKey } from '../net/keys.js'
 import type { AcceptHook } from '../session/receiver/acceptance.js'
 import type { VersionRules } from '../store/versions/kept-files.js'
+import { checkAttributes } from './attributes.js'
 import {
   oneOf,
   optionalInteger,
@@ -207,6 +209,9 @@ export interface CheckedNode {
   /** The first key is the one it dials with. */
   readonly keys: readonly Key[]
   readonly name: string | null
+  readonly attributes: Attributes
+  /** The same with its name, for peers. */
+  readonly claims: Pick<Self, 'attributes'>
   readonly mirror: boolean
   readonly advertise: string | undefined
   readonly engine: 'native' | 'portable' | undefined
@@ -256,6 +261,8 @@ export function checkNode(options: NodeOptions): CheckedNode {
     dataDirs,
     keys: [key, ...previous],
     name: options.name ?? null,
+    attributes: { ...options.attributes },
+    claims: checkAttributes(options.attributes, options.name),
     mirror: options.mirror ?? false,
     readOnly: options.readOnly ?? false,
     relayOnly,

@@ -1,4 +1,5 @@
 /** The shape of a status, as a node reports it. */
+import { type Attributes, claimFault } from '../base/attributes.js'
 import { isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import {
@@ -111,6 +112,7 @@ const status: Shape<NodeStatus> = {
   node: text,
   nodeId: text,
   name: orNull(text),
+  attributes: isAttributes,
   mirror: fact,
   readOnly: fact,
   relayOnly: fact,
@@ -145,4 +147,9 @@ function isCounters(value: unknown): boolean {
   return (
     entries.length <= countersMax && entries.every(([name, each]) => text(name) && amount(each))
   )
+}
+
+function isAttributes(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.values(value).every(text) && claimFault(value as Attributes) === null
 }

@@ -8,6 +8,7 @@ import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import type { EndedTransfer } from '../agent/ended.js'
 import type { LimitsStatus, RatesStatus } from '../agent/node-limits.js'
+import type { Attributes } from '../base/attributes.js'
 import type { ComponentFault } from '../control/members/faults.js'
 import type { NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
 import type {
@@ -68,6 +69,8 @@ export interface NodeOptions extends DiskOptions, VersionOptions, NodeSealOption
   /** Accepted beside `key` during key rotation. */
   previousKey?: Uint8Array | string
   name?: string
+  /** What the node says of itself, for criteria: `{ site: 'eu', gpu: '' }`. */
+  attributes?: Attributes
   /** HOST:PORT that other nodes dial, if they cannot use the address that origins dial. */
   advertise?: string
   /** Says in its status that it is meant to be a mirror; any node can be one. */
@@ -351,6 +354,8 @@ export interface NodeStatus extends Deciding {
   readonly node: string
   readonly nodeId: string
   readonly name: string | null
+  /** What it says of itself. */
+  readonly attributes: Attributes
   /** It is meant to be a mirror. */
   readonly mirror: boolean
   /** It writes nothing to its data directory. */

@@ -32,10 +32,17 @@ export function valueFault(value: string): string | null {
 
 /** Why these can be no attributes of a node, as a sentence; null if they can. */
 export function attributesFault(attributes: Attributes): string | null {
+  const given = Object.keys(attributes).find((key) => givenKeys.includes(key))
+  if (given !== undefined) return `${given} is given to each node, and cannot be set`
+  return claimFault(attributes)
+}
+
+/** The same of what a node says of itself, which may be its name; its id is proved. */
+export function claimFault(attributes: Attributes): string | null {
   const entries = Object.entries(attributes)
   if (entries.length > limits.attributes) return `there are more than ${limits.attributes}`
   for (const [key, value] of entries) {
-    if (givenKeys.includes(key)) return `${key} is given to each node, and cannot be set`
+    if (key === 'id') return 'id is proved, and cannot be said'
     const fault = keyFault(key) ?? valueFault(value)
     if (fault !== null) return `${JSON.stringify(`${key}=${value}`)} ${fault}`
   }

@@ -153,15 +153,18 @@ function idsOf(dialler: Named, acceptor: Named | null) {
 
 function peerOf({ publicKey, incarnation, ...more }: wire.Welcome): wire.Identity {
   const nodeId = wire.nodeIdOf(nodePrimitives, publicKey)
-  const { advertise, limits, sealed } = more
-  const said = { ...(advertise && { advertise }), ...(limits && { limits }) }
+  const { attributes, advertise, limits, sealed } = more
+  const claims = attributes && { attributes }
+  const said = { ...claims, ...(advertise && { advertise }), ...(limits && { limits }) }
   return { nodeId, incarnation, ...said, ...(sealed && { sealed }) }
 }
 
 /** What this side says about itself. */
-function wordOf({ signer, incarnation }: wire.Self, statement: Uint8Array): wire.Welcome {
+function wordOf({ signer, incarnation, ...self }: wire.Self, said: Uint8Array): wire.Welcome {
   const { publicKey } = signer
-  return { publicKey, incarnation, digests: wire.ownDigests, signature: signer.sign(statement) }
+  const claims = self.attributes && { attributes: self.attributes }
+  const proof = { publicKey, incarnation, digests: wire.ownDigests, signature: signer.sign(said) }
+  return { ...proof, ...claims }
 }
 
 function isSigned({ publicKey, signature }: wire.Welcome, statement: Uint8Array): boolean {

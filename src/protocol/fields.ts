@@ -94,6 +94,19 @@ export class Fields {
     return new Fields(this.#value(name), `${this.#where}.${name}`)
   }
 
+  /** An object of at most `most` strings of at most `longest` units each. */
+  map(name: string, most: number, longest: number): Record<string, string> {
+    const value = this.#value(name)
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw this.#error(name, 'is not an object')
+    const entries = Object.entries(value)
+    if (entries.length > most) throw this.#error(name, `has more than ${most} items`)
+    const isShort = (item: unknown): boolean => typeof item === 'string' && item.length <= longest
+    if (!entries.every(([, item]) => isShort(item)))
+      throw this.#error(name, 'holds something other than short strings')
+    return Object.fromEntries(entries) as Record<string, string>
+  }
+
   /** A list of integers, each from `least` to `most`. */
   integers(name: string, count: number, least: number, most: number): number[] {
     return this.#array(name, count).map((item) => this.#integer(item, name, least, most))

@@ -3,9 +3,9 @@
  * limits.helloBytes, and the input of the TLS handshake before them.
  *
  *     dialler  -> hello   { channel, publicKey, incarnation, digests, signature,
- *                           transfer?, from?, to?, link?, heard? }
- *     acceptor -> welcome { publicKey, incarnation, digests, signature, advertise?, limits?,
- *                           sealed? }
+ *                           attributes?, transfer?, from?, to?, link?, heard? }
+ *     acceptor -> welcome { publicKey, incarnation, digests, signature, attributes?, advertise?,
+ *                           limits?, sealed? }
  *                 go      { heard? }
  *     either side, instead of any frame: error { code, text }, then close
  *
@@ -17,6 +17,7 @@
  * net/handshake.ts keeps order and deadlines.
  */
 import { parseAddress } from '../base/addresses.js'
+import { type Attributes, claimFault } from '../base/attributes.js'
 import { bytesOfHex, cleanText, concat, hexOf, readU32, u32, utf8 } from '../base/bytes.js'
 import { type DigestAlgorithm, digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
@@ -34,6 +35,8 @@ export interface Identity {
   /** 32 hex digits: see `nodeIdOf`. */
   readonly nodeId: string
   readonly incarnation: number
+  /** What it says of itself, its name among it. */
+  readonly attributes?: Attributes
   /** Acceptors: HOST:PORT that mates should dial; by default the address that the origin dials. */
   readonly advertise?: string
   /** Acceptors: what they keep to, if anything. */
@@ -270,11 +273,20 @@ function open(greeting: Uint8Array, type: GreetingType): Fields {
 
 function readSide(fields: Fields): Welcome {
   return {
+    ...readAttributes(fields),
     publicKey: bytesOf(fields, 'publicKey', limits.publicKeyBytes),
     incarnation: fields.integer('incarnation', 0, Number.MAX_SAFE_INTEGER),
     digests: fields.strings('digests', limits.capabilities, limits.capabilityChars),
     signature: bytesOf(fields, 'signature', limits.signatureBytes),
   }
+}
+
+function readAttributes(fields: Fields): { attributes?: Attributes } {
+  if (!fields.has('attributes')) return {}
+  const attributes = fields.map('attributes', limits.attributes, limits.attributeValueChars)
+  const fault = claimFault(attributes)
+  if (fault !== null) fields.refuse('attributes', `cannot be taken: ${fault}`)
+  return { attributes }
 }
 
 function bytesOf(fields: Fields, name: string, bytes: number): Uint8Array {

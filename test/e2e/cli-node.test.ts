@@ -161,13 +161,14 @@ describe('fr node', () => {
 describe('fr status', () => {
   let node: ServingNode
   beforeAll(async () => {
-    node = await world.node('status', ['--name', 'ams 1'])
+    node = await world.node('status', ['--name', 'ams 1', '--attr', 'site=ams', '--attr', 'gpu'])
   })
 
   it('for people', async () => {
     const run = await world.run(['status', node.address])
     expect(run).toMatchObject({ status: 0, stderr: '' })
     expect(run.stdout).toContain(`node       ${node.address}, called ams 1\n`)
+    expect(run.stdout).toContain('attributes site=ams gpu\n')
     expect(run.stdout).toContain('transfers  0\n')
     expect(run.stdout).not.toContain('\u001b')
   })
@@ -179,6 +180,7 @@ describe('fr status', () => {
       expect.objectContaining({
         event: 'status',
         name: 'ams 1',
+        attributes: { site: 'ams', gpu: '' },
         transfers: [],
         dataDir: node.data,
       }),
@@ -334,9 +336,12 @@ describe('fr', () => {
     expect([...loaded].filter((name) => !name.startsWith('cli/')).sort()).toEqual([
       'api/address.ts',
       'base/addresses.ts',
+      'base/attributes.ts',
       'base/byte-text.ts',
+      'base/bytes.ts',
       'base/coding-limits.ts',
       'base/commit-limits.ts',
+      'base/criteria-limits.ts',
       'base/delta-limits.ts',
       'base/descriptor-limits.ts',
       'base/detection.ts',
@@ -344,6 +349,7 @@ describe('fr', () => {
       'base/disk-limits.ts',
       'base/errors.ts',
       'base/growing-limits.ts',
+      'base/hashing-limits.ts',
       'base/limits.ts',
       'base/report-limits.ts',
       'base/serving-limits.ts',

@@ -1,6 +1,7 @@
 /** `fr node` on the command line: its options and what they ask for. */
 
-import type { Command as Commander } from 'commander'
+import { type Command as Commander, InvalidArgumentError } from 'commander'
+import { attributesFault } from '../../base/attributes.js'
 import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
@@ -26,6 +27,7 @@ export interface NodeCommand {
   readonly keyFile?: string
   readonly previousKeyFile?: string
   readonly name?: string
+  readonly attributes?: Readonly<Record<string, string>>
   readonly advertise?: string
   readonly adopt: boolean
   readonly mirror: boolean
@@ -73,6 +75,11 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key, accepted during key rotation')
     .option('--name <name>', 'name of this node in status and logs')
+    .option(
+      '--attr <key=value>',
+      'attribute of this node for criteria (--only), as region=eu or gpu; repeat it for more',
+      attribute,
+    )
     .option(
       '--advertise <host:port>',
       'address that other nodes dial, where it differs from --listen',
@@ -140,6 +147,19 @@ Examples:
   command.action((options) => found(nodeCommand(options)))
 }
 
+/** One more; each key once. */
+function attribute(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [key = '', ...value] = text.split('=')
+  if (Object.hasOwn(before, key)) throw new InvalidArgumentError(`${key} is given twice.`)
+  const attributes = { ...before, [key]: value.join('=') }
+  const fault = attributesFault(attributes)
+  if (fault !== null) throw new InvalidArgumentError(`${fault}.`)
+  return attributes
+}
+
 /** Options of a node that has files. */
 const ofFiles = [
   ...['data', 'placement', 'adopt', 'readOnly', 'mirror', 'maxServes'],
@@ -174,6 +194,7 @@ function nodeCommand(options: Values): NodeCommand {
     ...given({ keep: options['keep'], minVersions: options['minVersions'] }),
     ...given({ maxSpaceBytes: options['maxSpace'], maxAgeSeconds: options['maxAge'] }),
     ...given({ seal: options['seal'], requireSeal: options['requireSeal'] }),
+    ...given({ attributes: options['attr'] }),
     ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
     ...given({
       limitUpBytesPerSecond: options['limitUp'],

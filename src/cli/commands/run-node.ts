@@ -60,7 +60,7 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   if (command.previousKeyFile !== undefined) {
     options.previousKey = await readKey(command.previousKeyFile, context)
   }
-  const { dataDir, placement, name, advertise, engine } = command
+  const { dataDir, placement, name, attributes, advertise, engine } = command
   const { minFreeBytes, keepPartialsSeconds, maxServes } = command
   const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal } = command
   const { keep, maxSpaceBytes, maxAgeSeconds, minVersions } = command
@@ -68,7 +68,7 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
     ...options,
     ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal }),
     ...given({ keep, maxSpaceBytes, maxAgeSeconds, minVersions }),
-    ...given({ dataDir, placement, name, advertise, engine }),
+    ...given({ dataDir, placement, name, attributes, advertise, engine }),
     ...given({ minFreeBytes, keepPartialsSeconds, maxServes }),
   }
 }

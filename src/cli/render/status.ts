@@ -30,6 +30,7 @@ export function statusLines(
   const lines = [
     fact('node', `${printable(status.node)}${name}`),
     fact('id', printable(status.nodeId)),
+    ...attributeFacts(status).flatMap(([title, text]) => words(title, text)),
     fact('version', `${printable(status.version)}, ${status.engine} engine`),
     fact('up', formatDuration(status.uptimeSeconds)),
     ...dataFacts(status).flatMap(([title, text]) => words(title, text)),
@@ -45,6 +46,13 @@ export function statusLines(
     lines.push(...words('counters', text))
   }
   return lines
+}
+
+function attributeFacts({ attributes }: NodeStatus): [title: string, text: string][] {
+  const parts = Object.entries(attributes).map(([key, value]) =>
+    printable(value === '' ? key : `${key}=${value}`),
+  )
+  return parts.length === 0 ? [] : [['attributes', parts.join(' ')]]
 }
 
 function room({ readOnly, freeBytes }: NodeStatus): string {

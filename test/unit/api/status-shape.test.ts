@@ -48,6 +48,7 @@ const status: NodeStatus = {
   mirror: false,
   readOnly: false,
   relayOnly: false,
+  attributes: { region: 'eu', gpu: '' },
   name: null,
   version: '0.1.0',
   uptimeSeconds: 1,

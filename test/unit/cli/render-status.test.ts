@@ -14,6 +14,7 @@ describe('statusLines', () => {
     mirror: false,
     readOnly: false,
     relayOnly: false,
+    attributes: {},
     version: '0.1.0',
     uptimeSeconds: 7380,
     engine: 'native',
@@ -75,6 +76,10 @@ describe('statusLines', () => {
       '  10.0.0.4:7400  9.00 MiB        0 B  lagging',
       'counters   openFeeds=3',
     ]))
+  it('shows what the node says of itself', () => {
+    const attributes = { site: 'eu', gpu: '' }
+    expect(statusLines({ ...status, attributes }, plain)).toContain('attributes site=eu gpu')
+  })
   it('shows what is ready and not decided', () => {
     const decisions = [
       {

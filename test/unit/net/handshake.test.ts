@@ -49,6 +49,16 @@ describe('an established connection', () => {
     expect(() => ours.feed).toThrow(TypeError)
   })
 
+  it('tells each end what the other says of itself', async () => {
+    const [asks, serves] = [{ name: 'a' }, { site: 'eu', gpu: '' }]
+    const [ours, theirs] = await pair(
+      { self: { ...dialler, attributes: asks } },
+      { self: { ...acceptor, attributes: serves } },
+    )
+    expect(ours.peer).toEqual({ ...seen(acceptor), attributes: serves })
+    expect(theirs.peer).toEqual({ ...seen(dialler), attributes: asks })
+  })
+
   it('has secrets of its own, shown to nobody', async () => {
     const [first, theirs] = await pair(dataChannel)
     const [second] = await pair(dataChannel)

@@ -60,6 +60,8 @@ const sample: Hello = {
 }
 const _decoders = [decodeHello, decodeWelcome, decodeGo]
 
+const many = Array.from({ length: limits.attributes + 1 }, (_, n) => n)
+
 /** A greeting with any body. */
 function forged(type: number, json: string): Uint8Array {
   const body = Buffer.from(json)
@@ -81,6 +83,8 @@ describe('greetings', () => {
     const { publicKey, incarnation, digests, signature } = sample
     const welcome = { publicKey, incarnation, digests, signature, advertise: 'a:1' }
     expect(decodeWelcome(encodeWelcome(welcome))).toEqual(welcome)
+    const claiming = { ...welcome, attributes: { name: 'n', gpu: '', site: 'eu' } }
+    expect(decodeWelcome(encodeWelcome(claiming))).toEqual(claiming)
     const sealed = { ...welcome, sealed: true } as const
     expect(decodeWelcome(encodeWelcome(sealed))).toEqual(sealed)
     expect(() => decodeGo(encodeGo())).not.toThrow()
@@ -98,6 +102,12 @@ describe('greetings', () => {
     ['from', { from: -1 }],
     ['from', { from: 2 ** 32 }],
     ['to', { to: undefined }],
+    ['attributes', { attributes: [] }],
+    ['attributes', { attributes: { a: 1 } }],
+    ['attributes', { attributes: { id: 'x' } }],
+    ['attributes', { attributes: { 'a b': 'x' } }],
+    ['attributes', { attributes: { a: 'x\n' } }],
+    ['attributes', { attributes: Object.fromEntries(many.map((n) => [`k${n}`, ''])) }],
   ])('with a wrong %s are refused', (named, fields) => {
     const hexes = { publicKey: 'cd'.repeat(32), signature: '0f'.repeat(64) }
     const json = JSON.stringify({ ...sample, ...hexes, ...fields })
