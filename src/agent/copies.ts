@@ -209,6 +209,7 @@ export class Copies {
       return await copyTree({
         ...{ engine, holdings, dataDir, wish, tree: name, record, audience, signal },
         files: await files(),
+        dialler: this.#pushSpec(wish, 'blake3').dialler,
         push: (source, { known, ...content }, heard, applied, over) => {
           const spec = { ...this.#pushSpec(wish, content.algorithm), ...content, known }
           return this.#attempts(source, spec, heard, { applied }, over)

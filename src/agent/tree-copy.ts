@@ -15,6 +15,7 @@ import type { CopyWish } from '../control/messages/copying.js'
 import type { Applied, TreePart } from '../control/messages/types.js'
 import type { PushResult } from '../control/view/push-view.js'
 import { randomId } from '../net/crypto.js'
+import type { Dialler } from '../net/dial.js'
 import type { FileRead, Looked, TreeFiles } from '../ports/tree-files.js'
 import type { DataEngine, SourceFile } from '../ports.js'
 import { decodeName } from '../protocol/manifest.js'
@@ -29,6 +30,7 @@ import { ComparedFiles, type FindKnown, type KnownFile } from '../store/walk/com
 import { TreeScan } from '../store/walk/tree-scan.js'
 import { joined } from '../store/walk/walk.js'
 import { openHeldSource } from './held-source.js'
+import { isThere } from './tree-there.js'
 
 /** One content of the copy, and who is to have it. */
 export interface CopiedContent extends Pick<TreeContent, 'name' | 'nodes' | 'timeoutMs'> {
@@ -48,6 +50,8 @@ export interface TreeCopySpec {
   /** Name of the tree, or of the place of a version; what is known of it, the caller closes. */
   readonly tree: Uint8Array
   readonly record: TreeRecord
+  /** For questions to the nodes. */
+  readonly dialler: Dialler
   readonly audience: PushAudience
   readonly signal: AbortSignal
   readonly push: (
@@ -79,23 +83,24 @@ export async function copyTree(spec: TreeCopySpec): Promise<PushResult> {
   const push = pushContent.bind(null, spec, path, algorithm)
   const { plan, progress, node } = audience
   const name = decodeName(wish.as)
-  return new TreePush({ ...about, name, isDry: false }, { push, plan, progress, node }).run(
-    (over, warn) =>
-      TreeScan.open({
-        ...{ paths: [{ path, name: new Uint8Array() }], include: [], exclude: [] },
-        ...{ tree: transfer, algorithm, rereads: false, signal: over, warn },
-        files: new HeldTreeFiles(files, spec, path),
-        options: {
-          // What changes all at once here does so at the others.
-          ...{
-            isAtomic: look.kind === 'symlink' || isHidden(tree),
-            deletes: false,
-            strict,
-            isDry: false,
-          },
-          ...{ owner: false, xattrs: false, acls: false },
+  const isThereAlready = (over: AbortSignal) => isThere(name, nodes, spec.dialler, over)
+  const ports = { push, isThere: isThereAlready, plan, progress, node }
+  return new TreePush({ ...about, name, isDry: false }, ports).run((over, warn) =>
+    TreeScan.open({
+      ...{ paths: [{ path, name: new Uint8Array() }], include: [], exclude: [] },
+      ...{ tree: transfer, algorithm, rereads: false, signal: over, warn },
+      files: new HeldTreeFiles(files, spec, path),
+      options: {
+        // What changes all at once here does so at the others.
+        ...{
+          isAtomic: look.kind === 'symlink' || isHidden(tree),
+          deletes: false,
+          strict,
+          isDry: false,
         },
-      }),
+        ...{ owner: false, xattrs: false, acls: false },
+      },
+    }),
   )
 }
 

@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { openTreeFiles } from '../agent/engines.js'
+import { isThere } from '../agent/tree-there.js'
 import { FrError } from '../base/errors.js'
 import { randomId } from '../net/crypto.js'
 import type { DataEngine, SourceFile } from '../ports.js'
@@ -21,6 +22,7 @@ import { isCoded } from './coding-options.js'
 import { type ContentParts, openContent } from './contents.js'
 import type { KnownSource } from './known-source.js'
 import type { CheckedPush } from './options.js'
+
 import type { PushResult } from './types.js'
 
 export interface TreePushParts extends ContentParts {
@@ -37,7 +39,10 @@ export function pushTree(parts: TreePushParts): Promise<PushResult> {
   const { plan, progress, node } = audience
   const push = pushContent.bind(null, parts)
   const spec = { transfer, name, nodes, strategy, timeoutMs, isDry, signal }
-  return new TreePush(spec, { push, plan, progress, node }).run(open)
+  const { dialler } = parts.specOf({ transfer, contentId: randomId(), known: undefined })
+  const isThereAlready = (over: AbortSignal) => isThere(name, nodes, dialler, over)
+  const ports = { push, isThere: isThereAlready, plan, progress, node }
+  return new TreePush(spec, ports).run(open)
 }
 
 /** Bundles are new each time; a large file may be known from an earlier push. */

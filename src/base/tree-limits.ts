@@ -55,6 +55,9 @@ export const treeLimits = {
   /** Bundles, and files that are pushed by themselves, that are under way at once. */
   treeBundlesAtOnce: 2,
   treeFilesAtOnce: 4,
+  /** Nodes that are asked whether they have the name of a tree, and milliseconds for answers. */
+  treeNodesAsked: 16,
+  treeAskMs: 1_000,
   /** Trees that a node knows of at the same time. */
   treesPerNode: 256,
 

@@ -124,6 +124,7 @@ export interface TreeSums {
 
 const countFields = [
   'repairedBytes',
+  'filledBytes',
   'reopened',
   'receivedBytes',
   'duplicateBytes',
@@ -215,7 +216,6 @@ export function nodeOutcome({ lost, ...end }: NodeEnd, sums: TreeSums): NodeOutc
   return {
     digest: null,
     servedBy: null,
-    filledBytes: 0,
     ...(brought as NodeSums),
     ...end,
     ...(lost ?? (failedCount > 0 ? missing(failedCount, failures) : complete)),

@@ -1,7 +1,7 @@
 /** What is known of one node of a push of a tree. */
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import type { Applied, NamedFailure } from '../../control/messages/types.js'
+import type { Applied, NamedFailure, NodeOutcome } from '../../control/messages/types.js'
 import type { NodeLink } from '../../control/plan/plan.js'
 import type { NodeEnd } from '../../control/view/tree-view.js'
 import type { Listed } from './listed.js'
@@ -79,9 +79,10 @@ export class TreeNode {
   }
 
   /** A file that was pushed by itself is in place. */
-  brought(bytes: number): void {
+  brought({ bytes, heldBytes }: Pick<NodeOutcome, 'bytes' | 'heldBytes'>): void {
     this.#changed++
-    this.#broughtBytes += bytes
+    this.#heldBytes += heldBytes
+    this.#broughtBytes += bytes - heldBytes
   }
 
   fails(name: Uint8Array, code: FrErrorCode, text: string): void {

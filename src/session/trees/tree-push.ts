@@ -2,10 +2,11 @@
  * One push of a tree: a sequence of transfers, each an ordinary push of one content.
  *
  * The idea: a bundle is answered with what nodes lack of it. As long as they held nothing, the next
- * bundle brings the bytes at once; as soon as somebody held something, listings go ahead without
- * bytes, and what is lacked follows to those who lack it. Files that are too large for bundles go
- * by themselves. A node that fails is left out of what follows: no later bundle could make good
- * what it missed, and it would delete by a list that it has not seen.
+ * bundle brings the bytes at once; as soon as somebody held something, or has the name of the
+ * tree, listings go ahead without bytes, and what is lacked follows to those who lack it. Files
+ * that are too large for bundles go by themselves. A node that fails is left out of what follows:
+ * no later bundle could make good what it missed, and it would delete by a list that it has not
+ * seen.
  *
  * Never: more than two bundles and four large files under way, or closing bundles before all else
  * has ended.
@@ -59,6 +60,8 @@ export interface TreePorts {
     audience: ContentAudience,
     signal: AbortSignal,
   ) => Promise<PushResult>
+  /** Whether a node has something of the name, as far as is soon known. Never rejects. */
+  readonly isThere: (signal: AbortSignal) => Promise<boolean>
   readonly plan: (plan: Plan) => void
   readonly progress: (progress: Progress) => void
   readonly node: (outcome: NodeOutcome) => void
@@ -100,6 +103,8 @@ export class TreePush {
   #hasPlan = false
   /** Nodes held nothing of what they were last offered. */
   #isFresh = true
+  /** A node has the name. */
+  #isThere: Promise<boolean> = Promise.resolve(false)
   readonly #failed: Promise<never>
   /** Large files that were not what they had been when they were listed. */
   #failedCount = 0
@@ -131,6 +136,8 @@ export class TreePush {
   async run(open: OpenTree): Promise<PushResult> {
     const ticking = setInterval(() => this.#tell(), progressMs)
     let source: TreeSource | undefined
+    // While the tree is read.
+    if (this.#dry === undefined) this.#isThere = this.#ports.isThere(this.#signal)
     try {
       source = await open(this.#signal, (text) => this.#warn(text))
       this.#isFresh = !source.wasSent
@@ -200,7 +207,7 @@ export class TreePush {
   async #bring(batch: TreeBatch): Promise<void> {
     try {
       const isOne = batch.bundledBytes <= limits.treeBatchBytes
-      const isWhole = this.#isFresh && isOne && this.#dry === undefined
+      const isWhole = this.#isFresh && isOne && this.#dry === undefined && !(await this.#isThere)
       const bundle = await (isWhole ? batch.pack() : batch.list())
       const listed = listedOf(bundle.listing, batch.again)
       const answers = await this.#sendBundle(bundle, this.#living)
@@ -315,7 +322,7 @@ export class TreePush {
     this.#movedBytes += result.dataBytes
     for (const node of nodes) {
       const outcome = result.nodes.find((one) => one.node === node.address)
-      if (outcome?.status === 'complete') node.brought(outcome.bytes)
+      if (outcome?.status === 'complete') node.brought(outcome)
       else node.fails(file.name, outcome?.code ?? 'ERR_FR_INTERNAL', outcome?.reason ?? '')
     }
     const digest = bytesOfHex(result.digest?.split(':').at(-1) ?? '')

@@ -136,6 +136,8 @@ class PlayedNodes {
   readonly failing = new Map<number, string>()
   /** Names that no node can store. */
   readonly refused = new Set<string>()
+  /** One of them says that it has the name. */
+  isThere = false
   under = 0
   most = 0
 
@@ -204,6 +206,7 @@ function run(
   }
   const result = new TreePush(whole, {
     push,
+    isThere: async () => nodes.isThere,
     plan: () => void told.plans++,
     progress: (progress) => void told.progress.push(progress),
     node: ({ node, status }) => void told.nodes.push(`${node} ${status}`),
@@ -256,6 +259,25 @@ describe('a push of a tree', () => {
     expect(again.sent).toEqual(['large'])
     for (const outcome of outcomes)
       expect(outcome).toMatchObject({ heldBytes: bytes, tree: { unchanged: 6, changed: 0 } })
+  })
+
+  it('lists first what was never sent to nodes that have the name', async () => {
+    const nodes = new PlayedNodes()
+    nodes.isThere = true
+    nodes.held.get(addresses[0] as string)?.set('a', 'one'.padEnd(8, '.'))
+    const played = new PlayedTree([batches[0] ?? [], [file('c', 'three')]])
+    const { tree: figures } = await run(played, nodes).result
+    const made = [...played.bundles.values()].map(({ which, entries }) => [which, entries.length])
+    expect(made).toEqual([
+      ...[
+        ['none', 3],
+        ['none', 1],
+        ['some', 2],
+        ['some', 1],
+        ['none', 0],
+      ],
+    ])
+    expect(figures?.movedBytes).toBe(3 + 3 + 9 + 5)
   })
 
   it('brings what is lacked to those who lack it, and nothing else', async () => {
