@@ -15,9 +15,8 @@ import { type DigestRun, digestsOf, type HeldStream } from '../../store/catalogu
 import { digestTable } from '../../store/held/verify.js'
 import type { Leftovers, Unfinished, WantedContent } from '../../store/leftovers.js'
 import type { Partial } from '../../store/partial.js'
-import type { OlderFile } from './filler.js'
-import type { NodeHost } from './node-host.js'
-import { olderContent } from './older.js'
+import type { NodeHost, OlderFile } from './node-host.js'
+import { type Older, olderContent } from './older.js'
 
 export interface ArrivalSpec {
   readonly wanted: WantedContent
@@ -32,6 +31,8 @@ export interface ArrivalSpec {
   readonly isStrict: boolean
   /** It has holes, by the word of the origin. */
   readonly isSparse: boolean
+  /** Instead of files of its names: as of Publication. */
+  readonly older?: (() => Promise<OlderFile | undefined>) | undefined
   /** Rejects with ERR_FR_NO_SPACE when there is no room for what is not there. */
   readonly requireSpace: (presentBytes: number) => Promise<void>
 }
@@ -64,7 +65,7 @@ export async function arrive(
   const arrival = await arriveInPartial(host, partial, spec)
   // Bytes that stand for a file are nowhere in a file.
   if (spec.entry.coded !== undefined) return arrival
-  const older = await olderContent(host, spec.wanted, [spec.name, spec.visibleName])
+  const older = await olderOf(host, spec)
   if (older === undefined) return arrival
   const { files, runs: elsewhere, giveBack } = older
   partial.copyFrom(
@@ -73,6 +74,13 @@ export async function arrive(
   )
   const olderBytes = Math.max(...files.map(({ identity }) => identity.size))
   return { ...arrival, elsewhere, olderBytes, older: files }
+}
+
+async function olderOf(host: NodeHost, spec: ArrivalSpec): Promise<Older | undefined> {
+  const { older: ofBundle } = spec
+  if (ofBundle === undefined) return olderContent(host, spec.wanted, [spec.name, spec.visibleName])
+  const file = await ofBundle()
+  return file && { files: [file], runs: [], giveBack: () => {} }
 }
 
 async function arriveInPartial(

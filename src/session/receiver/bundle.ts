@@ -11,7 +11,7 @@ import type { Told } from '../../control/receiver/events.js'
 import type { DataEngine } from '../../ports.js'
 import type { Partial } from '../../store/partial.js'
 import { fileDigestOf } from '../file-digest.js'
-import type { BundleApplier } from './node-host.js'
+import type { BundleApplier, OlderFile } from './node-host.js'
 import type { Publication } from './publish.js'
 
 export interface BundleSpec {
@@ -52,6 +52,13 @@ export class BundlePublication implements Publication {
     const { tree, noClobber, originId } = this.#spec
     const push = { originId, tree: tree?.id ?? '' }
     return this.#trees.check(this.name, tree?.isAtomic === true, noClobber ? push : undefined)
+  }
+
+  async older(): Promise<OlderFile | undefined> {
+    const { tree, originId, entry } = this.#spec
+    if (tree === undefined || entry.size < limits.olderBytesMin) return undefined
+    const id = `${this.#partial.id}.older.scratch`
+    return this.#trees.olderOf(this.name, { originId, tree: tree.id }, id)
   }
 
   async probe(): Promise<void> {}

@@ -8,16 +8,9 @@ import { ChunkTable, foundIn, type Moved } from '../../control/holdings/chunk-ta
 import { equalPages } from '../../control/holdings/pages.js'
 import type { IndexedPiece, SoughtPiece } from '../../control/messages/delta.js'
 import type { NodeFact } from '../../control/receiver/events.js'
-import type { FileHandle, FileIdentity } from '../../ports.js'
 import { isSameFile } from '../../store/catalogue/same-file.js'
 import type { Partial } from '../../store/partial.js'
-import type { NodeHost } from './node-host.js'
-
-export interface OlderFile {
-  readonly file: FileHandle
-  /** When it was opened. */
-  readonly identity: FileIdentity
-}
+import type { NodeHost, OlderFile } from './node-host.js'
 
 /** A run of bytes, and where in which of the older files the same are. */
 interface Found extends Moved {

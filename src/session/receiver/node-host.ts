@@ -3,7 +3,14 @@ import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Logger } from '../../base/log.js'
 import type { Applied } from '../../control/messages/types.js'
 import type { Dialler } from '../../net/dial.js'
-import type { DataDirHandle, DataEngine, FileHandle, HashPool, Storage } from '../../ports.js'
+import type {
+  DataDirHandle,
+  DataEngine,
+  FileHandle,
+  FileIdentity,
+  HashPool,
+  Storage,
+} from '../../ports.js'
 import type { HeldWork } from '../../store/held/work.js'
 import type { NodeStore } from '../../store/node-store.js'
 import type { Place } from '../../store/partial.js'
@@ -33,6 +40,13 @@ export interface OtherPlace {
   readonly give: Place
 }
 
+/** What blocks may be filled from. */
+export interface OlderFile {
+  readonly file: FileHandle
+  /** When it was opened. */
+  readonly identity: FileIdentity
+}
+
 /** Brings what bundles list into place. */
 export interface BundleApplier {
   /**
@@ -53,6 +67,15 @@ export interface BundleApplier {
     readonly tree: string
     readonly name: Uint8Array
   }): OtherPlace
+  /**
+   * Bytes that the tree has where the last listings of this push found files lacking, as one file,
+   * which the caller closes. `id`: of a partial that may be made for it.
+   */
+  olderOf(
+    tree: Uint8Array,
+    push: { readonly originId: string; readonly tree: string },
+    id: string,
+  ): Promise<OlderFile | undefined>
   /**
    * `id` is that of the partial, `name` that of the tree. One at a time of each tree. Rejects where
    * nothing of the bundle was applied.

@@ -15,8 +15,7 @@ import type { HeldRun } from '../../control/holdings/have.js'
 import { digestsOf, type HeldStream } from '../../store/catalogue/record.js'
 import { digestTable } from '../../store/held/verify.js'
 import type { WantedContent } from '../../store/leftovers.js'
-import type { OlderFile } from './filler.js'
-import type { NodeHost } from './node-host.js'
+import type { NodeHost, OlderFile } from './node-host.js'
 
 export interface Older {
   /** What has the name first, then what had it, the newest first; one at least. */

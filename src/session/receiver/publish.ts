@@ -16,7 +16,7 @@ import type { LostAttribute } from '../../ports.js'
 import type { Partial, Place } from '../../store/partial.js'
 import { fileDigestOf } from '../file-digest.js'
 import type { Hasher } from '../hasher.js'
-import type { NodeHost, OtherPlace } from './node-host.js'
+import type { NodeHost, OlderFile, OtherPlace } from './node-host.js'
 import { type HowItCame, recordPublished } from './record.js'
 
 export interface PublicationSpec {
@@ -38,6 +38,8 @@ export interface Publication {
   readonly name: Uint8Array
   /** Refuses the name. */
   checkName(): Promise<void>
+  /** What the node has of it beside files of its name. The caller closes the file. */
+  older?(): Promise<OlderFile | undefined>
   /** Refuses an empty partial that could not be published when it is whole. */
   probe(): Promise<void>
   /** The file digest of the verified blocks, which is what `publish` will publish. */

@@ -306,12 +306,10 @@ export class Reception {
     const about = { contentId: entry.contentId, author: entry.author, algorithm }
     return {
       wanted: { ...about, blockBytes: this.#blockBytes, size: this.bytes },
-      entry,
-      name: this.#publication.name,
-      visibleName: this.name,
-      fileDigest,
+      ...{ entry, fileDigest, name: this.#publication.name, visibleName: this.name },
       isStrict: this.spec.strict,
       isSparse: this.dataBytes < this.bytes,
+      older: this.#publication.older?.bind(this.#publication),
       requireSpace: (presentBytes) => {
         this.#presentBytes = presentBytes
         return this.#host.requireSpace(this)

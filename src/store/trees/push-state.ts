@@ -5,6 +5,7 @@ import type { Listing } from '../../protocol/listing.js'
 import type { AtomicPush } from './atomic-push.js'
 import { shown } from './full-name.js'
 import { foldedName, HashTable, hashOf } from './name-table.js'
+import { LackingFiles } from './older-bytes.js'
 import { Owners } from './owners.js'
 
 export class PushState {
@@ -12,6 +13,7 @@ export class PushState {
   listed = new HashTable()
   /** All that comes last has been done. */
   isOver = false
+  readonly lacking = new LackingFiles()
   readonly #bundles = new Set<number>()
   /** As the file system compares them; undefined where it tells all names apart. */
   readonly #folded: HashTable | undefined
@@ -71,6 +73,7 @@ export class PushState {
   end(): void {
     this.isOver = true
     this.listed = new HashTable()
+    this.lacking.clear()
     this.#bundles.clear()
   }
 

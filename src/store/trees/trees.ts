@@ -7,7 +7,7 @@
  * shows no new version of a tree that changes all at once (atomic-push.ts). One bundle of a tree is
  * applied at a time.
  */
-import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
@@ -34,10 +34,12 @@ import { Filter } from '../rules/filter.js'
 import { Applying } from './applying.js'
 import { AtomicPush } from './atomic-push.js'
 import { dryStorage, Removals } from './dry-run.js'
+import { expireRecords } from './expiring.js'
 import { shown } from './full-name.js'
 import { listingOf } from './listing-file.js'
 import { hashOf } from './name-table.js'
 import { NewFiles } from './new-files.js'
+import { lackedFiles, type OlderBytes, olderBytesOf } from './older-bytes.js'
 import { PushState } from './push-state.js'
 import { type Removal, type RemovalSpec, Removing, without } from './removal.js'
 import type { TreeRow } from './segment.js'
@@ -45,7 +47,7 @@ import { sweep } from './sweep.js'
 import { TreeRecord } from './tree-record.js'
 import { type Clocks, TreeVersions } from './tree-versions.js'
 import { readChanged } from './unchanged.js'
-import { isRecorded, presentKeyOf, recordKey, treeKeyOf, treesDirOf } from './version-records.js'
+import { isRecorded, presentKeyOf, treeKeyOf, treesDirOf } from './version-records.js'
 import { tidyVersions, Versions, type VersionsSpec } from './versions.js'
 import type { XattrSpec } from './xattrs.js'
 
@@ -107,7 +109,7 @@ export class Trees {
     try {
       await storage.placeEntries(dir, [])
       await tidyVersions(this.#spec)
-      await this.#expire()
+      await expireRecords(this.#spec.dataDir)
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_IO')
       log({ level: 'warn', event: 'trees-not-settled', fields: { code, text } })
@@ -190,6 +192,17 @@ export class Trees {
     return { name: push.placeOf(name), give: (spec) => push.place(name, spec) }
   }
 
+  /** What the tree has where this push lacks files: see older-bytes.ts. */
+  async olderOf(
+    tree: Uint8Array,
+    push: { readonly originId: string; readonly tree: string },
+    id: string,
+  ): Promise<OlderBytes | undefined> {
+    const names = this.#pushes.get(keyOfPush(push.originId, push.tree))?.lacking.names ?? []
+    if (names.length === 0) return undefined
+    return olderBytesOf({ ...this.#spec, name: await this.#presentOf(tree), id }, names)
+  }
+
   async #apply(bundle: BundleToApply): Promise<Applied> {
     const { name, algorithm, file, keep } = bundle
     const bytes = await listingOf(this.#spec.dataDir, bundle)
@@ -209,7 +222,11 @@ export class Trees {
         await atomic.prepare({ record, algorithm, owners: push.owners }, whole)
       }
       const asked = { storage, dir, name: made, algorithm, bytes, bundleBytes: bundle.bytes }
-      const seen = (...of: [Uint8Array, number]): boolean => push.see(...of)
+      let last: Uint8Array = noName
+      const seen = (of: Uint8Array, length: number): boolean => {
+        last = of.subarray(0, length)
+        return push.see(of, length)
+      }
       // Names that clash are looked at one by one.
       const rows = push.isFolding ? undefined : record.rows()
       const files = push.isFolding || options.isDry ? undefined : new NewFiles(made, file)
@@ -233,6 +250,8 @@ export class Trees {
         push.end()
       } else if (removals === undefined && !push.isOver) await record.setWhole(null)
       const result = applying.result()
+      if (isFirst) push.lacking.lack(listing.bundle, lackedFiles(entries, result.lacks))
+      else push.lacking.came(listing.bundle, last)
       return { ...result, ...(result.dry && { dry: { ...result.dry, ...removals?.told } }) }
     } finally {
       await record.close()
@@ -414,27 +433,6 @@ export class Trees {
       () => true,
       () => false,
     )
-  }
-
-  /** Records of trees that are not there any more, or of more than are kept. */
-  async #expire(): Promise<void> {
-    const { dataDir } = this.#spec
-    const found: { readonly path: string; readonly usedMs: number }[] = []
-    const all = treesDirOf(dataDir)
-    const keys: string[] = await readdir(all).catch(() => [])
-    for (const key of keys) {
-      const path = join(all, key)
-      const name = await readFile(join(path, 'name')).catch(() => null)
-      const tree = name && Buffer.concat([Buffer.from(`${dataDir}/`), name])
-      const isThere = tree !== null && (await lstat(tree).catch(() => null)) !== null
-      // Of versions there are as many as are kept.
-      if (isThere && (recordKey(key)?.version ?? null) !== null) continue
-      if (isThere) found.push({ path, usedMs: (await stat(path)).mtimeMs })
-      else await rm(path, { recursive: true, force: true })
-    }
-    found.sort((a, b) => b.usedMs - a.usedMs)
-    for (const { path } of found.slice(limits.treesKept))
-      await rm(path, { recursive: true, force: true })
   }
 }
 
