@@ -58,6 +58,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::probe>("probe"),
                       InstanceMethod<&W::flush>("flush"),
                       InstanceMethod<&W::trim>("trim"),
+                      InstanceMethod<&W::join_file>("joinFile"),
                       InstanceMethod<&W::refresh_data_dir>("refreshDataDir"),
                       InstanceMethod<&W::list_partials>("listPartials"),
                       InstanceMethod<&W::free_bytes>("freeBytes"),

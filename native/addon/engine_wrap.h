@@ -79,6 +79,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void probe(const Napi::CallbackInfo& info);
   void flush(const Napi::CallbackInfo& info);
   void trim(const Napi::CallbackInfo& info);
+  void join_file(const Napi::CallbackInfo& info);
   void refresh_data_dir(const Napi::CallbackInfo& info);
   void list_partials(const Napi::CallbackInfo& info);
   void look_at(const Napi::CallbackInfo& info);

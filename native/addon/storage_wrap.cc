@@ -236,7 +236,61 @@ void EngineWrap::probe(const Napi::CallbackInfo& info) {
   run_in(info, [made = publication_at(info)](DataDir& dir) mutable { return made.run(dir, true); });
 }
 
-// flush(operation, file) -> size, allocated, touched
+// joinFile(operation, dir: of the head, file, unitBytes, reserveBytes, isWritten, map, parts: two
+// numbers each (number, dir), paths: each with its length before it (u16))
+void EngineWrap::join_file(const Napi::CallbackInfo& info) {
+  struct Part {
+    uint32_t number = 0;
+    uint32_t place = 0;
+    std::string path;
+  };
+  const uint32_t handle = handle_at(info, 2, "file");
+  const uint64_t unit_bytes = number_at(info, 3, "unitBytes");
+  const uint64_t reserve_bytes = number_at(info, 4, "reserveBytes");
+  const bool is_written = flag_at(info, 5);
+  const std::string map = bytes_at(info, 6, "map");
+  const std::string paths = bytes_at(info, 8, "paths");
+  if (unit_bytes == 0) throw Napi::TypeError::New(info.Env(), "unitBytes: 0");
+  if (!info[7].IsTypedArray() ||
+      info[7].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
+    throw Napi::TypeError::New(info.Env(), "parts: not a Float64Array");
+  }
+  const auto numbers = info[7].As<Napi::Float64Array>();
+  std::vector<Part> parts;
+  size_t at = 0;
+  for (size_t i = 0; i + 1 < numbers.ElementLength() && at + 2 <= paths.size(); i += 2) {
+    const size_t length = static_cast<uint8_t>(paths[at]) |
+                          static_cast<size_t>(static_cast<uint8_t>(paths[at + 1])) << 8;
+    Part part;
+    part.number = static_cast<uint32_t>(numbers[i]);
+    part.path = paths.substr(at + 2, length);
+    at += 2 + length;
+    std::lock_guard<std::mutex> hold(dirs_->mutex);
+    const auto found = dirs_->all.find(static_cast<uint32_t>(numbers[i + 1]));
+    if (found != dirs_->all.end()) part.place = found->second.place;
+    parts.push_back(std::move(part));
+  }
+  Engine* const engine = engine_.get();
+  run_in(info,
+         [engine, handle, unit_bytes, reserve_bytes, is_written, map = std::move(map),
+          parts = std::move(parts)](DataDir&) -> Done {
+           const FileRef file = file_table_get(handle);
+           if (file == nullptr) return {{Code::ERR_FR_CLOSED, 0}};
+           auto joined =
+               std::make_unique<Joined>(file->fd, file->size, unit_bytes, reserve_bytes, map);
+           for (const Part& part : parts) {
+             const Status status = joined->add(part.number, part.path, is_written, part.place,
+                                               engine->disks().queue(part.place));
+             if (!status.ok()) return {status};
+           }
+           file->sparse = false;
+           file->fallocate_ok = false;
+           file->joined = std::move(joined);
+           return {};
+         });
+}
+
+// flush(operation, file) -> size, allocated, touched, lost
 void EngineWrap::flush(const Napi::CallbackInfo& info) {
   const uint32_t file = handle_at(info, 1, "file");
   run(info, place_of(file), false, [file]() -> Done {
@@ -245,6 +299,7 @@ void EngineWrap::flush(const Napi::CallbackInfo& info) {
     done.result[0] = static_cast<double>(found.size);
     done.result[1] = static_cast<double>(found.allocated);
     done.result[2] = found.was_touched ? 1 : 0;
+    done.result[3] = found.was_lost ? 1 : 0;
     return done;
   });
 }

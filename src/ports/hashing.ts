@@ -3,9 +3,19 @@ import type { Coding } from '../base/coding.js'
 import type { BlockAlgorithm } from '../base/digests.js'
 import type { ByteRange } from './storage.js'
 
+/** A file whose bytes are in parts (native/core/file/joined.h). */
+export interface Spread {
+  readonly unitBytes: number
+  readonly size: number
+  /** Of each unit the number of its part; 0: it has none, and is zeros. */
+  readonly map: Uint8Array
+  /** By number of the part; -1: it is not there. */
+  readonly fds: readonly number[]
+}
+
 export type HashSource =
   | { readonly kind: 'native'; readonly file: number }
-  | { readonly kind: 'fd'; readonly fd: number }
+  | { readonly kind: 'fd'; readonly fd: number; readonly spread?: Spread }
 
 /** A range of a file that becomes frames, each of `frameBytes` of it. */
 export interface EncodeTask {

@@ -58,6 +58,32 @@ export interface FlushedFile {
   readonly allocatedBytes: number
   /** Its size or mtime moved while it was flushed. */
   readonly wasTouched: boolean
+  /** Of a joined file: a part has failed, and its units have no bytes now. The rest is durable. */
+  readonly wasLost: boolean
+}
+
+/** The parts of a file (native/core/file/joined.h says how they have its bytes). */
+export interface JoinSpec {
+  /** Of the head. */
+  readonly dir: DataDirHandle
+  /** The head: as long as all of it, its header written. */
+  readonly file: FileHandle
+  /** Bytes of a unit, which is in one part; a power of two. */
+  readonly unitBytes: number
+  /** Bytes that stay free on each device. */
+  readonly reserveBytes: number
+  /** Parts that are missing are made, and units get parts as they are written. */
+  readonly isWritten: boolean
+  /** Of each unit the number of its part; 0: none yet. Beyond its end: none. */
+  readonly map: Uint8Array
+  /** `number`: 1 to 32. `dir`: of the device that has it. */
+  readonly parts: readonly JoinedPart[]
+}
+
+export interface JoinedPart {
+  readonly number: number
+  readonly dir: DataDirHandle
+  readonly path: string
 }
 
 /** A partial that nobody in this process holds open. */
@@ -162,6 +188,14 @@ export interface Storage {
    * at its path; ERR_FR_IO when the partial has another size than it was made with.
    */
   publish(dir: DataDirHandle, spec: PublishSpec): Promise<readonly LostAttribute[]>
+  /**
+   * Before anything else is done with an open file: from now on its bytes are in the parts. `flush`
+   * and `publish` write the map into the head, behind its header of 64 bytes; `trim` writes what
+   * has lost its place. A part that fails loses its units, which is an ERR_FR_IO of whoever writes
+   * there; byte 48 of the header is 1 then. One that is full, or read-only, loses the unit that was
+   * written.
+   */
+  joinFile(spec: JoinSpec): Promise<void>
   /** Gives back what of a partial was allocated ahead and never written. */
   trim(file: FileHandle): Promise<void>
   /** Removes a partial; a missing one is no error. */

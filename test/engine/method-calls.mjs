@@ -18,6 +18,12 @@ const publication = {
   noClobber: false,
 }
 
+const joining = (h) => ({
+  ...{ dir: h.dir, file: h.joined, unitBytes: blockBytes, reserveBytes: 0, isWritten: true },
+  map: Buffer.alloc(1),
+  parts: [{ number: 1, dir: h.dir, path: join(h.root, 'part') }],
+})
+
 /** `h`: handles and what else is needed; the order matters only for what closes. */
 const calls = {
   openTransfer: (engine) => engine.openTransfer(),
@@ -74,6 +80,7 @@ const calls = {
   'storage.probe': ({ storage }, h) => storage.probe(h.dir, { ...publication, file: h.spare }),
   'storage.flush': ({ storage }, h) => storage.flush(h.spare),
   'storage.trim': ({ storage }, h) => storage.trim(h.file),
+  'storage.joinFile': ({ storage }, h) => storage.joinFile(joining(h)),
   'storage.refreshDataDir': ({ storage }, h) => storage.refreshDataDir(h.dir),
   'storage.listPartials': ({ storage }, h) => storage.listPartials(h.dir),
   'storage.lookAt': ({ storage }, h) => storage.lookAt(h.dir, [Buffer.from('a')]),
@@ -132,7 +139,16 @@ export async function outcomesIn(situation, create, root) {
   const handles = { root, socket: sockets[0], control: sockets[3], ends: sockets.slice(6) }
   try {
     if (situation === 'before any transfer') {
-      for (const name of ['transfer', 'asked', 'feed', 'file', 'spare', 'source', 'dir']) {
+      for (const name of [
+        'transfer',
+        'asked',
+        'feed',
+        'file',
+        'spare',
+        'joined',
+        'source',
+        'dir',
+      ]) {
         handles[name] = unknown
       }
       return await callAll(await create(() => {}), handles, false)
@@ -144,11 +160,12 @@ export async function outcomesIn(situation, create, root) {
     for (const name of ['held', 'removed', '.fastreplica/partials/left'])
       writeFileSync(join(data, name), 'bytes')
     const spare = await receiver.storage.createPartial(dataDir, publication.id, size)
+    const joined = await receiver.storage.createPartial(dataDir, 'joined', size)
     const { file: source } = await receiver.storage.openSource(join(root, 'another'))
     const feed = receiver.adopt(sockets[2], { transfer, direction: 'out', seed })
     const incoming = { transfer, direction: 'in', seed, isAsked: true }
     const asked = receiver.adopt(sockets[4], incoming)
-    Object.assign(handles, { transfer, asked, feed, file, spare, source, dir: dataDir })
+    Object.assign(handles, { transfer, asked, feed, file, spare, joined, source, dir: dataDir })
     await life.busy
     const closing = situation.startsWith('clos') ? receiver.shutdown() : undefined
     if (situation === 'closed') await closing

@@ -67,6 +67,7 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   'storage.probe': needsHandle,
   'storage.flush': needsHandle,
   'storage.trim': needsHandle,
+  'storage.joinFile': needsHandle,
   'storage.refreshDataDir': needsHandle,
   'storage.listPartials': needsHandle,
   'storage.lookAt': needsHandle,

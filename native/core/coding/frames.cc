@@ -7,7 +7,7 @@
 #include <cstring>
 #include <new>
 
-#include "core/file/file_table.h"
+#include "core/file/storage.h"
 
 namespace fr {
 namespace {
@@ -15,8 +15,7 @@ namespace {
 // Reads up to the end of the file; how much.
 Status read_up_to(const File& file, uint64_t offset, uint8_t* into, size_t bytes, size_t* got) {
   for (*got = 0; *got < bytes;) {
-    const ssize_t n = pread(file.fd, into + *got, bytes - *got, static_cast<off_t>(offset + *got));
-    if (n < 0 && errno == EINTR) continue;
+    const ssize_t n = read_some(file, into + *got, bytes - *got, offset + *got);
     if (n < 0) return status_of_errno(errno, "pread");
     if (n == 0) break;
     *got += static_cast<size_t>(n);
@@ -30,16 +29,6 @@ Status read_base(const File& base, uint64_t offset, uint8_t* into, size_t bytes)
   const Status done = read_up_to(base, offset, into, bytes, &got);
   std::memset(into + got, 0, bytes - got);
   return done;
-}
-
-Status write_all(const File& file, uint64_t offset, const uint8_t* from, size_t bytes) {
-  for (size_t done = 0; done < bytes;) {
-    const ssize_t n = pwrite(file.fd, from + done, bytes - done, static_cast<off_t>(offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return status_of_errno(errno, "pwrite");
-    done += static_cast<size_t>(n);
-  }
-  return kOkStatus;
 }
 
 bool is_frame_size(size_t bytes) { return bytes > 0 && bytes <= kFrameMax; }
@@ -105,7 +94,7 @@ Status decode(const DecodeSpec& spec) {
     if (done.ok() && !coder.decode(spec.coding, frame.data(), length, range.data(), bytes)) {
       done = {Code::ERR_FR_PROTOCOL, 0};
     }
-    if (done.ok()) done = write_all(*to, offset, range.data(), bytes);
+    if (done.ok()) done = write_fully(*to, range.data(), bytes, offset);
     if (!done.ok()) return done;
   }
   return kOkStatus;

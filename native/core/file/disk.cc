@@ -70,7 +70,10 @@ DiskThreads::Pair::Pair(uint32_t place)
     : names("fr-names" + (place == 0 ? "" : std::to_string(place))),
       bytes("fr-disk" + (place == 0 ? "" : std::to_string(place))) {}
 
-DiskThreads::DiskThreads() { pairs_[0] = std::make_unique<Pair>(0); }
+DiskThreads::DiskThreads() {
+  pairs_[0] = std::make_unique<Pair>(0);
+  for (QueueRef& queue : queues_) queue = std::make_shared<DeviceQueue>();
+}
 
 uint32_t DiskThreads::take() {
   uint32_t best = 0;

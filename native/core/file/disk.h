@@ -12,6 +12,8 @@
 #include <string>
 #include <thread>
 
+#include "core/file/joined.h"
+
 namespace fr {
 
 // Starts a thread that takes no signals and carries a name that top -H and perf show. Throws
@@ -57,6 +59,8 @@ class DiskThreads {
   uint32_t take(uint32_t place);
   // Any thread may.
   void give_back(uint32_t place);
+  // What waits for the device of a place; any thread may ask.
+  QueueRef queue(uint32_t place) { return queues_[place < kPlacesMax ? place : 0]; }
   // Of a place that was taken; of others, which files of another engine have, the first. Any thread
   // may ask.
   DiskThread& names(uint32_t place) { return pair(place).names; }
@@ -75,6 +79,7 @@ class DiskThreads {
 
   std::array<std::unique_ptr<Pair>, kPlacesMax> pairs_;
   std::array<std::atomic<uint32_t>, kPlacesMax> users_{};
+  std::array<QueueRef, kPlacesMax> queues_;
 };
 
 }  // namespace fr

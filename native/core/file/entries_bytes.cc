@@ -48,10 +48,8 @@ Status BundleBytes::at(uint32_t handle, uint64_t offset, uint64_t wanted, std::s
   if (file_ == nullptr) return {Code::ERR_FR_CLOSED, 0};
   if (offset < from_ || offset + std::min(wanted, kWindowBytes) > from_ + bytes_) {
     if (buffer_ == nullptr) buffer_ = std::make_unique_for_overwrite<char[]>(kWindowBytes);
-    ssize_t got;
-    do {
-      got = pread(file_->fd, buffer_.get(), kWindowBytes, static_cast<off_t>(offset));
-    } while (got < 0 && errno == EINTR);
+    const ssize_t got =
+        read_some(*file_, reinterpret_cast<uint8_t*>(buffer_.get()), kWindowBytes, offset);
     if (got < 0) return status_of_errno(errno, "read");
     from_ = offset, bytes_ = static_cast<uint64_t>(got);
   }

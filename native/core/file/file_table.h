@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/file/joined.h"
+
 namespace fr {
 
 // What a source looked like when it was opened.
@@ -41,7 +43,17 @@ struct File {
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
+  // Where bytes are, and where they go; see Joined.
+  Piece to_read(uint64_t at, uint64_t length) const {
+    return joined ? joined->find(at, length) : Piece{fd, length};
+  }
+  Piece to_write(uint64_t at, uint64_t length) {
+    return joined ? joined->give(at, length) : Piece{fd, length};
+  }
+
   const int fd;
+  // The parts among which its bytes are spread; set before anybody uses the file. `fd` is its head.
+  std::unique_ptr<Joined> joined;
   // Bytes: of a source at opening, of a partial as created, or as far as it may grow by now.
   std::atomic<uint64_t> size;
   // A partial that is made longer by what lands in it; `trim` gives it its size.

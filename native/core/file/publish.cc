@@ -135,6 +135,12 @@ Status DataDir::publish(const PublishRequest& request, uint32_t* lost) noexcept 
   FileRef file;
   if (status = find_partial(request, &file); !status.ok()) return status;
   uint32_t not_kept = 0;
+  if (file->joined != nullptr) {
+    // Before the attributes: the map moves the time of the head.
+    Joined::Synced synced;
+    if (status = file->joined->sync(&synced); !status.ok()) return status;
+    if (synced.was_lost) return {Code::ERR_FR_IO, EIO, "fdatasync"};
+  }
   if (status = set_attributes(file->fd, request, &not_kept); !status.ok()) return status;
   if (lost != nullptr) *lost = not_kept;
   // fsync, after mode and mtime: one commit makes all of it durable before the name appears.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include "core/file/storage_paths.h"
@@ -19,25 +20,25 @@ bool is_copy_refusal(int error) {
          error == EPERM || error == ETXTBSY;
 }
 
-Status copy_by_hand(const File& from, const File& to, off_t offset, uint64_t length, off_t at) {
+Status copy_by_hand(const File& from, File& to, off_t offset, uint64_t length, off_t at) {
   constexpr size_t kPieceBytes = 256 * 1024;
-  const auto buffer = std::make_unique_for_overwrite<char[]>(kPieceBytes);
+  const auto buffer = std::make_unique_for_overwrite<uint8_t[]>(kPieceBytes);
   while (length > 0) {
     const auto wanted = static_cast<size_t>(std::min<uint64_t>(length, kPieceBytes));
-    const ssize_t got = pread(from.fd, buffer.get(), wanted, offset);
-    if (got < 0 && errno == EINTR) continue;
+    const ssize_t got = read_some(from, buffer.get(), wanted, static_cast<uint64_t>(offset));
     if (got < 0) return status_of_errno(errno, "read");
     if (got == 0) return {Code::ERR_FR_IO, 0, "the file to copy from is too short"};
-    for (ssize_t put = 0; put < got;) {
-      const ssize_t written =
-          pwrite(to.fd, buffer.get() + put, static_cast<size_t>(got - put), at + put);
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return status_of_errno(errno, "write");
-      put += written;
-    }
+    const Status written =
+        write_fully(to, buffer.get(), static_cast<size_t>(got), static_cast<uint64_t>(at));
+    if (!written.ok()) return written;
     offset += got, at += got, length -= static_cast<uint64_t>(got);
   }
   return kOkStatus;
+}
+
+// Between single files: the kernel can copy then.
+bool is_plain(const File& from, const File& to) {
+  return from.joined == nullptr && to.joined == nullptr;
 }
 
 bool is_range(uint64_t offset, uint64_t length) {
@@ -46,6 +47,36 @@ bool is_range(uint64_t offset, uint64_t length) {
 }
 
 }  // namespace
+
+ssize_t read_some(const File& file, uint8_t* into, size_t bytes, uint64_t offset) noexcept {
+  const Piece piece = file.to_read(offset, bytes);
+  bytes = static_cast<size_t>(std::min<uint64_t>(bytes, piece.length));
+  if (piece.fd < 0) {
+    std::memset(into, 0, bytes);
+    return static_cast<ssize_t>(bytes);
+  }
+  for (;;) {
+    const ssize_t got = pread(piece.fd, into, bytes, static_cast<off_t>(offset));
+    if (got >= 0 || errno != EINTR) return got;
+  }
+}
+
+Status write_fully(File& file, const uint8_t* from, size_t bytes, uint64_t offset) noexcept {
+  while (bytes > 0) {
+    const Piece piece = file.to_write(offset, bytes);
+    if (piece.fd < 0) return status_of_errno(ENOSPC, "write");
+    const auto most = static_cast<size_t>(std::min<uint64_t>(bytes, piece.length));
+    const ssize_t put = pwrite(piece.fd, from, most, static_cast<off_t>(offset));
+    if (put < 0) {
+      const int error = errno;
+      if (error == EINTR) continue;
+      if (file.joined != nullptr) file.joined->failed(offset, error);
+      return status_of_errno(error, "write");
+    }
+    from += put, bytes -= static_cast<size_t>(put), offset += static_cast<uint64_t>(put);
+  }
+  return kOkStatus;
+}
 
 Status copy_in(uint32_t from_handle, uint32_t to_handle, uint64_t offset, uint64_t length,
                uint64_t at) noexcept {
@@ -56,7 +87,7 @@ Status copy_in(uint32_t from_handle, uint32_t to_handle, uint64_t offset, uint64
   if (!is_range(at, length)) return {Code::ERR_FR_IO, EINVAL};
   auto in = static_cast<off_t>(offset);
   auto out = static_cast<off_t>(at);
-  while (length > 0 && to->copy_range_ok.load(std::memory_order_relaxed)) {
+  while (length > 0 && is_plain(*from, *to) && to->copy_range_ok.load(std::memory_order_relaxed)) {
     const ssize_t copied = copy_file_range(from->fd, &in, to->fd, &out, length, 0);
     if (copied > 0) {
       length -= static_cast<uint64_t>(copied);
@@ -73,6 +104,7 @@ Status copy_in(uint32_t from_handle, uint32_t to_handle, uint64_t offset, uint64
 
 Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept {
   const uint64_t size = file.size;
+  if (file.joined != nullptr) return kOkStatus;
   if (!file.fallocate_ok.load(std::memory_order_relaxed) || offset >= size) return kOkStatus;
   length = std::min(length, size - offset);
   if (length == 0) return kOkStatus;
@@ -87,7 +119,7 @@ Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept {
 }
 
 void punch_range(File& file, uint64_t offset, uint64_t length) noexcept {
-  if (!is_range(offset, length) || length == 0) return;
+  if (!is_range(offset, length) || length == 0 || file.joined != nullptr) return;
   while (fallocate(file.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                    static_cast<off_t>(length)) != 0 &&
          errno == EINTR) {
@@ -135,7 +167,7 @@ void trim_holes(int fd) noexcept {
 
 Status writeback(File& file, uint64_t offset, uint64_t length) noexcept {
   // Length 0 would mean "to the end" to the kernel.
-  if (length == 0) return kOkStatus;
+  if (length == 0 || file.joined != nullptr) return kOkStatus;
   if (!is_range(offset, length)) return {Code::ERR_FR_IO, EINVAL};
   while (sync_file_range(file.fd, static_cast<off_t>(offset), static_cast<off_t>(length),
                          SYNC_FILE_RANGE_WRITE) != 0) {
@@ -150,6 +182,15 @@ Status writeback(File& file, uint64_t offset, uint64_t length) noexcept {
 Status flush(uint32_t handle, FlushedFile* out) noexcept {
   const FileRef file = file_table_get(handle);
   if (file == nullptr) return {Code::ERR_FR_CLOSED, 0};
+  if (file->joined != nullptr) {
+    Joined::Synced synced;
+    if (const Status status = file->joined->sync(&synced); !status.ok()) return status;
+    *out = {.size = file->size,
+            .allocated = synced.allocated,
+            .was_touched = synced.was_touched,
+            .was_lost = synced.was_lost};
+    return kOkStatus;
+  }
   struct stat before, after;
   if (fstat(file->fd, &before) != 0) return status_of_errno(errno, "fstat");
   while (fdatasync(file->fd) != 0) {
@@ -183,6 +224,8 @@ Status identity_of(uint32_t handle, FileIdentity* out) noexcept {
 Status trim(uint32_t handle) noexcept {
   const FileRef file = file_table_get(handle);
   if (file == nullptr) return {Code::ERR_FR_CLOSED, 0};
+  // Nothing is allocated ahead; what lost its place is to be seen in the head.
+  if (file->joined != nullptr) return file->joined->write_map();
   // What is allocated ahead runs on the thread that calls this: before it, or not at all.
   file->fallocate_ok = false;
   // One that ends in a hole is too short; what was allocated behind its end goes as well.

@@ -50,6 +50,7 @@ struct FlushedFile {
   uint64_t size = 0;
   uint64_t allocated = 0;    // bytes on the disk
   bool was_touched = false;  // size or mtime moved while the file was flushed
+  bool was_lost = false;     // a part failed, and its units are zeros now; the rest is durable
 };
 
 // Makes the bytes of a partial durable, and says what the file is then.
@@ -73,6 +74,12 @@ Status trim(uint32_t file) noexcept;
 
 // Gives back the disk blocks of a file that hold nothing. A saving, so that nothing is reported.
 void trim_holes(int fd) noexcept;
+
+// Reads like pread, at most to the end of a piece; never stopped by a signal.
+ssize_t read_some(const File& file, uint8_t* into, size_t bytes, uint64_t offset) noexcept;
+
+// Writes all of it.
+Status write_fully(File& file, const uint8_t* from, size_t bytes, uint64_t offset) noexcept;
 
 // --- the data directory ------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@
 #include <memory>
 #include <type_traits>
 
-#include "core/file/file_table.h"
+#include "core/file/storage.h"
 #include "core/hash/blake3.h"
 #include "core/hash/sha256.h"
 
@@ -176,14 +176,16 @@ bool is_in_memory(int fd) {
 }
 
 // What is in the page cache; EAGAIN where that is not all, or cannot be told.
-ssize_t read_cached(int fd, uint8_t* into, size_t bytes, uint64_t offset) {
+ssize_t read_cached(const File& file, uint8_t* into, size_t bytes, uint64_t offset) {
 #ifdef RWF_NOWAIT
-  const iovec piece{into, bytes};
-  const ssize_t got = preadv2(fd, &piece, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  const Piece from = file.to_read(offset, bytes);
+  if (from.fd < 0) return read_some(file, into, bytes, offset);
+  const iovec piece{into, static_cast<size_t>(std::min<uint64_t>(bytes, from.length))};
+  const ssize_t got = preadv2(from.fd, &piece, 1, static_cast<off_t>(offset), RWF_NOWAIT);
   if (got < 0 && errno == EOPNOTSUPP) errno = EAGAIN;
   return got;
 #else
-  (void)fd, (void)into, (void)bytes, (void)offset;
+  (void)file, (void)into, (void)bytes, (void)offset;
   errno = EAGAIN;
   return -1;
 #endif
@@ -193,8 +195,8 @@ ssize_t read_cached(int fd, uint8_t* into, size_t bytes, uint64_t offset) {
 Status read_fully(const File& file, uint8_t* into, size_t bytes, uint64_t offset,
                   bool cached_only) {
   while (bytes > 0) {
-    const ssize_t got = cached_only ? read_cached(file.fd, into, bytes, offset)
-                                    : pread(file.fd, into, bytes, static_cast<off_t>(offset));
+    const ssize_t got =
+        cached_only ? read_cached(file, into, bytes, offset) : read_some(file, into, bytes, offset);
     if (got < 0) {
       if (errno == EINTR) continue;
       if (cached_only && errno == EAGAIN) return {Code::ERR_FR_IO, EAGAIN};
@@ -285,8 +287,8 @@ Status run(const File& file, Rest rest, bool cached_only) {
   uint8_t* const buffer = thread_buffer();
   Hasher hasher;
   uint64_t block_left = 0;  // of the block that is hashed; 0 between two
-  const bool sparse =
-      file.sparse.load(std::memory_order_relaxed) && reaches(file.fd, rest.offset + rest.length);
+  const bool sparse = file.joined == nullptr && file.sparse.load(std::memory_order_relaxed) &&
+                      reaches(file.fd, rest.offset + rest.length);
   while (rest.length > 0) {
     if (sparse && block_left == 0) {
       const Status skipped = skip_hole<Hasher>(rest, next_data(file.fd, rest.offset));
@@ -316,6 +318,7 @@ Status run(const File& file, Rest rest, bool cached_only) {
 
 template <typename Hasher>
 Status run_holes(const File& file, Rest rest) {
+  if (file.joined != nullptr) return {Code::ERR_FR_IO, EAGAIN};
   const uint64_t data = next_data(file.fd, rest.offset);
   const uint64_t end = rest.offset + rest.length;
   if (data < end || !reaches(file.fd, end)) return {Code::ERR_FR_IO, EAGAIN};
@@ -378,7 +381,7 @@ Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t blo
 Status hash_blocks(const File& file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                    Algorithm algorithm, uint8_t* out, bool cached_only) noexcept {
   if (!is_block_range(offset, length, block_bytes, algorithm)) return {Code::ERR_FR_IO, EINVAL};
-  if (cached_only && is_in_memory(file.fd)) cached_only = false;
+  if (cached_only && file.joined == nullptr && is_in_memory(file.fd)) cached_only = false;
   const Rest rest{offset, length, block_bytes, out, digest_bytes(algorithm)};
   return with_hasher(algorithm, [&]<typename Hasher>(std::type_identity<Hasher>) {
     return run<Hasher>(file, rest, cached_only);

@@ -223,7 +223,12 @@ bool Lane::begin_payload(OutFeed& feed, Header* out) {
   Stream& stream = feed.transfer->streams.at(item.stream);
   uint64_t length = std::min<uint64_t>({listed, feed.chunk, record_bytes(feed)});
   Header header{Kind::kPayload, item.flags, item.stream, 0, item.begin, 0, item.route};
-  if (stream.sparse) {
+  if (stream.main.file->joined != nullptr) {
+    const Piece piece = stream.main.file->to_read(item.begin, listed);
+    if (piece.fd < 0) header.kind = Kind::kHole;
+    const uint64_t most = piece.fd < 0 ? std::min<uint64_t>(listed, kMaxHole) : length;
+    length = std::min(most, piece.length);
+  } else if (stream.sparse) {
     const int file = stream.main.file->fd;
     const off_t data = lseek(file, static_cast<off_t>(item.begin), SEEK_DATA);
     const bool to_the_end = data < 0 && errno == ENXIO;  // no data behind this offset
@@ -294,13 +299,18 @@ bool Lane::push_digests(OutFeed& feed) {
   return true;
 }
 
+Moved Lane::send_piece(OutFeed& feed, uint64_t most) {
+  const Piece from = feed.stream->main.file->to_read(feed.at, most);
+  // What was in a part when it was announced has been lost since.
+  if (from.fd < 0) return {Moved::How::kFailed, 0, EIO, true};
+  return feed.channel.from_file(from.fd, feed.at, from.length);
+}
+
 bool Lane::push_payload(OutFeed& feed) {
   while (feed.left > 0) {
     const uint64_t most = may_send(feed, feed.left);
     if (most == 0) return false;
-    const Moved sent = feed.is_passing
-                           ? feed.channel.send_held()
-                           : feed.channel.from_file(feed.stream->main.file->fd, feed.at, most);
+    const Moved sent = feed.is_passing ? feed.channel.send_held() : send_piece(feed, most);
     if (sent.how == Moved::How::kEof || sent.at_file) {
       // The end: the file is shorter than what was announced.
       const Status why =

@@ -91,7 +91,8 @@ Answer Engine::add_stream(const StreamRequest& r) {
     stream.scratch.file = file_table_get(r.scratch);
     if (stream.scratch.file == nullptr) return {"scratch: unknown handle", {}};
   }
-  stream.sparse = r.sparse || (r.complete && is_sparse(stream.main.file->fd));
+  const bool is_plain = !stream.passes && stream.main.file->joined == nullptr;
+  stream.sparse = r.sparse || (r.complete && is_plain && is_sparse(stream.main.file->fd));
   if (stream.passes) stream.sparse = false;
   if (stream.sparse) stream.main.file->sparse = true;
   // A hole can be of any size, and whoever hashes it need not read it.

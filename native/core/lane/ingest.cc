@@ -339,11 +339,17 @@ bool Lane::read_payload(InFeed& feed) {
   } else if (!stream.failed && covered > feed.at) {
     step = std::min(step, covered - feed.at);
   }
+  const Piece to = is_new ? target.file->to_write(feed.at, step) : Piece{-1, step};
+  if (is_new && to.fd < 0) {
+    fail_stream(*feed.transfer, stream, status_of_errno(ENOSPC, "write"));
+    return true;  // the record is drained
+  }
+  step = to.length;
   const auto want = static_cast<size_t>(step);
-  const Moved got =
-      is_new ? feed.channel.to_file(transit_, target.file->fd, feed.at, want, &stream.copies)
-             : feed.channel.discard(want);
+  const Moved got = is_new ? feed.channel.to_file(transit_, to.fd, feed.at, want, &stream.copies)
+                           : feed.channel.discard(want);
   if (got.at_file) {
+    if (target.file->joined != nullptr) target.file->joined->failed(feed.at, got.error);
     fail_stream(*feed.transfer, stream, status_of_errno(got.error, "write"));
   } else if (stop_on(feed, got)) {
     return false;
@@ -388,42 +394,6 @@ void Lane::landed(InFeed& feed, uint64_t begin, uint64_t end) {
   if (feed.header.kind == Kind::kPayload) ahead_of(transfer, stream, begin, end);
   offer(transfer, stream, begin, end, feed.header.route);
   answer_cut(transfer, stream);
-}
-
-// Keeps the disk busy beside the landing: allocates ahead of it and starts writing behind it, in
-// big steps, on the disk thread.
-void Lane::ahead_of(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end) {
-  if (!stream.main.file->fallocate_ok) return;
-  DiskThread& disk = disks_->bytes(stream.main.file->disk);
-  const uint64_t step = begin / Stream::kAllocateStep;
-  if (!stream.sparse && stream.allocated.insert(step).second) {
-    const uint32_t id = transfer.id;
-    const uint32_t number = stream.id;
-    disk.submit([this, file = stream.main.file, step, id, number] {
-      const Status done =
-          fallocate_range(*file, step * Stream::kAllocateStep, Stream::kAllocateStep);
-      if (done.ok()) return;
-      submit([id, number, done](Lane& lane) {
-        auto it = lane.transfers_.find(id);
-        if (it == lane.transfers_.end()) return;
-        auto found = it->second->streams.find(number);
-        if (found != it->second->streams.end()) lane.fail_stream(*it->second, found->second, done);
-      });
-    });
-  }
-  for (uint64_t at = begin; at < end;) {
-    const uint64_t index = at / Stream::kWritebackStep;
-    const uint64_t upto = std::min(end, (index + 1) * Stream::kWritebackStep);
-    uint64_t& bytes = stream.writeback_bytes[index];
-    bytes += upto - at;
-    if (bytes >= Stream::kWritebackStep) {
-      stream.writeback_bytes.erase(index);
-      disk.submit([file = stream.main.file, index] {
-        (void)writeback(*file, index * Stream::kWritebackStep, Stream::kWritebackStep);
-      });
-    }
-    at = upto;
-  }
 }
 
 }  // namespace fr

@@ -166,6 +166,7 @@ class Lane {
   bool stop_on(InFeed& feed, const Moved& moved);
   void landed(InFeed& feed, uint64_t begin, uint64_t end);
   void ahead_of(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end);
+  void settle_units(Stream& stream, uint64_t begin, uint64_t end);
 
   // growing.cc
   Stream* stream_of(uint32_t transfer, uint32_t stream);
@@ -206,6 +207,7 @@ class Lane {
   bool push_header(OutFeed& feed);
   bool push_digests(OutFeed& feed);
   bool push_payload(OutFeed& feed);
+  static Moved send_piece(OutFeed& feed, uint64_t most);
   bool is_sent(OutFeed& feed, const Moved& moved);
   void list(OutFeed& feed, Stream& stream, OutItem item);
   void count_wanted(OutFeed& feed, size_t before, size_t now);

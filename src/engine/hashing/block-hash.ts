@@ -10,7 +10,7 @@ import type { BlockAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { MIB } from '../../base/limits.js'
 import type { ByteRange, HashSource } from '../../ports.js'
-import { readNow } from '../read-now.js'
+import { readNow, readSpread } from '../read-now.js'
 import { createBlake3 } from './blake3.js'
 import type { BlockHasher } from './block-hasher.js'
 import { gearTable, indexChunks } from './chunks.js'
@@ -25,6 +25,8 @@ export interface BlockHashTask {
 /** The range is cut into content-defined chunks. */
 export type ChunkTask = Pick<BlockHashTask, 'source' | 'range'>
 
+type Descriptor = Extract<HashSource, { kind: 'fd' }>
+
 const pieceBytes = MIB
 
 export async function hashBlocks(task: BlockHashTask): Promise<Uint8Array> {
@@ -33,7 +35,7 @@ export async function hashBlocks(task: BlockHashTask): Promise<Uint8Array> {
     return hashNative(task.source.file, task.range, task.blockBytes, task.algorithm)
   }
   hashers ??= xxhash().then(createBlockHashers)
-  return hashDescriptor(task.source.fd, task, (await hashers)[task.algorithm])
+  return hashDescriptor(task.source, task, (await hashers)[task.algorithm])
 }
 
 /** Entries of the chunks of the range, as native/core/hash/chunks.h has them. */
@@ -44,9 +46,8 @@ export async function cutChunks({ source, range }: ChunkTask): Promise<Uint8Arra
   }
   hashers ??= xxhash().then(createBlockHashers)
   const page = (await hashers)['blake3-page']
-  const { fd } = source
   const gear = gearTable(await xxhash())
-  return indexChunks(range, gear, page, (into, offset) => fill(fd, into, offset))
+  return indexChunks(range, gear, page, (into, offset) => fill(source, into, offset))
 }
 
 let hashers: Promise<BlockHashers> | undefined
@@ -126,7 +127,7 @@ class Sha256Block implements BlockHasher {
   }
 }
 
-function hashDescriptor(fd: number, task: BlockHashTask, hasher: BlockHasher): Uint8Array {
+function hashDescriptor(source: Descriptor, task: BlockHashTask, hasher: BlockHasher): Uint8Array {
   const { offset, length } = task.range
   const buffer = Buffer.allocUnsafe(Math.min(pieceBytes, length))
   const digests: Uint8Array[] = []
@@ -135,7 +136,7 @@ function hashDescriptor(fd: number, task: BlockHashTask, hasher: BlockHasher): U
     hasher.start(at)
     for (let cursor = at; cursor < end; ) {
       const piece = buffer.subarray(0, Math.min(buffer.length, end - cursor))
-      fill(fd, piece, cursor)
+      fill(source, piece, cursor)
       hasher.update(piece)
       cursor += piece.length
     }
@@ -146,7 +147,8 @@ function hashDescriptor(fd: number, task: BlockHashTask, hasher: BlockHasher): U
   return Uint8Array.from(Buffer.concat(digests))
 }
 
-function fill(fd: number, piece: Uint8Array, offset: number): void {
-  if (readNow(fd, piece, offset) < piece.length)
+function fill({ fd, spread }: Descriptor, piece: Uint8Array, offset: number): void {
+  const have = spread ? readSpread(spread, piece, offset) : readNow(fd, piece, offset)
+  if (have < piece.length)
     throw new FrError('ERR_FR_SOURCE_CHANGED', 'the file ends before the range to hash')
 }

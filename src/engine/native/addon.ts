@@ -127,6 +127,18 @@ export interface NativeEngine {
   ): void
   flush(operation: Operation, file: number): void
   trim(operation: Operation, file: number): void
+  /** `parts`: two numbers each (number, dir). */
+  joinFile(
+    operation: Operation,
+    dir: number,
+    file: number,
+    unitBytes: number,
+    reserveBytes: number,
+    isWritten: boolean,
+    map: Uint8Array,
+    parts: Float64Array,
+    paths: Uint8Array,
+  ): void
   refreshDataDir(operation: Operation, dir: number): void
   listPartials(operation: Operation, dir: number): void
   discard(operation: Operation, dir: number, id: string): void

@@ -14,6 +14,7 @@ import type {
   FileHandle,
   FileIdentity,
   FlushedFile,
+  JoinSpec,
   Leftover,
   ListedEntry,
   LostAttribute,
@@ -311,8 +312,21 @@ export class NativeStorage implements Storage {
 
   async flush(file: FileHandle): Promise<FlushedFile> {
     const { numbers } = await this.#runOn(file, (op) => this.#engine.flush(op, this.file(file)))
-    const [size = 0, allocatedBytes = 0, touched = 0] = numbers
-    return { size, allocatedBytes, wasTouched: touched === 1 }
+    const [size = 0, allocatedBytes = 0, touched = 0, lost = 0] = numbers
+    return { size, allocatedBytes, wasTouched: touched === 1, wasLost: lost === 1 }
+  }
+
+  async joinFile(spec: JoinSpec): Promise<void> {
+    const { unitBytes, reserveBytes, isWritten, map } = spec
+    const parts = spec.parts.flatMap(({ number, dir }) => [number, this.#dir(dir)])
+    const paths = bytesOfNames(spec.parts.map(({ path }) => Buffer.from(resolve(path))))
+    const { dir, file } = spec
+    await this.#runOn(file, (op) =>
+      this.#engine.joinFile(
+        ...([op, this.#dir(dir), this.file(file), unitBytes, reserveBytes, isWritten] as const),
+        ...([map, Float64Array.from(parts), paths] as const),
+      ),
+    )
   }
 
   async trim(file: FileHandle): Promise<void> {

@@ -329,7 +329,7 @@ class PortableEngine implements DataEngine {
 
   hashSource(handle: FileHandle): HashSource {
     this.#checkOpen()
-    return { kind: 'fd', fd: this.#files.get(handle).fd }
+    return this.#files.get(handle).hashSource
   }
 
   hashNow(

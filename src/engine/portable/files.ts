@@ -6,10 +6,11 @@
  */
 import { type BigIntStats, close, read, writev } from 'node:fs'
 import { promisify } from 'node:util'
-import type { FileHandle } from '../../ports.js'
+import type { FileHandle, HashSource } from '../../ports.js'
 import { known } from '../checks.js'
 import { readNow } from '../read-now.js'
 import { fstatAsync } from './calls.js'
+import type { JoinedFile } from './joined.js'
 
 const readAsync = promisify(read)
 const writevAsync = promisify(writev)
@@ -36,6 +37,7 @@ export class OpenFile {
   readonly fd: number
   readonly partial: PartialName | undefined
   #grownTo: number | undefined
+  #joined: JoinedFile | undefined
   #users = 1
   readonly #closed: () => void
 
@@ -64,10 +66,26 @@ export class OpenFile {
     this.#users += 1
   }
 
+  /** Its bytes are in parts from now on; before anybody else uses it. */
+  join(joined: JoinedFile): void {
+    this.#joined = joined
+  }
+
+  get hashSource(): HashSource {
+    const spread = this.#joined?.spread
+    return { kind: 'fd', fd: this.fd, ...(spread && { spread }) }
+  }
+
+  get joined(): JoinedFile | undefined {
+    return this.#joined
+  }
+
   release(): void {
     this.#users -= 1
+    if (this.#users > 0) return
+    this.#joined?.close(() => {})
     // What close says is of no use: fsync makes data durable, and the number is free either way.
-    if (this.#users === 0) close(this.fd, () => this.#closed())
+    close(this.fd, () => this.#closed())
   }
 
   /** Runs with the file held open. */
@@ -87,6 +105,7 @@ export class OpenFile {
   /** Fills `into` from `offset`; resolves to the bytes read, fewer only at the end of the file. */
   read(into: Uint8Array, offset: number): Promise<number> {
     return this.using(async (fd) => {
+      if (this.#joined !== undefined) return this.#joined.read(into, offset)
       let have = 0
       while (have < into.length) {
         const { bytesRead } = await readAsync(fd, into, have, into.length - have, offset + have)
@@ -98,12 +117,13 @@ export class OpenFile {
   }
 
   readNow(into: Uint8Array, offset: number): number {
-    return readNow(this.fd, into, offset)
+    return this.#joined?.readNow(into, offset) ?? readNow(this.fd, into, offset)
   }
 
   /** Writes all the buffers, one after the other, from `offset` on. */
   write(buffers: readonly Uint8Array[], offset: number): Promise<void> {
     return this.using(async (fd) => {
+      if (this.#joined !== undefined) return this.#joined.write(buffers, offset)
       let rest = [...buffers]
       let at = offset
       while (rest.length > 0) {

@@ -6,6 +6,7 @@
 import { fdatasync } from 'node:fs'
 import { link, lstat, rename, unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { FrError } from '../../base/errors.js'
 import { settableTime } from '../../base/file-times.js'
 import type { FileTime, FlushedFile, LostAttribute, PublishSpec } from '../../ports.js'
 import { asFrError, atPath, systemCode } from '../checks.js'
@@ -32,6 +33,10 @@ const attributeRefusals = ['EPERM', 'EACCES', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS',
 
 export async function flushFile(file: OpenFile, path: string): Promise<FlushedFile> {
   return file.using(async (fd) => {
+    if (file.joined !== undefined) {
+      const done = await file.joined.sync().catch(atPath(path))
+      return { size: file.size ?? 0, ...done }
+    }
     const before = await fstatAsync(fd, { bigint: true }).catch(atPath(path))
     await fdatasyncAsync(fd).catch(withoutSync).catch(atPath(path))
     const after = await fstatAsync(fd, { bigint: true }).catch(atPath(path))
@@ -39,6 +44,7 @@ export async function flushFile(file: OpenFile, path: string): Promise<FlushedFi
       size: Number(after.size),
       allocatedBytes: Number(after.blocks * 512n),
       wasTouched: before.size !== after.size || before.mtimeNs !== after.mtimeNs,
+      wasLost: false,
     }
   })
 }
@@ -69,6 +75,9 @@ export async function publishPartial(
   await inspectName(dir, name, spec.noClobber)
   await checkPartial(file, partial)
   const lost = await file.using(async (fd) => {
+    // Before the attributes: the map moves the time of the head.
+    const synced = await file.joined?.sync().catch(atPath(partial))
+    if (synced?.wasLost) throw new FrError('ERR_FR_IO', 'a disk of the file has failed')
     const missing = await setAttributes(fd, partial, spec)
     // Data, mode and time: one commit makes all of it durable before the name appears.
     await fsyncAsync(fd).catch(withoutSync).catch(atPath(partial))

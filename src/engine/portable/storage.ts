@@ -20,6 +20,7 @@ import type {
   FileHandle,
   FileIdentity,
   FlushedFile,
+  JoinSpec,
   Leftover,
   ListedEntry,
   LostAttribute,
@@ -36,6 +37,7 @@ import { placeSteps } from './entries.js'
 import { listNames, lookAtNames, lookAtPacked, timeOf } from './entry-looks.js'
 import type { FileTable, HandleSource, OpenFile } from './files.js'
 import { openHeld, openLeftover, removeHeld } from './held.js'
+import { DeviceQueue, JoinedFile } from './joined.js'
 import { findName, inspectName } from './names.js'
 import { flushFile, probePartial, publishPartial } from './publish.js'
 
@@ -49,6 +51,8 @@ export class PortableStorage implements Storage {
   readonly #handles: HandleSource
   readonly #dirs = new Map<DataDirHandle, DataDir>()
   readonly #openings = new Map<FileHandle, BigIntStats>()
+  /** What waits for the devices of data directories. */
+  readonly #queues = new Map<DataDirHandle, DeviceQueue>()
   /** Paths of partials that are being opened. */
   readonly #opening = new Set<string>()
   /** Work under way; shutdown waits for it. */
@@ -239,10 +243,28 @@ export class PortableStorage implements Storage {
     })
   }
 
+  joinFile(spec: JoinSpec): Promise<void> {
+    return this.#run(async () => {
+      const head = this.#files.get(spec.file)
+      for (const { dir } of [spec, ...spec.parts]) this.#dir(dir)
+      checkInteger('unitBytes', spec.unitBytes, 1)
+      checkInteger('reserveBytes', spec.reserveBytes, 0)
+      const size = Number((await head.stat()).size)
+      head.join(await JoinedFile.open(head.fd, size, spec, (dir) => this.#queueOf(dir)))
+    })
+  }
+
+  #queueOf(dir: DataDirHandle): DeviceQueue {
+    const queue = this.#queues.get(dir) ?? new DeviceQueue()
+    this.#queues.set(dir, queue)
+    return queue
+  }
+
   /** Nothing to give back: nothing is allocated ahead here. */
   trim(file: FileHandle): Promise<void> {
     return this.#run(async () => {
       const grown = this.#files.get(file)
+      await grown.joined?.writeMap()
       // One that ends in a hole is too short.
       if (grown.grows) await grown.using((fd) => ftruncateAsync(fd, grown.size ?? 0))
     })
@@ -311,6 +333,7 @@ export class PortableStorage implements Storage {
     if (this.#isClosed) return
     const { unlock } = this.#dir(dir)
     this.#dirs.delete(dir)
+    this.#queues.delete(dir)
     unlock()
   }
 
