@@ -18,6 +18,8 @@ export const growingLimits = {
   /** How far the size that nodes are told runs ahead of the frontier: at least, and in time. */
   grownAheadBytes: 64 * MIB,
   grownAheadMs: 1_000,
+  /** How much there was at which time, kept to tell how far members are behind. */
+  lagMarks: 4_096,
   /** Milliseconds between two words about the floor, and about a verified prefix that moved. */
   floorMs: 250,
   reachedMs: 10,

@@ -43,9 +43,29 @@ export function blockBytesAt(offset: number, blockBytes: BlockBytes = 'sections'
 }
 
 /** Number of the block that the byte at `offset` lies in, counted from the first of the content. */
-export function blockAt(offset: number): number {
+export function blockAt(offset: number, by: BlockBytes = 'sections'): number {
+  if (by !== 'sections') return Math.floor(offset / by)
   const { start, blockBytes, firstBlock } = sectionOf(offset)
   return firstBlock + Math.floor((offset - start) / blockBytes)
+}
+
+/** Where the block of this number begins. */
+export function offsetOfBlock(block: number, by: BlockBytes = 'sections'): number {
+  if (by !== 'sections') return block * by
+  const k = Math.min(lastSection, Math.floor(block / blocksPerSection))
+  const { start, blockBytes, firstBlock } = sectionOf(limits.sectionBytes * (2 ** k - 1))
+  return start + (block - firstBlock) * blockBytes
+}
+
+/** Where the block begins that the byte at `offset` lies in. */
+export function blockStart(offset: number, by: BlockBytes): number {
+  return by === 'sections' ? wholeEnd(offset) : Math.floor(offset / by) * by
+}
+
+/** Where the first block begins that begins at `offset` or behind it. */
+export function nextBlock(offset: number, by: BlockBytes): number {
+  const start = blockStart(offset, by)
+  return start === offset ? offset : start + blockBytesAt(offset, by)
 }
 
 /** Where the last block ends that is whole before `end`. */

@@ -8,7 +8,7 @@
  */
 import { hexOf } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
-import type { OriginConfig, OriginFact } from '../control/coordinator/events.js'
+import type { OriginFact } from '../control/coordinator/events.js'
 import { Extent } from '../control/coordinator/extent.js'
 import { OriginMachine } from '../control/coordinator/machine.js'
 import { dealerOf } from '../control/dealing/strategies.js'
@@ -22,16 +22,19 @@ import { type Acceptor, Connections } from './connections.js'
 import { digestBytes, entriesOf, SimFile, sumOf } from './content.js'
 import type { Left } from './disk.js'
 import { SimEngine } from './engine.js'
+import { GrowingStream } from './growing.js'
 import { SimHost } from './host.js'
 import { Terms } from './invariants.js'
+import { membersOf } from './named.js'
 import { SimNet } from './net.js'
-import { Network, originIndex, rowOf } from './network.js'
+import { Network, originIndex } from './network.js'
 import { identityOf, nextOf, SimProcess } from './process.js'
 import { Random } from './random.js'
 import { linkOf, type Resets, type Restart, type Scenario } from './scenario.js'
 import type { SimNode } from './sim-node.js'
 import { Timeline } from './timeline.js'
 import { planTroubles } from './troubles.js'
+import { Words } from './words.js'
 
 type Hear = (from: number, to: number, frame: Frame) => void
 
@@ -59,10 +62,13 @@ export class Cluster {
   /** Those to whom an offer has come. */
   readonly nodes: (SimNode | undefined)[]
   readonly heard: Hear
+  readonly words: Words
   /** When the outcome of each node was known. */
   readonly settledMs: number[] = []
   readonly #random: Random
   readonly #source: SimFile
+  /** What there is of it at the origin. */
+  frontierBytes: number
   readonly #machine: OriginMachine
   readonly #origin = new SimHost(this.timeline, 0)
   readonly #processes: SimProcess[]
@@ -77,9 +83,6 @@ export class Cluster {
   readonly #session: CoordinatorSession
   #failure: string | null | undefined
   #plannedMs = 0
-  /** Frames and their bytes that each place has sent and received, the origin's first. */
-  readonly #messages: Float64Array
-  readonly #messageBytes: Float64Array
   readonly #logged = new Set<string>()
   readonly #warnings: string[] = []
 
@@ -90,8 +93,8 @@ export class Cluster {
     this.#random = new Random(scenario.seed ^ 0x5eed)
     const { bytes, blockBytes, strategy, shape, groupSize, handover } = scenario
     this.#source = new SimFile(bytes, blockBytes)
-    this.#messages = new Float64Array(scenario.nodes.length + 1)
-    this.#messageBytes = new Float64Array(scenario.nodes.length + 1)
+    this.frontierBytes = scenario.growing ? 0 : bytes
+    this.words = new Words(scenario.nodes.length)
     this.nodes = scenario.nodes.map(() => undefined)
     this.#offered = scenario.nodes.map(() => [])
     this.#processes = scenario.nodes.map((_, i) => new SimProcess(i, this, identityOf(i)))
@@ -103,7 +106,7 @@ export class Cluster {
         const { id, secret } = edgeOf(pretended, pretendedAuthor.publicKey, ends)
         return { id, secret: hexOf(secret) }
       },
-      extent: new Extent(bytes, blockBytes),
+      extent: new Extent(this.frontierBytes, scenario.growing ? 'sections' : blockBytes),
       digestBytes,
       ...membersOf(scenario),
       connectMs: scenario.connectMs ?? limits.connectMs,
@@ -116,7 +119,8 @@ export class Cluster {
       rejoinMs: scenario.rejoinMs ?? 0,
     }
     const { speeds = {}, wish = { groupSize, handover }, dealtTo: first } = scenario
-    const dealer = dealerOf(strategy, shape, bytes, blockBytes, speeds, [], wish, undefined, first)
+    const about = [this.frontierBytes, blockBytes, speeds, [], wish, undefined, first] as const
+    const dealer = dealerOf(strategy, shape, ...about)
     this.#machine = new OriginMachine(config, dealer, 0)
     this.terms.take({ counter: 1, member: originNumber }, originIndex)
     this.network = new Network(scenario, this.timeline, this.#random, (from, { offset }) => {
@@ -130,9 +134,10 @@ export class Cluster {
   }
 
   #sessionOf(): CoordinatorSession {
-    const { bytes, blockBytes } = this.scenario
+    const { bytes, blockBytes, growing } = this.scenario
     const host = this.#origin
     const files = { file: this.#source, scratch: this.#source }
+    const nowMs = (): number => this.timeline.nowMs
     const engine: SimEngine = new SimEngine(this.network, files, {
       tell: (event, told) =>
         host.run(() => {
@@ -140,6 +145,8 @@ export class Cluster {
           told?.()
         }),
       isHonest: () => true,
+      isOrigin: true,
+      ...(growing && { growing: new GrowingStream(this.#source, nowMs) }),
       closing: () => {},
     })
     return new CoordinatorSession(this.#machine, 0, limits.silenceMs, {
@@ -154,8 +161,9 @@ export class Cluster {
       engine,
       edgeTo: (node) => edgeOf(pretended, pretendedAuthor.publicKey, [node, originIndex]),
       author: pretendedAuthor,
-      contents: contentsOf(bytes, blockBytes),
-      offer: (planned, role) => offerFrames(bytes, planned, role, this.scenario.detection),
+      contents: contentsOf(bytes, growing ? 'sections' : blockBytes),
+      offer: (...to) =>
+        offerFrames(this.frontierBytes, ...to, this.scenario.detection, growing !== undefined),
       execute: (wish) => this.#execute(wish),
       crashed: (error) => {
         throw error
@@ -197,6 +205,15 @@ export class Cluster {
       },
     })
     this.#session.start()
+    const steps = this.scenario.growing ?? []
+    for (const [i, { atMs, bytes }] of steps.entries())
+      this.timeline.at(atMs, () => this.#grow(bytes, i === steps.length - 1))
+  }
+
+  #grow(bytes: number, isFinal: boolean): void {
+    if (this.#failure !== undefined || this.#origin.isDead) return
+    this.frontierBytes = bytes
+    this.#origin.run(() => this.#session.grew(bytes, isFinal))
   }
 
   /** Lets so many things happen at most; true: the push has ended. */
@@ -317,19 +334,6 @@ export class Cluster {
     return this.scenario.isUnchecked ?? false
   }
 
-  said(from: number, to: number, bytes: number): void {
-    for (const row of [rowOf(from), rowOf(to)]) {
-      this.#messages[row] = (this.#messages[row] as number) + 1
-      this.#messageBytes[row] = (this.#messageBytes[row] as number) + bytes
-    }
-  }
-
-  /** Frames that a node has sent and received, and their bytes. */
-  words(place: number): { readonly messages: number; readonly bytes: number } {
-    const row = rowOf(place)
-    return { messages: this.#messages[row] ?? 0, bytes: this.#messageBytes[row] ?? 0 }
-  }
-
   get hasForger(): boolean {
     return this.scenario.nodes.some((node) => node.forges)
   }
@@ -356,6 +360,11 @@ export class Cluster {
     switch (wish.type) {
       case 'hash':
         return this.#hash(wish)
+      case 'cut': {
+        const digests = this.#source.digests(wish.offset, wish.length)
+        const made = { ...wish, type: 'cutMade', digests } as const
+        return this.timeline.after(this.#hashMs(), () => this.post(made))
+      }
       case 'index':
         return this.timeline.after(0.2, () =>
           this.post({ ...wish, type: 'indexed', entries: entriesOf(wish) }),
@@ -392,9 +401,14 @@ export class Cluster {
   }
 
   #hash({ part, offset, length }: HashRun): void {
+    if (offset + length > this.frontierBytes) throw new Error('the origin hashes what there is not')
     const digests = this.#source.digests(offset, length, part === 'again')
-    const hashMs = this.#random.between(0.5, 1.5) * this.scenario.originHashMs
-    this.timeline.after(hashMs, () => this.post({ type: 'hashed', part, offset, length, digests }))
+    const hashed = { type: 'hashed', part, offset, length, digests } as const
+    this.timeline.after(this.#hashMs(), () => this.post(hashed))
+  }
+
+  #hashMs(): number {
+    return this.#random.between(0.5, 1.5) * this.scenario.originHashMs
   }
 
   // --- troubles ---
@@ -431,20 +445,5 @@ export class Cluster {
     this.#hostOf(node).hang()
     // Its kernel goes on taking bytes for a while; then everything stands.
     this.network.stallFrom(node)
-  }
-}
-
-/** Numbers are places: behind all others come gateways, then mirrors. */
-function membersOf(scenario: Scenario): Pick<OriginConfig, 'nodes' | 'mirrors' | 'gateways'> {
-  const { nodes } = scenario
-  const links = scenario.links ?? nodes.map((_, i) => linkOf(i, scenario))
-  const isReceiver = (i: number): boolean => !nodes[i]?.isMirror && !nodes[i]?.isGateway
-  const named = links.filter((_, i) => nodes[i]?.joinsAtMs === null && isReceiver(i))
-  const gateways = links.filter((_, i) => nodes[i]?.isGateway)
-  const mirrors = links.filter((_, i) => nodes[i]?.isMirror)
-  return {
-    nodes: named,
-    ...(mirrors.length > 0 && { mirrors }),
-    ...(gateways.length > 0 && { gateways }),
   }
 }

@@ -9,6 +9,7 @@
 import { bytesOfHex, concat, hexOf } from '../base/bytes.js'
 import type { Detection } from '../base/detection.js'
 import { blockBytesFor, limits } from '../base/limits.js'
+import type { BlockBytes } from '../base/sections.js'
 import type { HeldRun } from '../control/holdings/have.js'
 import type { Frame, Role, StreamEntry } from '../control/messages/types.js'
 import { spanBytes } from '../control/space/space.js'
@@ -101,9 +102,10 @@ const contentId = '6'.repeat(32)
 const author = hexOf(pretendedAuthor.publicKey)
 
 /** What the digest records of the file are about. */
-export function contentsOf(size: number, blockBytes: number): Contents {
+export function contentsOf(size: number, blockBytes: BlockBytes): Contents {
   const about = { contentId, author, algorithm: 'xxh64', blockBytes } as const
-  return new Contents([{ stream: 0, base: 0, size, ...about }])
+  const most = blockBytes === 'sections' ? limits.growingSpanBytes : size
+  return new Contents([{ stream: 0, base: 0, size: most, ...about }])
 }
 
 /** The digests of a run of the file, as records of its author. */
@@ -129,6 +131,7 @@ export function offerFrames(
   planned: boolean,
   role: Role = 'receiver',
   detection?: Detection,
+  isGrowing = false,
 ): Frame[] {
   const name = encodeName(Uint8Array.of(0x66, 0x69, 0x6c, 0x65))
   const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
@@ -138,7 +141,8 @@ export function offerFrames(
     author,
     ...name,
     base: 0,
-    span: spanBytes(bytes, blockBytesFor(bytes)),
+    span: isGrowing ? limits.growingSpanBytes : spanBytes(bytes, blockBytesFor(bytes)),
+    ...(isGrowing && { growing: true as const }),
     size: bytes,
     dataBytes: bytes,
     mode: 0o644,

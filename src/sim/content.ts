@@ -87,7 +87,12 @@ export class SimFile {
     const blocks = [...this.#blocks(offset, length)]
     const digests = new Uint8Array(blocks.length * digestBytes)
     for (const [i, block] of blocks.entries()) {
-      new DataView(digests.buffer).setUint32(i * digestBytes, block)
+      // The beginning of a block is another value than the block.
+      const bytes = Math.min(offset + length - block * this.blockBytes, this.blockBytes)
+      const view = new DataView(digests.buffer)
+      view.setUint32(i * digestBytes, block)
+      view.setUint16(i * digestBytes + 4, (bytes >> 8) & 0xffff)
+      view.setUint8(i * digestBytes + 6, bytes & 0xff)
       digests[i * digestBytes + 7] = this.isWrong(block) ? 1 : 0
     }
     if (again && this.hasChanged) digests[digestBytes - 1] = 2

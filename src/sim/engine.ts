@@ -2,13 +2,17 @@
  * The engine of a simulated host: what lands goes to its files, is counted, and is passed on as
  * it came. It tells its session what an engine tells.
  */
-import { RangeSet } from '../base/ranges.js'
+import { limits } from '../base/limits.js'
+import { type RangePair, RangeSet } from '../base/ranges.js'
 import type {
   AssignSpec,
+  CutSpec,
   DigestSpec,
   EngineEvent,
   FeedHandle,
   FeedStats,
+  ForgetSpec,
+  GrowSpec,
   HoldSpec,
   RouteTarget,
   SendSpec,
@@ -19,6 +23,7 @@ import type {
 import type { FeedEngine } from '../session/driver/ports.js'
 import type { SimFile } from './content.js'
 import type { SimChunk, SimDigests, SimFeed } from './feed.js'
+import type { GrowingStream } from './growing.js'
 import type { Network } from './network.js'
 
 interface Open {
@@ -61,6 +66,10 @@ export interface EngineHooks {
    * back: what a slow one has not taken waits here, and counts in the same backlog.
    */
   readonly stores?: boolean
+  /** The content is still written. */
+  readonly growing?: GrowingStream
+  /** It has all that it may send. */
+  readonly isOrigin?: boolean
   /** The session closes its feed to this host. */
   readonly closing: (to: number) => void
 }
@@ -70,6 +79,7 @@ export class SimEngine implements FeedEngine {
   readonly #network: Network
   readonly #files: EngineFiles
   readonly #hooks: EngineHooks
+  readonly #growing: GrowingStream | undefined
   readonly #feeds = new Map<FeedHandle, Open>()
   /** What has landed with a route, each byte with its first. */
   readonly #routed: SimChunk[] = []
@@ -86,6 +96,7 @@ export class SimEngine implements FeedEngine {
     this.#network = network
     this.#files = files
     this.#hooks = hooks
+    this.#growing = hooks.growing
   }
 
   adopt(feed: SimFeed, direction: 'in' | 'out'): FeedHandle {
@@ -166,7 +177,41 @@ export class SimEngine implements FeedEngine {
   }
 
   send(handle: FeedHandle, { offset, length, route = 0, scratch = false }: SendSpec): void {
+    if (this.#hooks.isOrigin) this.#growing?.checkSend(offset, length)
     this.#feeds.get(handle)?.feed.list({ offset, length, route, scratch }, route)
+  }
+
+  grow(_transfer: TransferHandle, spec: GrowSpec): void {
+    const whole = this.#growing?.grow(spec) ?? []
+    // The origin has all that it is told of.
+    if (this.#hooks.stores !== false) this.#tellWhole(whole, false)
+  }
+
+  cut(_transfer: TransferHandle, spec: CutSpec): void {
+    this.#growing?.cut(spec)
+    this.#tellCut()
+  }
+
+  /** Nothing before this is passed on to who comes later. */
+  forget(_transfer: TransferHandle, { before }: ForgetSpec): void {
+    const floor = this.#growing?.floorAt(before) ?? 0
+    const kept = this.#routed.splice(0).flatMap((chunk): SimChunk[] => {
+      const cut = Math.max(0, Math.min(chunk.length, floor - chunk.offset))
+      const rest = { ...chunk, offset: chunk.offset + cut, length: chunk.length - cut }
+      return rest.length > 0 ? [rest] : []
+    })
+    this.#routed.push(...kept)
+    const digests = this.#digests.splice(0).filter(({ offset, length }) => offset + length > floor)
+    this.#digests.push(...digests)
+  }
+
+  #tellCut(): void {
+    const cut = this.#growing?.takeCut()
+    if (cut === undefined) return
+    const { offset, length } = cut
+    const digests = this.#files.file.digests(offset, length)
+    const event = { type: 'landed', transfer: 0, stream: 0, scratch: false } as const
+    this.#hooks.tell({ ...event, offset, length, digests })
   }
 
   sendDigests(handle: FeedHandle, { offset, length, route = 0, payload }: DigestSpec): void {
@@ -175,7 +220,9 @@ export class SimEngine implements FeedEngine {
 
   relayDigests(_transfer: TransferHandle, spec: DigestSpec & { readonly route: number }): void {
     const { offset, length, route, payload } = spec
-    if (this.relayed(route).some((one) => one.offset === offset && one.length === length)) return
+    const isSame = (one: SimDigests): boolean =>
+      one.offset === offset && one.length === length && one.payload.length === payload.length
+    if (this.relayed(route).some((one) => isSame(one) && flagsOf(one) === flagsOf(spec))) return
     const record = { offset, length, route, payload }
     this.#digests.push(record)
     for (const next of this.#table.get(route) ?? []) this.#announceTo(next.open, record, next.route)
@@ -239,6 +286,12 @@ export class SimEngine implements FeedEngine {
 
   #land(open: Open, chunk: SimChunk, isWrong: boolean): void {
     if (!open.isKnown) return
+    const take = (): void => this.#take(open, chunk, isWrong)
+    if (this.#growing?.beyond(open, chunk, take) !== true) take()
+  }
+
+  #take(open: Open, chunk: SimChunk, isWrong: boolean): void {
+    if (!open.isKnown) return
     if (this.#hooks.stores === false)
       return this.#pass(open, { ...chunk, ...(isWrong && { isSpoiled: true }) })
     const target = chunk.scratch ? this.#files.scratch : this.#files.file
@@ -255,11 +308,17 @@ export class SimEngine implements FeedEngine {
       }
       if (chunk.route !== 0) this.#passOn(chunk)
     }
-    if (whole.length === 0) return
-    // An engine tells of runs: what landed together is told together.
+    const told = chunk.scratch ? whole : (this.#growing?.told(whole) ?? whole)
+    this.#tellWhole(told, chunk.scratch)
+    this.#tellCut()
+  }
+
+  /** An engine tells of runs: what landed together is told together. */
+  #tellWhole(whole: readonly RangePair[], scratch: boolean): void {
+    const target = scratch ? this.#files.scratch : this.#files.file
     for (const [offset, length] of RangeSet.of(whole).toArray()) {
       const digests = this.#hooks.hashes ? target.digests(offset, length) : undefined
-      if (chunk.scratch) {
+      if (scratch) {
         target.reopen(offset, length)
         if (digests !== undefined) target.clean(offset, length)
       }
@@ -267,7 +326,7 @@ export class SimEngine implements FeedEngine {
         type: 'landed',
         transfer: 0,
         stream: 0,
-        scratch: chunk.scratch,
+        scratch,
         offset,
         length,
         ...(digests && { digests }),
@@ -325,4 +384,9 @@ export class SimEngine implements FeedEngine {
 
 function list({ open, route }: Next, chunk: SimChunk): void {
   if (open.isKnown) open.feed.list(chunk, route)
+}
+
+/** Whether the content ends with the record: it is another one than without that. */
+function flagsOf({ payload }: Pick<SimDigests, 'payload'>): number | undefined {
+  return payload[limits.signatureBytes]
 }

@@ -41,8 +41,12 @@ function wordsOf({ counter, member }: Term): string {
 /** A node, as far as it is looked at. */
 export interface Watched {
   readonly place: number
+  /** The content is still written. */
+  readonly isGrowing: boolean
   readonly file: SimFile
   readonly held: Holdings
+  /** Of a content that is still written: all before this is verified. */
+  readonly reachedBytes: number
   readonly publications: number
   readonly hasEnded: boolean
   /** Something holds up what was listed: an asker may take it for lost. */
@@ -61,7 +65,7 @@ export class NodeInvariants {
 
   /** After each turn: nothing is held that is not the author's. */
   turned(): void {
-    const { place, held, file } = this.#node
+    const { place, held, file, isGrowing, reachedBytes } = this.#node
     if (held.verifiedBytes === this.#checkedBytes) return
     this.#checkedBytes = held.verifiedBytes
     let bytes = 0
@@ -74,7 +78,10 @@ export class NodeInvariants {
       const text = `node ${place} holds block ${block}, which is not right`
       throw new FrError('ERR_FR_BAD_BLOCK', text)
     }
-    if (bytes !== held.verifiedBytes)
+    // The beginning of a block may count as well, where nobody knows yet how long it will be.
+    const tail = held.verifiedBytes - bytes
+    const isTail = isGrowing && tail > 0 && tail < file.blockBytes
+    if (tail !== 0 && !(isTail && file.landed.contains(0, reachedBytes)))
       throw new Error(`node ${place} counts ${held.verifiedBytes} bytes as verified of ${bytes}`)
   }
 
@@ -118,7 +125,8 @@ export class NodeInvariants {
   }
 
   #holds([offset, length]: RangePair): boolean {
-    const { held, file } = this.#node
+    const { held, file, reachedBytes } = this.#node
+    if (offset + length <= reachedBytes) return true
     const last = Math.floor((offset + length - 1) / file.blockBytes)
     for (let block = Math.floor(offset / file.blockBytes); block <= last; block++)
       if (!held.isBlockVerified(block)) return false

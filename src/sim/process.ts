@@ -131,13 +131,14 @@ export class SimProcess implements Acceptor {
 
   #take(link: SimLink, { offer, entry }: Offered): SimNode {
     const { host } = this
-    const { nodes, blockBytes } = this.#world.scenario
+    const { nodes, blockBytes, bytes } = this.#world.scenario
     const scenario = nodes[this.#place] as Scenario['nodes'][number]
     const before = this.#node
     if (before?.hasEnded === false)
       throw new Error(`node ${this.#place} takes an offer before it has ended the last attempt`)
     const about = { place: this.#place, offer, host, link, scenario, blockBytes, left: this.left }
-    const node = new SimNode({ ...about, bytes: entry.size }, this.#world)
+    const sizes = entry.growing ? { bytes, offeredBytes: entry.size } : { bytes: entry.size }
+    const node = new SimNode({ ...about, ...sizes }, this.#world)
     this.#node = node
     this.#world.offered(this.#place, node)
     node.start()

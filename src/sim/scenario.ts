@@ -7,6 +7,7 @@ import type { ConfiguredSpeeds } from '../control/dealing/strategies.js'
 import { originNumber, type Strategy } from '../control/messages/types.js'
 import type { GroupWish, Handover } from '../control/plan/layout.js'
 import type { NodeLink } from '../control/plan/plan.js'
+import type { Step } from './growing.js'
 import type { Outage } from './outages.js'
 import { Random } from './random.js'
 
@@ -117,6 +118,8 @@ export interface Scenario {
   readonly maxSteps?: number
   readonly bytes: number
   readonly blockBytes: number
+  /** It is written meanwhile, until all of `bytes` are there: nothing comes after the last step. */
+  readonly growing?: readonly Step[]
   readonly nodes: readonly NodeScenario[]
   /** [from][to]; row 0 is the origin, row i + 1 node i. */
   readonly edges: readonly (readonly EdgeScenario[])[]

@@ -38,12 +38,12 @@ export function* simulateSessions(wanted: Wanted): Generator<void, Answer> {
   cluster.begin()
   while (!cluster.advance(stepsAtOnce)) yield
   const { outcomes, virtualMs, exchangeMs, originBytes } = cluster.end()
-  const words = wanted.nodes.map((_, i) => cluster.words(i))
+  const words = wanted.nodes.map((_, i) => cluster.words.of(i))
   const mean = (numbers: number[]): number =>
     numbers.reduce((sum, one) => sum + one, 0) / numbers.length
   const { chunkBytes, blockBytes } = scenario
   const settledSeconds = (i: number): number => (cluster.settledMs[i] ?? virtualMs) / 1000
-  const origin = cluster.words(originIndex)
+  const origin = cluster.words.of(originIndex)
   return {
     model: 'sessions',
     seconds: virtualMs / 1000,

@@ -5,6 +5,7 @@
  * A link whose host died, or that is hung up, breaks at the other end after what was said on it.
  * One whose connection breaks loses what is under way, and goes on once it is dialled again.
  */
+
 import type { FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Frame } from '../control/messages/types.js'
@@ -14,14 +15,14 @@ import { SimChannel } from './codec.js'
 import type { SimHost } from './host.js'
 import type { Network } from './network.js'
 import type { Timeline } from './timeline.js'
+import type { Words } from './words.js'
 
 export interface LinksWorld {
   readonly timeline: Timeline
   readonly network: Network
   readonly isUnchecked: boolean
   heard(from: number, to: number, frame: Frame): void
-  /** A frame of this length was sent. */
-  said(from: number, to: number, bytes: number): void
+  readonly words: Words
 }
 
 /** A process at its place. */
@@ -74,7 +75,7 @@ export class SimLink implements Link {
     this.#end = end
     this.#direction = direction
     this.#channel = new SimChannel((bytes) => {
-      world.said(end.place, this.#other.#end.place, bytes)
+      world.words.said(end.place, this.#other.#end.place, bytes)
     }, world.isUnchecked)
   }
 

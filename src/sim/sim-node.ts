@@ -7,6 +7,7 @@ import { hexOf } from '../base/bytes.js'
 import type { Failure } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { type RangePair, RangeSet } from '../base/ranges.js'
+import type { BlockBytes } from '../base/sections.js'
 import type { Holdings } from '../control/holdings/ledger.js'
 import type { Frame, Lacking, PlanFrame, RosterFrame, Term } from '../control/messages/types.js'
 import type { NodeFact } from '../control/receiver/events.js'
@@ -21,6 +22,7 @@ import type { Acceptor, Caller, Connections, SimConnection } from './connections
 import { digestBytes, SimFile } from './content.js'
 import { type Left, SimDisk } from './disk.js'
 import { SimEngine } from './engine.js'
+import { GrowingStream } from './growing.js'
 import type { SimHost } from './host.js'
 import { NodeInvariants, type Terms } from './invariants.js'
 import { SimNet } from './net.js'
@@ -48,6 +50,8 @@ export interface NodeWorld {
   readonly hasForger: boolean
   /** Nobody looks for what must never happen. */
   readonly isUnchecked: boolean
+  /** What there is at the origin. */
+  readonly frontierBytes: number
 }
 
 export interface SimNodeSpec {
@@ -57,7 +61,10 @@ export interface SimNodeSpec {
   /** To whoever coordinates. */
   readonly link: Link
   readonly scenario: NodeScenario
+  /** Of a content that is still written: what it will come to. */
   readonly bytes: number
+  /** It is still written, and there were so many bytes. */
+  readonly offeredBytes?: number
   readonly blockBytes: number
   readonly left: Left | undefined
 }
@@ -69,6 +76,10 @@ interface Stranger {
 
 export class SimNode {
   readonly node: number
+  /** It was still written when it was offered. */
+  readonly isGrowing: boolean
+  /** Of such a content: all before this is verified, as whoever reads here was told. */
+  reachedBytes = 0
   readonly file: SimFile
   readonly scratch: SimFile
   readonly #disk: SimDisk
@@ -92,6 +103,9 @@ export class SimNode {
 
   constructor(spec: SimNodeSpec, world: NodeWorld) {
     const { place: node, offer, host, link, scenario, bytes, blockBytes, left } = spec
+    const { offeredBytes } = spec
+    const cutBy: BlockBytes = offeredBytes === undefined ? blockBytes : 'sections'
+    this.isGrowing = offeredBytes !== undefined
     const { silenceMs, detection, role } = offer
     this.node = node
     this.#world = world
@@ -124,12 +138,13 @@ export class SimNode {
       forges: scenario.forges ?? false,
       hashes: scenario.hashesLanded ?? false,
       stores: role !== 'gateway',
+      ...(this.isGrowing && { growing: new GrowingStream(file, () => timeline.nowMs) }),
       closing: (to) => this.#checkClose(to),
     })
     const end = { place: node, host }
     const originId = world.idOf(originIndex)
-    const contents = contentsOf(bytes, blockBytes)
-    const about = { bytes, blockBytes, digestBytes }
+    const about = { bytes: offeredBytes ?? bytes, blockBytes: cutBy, digestBytes }
+    const contents = contentsOf(about.bytes, cutBy)
     const isGateway = role === 'gateway'
     this.#net = () =>
       new SimNet(
@@ -154,6 +169,12 @@ export class SimNode {
         },
         log: (_, event) => {
           if (event === 'asked-again') this.asks++
+        },
+        reached: (bytes) => {
+          this.reachedBytes = bytes
+          if (bytes > world.frontierBytes)
+            throw new Error(`node ${node} has verified what there is not`)
+          if (!file.landed.contains(0, bytes)) throw new Error(`node ${node} lacks what it reads`)
         },
         signed: (record) => this.#signed.push(record),
         signedFor: (ranges) =>

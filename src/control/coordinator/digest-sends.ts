@@ -8,6 +8,7 @@ import type { Peers } from '../members/peers.js'
 import type { Reach } from '../members/reach.js'
 import type { Chain } from '../plan/chain.js'
 import type { Beyond } from './beyond.js'
+import type { Extent } from './extent.js'
 import type { OriginOutbox } from './outbox.js'
 import type { OriginSource } from './source.js'
 import type { Verdicts } from './verdicts.js'
@@ -19,6 +20,7 @@ export class OriginDigestSends {
   readonly #outbox: OriginOutbox
   readonly #reach: Reach
   readonly #verdicts: Verdicts
+  readonly #extent: Extent
   readonly #beyond: Beyond
   /** Those to whom digests come directly, of some ranges. */
   readonly #direct = new Set<Peer>()
@@ -31,7 +33,9 @@ export class OriginDigestSends {
     outbox: OriginOutbox,
     { reach, beyond }: { readonly reach: Reach; readonly beyond: Beyond },
     verdicts: Verdicts,
+    extent: Extent,
   ) {
+    this.#extent = extent
     this.#beyond = beyond
     this.#chain = chain
     this.#source = source
@@ -98,6 +102,12 @@ export class OriginDigestSends {
     this.send(to, blocks)
   }
 
+  /** The same of all that there is, and that will be. */
+  directAll(to: Peer): void {
+    this.owesAll(to)
+    this.send(to, [this.#extent.whole])
+  }
+
   /** Whole runs, of which a part may be what is wanted. */
   send(to: Peer, ranges: Iterable<RangePair>, route = 0): void {
     for (const run of this.#source.digests.runs(ranges))
@@ -110,6 +120,15 @@ export class OriginDigestSends {
     const relays = heads.filter(({ phase, relay }) => phase === 'running' && relay === 'relays')
     const able = relays.filter((peer) => !this.#verdicts.excluded.has(peer.node))
     return able[this.#turn++ % able.length] ?? relays[0]
+  }
+
+  /** Where the content ends, as far as that is known. */
+  end(to: Peer): void {
+    this.send(to, [[this.#extent.bytes, 0]])
+  }
+
+  owesAll(to: Peer): void {
+    this.owes(to, [this.#extent.everything])
   }
 
   /** The same for digests that are not known yet. */

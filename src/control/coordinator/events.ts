@@ -10,6 +10,7 @@ import type { IndexedPiece, IndexPiece } from '../messages/delta.js'
 import type { EndWish, Fact, PaceWish, RedialWish, UnfeedOutWish, Wish } from '../messages/facts.js'
 import type { NodeSettled } from '../messages/types.js'
 import type { NodeLink, PlanMade } from '../plan/plan.js'
+import type { CutWish } from './cuts.js'
 import type { DigestRun } from './digests.js'
 import type { Extent } from './extent.js'
 import type { SiteWish } from './site-shares.js'
@@ -24,6 +25,13 @@ export type OriginFact =
   | { readonly type: 'sourceChecked'; readonly isDoubtful: boolean }
   /** The source is known to have changed. */
   | { readonly type: 'sourceFailed'; readonly code: FrErrorCode; readonly text: string }
+  /**
+   * There are so many bytes of a content that is still written, from the first on; the engine can
+   * send them. `isFinal`: nothing more comes.
+   */
+  | { readonly type: 'grew'; readonly bytes: number; readonly isFinal: boolean }
+  /** The digest of the `cut` that was wished for; none where it has no bytes. */
+  | ({ readonly type: 'cutMade'; readonly digests: Uint8Array } & CutWish)
   /** A piece of the index was made. */
   | ({ readonly type: 'indexed' } & IndexedPiece)
   /** The caller wants one node more; `answerAdd` of the same number follows. */
@@ -51,7 +59,11 @@ export type OriginWish =
       readonly length: number
       readonly route: number
       readonly digests: Uint8Array
+      /** The content ends where the run does; the record says so. */
+      readonly isFinal?: boolean
     }
+  /** Hash one block, or its beginning, as the last of what there is; `cutMade` follows. */
+  | ({ readonly type: 'cut' } & CutWish)
   /** Make a piece of the index; `indexed` or `fileFailed` follows. */
   | ({ readonly type: 'index' } & IndexPiece)
   /** Look whether the source has changed; `sourceChecked` or `sourceFailed` follows. */
@@ -126,5 +138,5 @@ export interface OriginConfig {
 export function isReport(fact: OriginFact): fact is OriginFact & { type: 'said' } {
   if (fact.type !== 'said') return false
   const { type } = fact.frame
-  return type === 'backlog' || type === 'progress'
+  return type === 'backlog' || type === 'progress' || type === 'reached'
 }

@@ -22,7 +22,7 @@ import { OriginEdges } from './edges.js'
 import type { OriginConfig } from './events.js'
 import { OriginFaults } from './faults.js'
 import { type OriginFeeds, placeOf } from './feeds.js'
-import { OriginFillers } from './fillers.js'
+import { groupsOf, OriginFillers } from './fillers.js'
 import { OriginFlow } from './flow.js'
 import { describeRanges, heldFrames } from './frames.js'
 import { Later } from './later.js'
@@ -44,11 +44,11 @@ export class OriginExchange {
   readonly #group = new Map<number, Peer>()
   readonly #reach = new Reach()
   readonly #verdicts: Verdicts
-  readonly #sends: OriginSends
+  readonly sends: OriginSends
   readonly #beyond: Beyond
   readonly #later: Later
   readonly #fillers: OriginFillers
-  readonly #digests: OriginDigestSends
+  readonly digests: OriginDigestSends
   readonly #detours: OriginDetours
   readonly #edges: OriginEdges
   readonly answers: OriginAnswers
@@ -70,16 +70,18 @@ export class OriginExchange {
     this.plans = new OriginPlans(config, dealer, outbox, peers)
     const { chain } = dealer
     this.#beyond = new Beyond(chain)
-    this.#sends = new OriginSends(dealer, peers, outbox, this.flow, this.#beyond)
+    this.sends = new OriginSends(dealer, peers, outbox, this.flow, this.#beyond)
     this.#later = new Later(chain, peers)
     this.#fillers = new OriginFillers(config.extent, dealer, outbox)
     this.faults = new OriginFaults(outbox)
     this.#verdicts = new Verdicts(dealer, outbox, peers, this.faults, config.relayClaimBytes)
     const reaches = { reach: this.#reach, beyond: this.#beyond }
-    this.#digests = new OriginDigestSends(chain, source, peers, outbox, reaches, this.#verdicts)
-    this.#detours = new OriginDetours(dealer, peers, outbox, this.#digests)
-    const [sends, digests] = [this.#sends, this.#digests]
-    this.answers = new OriginAnswers(config.extent, dealer, source, peers, outbox, sends, digests)
+    const { extent } = config
+    const told = [reaches, this.#verdicts, extent] as const
+    this.digests = new OriginDigestSends(chain, source, peers, outbox, ...told)
+    this.#detours = new OriginDetours(dealer, peers, outbox, this.digests)
+    const { sends, digests } = this
+    this.answers = new OriginAnswers(extent, dealer, source, peers, outbox, sends, digests)
     const { plans, faults } = this
     const ways = { sends, digests, detours: this.#detours, plans, faults }
     this.#edges = new OriginEdges({ chain, peers, outbox, ...reaches, ...ways })
@@ -117,22 +119,23 @@ export class OriginExchange {
     const nodes = fed.map((peer) => peer.node)
     const receivers = fed.filter((peer) => peer.isReceiver)
     const have = new Map(receivers.map((peer) => [peer.node, peer.had.ranges]))
-    const groups = this.#groupsOf(receivers)
+    const groups = groupsOf(chain, receivers)
     const leftOut = this.#fillers.start(groups)
-    const start = { nodes, have, leftOut, mirrors, gateways, nowMs }
+    const isGrowing = !this.#config.extent.isFinal
+    const start = { nodes, have, leftOut, mirrors, gateways, isGrowing, nowMs }
     const sends = this.#dealer.handle({ type: 'started', ...start })
     const named = ofRole('receiver')
     const shares = sharesOf(this.#dealer, this.#peers.all, named, this.#config)
     for (const peer of fed) this.#setRelay(peer, nowMs)
     this.plans.tellNow()
     const whole: RangePair[] = [this.#config.extent.whole]
-    for (const peer of shape === 'unicast' ? group : slow) this.#digests.owes(peer, whole)
+    for (const peer of shape === 'unicast' ? group : slow) this.digests.owesAll(peer)
     for (const one of groups) {
       // What is dealt comes without being asked for.
       const held = commonOf([heldBySome(one.map(({ had }) => had)), leftOut])
       for (const peer of one) this.#tellHeld(peer, held, one)
     }
-    this.#sends.list(sends)
+    this.sends.list(sends)
     const { receivers: planned, parents, slow: later } = chain
     const plan = { strategy, shape, nodes: named, groups: planned, parents, later, shares }
     this.#outbox.wish({ type: 'announcePlan', plan })
@@ -159,8 +162,8 @@ export class OriginExchange {
   fedOut(peer: Peer, lacking: Lacking | undefined, nowMs: number): void {
     peer.fedOut()
     if (lacking !== undefined && peer.phase === 'running') {
-      this.#sends.again(peer, lacking)
-      this.#digests.resend(peer)
+      this.sends.again(peer, lacking)
+      this.digests.resend(peer)
     }
     if (peer.isComparing) this.#compare(peer, this.#config.extent.whole, nowMs)
   }
@@ -168,7 +171,7 @@ export class OriginExchange {
   #compare(peer: Peer, range: RangePair, nowMs: number): void {
     if (peer.feed.is !== 'open') return this.#outbox.feed(peer)
     peer.waits('comparing', nowMs)
-    this.#digests.send(peer, [range])
+    this.digests.send(peer, [range])
   }
 
   /**
@@ -187,6 +190,7 @@ export class OriginExchange {
     const missing = RangeSet.of([this.#config.extent.whole])
     missing.subtract(peer.had.ranges)
     missing.subtract(held)
+    missing.remove(0, this.sends.floorBytes)
     for (const mate of mates) {
       if (mate.relay !== 'relays' || mate.presence === 'away') continue
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
@@ -204,13 +208,13 @@ export class OriginExchange {
     if (this.#dealer.excluded().includes(peer.node)) peer.trails('catchingUp')
     this.#verdicts.tellExcluded()
     if (isReceiver) {
-      this.#digests.direct(peer, [this.#config.extent.whole])
+      this.digests.directAll(peer)
       // What a gateway has passed on it does not have any more: mates have it.
       for (const mate of mates)
         if (mate.role === 'gateway') this.#detours.around(peer, mate, 'held')
     }
     this.#tellHeld(peer, held, near)
-    this.#sends.list(sends)
+    this.sends.list(sends)
   }
 
   /** It waits for the group that feeds it, and has the digests meanwhile. */
@@ -218,7 +222,7 @@ export class OriginExchange {
     this.#enter(peer, nowMs)
     this.#waits(peer)
     this.plans.tellNow()
-    this.#digests.direct(peer, [this.#config.extent.whole])
+    this.digests.directAll(peer)
     this.#feedLater([peer.node], nowMs)
   }
 
@@ -238,7 +242,7 @@ export class OriginExchange {
       const holder = this.#later.holderFor(peer)
       const all = RangeSet.of(ranges)
       if (holder !== undefined) this.#tellHeld(peer, all, this.group, holder)
-      else this.#sends.tell({ type: 'needed', node: peer.node, scratch: false, ranges, nowMs })
+      else this.sends.tell({ type: 'needed', node: peer.node, scratch: false, ranges, nowMs })
     }
     return due
   }
@@ -248,7 +252,7 @@ export class OriginExchange {
     const { atMs, landedBytes, receivedBytes, backlogBytes } = frame
     const behind = frame.behind.filter((place) => this.member(place) !== undefined)
     const said = { node: peer.node, atMs, landedBytes, receivedBytes, backlogBytes, behind }
-    this.#sends.tell({ type: 'reported', ...said, nowMs })
+    this.sends.tell({ type: 'reported', ...said, nowMs })
   }
 
   counted({ outgoing, atMs }: Sample, nowMs: number): void {
@@ -259,10 +263,10 @@ export class OriginExchange {
       this.flow.counted(peer, count, nowMs)
       this.answers.needs.counted(count, nowMs)
       const counted = { sentBytes, queuedBytes, unackedBytes, rttMs: rttMs || peer.rttMs }
-      this.#sends.tell({ type: 'counted', node, ...counted, atMs, nowMs })
+      this.sends.tell({ type: 'counted', node, ...counted, atMs, nowMs })
     }
     this.flow.countedAll(atMs)
-    this.#sends.tell({ type: 'ticked', nowMs })
+    this.sends.tell({ type: 'ticked', nowMs })
     this.#verdicts.tellExcluded()
     if (nowMs >= this.#verdicts.claimsDueMs) this.compareClaims(nowMs)
   }
@@ -335,7 +339,7 @@ export class OriginExchange {
     const { chain } = this.#dealer
     const below = chain.below(peer.node)
     const gaps = chain.leave(peer.node)
-    this.#sends.tell({ type: 'nodeFailed', node: peer.node, nowMs })
+    this.sends.tell({ type: 'nodeFailed', node: peer.node, nowMs })
     this.answers.needs.left(peer, nowMs)
     departs(gaps)
     this.#fillers.left(peer)
@@ -365,7 +369,7 @@ export class OriginExchange {
   hashed(offset: number, length: number, nowMs: number): void {
     for (const peer of this.#peers.comparing) this.#compare(peer, [offset, length], nowMs)
     if (!this.isPlanned) return
-    this.#digests.spread(offset, length)
+    this.digests.spread(offset, length)
   }
 
   /** Bytes that an owner of bytes to hash has been sent. */
@@ -393,7 +397,7 @@ export class OriginExchange {
   /** It stays a receiver, and passes on nothing until it is tried again. */
   #rest(relay: Peer, nowMs: number): void {
     relay.relaysAs('rests')
-    this.#sends.tell({ type: 'rested', node: relay.node, isResting: true, nowMs })
+    this.sends.tell({ type: 'rested', node: relay.node, isResting: true, nowMs })
     this.away(relay, nowMs)
   }
 
@@ -406,7 +410,7 @@ export class OriginExchange {
         if (peer.relay !== 'rests') continue
         peer.relaysAs('relays')
         this.#outbox.note('info', 'relay-retried', peer, 'it is given something to relay again')
-        this.#sends.tell({ type: 'rested', node: peer.node, isResting: false, nowMs })
+        this.sends.tell({ type: 'rested', node: peer.node, isResting: false, nowMs })
         if (peer.presence !== 'away') this.back(peer)
       }
     }
@@ -415,7 +419,7 @@ export class OriginExchange {
   /** Also when a node is complete: its last report is in, and it takes no further part. */
   compareClaims(nowMs: number): void {
     const { cleared, untrue } = this.#verdicts.compareClaims(nowMs)
-    for (const { node } of cleared) this.#sends.tell({ type: 'confirmed', node })
+    for (const { node } of cleared) this.sends.tell({ type: 'confirmed', node })
     for (const one of untrue) this.#distrust(one, nowMs)
   }
 
@@ -423,17 +427,8 @@ export class OriginExchange {
   #distrust({ relay, event, text }: Distrusted, nowMs: number): void {
     relay.relaysAs('false')
     this.#outbox.wish({ type: 'warn', event, text })
-    this.#sends.tell({ type: 'distrusted', node: relay.node, nowMs })
+    this.sends.tell({ type: 'distrusted', node: relay.node, nowMs })
     this.away(relay, nowMs)
-  }
-
-  /** These in the groups that the plan has put them into. */
-  #groupsOf(receivers: readonly Peer[]): Peer[][] {
-    const planned = this.#dealer.chain.receivers
-    const groups = planned.map((): Peer[] => [])
-    const of = new Map(planned.flatMap((nodes, i) => nodes.map((node) => [node, i] as const)))
-    for (const peer of receivers) groups[of.get(peer.node) ?? -1]?.push(peer)
-    return groups.filter((group) => group.length > 0)
   }
 
   #peer(node: number): Peer {

@@ -12,6 +12,7 @@ import { RangeSet } from '../../base/ranges.js'
 import type { Dealer } from '../dealing/dealer.js'
 import { blocksTouched, commonOf, filledByAll, heldBySome } from '../holdings/have.js'
 import type { Peer } from '../members/peer.js'
+import type { Chain } from '../plan/chain.js'
 import type { Extent } from './extent.js'
 import { detourFrames } from './frames.js'
 import type { OriginOutbox } from './outbox.js'
@@ -86,3 +87,11 @@ export class OriginFillers {
 }
 
 const nothing: Filler = { blocks: new RangeSet(), mates: [] }
+
+/** Receivers in the groups that the plan has put them into. */
+export function groupsOf({ receivers: planned }: Chain, receivers: readonly Peer[]): Peer[][] {
+  const groups = planned.map((): Peer[] => [])
+  const of = new Map(planned.flatMap((nodes, i) => nodes.map((node) => [node, i] as const)))
+  for (const peer of receivers) groups[of.get(peer.node) ?? -1]?.push(peer)
+  return groups.filter((group) => group.length > 0)
+}

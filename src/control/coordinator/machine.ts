@@ -25,6 +25,7 @@ import { OriginExchange } from './exchange.js'
 import { OriginFeeds } from './feeds.js'
 import type { OriginFlow } from './flow.js'
 import { type Need, needFault } from './frames.js'
+import { OriginGrowth } from './growth.js'
 import { OriginIndex } from './indexing.js'
 import { OriginJoins } from './joins.js'
 import { OriginLimits } from './limits.js'
@@ -33,16 +34,22 @@ import { addMirrors, dialsOf, peersOf } from './places.js'
 import { OriginRejoins } from './rejoins.js'
 import { OriginRetries } from './retries.js'
 import { OriginSource } from './source.js'
+import { SourceFacts } from './source-facts.js'
 import { OriginStart } from './start.js'
 import { Supersession } from './supersession.js'
 import { PeerWatch } from './watch.js'
+
+const never = Number.POSITIVE_INFINITY
 
 export class OriginMachine {
   readonly #config: OriginConfig
   readonly #peers: Peers
   readonly #watch: PeerWatch
   readonly #source: OriginSource
+  readonly #sourceFacts: SourceFacts
   readonly exchange: OriginExchange
+  /** Of a content that is still written. */
+  readonly growth: OriginGrowth | undefined
   readonly #outbox = new OriginOutbox()
   readonly #joins: OriginJoins
   readonly #retries: OriginRetries
@@ -58,7 +65,7 @@ export class OriginMachine {
   readonly #broken: BrokenFeeds
   readonly strategy: Strategy
   readonly shape: Dealer['shape']
-  #countMs = Number.POSITIVE_INFINITY
+  #countMs = never
   #isEnded = false
 
   constructor(config: OriginConfig, dealer: Dealer, nowMs: number) {
@@ -78,6 +85,9 @@ export class OriginMachine {
     this.#rejoins = new OriginRejoins(config, this.#peers)
     this.supersession = new Supersession(this.#peers, this.#outbox)
     this.exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
+    const about = [this.#source, this.#peers, this.#outbox, this.exchange] as const
+    if (!config.extent.isFinal) this.growth = new OriginGrowth(config.extent, ...about, nowMs)
+    this.#sourceFacts = new SourceFacts(config, ...about, this.growth)
     this.#index = new OriginIndex(config, this.#outbox)
     this.#arrivals = new Arrivals(config, this.exchange, this.#index)
     this.#start = new OriginStart(this.#peers, this.exchange, this.#joins, config.extent)
@@ -118,10 +128,10 @@ export class OriginMachine {
   /** When `due` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#isEnded) return null
-    const leadMs = this.exchange.plans.leaders.dueMs
+    const leadMs = Math.min(this.exchange.plans.leaders.dueMs, this.growth?.dueMs ?? never)
     const startMs = Math.min(this.#start.deadlineMs, this.#rejoins.dueMs)
     const watchMs = Math.min(this.#agenda.deadlineMs(), startMs, leadMs)
-    const dealMs = this.exchange.deadlineMs() ?? Number.POSITIVE_INFINITY
+    const dealMs = this.exchange.deadlineMs() ?? never
     const at = Math.min(watchMs, this.#countMs, this.#beats.dueMs, this.#broken.dueMs, dealMs)
     return Number.isFinite(at) ? at : null
   }
@@ -157,24 +167,17 @@ export class OriginMachine {
       case 'said':
         return this.#onFrame(this.#peer(fact.member), fact.frame, nowMs)
       case 'hashed':
-        if (fact.part === 'again') return this.#onHashedAgain(fact.offset, fact.digests, nowMs)
-        this.#source.hashed(fact.offset, fact.digests)
-        return this.exchange.hashed(fact.offset, fact.length, nowMs)
       case 'summed':
-        this.#source.fileDigest = fact.fileDigest
-        for (const peer of this.exchange.group) this.#sealTo(peer)
-        // The content can be named now: who holds it may help.
-        if (this.#config.known === undefined)
-          this.#outbox.wish(...addMirrors(this.#config, this.#peers, nowMs))
-        return
+      case 'grew':
+      case 'cutMade':
+      case 'sourceChecked':
+      case 'sourceFailed':
+      case 'fileFailed': {
+        const failure = this.#sourceFacts.heard(fact, nowMs)
+        return failure === null ? undefined : this.#abortAll(failure.code, failure.text)
+      }
       case 'indexed':
         return this.#index.indexed(fact, nowMs)
-      case 'sourceChecked':
-        return this.#onSourceChecked(fact.isDoubtful)
-      case 'sourceFailed':
-        return this.#abortAll(fact.code, fact.text)
-      case 'fileFailed':
-        return this.#outbox.wish(...this.#source.doubt({ code: fact.code, text: fact.text }))
       case 'sampled':
         return this.exchange.counted(fact.sample, nowMs)
       case 'nodeAdded':
@@ -242,6 +245,9 @@ export class OriginMachine {
         return this.#watch.missed(this.exchange.member(frame.member), peer, this.#outbox)
       case 'stale':
         return this.#onStale(peer, frame.term, nowMs)
+      case 'reached':
+        if (peer.phase !== 'running' || this.growth?.reached(peer, frame.bytes, nowMs)) return
+        return this.#lose(peer, 'ERR_FR_PROTOCOL', 'it has reached what there is not', nowMs)
       case 'join': {
         const asker = { by: peer, request: frame.request }
         return this.#joins.add(asker, frame.node, this.#peers, nowMs)
@@ -298,21 +304,7 @@ export class OriginMachine {
       return this.#lose(peer, 'ERR_FR_DIGEST', 'it is complete with another file digest', nowMs)
     this.exchange.compareClaims(nowMs)
     this.#outbox.announce(peer, peer.completes(frame, this.fileDigest))
-    for (const one of this.exchange.completed(peer, nowMs)) this.#sealTo(one)
-  }
-
-  #onHashedAgain(offset: number, digests: Uint8Array, nowMs: number): void {
-    const failure = this.#source.hashedAgain(offset, digests)
-    if (failure !== null) return this.#abortAll(failure.code, failure.text)
-    // Whoever holds everything waits for this machine's own reading.
-    for (const peer of this.#peers.serving)
-      if (this.#config.extent.isAll(peer.counts.verifiedBytes)) peer.moved(nowMs)
-  }
-
-  #onSourceChecked(isDoubtful: boolean): void {
-    const next = this.#source.checked(isDoubtful)
-    if ('code' in next) this.#abortAll(next.code, next.text)
-    else this.#outbox.wish(...next)
+    for (const one of this.exchange.completed(peer, nowMs)) this.#sourceFacts.sealTo(one)
   }
 
   /** Whatever follows from the state and the time alone. */
@@ -336,6 +328,7 @@ export class OriginMachine {
       this.#outbox.wish({ type: 'sample' })
     }
     this.exchange.settled(nowMs)
+    this.growth?.advance(nowMs)
     this.#outbox.wish(...this.#index.more())
     this.#outbox.wish(...this.#source.more((owner) => this.exchange.sentTo(owner)))
     if (this.#peers.unsettled.size === 0) this.#finish()
@@ -344,7 +337,10 @@ export class OriginMachine {
   /** The plan is made. All may have been read for nodes that had something to compare. */
   #begun(nowMs: number): void {
     this.#countMs = nowMs
-    for (const peer of this.exchange.group) this.#sealTo(peer)
+    for (const peer of this.exchange.group) {
+      this.growth?.joins(peer, nowMs)
+      this.#sourceFacts.sealTo(peer)
+    }
   }
 
   #judge(peer: Peer, nowMs: number): void {
@@ -371,16 +367,11 @@ export class OriginMachine {
 
   #join(peer: Peer, nowMs: number): void {
     this.exchange.join(peer, nowMs)
-    this.#sealTo(peer)
+    this.growth?.joins(peer, nowMs)
+    this.#sourceFacts.sealTo(peer)
     this.#joins.settled(peer, null)
     if (peer.isReturned)
       this.#outbox.note('info', 'rejoined', peer, `holds ${peer.had.have.bytes} bytes`)
-  }
-
-  #sealTo(peer: Peer): void {
-    const { fileDigest } = this.#source
-    if (fileDigest === undefined || peer.phase !== 'running' || peer.lag === 'waiting') return
-    this.#outbox.say(peer, { type: 'seal', stream: 0, fileDigest })
   }
 
   /** The node is lost: it gets its outcome, and what it was to relay goes another way. */
@@ -412,7 +403,7 @@ export class OriginMachine {
 
   #leave(peer: Peer, nowMs: number): void {
     this.#drop(peer)
-    for (const later of this.exchange.left(peer, nowMs)) this.#sealTo(later)
+    for (const later of this.exchange.left(peer, nowMs)) this.#sourceFacts.sealTo(later)
   }
 
   #drop(peer: Peer): void {

@@ -8,6 +8,7 @@
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet, slicesOf } from '../../base/ranges.js'
+import { nextBlock } from '../../base/sections.js'
 import type { Dealer } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
@@ -70,7 +71,7 @@ export class OriginRepairs {
   /** The blocks of `open` that begin in `dealt`: so each has one sender, and there is no circle. */
   #blocksOf(open: RangeSet, dealt: readonly RangePair[]): RangeSet {
     const { bytes, blockBytes } = this.#extent
-    const up = (offset: number): number => Math.ceil(offset / blockBytes) * blockBytes
+    const up = (offset: number): number => nextBlock(offset, blockBytes)
     const brought = RangeSet.of(dealt)
     const blocks = new RangeSet()
     for (const range of open)

@@ -6,6 +6,7 @@ import type { Peers } from '../members/peers.js'
 import type { Lacking } from '../messages/types.js'
 import type { Beyond } from './beyond.js'
 import type { OriginFlow } from './flow.js'
+import { detourFrames } from './frames.js'
 import type { OriginOutbox } from './outbox.js'
 
 export class OriginSends {
@@ -16,6 +17,8 @@ export class OriginSends {
   readonly #beyond: Beyond
   /** What was listed for each node, by route; no repairs. */
   readonly #listed = new Map<number, Map<number, RangeSet>>()
+  /** Of a content that grows: nobody is dealt anything before this. */
+  floorBytes = 0
 
   constructor(
     dealer: Dealer,
@@ -87,6 +90,26 @@ export class OriginSends {
         }
       }
     }
+  }
+
+  /** Nobody is sent anything before this again, unless it asks. */
+  floored(bytes: number): void {
+    this.floorBytes = bytes
+    this.#dealer.handle({ type: 'floored', bytes })
+    for (const routes of this.#listed.values())
+      for (const listed of routes.values()) listed.remove(0, bytes)
+  }
+
+  /** A node that was left behind asks who has this, or the origin where nobody has. */
+  follow(peer: Peer, range: RangePair, group: Iterable<Peer>, nowMs: number): void {
+    const hasIt = ({ counts, isServing, presence }: Peer): boolean =>
+      isServing && presence !== 'away' && counts.reachedBytes >= range[0] + range[1]
+    const holder = [...group].find((other) => other !== peer && other.isReceiver && hasIt(other))
+    if (holder === undefined) {
+      const how = { node: peer.node, scratch: false, ranges: [range], nowMs }
+      return this.tell({ type: 'needed', ...how })
+    }
+    for (const frame of detourFrames(holder, 'held', [range])) this.#outbox.say(peer, frame)
   }
 
   #keep({ node, offset, length }: Send, route: number): void {

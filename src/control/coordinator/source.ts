@@ -12,13 +12,16 @@
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
-import { HashSchedule, type HashTask, taskBytesFor } from '../holdings/hashing.js'
-import { OriginDigests } from './digests.js'
+import { HashSchedule, type HashTask, taskEnd } from '../holdings/hashing.js'
+import { type DigestRun, OriginDigests } from './digests.js'
 import type { OriginConfig, OriginWish } from './events.js'
 
 /** The second reading is nobody's share, and follows nothing that is sent. */
 const anyone = -1
 const none = (): number => 0
+const never = Number.POSITIVE_INFINITY
+/** How a content begins to be hashed that is still written. */
+const nothingYet: readonly HashTask[] = [{ owner: anyone, offset: 0, length: 0 }]
 
 export class OriginSource {
   readonly digests: OriginDigests
@@ -29,6 +32,8 @@ export class OriginSource {
   #rehashing: HashSchedule | undefined
   /** Offsets of what is read again because a node found it bad. */
   readonly #suspects = new Set<number>()
+  /** Nothing more comes; of a content that grows the end is hashed as well. */
+  isEnded: boolean
   #isStarted = false
   #isChecking = false
   /** A check that began before the last byte was read says nothing about it. */
@@ -41,6 +46,7 @@ export class OriginSource {
   constructor(config: OriginConfig) {
     this.#config = config
     this.digests = new OriginDigests(config.extent, config.digestBytes)
+    this.isEnded = config.extent.isFinal
     for (const { offset, digests } of config.known ?? []) this.digests.put(offset, digests)
   }
 
@@ -49,12 +55,32 @@ export class OriginSource {
     const { known, extent, hashAheadBytes } = this.#config
     this.#isStarted = true
     if (known !== undefined) return
-    this.#hashing ??= new HashSchedule(shares, extent.blockBytes, hashAheadBytes)
+    this.#hashing ??= this.isEnded
+      ? new HashSchedule(shares, extent.blockBytes, hashAheadBytes)
+      : new HashSchedule(nothingYet, extent.blockBytes, never)
+  }
+
+  /** All that may be hashed so far is. */
+  get isCaughtUp(): boolean {
+    return this.#hashing?.isDone === true
+  }
+
+  /** Of a content that grows: whole blocks before this may be hashed. */
+  extend(end: number): void {
+    this.#hashing?.extend(end)
+  }
+
+  /** The digest of the end of what there is. */
+  cut(run: DigestRun): void {
+    this.digests.cut(run)
+    if (run.isFinal) this.isEnded = true
   }
 
   /** Digests are needed before anything is sent: nothing says how far hashing may go ahead. */
   hashAhead(): void {
-    if (this.#config.known === undefined) this.#hashing ??= this.#readAll()
+    if (this.#config.known !== undefined) return
+    if (this.isEnded) this.#hashing ??= this.#readAll()
+    else this.start(nothingYet)
   }
 
   /** A task came back. */
@@ -92,7 +118,7 @@ export class OriginSource {
     for (let task = hashing.take(sentBytes); task !== undefined; task = hashing.take(sentBytes)) {
       wishes.push({ type: 'hash', part: 'file', offset: task.offset, length: task.length })
     }
-    if (!hashing.isDone) return wishes
+    if (!hashing.isDone || !this.isEnded) return wishes
     this.#isHashed = true
     this.#mustCheckAgain = this.#isChecking
     return [...wishes, ...this.check()]
@@ -108,14 +134,14 @@ export class OriginSource {
   suspect(ranges: readonly RangePair[]): OriginWish[] {
     const wishes = this.check()
     if (this.#suspects.size > 0) return wishes
-    const taskBytes = taskBytesFor(this.#config.extent.blockBytes)
     for (const range of ranges) {
       for (const [start, bytes] of this.digests.known(this.digests.blocksOf(range))) {
-        for (let offset = start; offset < start + bytes; offset += taskBytes) {
+        for (let offset = start; offset < start + bytes; ) {
           if (this.#suspects.size === limits.hashTasksInFlight) return wishes
           this.#suspects.add(offset)
-          const length = Math.min(taskBytes, start + bytes - offset)
-          wishes.push({ type: 'hash', part: 'again', offset, length })
+          const end = Math.min(taskEnd(offset, this.#config.extent.blockBytes), start + bytes)
+          wishes.push({ type: 'hash', part: 'again', offset, length: end - offset })
+          offset = end
         }
       }
     }
@@ -146,7 +172,7 @@ export class OriginSource {
   #readAll(): HashSchedule {
     const { bytes, blockBytes } = this.#config.extent
     const whole = [{ owner: anyone, offset: 0, length: bytes }]
-    return new HashSchedule(whole, blockBytes, Number.POSITIVE_INFINITY)
+    return new HashSchedule(whole, blockBytes, never)
   }
 
   #again(rehashing: HashSchedule): OriginWish[] {

@@ -127,7 +127,10 @@ export class PeerWatch {
       case 'running': {
         // Nothing lands at a gateway, and it may have nothing to do.
         if (presence === 'away' || role === 'gateway' || state.part.lag === 'waiting') return never
-        const holdsAll = this.#config.extent.isAll(counts.verifiedBytes)
+        const { extent } = this.#config
+        // What it lacks there is not yet.
+        if (!extent.isFinal && counts.reachedBytes >= extent.bytes) return never
+        const holdsAll = extent.isAll(counts.verifiedBytes)
         return state.movedMs + (holdsAll ? limits.publishMs : limits.stallMs)
       }
       default:

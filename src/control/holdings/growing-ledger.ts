@@ -11,7 +11,7 @@
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { type Section, sectionOf, wholeEnd } from '../../base/sections.js'
+import { offsetOfBlock, type Section, sectionOf, wholeEnd } from '../../base/sections.js'
 import { type HeldRun, type Ledger, StreamLedger, type Verdict } from './ledger.js'
 import { type Cut, Tail } from './tail.js'
 
@@ -53,6 +53,16 @@ export class GrowingLedger implements Ledger {
 
   get isFinal(): boolean {
     return this.#isFinal
+  }
+
+  /** The most that it may come to. */
+  get mostBytes(): number {
+    return this.#isFinal ? this.#size : limits.growingSpanBytes
+  }
+
+  /** Where the content ends; undefined: nobody knows yet. */
+  get lastEnd(): number | undefined {
+    return this.#isFinal ? this.#size : undefined
   }
 
   /** Bytes from the first on that are verified, without a gap. */
@@ -109,10 +119,7 @@ export class GrowingLedger implements Ledger {
   /** Whole blocks, or up to a cut, as the engine reports them. */
   land(offset: number, length: number): void {
     this.#reach(offset + length)
-    for (const { ledger, at, length: bytes } of this.#pieces(
-      offset,
-      this.#wholeOf(offset + length),
-    ))
+    for (const { ledger, at, length: bytes } of this.#pieces(offset, this.wholeOf(offset + length)))
       ledger.land(at, bytes)
   }
 
@@ -191,13 +198,13 @@ export class GrowingLedger implements Ledger {
   }
 
   repaired(offset: number, length: number): void {
-    for (const piece of this.#pieces(offset, this.#wholeOf(offset + length)))
+    for (const piece of this.#pieces(offset, this.wholeOf(offset + length)))
       piece.ledger.repaired(piece.at, piece.length)
   }
 
   countTry(offset: number, length: number): number {
     let most = 0
-    for (const piece of this.#pieces(offset, this.#wholeOf(offset + length)))
+    for (const piece of this.#pieces(offset, this.wholeOf(offset + length)))
       most = Math.max(most, piece.ledger.countTry(piece.at, piece.length))
     return most
   }
@@ -223,7 +230,7 @@ export class GrowingLedger implements Ledger {
   /** The blocks touched by this range that no digest was announced of, as far as they are there. */
   unannounced(offset = 0, length: number = this.size): RangeSet {
     const ranges = new RangeSet()
-    const end = Math.min(offset + length, this.#wholeOf(this.#size))
+    const end = Math.min(offset + length, this.wholeOf(this.#size))
     for (const piece of this.#pieces(offset, end))
       for (const [at, bytes] of piece.ledger.unannounced(piece.at, piece.length))
         ranges.add(piece.start + at, bytes)
@@ -310,7 +317,7 @@ export class GrowingLedger implements Ledger {
   }
 
   /** Where the whole blocks before `end` end; the short last one is whole. */
-  #wholeOf(end: number): number {
+  wholeOf(end: number): number {
     return this.#isFinal && end === this.#size ? end : wholeEnd(end)
   }
 
@@ -348,7 +355,7 @@ export class GrowingLedger implements Ledger {
     let from = 0
     for (const { start, ledger, at, length: bytes } of this.#pieces(
       offset,
-      this.#wholeOf(offset + length),
+      this.wholeOf(offset + length),
     )) {
       const to = from + Math.ceil(bytes / ledger.blockBytes) * this.digestBytes
       const run = { offset: at, length: bytes, digests: digests.subarray(from, to) }
@@ -361,17 +368,8 @@ export class GrowingLedger implements Ledger {
   /** The beginning of a block that a run ends with; undefined: it ends with a whole one. */
   #cutOf({ offset, length, digests }: HeldRun): Cut | undefined {
     const end = offset + length
-    const start = this.#wholeOf(end)
+    const start = this.wholeOf(end)
     if (start === end) return undefined
     return { start, end, digest: digests.slice(digests.length - this.digestBytes) }
   }
-}
-
-/** First byte of a block, by its number in the whole content. */
-function offsetOfBlock(block: number): number {
-  const blocksPerSection = limits.sectionBytes / limits.blockBytesMin
-  const last = Math.log2(limits.blockBytesMax / limits.blockBytesMin)
-  const k = Math.min(last, Math.floor(block / blocksPerSection))
-  const { start, blockBytes, firstBlock } = sectionOf(limits.sectionBytes * (2 ** k - 1))
-  return start + (block - firstBlock) * blockBytes
 }

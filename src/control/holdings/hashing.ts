@@ -16,6 +16,12 @@ export function taskBytesFor(blockBytes: number): number {
   return Math.max(blockBytes, Math.floor(limits.hashTaskBytes / blockBytes) * blockBytes)
 }
 
+/** Where the task ends at most that begins at this block: none is of two sections. */
+export function taskEnd(offset: number, by: BlockBytes): number {
+  const end = offset + taskBytesFor(blockBytesAt(offset, by))
+  return by === 'sections' ? Math.min(end, sectionOf(offset).end) : end
+}
+
 interface Lane {
   readonly owner: number
   cursor: number
@@ -64,7 +70,7 @@ export class HashSchedule {
       const isOpen = lane.cursor < lane.end
       const aheadBytes = lane.cursor - lane.start - sentBytes(lane.owner)
       if (!isOpen || (!lane.isFree && aheadBytes >= this.#aheadBytes)) continue
-      const length = Math.min(lane.end, this.#taskEnd(lane.cursor)) - lane.cursor
+      const length = Math.min(lane.end, taskEnd(lane.cursor, this.#blockBytes)) - lane.cursor
       const task = { owner: lane.owner, offset: lane.cursor, length }
       lane.cursor += length
       this.#next = (this.#next + i + 1) % this.#lanes.length
@@ -85,12 +91,6 @@ export class HashSchedule {
     this.#inFlight--
   }
 
-  /** No task is of two sections. */
-  #taskEnd(offset: number): number {
-    const end = offset + taskBytesFor(blockBytesAt(offset, this.#blockBytes))
-    return this.#blockBytes === 'sections' ? Math.min(end, sectionOf(offset).end) : end
-  }
-
   /** This owner is gone or away. */
   free(owner: number): void {
     for (const lane of this.#lanes) if (lane.owner === owner) lane.isFree = true
@@ -103,12 +103,12 @@ const gatherBytes = limits.hashTaskBytes / 4
 
 export class HashQueue {
   readonly #waiting = new RangeSet()
-  readonly #taskBytes: number
+  readonly #blockBytes: BlockBytes
   #sinceMs = 0
   #inFlight = 0
 
-  constructor(blockBytes: number) {
-    this.#taskBytes = taskBytesFor(blockBytes)
+  constructor(blockBytes: BlockBytes) {
+    this.#blockBytes = blockBytes
   }
 
   get isIdle(): boolean {
@@ -127,7 +127,7 @@ export class HashQueue {
     const anyLength = isLast || nowMs >= this.#sinceMs + gatherMs
     for (const [offset, length] of this.#waiting) {
       if (!anyLength && length < gatherBytes) continue
-      const taken = Math.min(length, this.#taskBytes)
+      const taken = Math.min(length, taskEnd(offset, this.#blockBytes) - offset)
       this.#waiting.remove(offset, taken)
       this.#inFlight++
       return [offset, taken]

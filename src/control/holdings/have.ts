@@ -4,13 +4,14 @@
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { type BlockBytes, blockStart, nextBlock } from '../../base/sections.js'
 import { isBlockRun } from './ledger.js'
 
 export type { HeldRun } from './ledger.js'
 
 export interface Geometry {
   readonly bytes: number
-  readonly blockBytes: number
+  readonly blockBytes: BlockBytes
 }
 
 /** Why a node cannot hold this of the content; null: it can. */
@@ -45,8 +46,8 @@ export function commonOf(sets: readonly RangeSet[]): RangeSet {
 export function blocksTouched(ranges: RangeSet, { bytes, blockBytes }: Geometry): RangeSet {
   const blocks = new RangeSet()
   for (const [offset, length] of ranges) {
-    const first = Math.floor(offset / blockBytes) * blockBytes
-    const end = Math.min(bytes, Math.ceil((offset + length) / blockBytes) * blockBytes)
+    const first = blockStart(offset, blockBytes)
+    const end = Math.min(bytes, nextBlock(offset + length, blockBytes))
     blocks.add(first, end - first)
   }
   return blocks

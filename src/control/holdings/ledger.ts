@@ -12,6 +12,7 @@
  * `announced` is independent and happens once: the first authentic announcement stays.
  */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { type BlockBytes, blockStart } from '../../base/sections.js'
 
 const landed = 1
 const computed = 2
@@ -30,14 +31,15 @@ export interface HeldRun {
 /** What others may look at. */
 export type Holdings = Pick<
   StreamLedger,
-  'verifiedBytes' | 'repairedBytes' | 'isBlockVerified' | 'unannounced' | 'takeVerified'
+  'size' | 'verifiedBytes' | 'repairedBytes' | 'isBlockVerified' | 'unannounced' | 'takeVerified'
 >
 
 /** What receivers need of it, whether or not the size of the stream is known. */
 export type Ledger = Holdings &
   Pick<
     StreamLedger,
-    | 'size'
+    | 'mostBytes'
+    | 'wholeOf'
     | 'filled'
     | 'isVerified'
     | 'digests'
@@ -92,6 +94,16 @@ export class StreamLedger {
 
   get verifiedBytes(): number {
     return this.#verifiedBytes
+  }
+
+  /** The most that it may come to: its size. */
+  get mostBytes(): number {
+    return this.size
+  }
+
+  /** Where the whole blocks before `end` end, which is where a run of blocks does. */
+  wholeOf(end: number): number {
+    return end
   }
 
   get repairedBytes(): number {
@@ -341,15 +353,14 @@ export class StreamLedger {
 export function isBlockRun(
   offset: number,
   length: number,
-  blockBytes: number,
+  blockBytes: BlockBytes,
   size: number,
 ): boolean {
   const end = offset + length
   const fits =
     Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length > 0
-  return (
-    fits && end <= size && offset % blockBytes === 0 && (end % blockBytes === 0 || end === size)
-  )
+  const isAtBlock = (at: number): boolean => blockStart(at, blockBytes) === at
+  return fits && end <= size && isAtBlock(offset) && (isAtBlock(end) || end === size)
 }
 
 function equalAt(a: Uint8Array, ai: number, b: Uint8Array, bi: number, bytes: number): boolean {

@@ -10,6 +10,8 @@ export class PeerCounts {
   landedBytes = 0
   verifiedBytes = 0
   repairedBytes = 0
+  /** Of a content that grows: all before this is verified there. */
+  reachedBytes = 0
   /** Of `landedBytes`, landed as holes. */
   holeBytes = 0
   /** Payload it has received from anybody. */

@@ -8,7 +8,8 @@ import { type Detection, detectionOf } from '../../base/detection.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangeSet, slicesOf } from '../../base/ranges.js'
-import type { StreamLedger } from '../holdings/ledger.js'
+import { type BlockBytes, blockBytesAt } from '../../base/sections.js'
+import type { Ledger } from '../holdings/ledger.js'
 import type { MemberFact, MemberWish } from '../messages/facts.js'
 import {
   type Frame,
@@ -31,13 +32,16 @@ export interface SilenceWish {
 }
 
 export class NodePulls {
-  readonly #ledger: StreamLedger
+  readonly #ledger: Ledger
+  readonly #blockBytes: number
   readonly #puller: Puller
   readonly #feeders: Feeders
 
-  constructor(ledger: StreamLedger, silence: SilenceWish) {
+  /** Blocks that grow with the content are asked for in parts, where they are larger. */
+  constructor(ledger: Ledger, blockBytes: BlockBytes, silence: SilenceWish) {
     this.#ledger = ledger
-    this.#puller = new Puller(ledger.blockBytes)
+    this.#blockBytes = blockBytesAt(0, blockBytes)
+    this.#puller = new Puller(this.#blockBytes)
     this.#feeders = new Feeders(silence.detection ?? detectionOf({}, silence.silenceMs))
   }
 
@@ -159,9 +163,8 @@ export class NodePulls {
   }
 
   #asked(member: number, frame: Frame & { type: 'pull' }): ServeWish {
-    const { size, blockBytes } = this.#ledger
     const { request, ranges } = frame
-    const failure = pullFault(frame, size, blockBytes)
+    const failure = pullFault(frame, this.#ledger.mostBytes, this.#blockBytes)
     if (failure !== null) return { type: 'reject', member, request, failure }
     return { type: 'serve', member, request, ranges: this.#ledger.held(ranges) }
   }

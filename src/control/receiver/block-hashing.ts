@@ -3,6 +3,7 @@
  * repairs that wait to be copied in.
  */
 import type { RangePair } from '../../base/ranges.js'
+import type { BlockBytes } from '../../base/sections.js'
 import { HashQueue } from '../holdings/hashing.js'
 import type { HashedPart } from '../messages/facts.js'
 import type { NodeWish } from './events.js'
@@ -14,7 +15,7 @@ export class BlockHashing {
   readonly #scratch: HashQueue
   #copying = 0
 
-  constructor(blockBytes: number) {
+  constructor(blockBytes: BlockBytes) {
     this.#file = new HashQueue(blockBytes)
     this.#scratch = new HashQueue(blockBytes)
   }

@@ -4,6 +4,7 @@
  */
 import type { Detection } from '../../base/detection.js'
 import type { RangePair } from '../../base/ranges.js'
+import type { BlockBytes } from '../../base/sections.js'
 import type { HeldRun } from '../holdings/have.js'
 import type { SoughtPiece } from '../messages/delta.js'
 import type { EndWish, Fact, PaceWish, ReadmitWish, Wish } from '../messages/facts.js'
@@ -11,8 +12,10 @@ import type { Applied, Term } from '../messages/types.js'
 import type { ServeWish } from '../pulling/events.js'
 
 export interface NodeConfig {
+  /** Of a content that is still written: what there was when it was offered. */
   readonly bytes: number
-  readonly blockBytes: number
+  /** By sections where it is still written. */
+  readonly blockBytes: BlockBytes
   readonly digestBytes: number
   /** The node at the other end of the control link. */
   readonly originId: string
@@ -74,6 +77,8 @@ export type NodeFact =
       readonly length: number
       /** Of the author; null: the author has not signed them, and what the record said is lost. */
       readonly digests: Uint8Array | null
+      /** The content ends where the record does. */
+      readonly isFinal?: boolean
     }
   /** What older content had of a piece is in the file: these ranges. */
   | {
@@ -110,6 +115,17 @@ export type NodeWish =
   | { readonly type: 'assign'; readonly ranges: readonly RangePair[]; readonly route: number }
   /** List these bytes for the member as repairs, if there is a data connection to it. */
   | { readonly type: 'mend'; readonly member: number; readonly ranges: readonly RangePair[] }
+  /**
+   * So much may come of a content that is still written. `isFinal`: that is all of it, however
+   * much might have come.
+   */
+  | { readonly type: 'grow'; readonly bytes: number; readonly isFinal: boolean }
+  /** The digest of the beginning of a block is wanted once it is there: it has `landed` then. */
+  | { readonly type: 'cut'; readonly offset: number; readonly length: number }
+  /** What is kept to be passed on of all before this is needed no more. */
+  | { readonly type: 'forget'; readonly before: number }
+  /** All before this is verified, for whoever reads it. `isFinal`: the content ends there. */
+  | { readonly type: 'reach'; readonly bytes: number; readonly isFinal: boolean }
   /** The routes of the plan have changed. */
   | { readonly type: 'route' }
   /** Close the data connection from the member; another one may come. */

@@ -10,7 +10,7 @@ import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet, slicesOf } from '../../base/ranges.js'
 import { blocksTouched, type HeldRun, toldOf } from '../holdings/have.js'
-import type { StreamLedger } from '../holdings/ledger.js'
+import { type Ledger, StreamLedger } from '../holdings/ledger.js'
 import type { IndexedPiece } from '../messages/delta.js'
 import type { BlockHashing } from './block-hashing.js'
 import type { Found, NodeFact } from './events.js'
@@ -31,7 +31,7 @@ export function isWorthKeeping(failure: Failure | null): boolean {
 }
 
 export class FoundBlocks {
-  readonly #ledger: StreamLedger
+  readonly #ledger: Ledger
   readonly #landed: RangeSet
   readonly #hashing: BlockHashing
   readonly #outbox: NodeOutbox
@@ -46,7 +46,7 @@ export class FoundBlocks {
   /** Those that were filled, in part or whole, and are not known to be verified. */
   readonly #blocks: number[] = []
 
-  constructor(ledger: StreamLedger, landed: RangeSet, hashing: BlockHashing, outbox: NodeOutbox) {
+  constructor(ledger: Ledger, landed: RangeSet, hashing: BlockHashing, outbox: NodeOutbox) {
     this.#ledger = ledger
     this.#landed = landed
     this.#hashing = hashing
@@ -62,7 +62,11 @@ export class FoundBlocks {
       this.#ledger.announce(offset, length, digests)
       this.#hashing.landed('file', offset, length, nowMs)
     }
-    this.#hold([...held, ...unread].map(({ offset, length }) => [offset, length]))
+    // The beginning of a block counts as verified, and comes again with the rest of it.
+    const whole = [...held, ...unread].map(({ offset, length }): RangePair => {
+      return [offset, this.#ledger.wholeOf(offset + length) - offset]
+    })
+    this.#hold(whole.filter(([, length]) => length > 0))
     this.#candidates = candidates
     this.#unreadCandidates = unreadCandidates
     this.#elsewhere = elsewhere
@@ -125,7 +129,7 @@ export class FoundBlocks {
 
   /** What has not landed: no bytes of blocks that are not whole, but for those that were filled. */
   get lacking(): RangeSet {
-    const lacking = RangeSet.of(this.#landed.missing(0, this.#ledger.size))
+    const lacking = RangeSet.of(this.#landed.missing(0, this.#ledger.mostBytes))
     lacking.subtract(this.#filling.filled)
     return lacking
   }
@@ -152,7 +156,8 @@ export class FoundBlocks {
   /** Bytes of blocks that are not verified are in the file; some of those may be whole by that. */
   #fill(nowMs: number): void {
     const { filled } = this.#filling
-    if (filled.isEmpty) return
+    // Nothing is filled of what is still written.
+    if (filled.isEmpty || !(this.#ledger instanceof StreamLedger)) return
     this.#outbox.wish({ type: 'hold', ranges: filled.toArray() })
     for (const range of filled) this.#ledger.filled.add(...range)
     for (const ranges of slicesOf(filled.toArray(), limits.needRanges))

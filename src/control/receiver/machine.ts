@@ -11,7 +11,8 @@
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { type Holdings, StreamLedger } from '../holdings/ledger.js'
+import { GrowingLedger } from '../holdings/growing-ledger.js'
+import type { Holdings, Ledger } from '../holdings/ledger.js'
 import { lostOrigin } from '../members/causes.js'
 import type { MemberFact, Sample } from '../messages/facts.js'
 import { type Frame, originNumber, type PlanFrame } from '../messages/types.js'
@@ -31,6 +32,7 @@ import {
 import { followPlan } from './follow.js'
 import { FoundBlocks, isWorthKeeping } from './found.js'
 import { isReport } from './group-reports.js'
+import { Growing, ledgerOf } from './growing.js'
 import { MissingDigests } from './missing-digests.js'
 import { Neighbourhood } from './neighbourhood.js'
 import { NodeOutbox } from './outbox.js'
@@ -47,10 +49,12 @@ export class NodeMachine {
   readonly pulls: NodePulls
   /** Who else takes part. */
   readonly neighbours = new Neighbourhood()
-  readonly takeover = new Takeover(this.neighbours)
+  readonly takeover: Takeover
   readonly seal = new Seal()
   readonly #config: NodeConfig
-  readonly #ledger: StreamLedger
+  readonly #ledger: Ledger
+  /** Of a content that is still written. */
+  readonly #growing: Growing | undefined
   readonly #missingDigests: MissingDigests
   readonly #seeking: Seeking
   readonly #hashing: BlockHashing
@@ -69,11 +73,15 @@ export class NodeMachine {
 
   constructor(config: NodeConfig, nowMs: number) {
     this.#config = config
-    this.#ledger = new StreamLedger(config.bytes, config.blockBytes, config.digestBytes)
+    const { blockBytes } = config
+    this.#ledger = ledgerOf(config)
+    if (this.#ledger instanceof GrowingLedger)
+      this.#growing = new Growing(this.#ledger, this.#outbox)
+    this.takeover = new Takeover(this.neighbours, this.#growing !== undefined)
     this.#missingDigests = new MissingDigests(this.#ledger)
-    this.pulls = new NodePulls(this.#ledger, config)
+    this.pulls = new NodePulls(this.#ledger, blockBytes, config)
     this.#seeking = new Seeking(this.#ledger, this.pulls, this.#missingDigests, this.#outbox)
-    this.#hashing = new BlockHashing(config.blockBytes)
+    this.#hashing = new BlockHashing(blockBytes)
     this.#found = new FoundBlocks(this.#ledger, this.#landed, this.#hashing, this.#outbox)
     this.#waits = new NodeWaits(config.silenceMs, nowMs)
     this.#coordinatorId = config.originId
@@ -81,7 +89,7 @@ export class NodeMachine {
     this.#presence = new Presence(this.#outbox, this.#waits, this.takeover, this.edges)
     this.#completion = new Completion(this.#ledger, this.seal)
     const fail = this.#fail.bind(this)
-    this.#verifying = new Verifying(this.#ledger, this.#hashing, this.#outbox, fail)
+    this.#verifying = new Verifying(this.#ledger, this.#hashing, this.#outbox, fail, this.#growing)
   }
 
   /** The first wishes; call once. */
@@ -104,8 +112,11 @@ export class NodeMachine {
 
   /** In words, what this transfer waits for; null when nothing. */
   get waitsFor(): string | null {
-    const hasLanded = this.#landed.bytes === this.#config.bytes
-    return waitsFor(this.#phase, hasLanded, this.#ledger.isVerified, this)
+    return waitsFor(this.#phase, this.#hasLanded, this.#ledger.isVerified, this)
+  }
+
+  get #hasLanded(): boolean {
+    return this.#landed.bytes === this.#ledger.wholeOf(this.#ledger.size)
   }
 
   handle(fact: NodeFact, nowMs: number): NodeWish[] {
@@ -118,21 +129,21 @@ export class NodeMachine {
   /** When `due` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#phase === 'ended') return null
-    let at = Math.min(this.reports.dueAtMs, this.#lostAtMs, this.takeover.dueMs)
+    let at = Math.min(
+      this.reports.dueAtMs,
+      this.#presence.lostAtMs(this.#phase),
+      this.takeover.dueMs,
+    )
     at = Math.min(at, this.#seeking.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
     at = Math.min(at, this.edges.dueMs, this.#presence.goneAtMs, this.#found.dueMs)
-    if (hasPlan(this.#phase)) at = Math.min(at, this.#hashing.deadlineMs())
+    if (hasPlan(this.#phase))
+      at = Math.min(at, this.#hashing.deadlineMs(), this.#growing?.dueMs ?? at)
     return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
   }
 
-  get #lostAtMs(): number {
-    return this.#outbox.isAlone && isDisk(this.#phase)
-      ? Number.POSITIVE_INFINITY
-      : this.#waits.lostAtMs
-  }
-
   get #mayAsk(): boolean {
-    return this.#phase === 'receiving' && this.seal.isHeard && !this.#ledger.isVerified
+    const isDue = this.seal.isHeard || this.#growing?.isBehind === true
+    return this.#phase === 'receiving' && isDue && !this.#ledger.isVerified
   }
 
   #on(fact: NodeFact, nowMs: number): void {
@@ -243,6 +254,7 @@ export class NodeMachine {
         if (this.#phase === 'passing') return this.#end(null)
         return this.#fail('ERR_FR_PROTOCOL', 'finish before this node was complete')
       default:
+        if (hasPlan(this.#phase) && this.#growing?.told(frame) === true) return
         return this.#fail('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
     }
   }
@@ -328,7 +340,7 @@ export class NodeMachine {
     this.#waits.moved(nowMs)
     const { scratch, offset, length } = fact
     if (!scratch) {
-      this.#landed.add(offset, length)
+      this.#landed.add(offset, this.#ledger.wholeOf(offset + length) - offset)
       this.pulls.landed(offset, length, nowMs)
     }
     this.#verifying.landed(fact, nowMs)
@@ -342,7 +354,7 @@ export class NodeMachine {
       return this.#outbox.say(...this.#missingDigests.cameWrong(offset, length))
     }
     this.#waits.announced(nowMs)
-    this.#verifying.announced(offset, length, digests)
+    this.#verifying.announced({ ...fact, digests })
   }
 
   #onSummed(fileDigest: string): void {
@@ -371,39 +383,44 @@ export class NodeMachine {
     const isLast = this.#completion.isDue
     for (const frame of this.reports.sampled(sample, known, isLast))
       for (const to of this.reports.group.route(frame, isLast, nowMs)) this.#outbox.tell(to, frame)
-    this.#sayComplete()
-  }
-
-  #accept(nowMs: number): void {
-    this.#phase = 'accepted'
-    // From before any byte: the rates of this node are counted from it on.
-    this.reports.start(nowMs)
+    // Once, after the last report.
+    if (!isLast) return
+    this.#outbox.say(this.#completion.frame())
+    // A node that is complete stays for mates that may ask.
+    if (this.#outbox.isAlone && !this.neighbours.hasMates) this.#end(null)
   }
 
   /** Whatever follows from the state alone. */
   #advance(nowMs: number): void {
-    if (nowMs >= this.#presence.goneAtMs)
-      this.#onOrphaned(lostOrigin('ERR_FR_NODE_LOST', this.#presence.text), 'broken', nowMs)
-    else if (nowMs >= this.#lostAtMs) {
-      const failure: Failure = { code: 'ERR_FR_ORIGIN_LOST', text: this.#waits.silence(nowMs) }
-      const isOver = this.#outbox.isAlone || !this.neighbours.hasMates
-      if (isOver && this.#phase === 'complete') return this.#end(null)
-      if (isOver) return this.#fail(failure.code, failure.text)
-      this.#onOrphaned(failure, 'silent', nowMs)
-    }
+    const gone = this.#presence.gone(this.#phase, nowMs)
+    const hasNobody = this.#outbox.isAlone || !this.neighbours.hasMates
+    const isOver = gone?.link === 'silent' && hasNobody
+    if (isOver && this.#phase === 'complete') return this.#end(null)
+    if (isOver) return this.#fail(gone.failure.code, gone.failure.text)
+    if (gone !== null) this.#onOrphaned(gone.failure, gone.link, nowMs)
     if ((this.#phase as NodePhase) === 'ended') return
     const term = this.takeover.take(nowMs)
     if (term !== undefined) this.#outbox.wish({ type: 'takeOver', term })
     const failure = this.edges.advance(this.#ledger.isVerified, nowMs)
     if (failure !== null && isRunning(this.#phase)) return this.#fail(failure.code, failure.text)
-    if (this.#phase === 'preparing' && this.#found.advance(nowMs)) this.#accept(nowMs)
-    const hasAll = this.#landed.bytes === this.#config.bytes
+    if (this.#phase === 'preparing' && this.#found.advance(nowMs)) {
+      this.#phase = 'accepted'
+      // From before any byte: the rates of this node are counted from it on.
+      this.reports.start(nowMs)
+    }
     // Nobody repairs what is found bad before the plan.
-    if (hasPlan(this.#phase)) this.#outbox.wish(...this.#hashing.start(hasAll, nowMs))
+    if (hasPlan(this.#phase)) {
+      this.#outbox.wish(...this.#hashing.start(this.#hasLanded, nowMs))
+      this.#growing?.advance(nowMs)
+    }
     this.#seeking.advance(nowMs)
     this.#verifying.advance()
     this.#found.tellWhole()
-    if (this.#mayAsk && nowMs >= this.#waits.askAtMs) this.#askAgain(nowMs)
+    if (this.#mayAsk && nowMs >= this.#waits.askAtMs) {
+      this.#seeking.again(nowMs)
+      this.#verifying.askAgain()
+      this.#waits.asked(nowMs)
+    }
     this.#outbox.wish(...this.pulls.advance(nowMs))
     if (
       (this.#phase === 'receiving' || this.#phase === 'orphaned') &&
@@ -417,24 +434,6 @@ export class NodeMachine {
     if (this.reports.advance(nowMs)) this.#outbox.wish({ type: 'sample' })
     this.#outbox.say(...this.reports.group.advance(nowMs))
     this.#outbox.say(...this.takeover.news(this.#ledger, this.seal.digest, nowMs))
-  }
-
-  /** Nothing moves although the origin is there and has hashed all: ask for what is missing. */
-  #askAgain(nowMs: number): void {
-    const missing = this.#ledger.missing([[0, this.#config.bytes]])
-    this.#outbox.warn('asked-again', { bytes: missing.bytes })
-    this.pulls.want(missing, nowMs)
-    this.#outbox.say(...this.#missingDigests.all())
-    this.#verifying.askAgain()
-    this.#waits.asked(nowMs)
-  }
-
-  /** Once, after the last report. */
-  #sayComplete(): void {
-    if (!this.#completion.isDue) return
-    this.#outbox.say(this.#completion.frame())
-    // A node that is complete stays for mates that may ask.
-    if (this.#outbox.isAlone && !this.neighbours.hasMates) this.#end(null)
   }
 
   #fail(code: FrErrorCode, text: string): void {

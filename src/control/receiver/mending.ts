@@ -22,7 +22,7 @@ export class Mending {
   asked({ member, ranges }: Frame & { type: 'mend' }): void {
     const owed = this.#owed.get(member) ?? new RangeSet()
     this.#owed.set(member, owed)
-    for (const range of clampTo(this.#ledger.size, ranges)) owed.add(...range)
+    for (const range of clampTo(this.#ledger.mostBytes, ranges)) owed.add(...range)
   }
 
   /** What can be sent now. */

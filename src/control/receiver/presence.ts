@@ -7,9 +7,12 @@
  * process has ended: the node goes on alone at once, and what it says is kept for the case that the
  * link comes back. Where it has no feed, limits.resumeMs are waited for.
  */
+import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import { lostOrigin } from '../members/causes.js'
 import type { Term } from '../messages/types.js'
 import type { NodeEdges } from './edges.js'
+import { isDisk, type NodePhase } from './events.js'
 import type { NodeOutbox } from './outbox.js'
 import type { Takeover } from './takeover.js'
 import type { NodeWaits } from './waits.js'
@@ -81,8 +84,17 @@ export class Presence {
     return this.#broken.sinceMs + (parentFeed === 'broken' ? 0 : limits.resumeMs)
   }
 
-  /** Why its link is broken. */
-  get text(): string {
-    return this.#broken?.text ?? ''
+  /** When it has been silent for too long. Who only waits for the own disk needs nobody. */
+  lostAtMs(phase: NodePhase): number {
+    return this.#outbox.isAlone && isDisk(phase) ? never : this.#waits.lostAtMs
+  }
+
+  /** How it is lost by now, and as what that counts where it is; null: it is not. */
+  gone(phase: NodePhase, nowMs: number): { failure: Failure; link: LostLink } | null {
+    if (nowMs >= this.goneAtMs)
+      return { failure: lostOrigin('ERR_FR_NODE_LOST', this.#broken?.text ?? ''), link: 'broken' }
+    if (nowMs < this.lostAtMs(phase)) return null
+    const failure = { code: 'ERR_FR_ORIGIN_LOST', text: this.#waits.silence(nowMs) } as const
+    return { failure, link: 'silent' }
   }
 }

@@ -27,7 +27,7 @@ export class Seeking {
 
   /** `hasNoOrigin`: the digests come from where the bytes are, too. */
   detour(frame: Frame & { type: 'detour' }, hasNoOrigin: boolean, nowMs: number): void {
-    const part = { ranges: clampTo(this.#ledger.size, frame.ranges), route: frame.route }
+    const part = { ranges: clampTo(this.#ledger.mostBytes, frame.ranges), route: frame.route }
     if (frame.why === 'broken') return this.detours.add(frame.member, part, nowMs)
     this.#find(part, nowMs)
     if (!hasNoOrigin) return
@@ -48,6 +48,14 @@ export class Seeking {
       this.#outbox.wish({ type: 'unfeed', member })
       for (const part of parts) this.#find(part, nowMs)
     }
+  }
+
+  /** Nothing moves: all that is missing is asked for, as far as it is known to be there. */
+  again(nowMs: number): void {
+    const missing = this.#ledger.missing([[0, this.#ledger.size]])
+    this.#outbox.warn('asked-again', { bytes: missing.bytes })
+    this.#pulls.want(missing, nowMs)
+    this.#outbox.say(...this.#missingDigests.all())
   }
 
   deadlineMs(): number | null {

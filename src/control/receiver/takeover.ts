@@ -21,6 +21,7 @@ import type { Neighbourhood } from './neighbourhood.js'
 
 export class Takeover {
   readonly #neighbours: Neighbourhood
+  readonly #isRuledOut: boolean
   /** Since when there is no coordinator; undefined: there is one. */
   #lostMs: number | undefined
   /** The link to the coordinator has no connection: with a standby that says so it is gone. */
@@ -34,8 +35,10 @@ export class Takeover {
   #toldBytes = 0
   #tellMs = 0
 
-  constructor(neighbours: Neighbourhood) {
+  /** `isRuledOut`: nobody but who writes the content can say where it ends. */
+  constructor(neighbours: Neighbourhood, isRuledOut = false) {
     this.#neighbours = neighbours
+    this.#isRuledOut = isRuledOut
   }
 
   /** Whoever coordinates has taken over. */
@@ -108,12 +111,13 @@ export class Takeover {
 
   get dueMs(): number {
     const { plan, replica } = this.#neighbours
-    if (this.#lostMs === undefined || plan === undefined || replica.roster === undefined)
+    const isLost = this.#lostMs !== undefined && !this.#isRuledOut
+    if (!isLost || plan === undefined || replica.roster === undefined)
       return Number.POSITIVE_INFINITY
     const rank = plan.standbys.indexOf(plan.you)
     if (rank < 0) return Number.POSITIVE_INFINITY
     const againMs = this.#takenMs + limits.standbys * limits.suspectMs
-    return Math.max(this.#lostMs + limits.readyMs + rank * limits.suspectMs, againMs)
+    return Math.max((this.#lostMs as number) + limits.readyMs + rank * limits.suspectMs, againMs)
   }
 
   get #next(): Term | undefined {

@@ -5,12 +5,13 @@
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import type { Ledger } from '../holdings/ledger.js'
+import type { HeldRun, Ledger } from '../holdings/ledger.js'
 import type { HashRun } from '../messages/facts.js'
 import type { Frame } from '../messages/types.js'
 import { needFrames } from '../pulling/pulls.js'
 import type { BlockHashing } from './block-hashing.js'
 import type { NodeFact } from './events.js'
+import type { Growing } from './growing.js'
 import { Mending } from './mending.js'
 import type { NodeOutbox } from './outbox.js'
 
@@ -21,6 +22,7 @@ export class Verifying {
   readonly #hashing: BlockHashing
   readonly #outbox: NodeOutbox
   readonly #fail: (code: FrErrorCode, text: string) => void
+  readonly #growing: Growing | undefined
   readonly #mending: Mending
 
   constructor(
@@ -28,7 +30,9 @@ export class Verifying {
     hashing: BlockHashing,
     outbox: NodeOutbox,
     fail: (code: FrErrorCode, text: string) => void,
+    growing?: Growing,
   ) {
+    this.#growing = growing
     this.#ledger = ledger
     this.#hashing = hashing
     this.#outbox = outbox
@@ -45,7 +49,10 @@ export class Verifying {
   }
 
   /** Digests of the author. */
-  announced(offset: number, length: number, digests: Uint8Array): void {
+  announced(run: HeldRun & { readonly isFinal?: boolean }): void {
+    const { offset, length, digests } = run
+    const fault = this.#growing?.announced(run) ?? null
+    if (fault !== null) return this.#fail('ERR_FR_PROTOCOL', fault)
     this.#judge(this.#ledger.announce(offset, length, digests))
   }
 

@@ -273,6 +273,8 @@ export class PushRun {
     switch (wish.type) {
       case 'hash':
         return this.#track(this.#work.hash(wish))
+      case 'cut':
+        return this.#track(this.#work.cut(wish))
       case 'index':
         return this.#track(this.#work.index(wish))
       case 'checkSource':

@@ -7,6 +7,7 @@ import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
+import type { CutWish } from '../../control/coordinator/cuts.js'
 import type { OriginFact } from '../../control/coordinator/events.js'
 import type { IndexPiece } from '../../control/messages/delta.js'
 import type { HashRun } from '../../control/messages/facts.js'
@@ -67,6 +68,19 @@ export class PushSource {
       (digests) => this.#post({ type: 'hashed', part, offset, length, digests }),
       (error) => this.#post({ type: 'fileFailed', ...readFailure(error, 'ERR_FR_IO') }),
     )
+  }
+
+  /** The last block of what there is, or its beginning; nothing where there are no bytes. */
+  cut(wish: CutWish): Promise<unknown> {
+    const made = (digests: Uint8Array): void => this.#post({ ...wish, type: 'cutMade', digests })
+    if (wish.length === 0) {
+      made(new Uint8Array())
+      return Promise.resolve()
+    }
+    const { offset, length } = wish
+    const failed = (error: unknown): void =>
+      this.#post({ type: 'fileFailed', ...readFailure(error, 'ERR_FR_IO') })
+    return this.#hasher.hash(this.#source.file, { offset, length }, made, failed)
   }
 
   /** A piece of the index for nodes that have older content. */

@@ -1,5 +1,6 @@
 /** The contents of a transfer, each with its place in the address space. */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { BlockBytes } from '../../base/sections.js'
 import { Space, type Span } from '../../control/space/space.js'
 import type { FeedHandle, SendSpec, TransferHandle } from '../../ports.js'
 import type { SignedContent } from '../../protocol/digest-record.js'
@@ -8,7 +9,8 @@ import type { FeedEngine } from './ports.js'
 export interface Content extends SignedContent, Span {
   /** Public key of whoever signs its digests, 64 hex digits. */
   readonly author: string
-  readonly blockBytes: number
+  /** Of one that is still written `size` is its span: the most that it may come to. */
+  readonly blockBytes: BlockBytes
 }
 
 export class Contents {

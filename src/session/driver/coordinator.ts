@@ -10,10 +10,10 @@ import type { Peer } from '../../control/members/peer.js'
 import type { MemberWish, RedialWish, UnfeedOutWish } from '../../control/messages/facts.js'
 import type { Frame, Role } from '../../control/messages/types.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
-import { signDigests } from '../../protocol/digest-record.js'
+import { type DigestPlace, signDigests } from '../../protocol/digest-record.js'
 import type { Signer } from '../../protocol/primitives.js'
 import type { Edge } from '../../protocol/ticket.js'
-import type { Contents } from './contents.js'
+import type { Content, Contents } from './contents.js'
 import { Executor } from './executor.js'
 import type { FeedPlaces } from './feed-places.js'
 import { Loop, type Machine } from './loop.js'
@@ -58,8 +58,14 @@ export class CoordinatorSession {
   readonly #neighbours: Neighbours
   readonly #samples: Samples
   readonly #executor: Executor
+  readonly #transfer: TransferHandle
   /** The digest records that are signed so far, by the offset of what they cover. */
   readonly #records = new Map<number, DigestSpec>()
+  /** That of the last block of a content that grows, or of its beginning. */
+  #cut: (DigestSpec & { readonly isFinal: boolean }) | undefined
+
+  /** Nothing more comes of a content that was still written. */
+  #isWhole = false
 
   /** `shown`: the machine, perhaps with a trace around it. */
   constructor(
@@ -70,6 +76,7 @@ export class CoordinatorSession {
     shown: Machine<OriginFact, OriginWish> & { start(): OriginWish[] } = machine,
   ) {
     this.#machine = machine
+    this.#transfer = transfer
     this.#ports = ports
     this.#shown = shown
     this.#neighbours = new Neighbours(ports)
@@ -105,6 +112,17 @@ export class CoordinatorSession {
 
   post(...facts: readonly OriginFact[]): void {
     this.#loop.post(...facts)
+  }
+
+  /**
+   * There are so many bytes of a content that is still written, from the first on, and they can be
+   * read. `isFinal`: nothing more comes. Never less than before; void once that was said.
+   */
+  grew(bytes: number, isFinal: boolean): void {
+    if (this.#isWhole) return
+    this.#isWhole = isFinal
+    this.#ports.engine.grow(this.#transfer, { stream: 0, size: bytes, isFinal })
+    this.post({ type: 'grew', bytes, isFinal })
   }
 
   /** Payload sent by all feeds there ever were. */
@@ -163,7 +181,9 @@ export class CoordinatorSession {
   }
 
   /** Runs are cut once for all, of one content each, so that each is signed once. */
-  #signed({ offset, length, digests }: OriginWish & { type: 'sendDigests' }): DigestSpec {
+  #signed(wish: OriginWish & { type: 'sendDigests' }): DigestSpec {
+    const { offset, length, digests, isFinal } = wish
+    if (isFinal !== undefined) return this.#signedCut({ offset, length, digests, isFinal })
     const known = this.#records.get(offset)
     if (known !== undefined) return known
     const { author, contents } = this.#ports
@@ -173,6 +193,19 @@ export class CoordinatorSession {
     const record = { ...run, payload: signDigests(author, content, run, digests) }
     this.#records.set(offset, record)
     return record
+  }
+
+  /** Of the only content. Only the newest counts, so that no other is kept. */
+  #signedCut(run: DigestPlace & { digests: Uint8Array; isFinal: boolean }): DigestSpec {
+    const { offset, length, digests, isFinal } = run
+    const known = this.#cut
+    const isSame = known?.offset === offset && known.length === length
+    if (known !== undefined && isSame && known.isFinal === isFinal) return known
+    const content = this.#ports.contents.of(0) as Content
+    const place = { offset, length }
+    const payload = signDigests(this.#ports.author, content, place, digests, isFinal)
+    this.#cut = { stream: 0, ...place, payload, isFinal }
+    return this.#cut
   }
 
   #placeOf(member: number): Place {

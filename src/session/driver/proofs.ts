@@ -2,11 +2,13 @@
 import { bytesOfHex } from '../../base/bytes.js'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import { isBlockRun } from '../../control/holdings/ledger.js'
+import type { RangePair } from '../../base/ranges.js'
+import { blockStart } from '../../base/sections.js'
+import { type Holdings, isBlockRun } from '../../control/holdings/ledger.js'
 import type { DigestSpec } from '../../ports.js'
-import { readDigests } from '../../protocol/digest-record.js'
+import { type ReadDigests, readDigests } from '../../protocol/digest-record.js'
 import type { Primitives } from '../../protocol/primitives.js'
-import type { Contents } from './contents.js'
+import type { Content, Contents } from './contents.js'
 import type { Neighbour, Neighbours, Way } from './neighbours.js'
 import type { FeedEngine } from './ports.js'
 
@@ -19,19 +21,43 @@ export function readRecord(
   primitives: Primitives,
   { fedBy }: Neighbour,
   { stream, offset, length, payload }: DigestSpec,
-): Uint8Array {
+): ReadDigests {
   const content = contents.of(stream)
   try {
     if (fedBy.state !== 'open' || fedBy.wrongDigests >= limits.wrongDigestsPerFeed)
       throw new FrError('ERR_FR_PROTOCOL', 'this feed has brought too many wrong digests')
-    if (content === undefined || !isBlockRun(offset, length, content.blockBytes, content.size))
+    if (content === undefined || !mayBe(content, [offset, length]))
       throw new FrError('ERR_FR_PROTOCOL', 'digests of no whole blocks of this file')
     const author = bytesOfHex(content.author) ?? new Uint8Array()
-    return readDigests(primitives, author, content, { offset, length }, payload).digests
+    return readDigests(primitives, author, content, { offset, length }, payload)
   } catch (error) {
     if (fedBy.state === 'open') fedBy.wrongDigests++
     throw error
   }
+}
+
+/** Of a content that is still written a record may end anywhere in its span. */
+function mayBe({ blockBytes, size }: Content, [offset, length]: RangePair): boolean {
+  return blockBytes === 'sections'
+    ? offset + length <= size
+    : isBlockRun(offset, length, blockBytes, size)
+}
+
+/** Whether the record says only what is known. `verifiedTo`: all before it is verified. */
+export function saysNothingNew(
+  contents: Contents,
+  held: Holdings,
+  verifiedTo: number,
+  { stream, offset, length, payload }: DigestSpec,
+): boolean {
+  const end = offset + length
+  const blockBytes = contents.of(stream)?.blockBytes
+  if (blockBytes === 'sections') {
+    const isEnd = payload[limits.signatureBytes] !== 0
+    if (isEnd) return false
+    if (blockStart(end, blockBytes) !== end) return end <= verifiedTo
+  }
+  return held.unannounced(offset, length).isEmpty
 }
 
 /** Sends the mate these records. `lost`: it has to ask again. */

@@ -24,10 +24,11 @@ import type { Edge } from '../../protocol/ticket.js'
 import type { Contents } from './contents.js'
 import { Executor } from './executor.js'
 import type { FeedPlaces } from './feed-places.js'
+import { grow } from './growing.js'
 import { Loop } from './loop.js'
 import { Neighbours } from './neighbours.js'
 import type { Clock, Connection, FeedEngine, Link, Net } from './ports.js'
-import { prove, readRecord } from './proofs.js'
+import { prove, readRecord, saysNothingNew } from './proofs.js'
 import { Pulls } from './pulls.js'
 import type { ReceiverFiles } from './receiver-files.js'
 import { Samples } from './samples.js'
@@ -54,6 +55,8 @@ export interface ReceiverPorts {
   ) => void
   /** A record of digests came that is not the author's. */
   readonly misannounced: () => void
+  /** All before `bytes` is verified of a content that is still written, or ends there. */
+  readonly reached?: (bytes: number, isFinal: boolean) => void
   /** A record of digests that the author signed came; absent: nobody keeps them. */
   readonly signed?: (record: DigestSpec) => void
   /** What is signed here of the digests of these ranges; absent: nobody keeps them. */
@@ -90,6 +93,8 @@ export class ReceiverSession {
   /** Of what digests were passed on, by route: what one lost is brought again on another. */
   readonly #passedOn = new Map<number, RangeSet>()
   #transfer: TransferHandle | undefined
+  /** Of a content that is still written: all before this is verified. */
+  #reached = 0
   #isEnded = false
 
   constructor(spec: ReceiverSpec, ports: ReceiverPorts) {
@@ -305,20 +310,20 @@ export class ReceiverSession {
     const sender = this.#neighbours.byFeed(event.feed)
     if (sender === undefined) return
     const { length } = event
+    const { contents } = this.#spec
     const relay = event.route !== 0
-    const offset = this.#spec.contents.space.offsetOf(event) ?? 0
+    const offset = contents.space.offsetOf(event) ?? 0
     // What is known already, and passed on where it is to be, needs no proof.
     const isDone = !relay || this.#passedOn.get(event.route)?.contains(offset, length) === true
-    if (isDone && this.machine.held.unannounced(offset, length).isEmpty) return
+    if (isDone && saysNothingNew(contents, this.machine.held, this.#reached, event)) return
     try {
-      const { contents } = this.#spec
-      const digests = readRecord(contents, this.#ports.primitives, sender, event)
+      const said = readRecord(contents, this.#ports.primitives, sender, event)
       this.#ports.signed?.(event)
       if (relay) {
         this.#ports.engine.relayDigests(this.#transfer as TransferHandle, event)
         this.#hasPassedOn(event.route, offset, length)
       }
-      this.post({ type: 'digests', offset, length, digests })
+      this.post({ type: 'digests', offset, length, ...said })
     } catch (error) {
       if (!(error instanceof FrError)) throw error
       this.#ports.misannounced()
@@ -367,6 +372,13 @@ export class ReceiverSession {
         return this.#pulls.reject(wish.member, wish.request, wish.failure)
       case 'prove':
         return this.#prove(wish.member, this.#ports.signedFor?.(wish.ranges) ?? [])
+      case 'grow':
+      case 'cut':
+      case 'forget':
+        return grow(this.#ports.engine, this.#transfer as TransferHandle, wish)
+      case 'reach':
+        this.#reached = wish.bytes
+        return this.#ports.reached?.(wish.bytes, wish.isFinal)
       case 'takeOver':
         return this.#ports.takeOver(wish.term)
       case 'prepare':

@@ -2,6 +2,7 @@
 
 import type { FrErrorCode } from '../../../../src/base/errors.js'
 import { KIB, limits } from '../../../../src/base/limits.js'
+import { blockBytesAt } from '../../../../src/base/sections.js'
 import type {
   OriginConfig,
   OriginFact,
@@ -54,7 +55,7 @@ export class Bench {
     const known = Array.from({ length: 8 }, () => ({ uplinkBytesPerSecond: uplink }))
     const groups = groupSize === undefined ? {} : { groupSize }
     const speeds = { nodes: () => known }
-    const dealer = dealerOf(strategy, shape, size, blockBytes, speeds, [], groups)
+    const dealer = dealerOf(strategy, shape, size, blockBytesAt(0, blockBytes), speeds, [], groups)
     this.machine = new OriginMachine(this.#config, dealer, 0)
     this.dialled = this.machine.start()
   }
@@ -91,14 +92,15 @@ export class Bench {
 
   /** Digests of these blocks; those of block i are bytes of i + 1. */
   hashed(from: number, blocks = 1): OriginWish[] {
-    const { blockBytes } = this.#config.extent
+    const blockBytes = blockBytesAt(0, this.#config.extent.blockBytes)
     const digests = digestsOf(...Array.from({ length: blocks }, (_, at) => from + at))
     const range = { offset: from * blockBytes, length: blocks * blockBytes }
     return this.feed({ type: 'hashed', part: 'file', ...range, digests })
   }
 
   sealed(): this {
-    this.hashed(0, this.#config.extent.bytes / this.#config.extent.blockBytes)
+    const { bytes, blockBytes } = this.#config.extent
+    this.hashed(0, bytes / blockBytesAt(0, blockBytes))
     this.feed(
       { type: 'sourceChecked', isDoubtful: false },
       { type: 'summed', fileDigest: 'digest' },

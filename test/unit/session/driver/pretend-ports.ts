@@ -1,7 +1,15 @@
 /** A network and an engine that answer when a test says so, and note what was wanted of them. */
 import type { FrError, FrErrorCode } from '../../../../src/base/errors.js'
 import type { Frame, Mate } from '../../../../src/control/messages/types.js'
-import type { DigestSpec, FeedHandle, SendSpec, TransferHandle } from '../../../../src/ports.js'
+import type {
+  CutSpec,
+  DigestSpec,
+  FeedHandle,
+  ForgetSpec,
+  GrowSpec,
+  SendSpec,
+  TransferHandle,
+} from '../../../../src/ports.js'
 import type { Way } from '../../../../src/session/driver/neighbours.js'
 import type {
   Connection,
@@ -140,6 +148,22 @@ export class PretendEngine implements FeedEngine {
 
   relayDigests(_: TransferHandle, spec: DigestSpec): void {
     this.relayed.push(spec)
+  }
+
+  readonly grown: GrowSpec[] = []
+  readonly cuts: CutSpec[] = []
+  readonly forgotten: ForgetSpec[] = []
+
+  grow(_: TransferHandle, spec: GrowSpec): void {
+    this.grown.push(spec)
+  }
+
+  cut(_: TransferHandle, spec: CutSpec): void {
+    this.cuts.push(spec)
+  }
+
+  forget(_: TransferHandle, spec: ForgetSpec): void {
+    this.forgotten.push(spec)
   }
 
   readonly limited: [feeds: readonly FeedHandle[], rate: number | undefined][] = []
