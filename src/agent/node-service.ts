@@ -42,6 +42,7 @@ import type { Guest } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
 import type { NodeStore } from '../store/node-store.js'
 import { adoptFeed, adoptPull } from './adopting.js'
+import { Authority } from './authority.js'
 import { Bridges } from './bridges.js'
 import { Commits } from './commits.js'
 import { Copies } from './copies.js'
@@ -59,7 +60,8 @@ import { LimitedEngine } from './node-limits.js'
 import type { NodeServiceSpec } from './node-spec.js'
 import { type Caller, type CompleteOffer, OfferReader, receptionSpecOf } from './offers.js'
 import { Published } from './published.js'
-import { noCopies, noFiles, Questions } from './questions.js'
+import { type Answers, noCopies, noFiles, Questions } from './questions.js'
+import { memberRights, wantedByFetch, wantedByOffer } from './requests.js'
 import { Strangers } from './strangers.js'
 import { awaitEnd, follow } from './succession.js'
 
@@ -69,6 +71,7 @@ export class NodeService {
   readonly counters = freshCounters()
   readonly consents = new Consents()
   readonly disks: Disks
+  readonly authority: Authority
   readonly #spec: NodeServiceSpec
   readonly #server: Server
   readonly #guard = new PreAuthGuard()
@@ -95,6 +98,7 @@ export class NodeService {
     this.#spec = spec
     this.engine = spec.engine
     this.log = spec.log
+    this.authority = new Authority(spec.peers, spec.log)
     this.#strangers = new Strangers(spec.log, this.counters)
     const { engine, router, pool, maxServes: most, isRelayOnly, log, audience } = spec
     const { consents, counters } = this
@@ -138,14 +142,18 @@ export class NodeService {
     this.#commits = new Commits({ nodeId, disks, names, dialler: () => this.dialler(), log })
     const sources = (name: Uint8Array) => disks.likely(name).map(({ served }) => served)
     const isSealed = spec.self.seal !== undefined
-    this.#serves = new Serves({ engine, sources, log, most, places, isSealed })
-    this.#questions = new Questions({
+    this.#serves = new Serves({
+      ...{ engine, sources, log, most, places, isSealed },
+      admit: (who, frame) => this.authority.require(who, 'fetch', wantedByFetch(frame)),
+    })
+    const answers: Answers = {
       statusJson: spec.statusJson,
       add: (transfer, node) => this.#add(transfer, node),
       limit: (transfer, change) => this.limited.change(transfer, change),
       ...(isRelayOnly ? noFiles : answersOf(disks, this.#commits)),
       copies: isRelayOnly ? noCopies : this.#copies,
-    })
+    }
+    this.#questions = new Questions(answers, this.authority)
     this.#server = createServer(
       { pauseOnConnect: false, noDelay: true },
       (socket) => void this.#serve(socket),
@@ -223,6 +231,8 @@ export class NodeService {
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (admitted.channel === 'crossing') return await this.#bridges.cross(admitted)
+      const { channel } = admitted
+      if (channel === 'pull' || channel === 'bridge') this.#requireMember(admitted)
       if (admitted.channel === 'data' || admitted.channel === 'pull') return this.#place(admitted)
       if (admitted.channel === 'fetch' && isGateway)
         return admitted.refuse('ERR_FR_RELAY_ONLY', new FrError('ERR_FR_RELAY_ONLY').message)
@@ -241,6 +251,17 @@ export class NodeService {
     }
   }
 
+  /** Refuses a link of a member that has no right to be one, and throws. */
+  #requireMember(admitted: Admitted): void {
+    try {
+      this.authority.require(admitted, admitted.channel, memberRights)
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
+      admitted.refuse(code, text)
+      throw error
+    }
+  }
+
   #serveControl(established: Established): void {
     let reception: Reception | undefined
     const taken = (by: Reception): void => {
@@ -252,7 +273,10 @@ export class NodeService {
       onFrame: (frame) => {
         if (reception !== undefined) return reception.onFrame(link, frame)
         if (frame.type !== 'succeed') return this.#offered(frame, caller)
-        follow(this.#receptions.get(frame.transfer), frame, caller)
+        this.#orRefuse(link, () => {
+          this.authority.require(established, frame.type, memberRights)
+          follow(this.#receptions.get(frame.transfer), frame, caller)
+        })
       },
       onClose: (code, text) => {
         this.#idleLinks.delete(link)
@@ -298,7 +322,9 @@ export class NodeService {
 
   /** What comes behind the offer meanwhile is kept by the reader. */
   #take(complete: CompleteOffer, caller: Caller): void {
-    const { link } = caller
+    const { established, link } = caller
+    const { offer, entry } = complete
+    this.authority.require(established, `offer (${offer.role})`, wantedByOffer(offer, entry))
     const refuse = (error: unknown): void =>
       this.#orRefuse(link, () => {
         throw error

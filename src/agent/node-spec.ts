@@ -6,6 +6,7 @@ import type { Key } from '../net/keys.js'
 import type { DataEngine, HashPool } from '../ports.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import type { EngineRouter } from '../session/router.js'
+import type { PeerTable } from './authority.js'
 import type { DisksSpec } from './disks.js'
 
 export interface NodeServiceSpec extends DisksSpec {
@@ -20,6 +21,8 @@ export interface NodeServiceSpec extends DisksSpec {
   /** What it keeps to, until a client changes it. */
   readonly limits: NodeLimits
   readonly audience: Audience
+  /** Who may speak to it, and what each may ask; absent: whoever holds the key may do all. */
+  readonly peers?: PeerTable | undefined
   /** Returns the status as JSON, for questions over the wire. */
   readonly statusJson: () => string
 }

@@ -14,10 +14,12 @@ import { linkOver } from '../net/dial.js'
 import type { Established } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
 import { decodeName } from '../protocol/manifest.js'
+import type { Authority } from './authority.js'
 import type { Commits } from './commits.js'
 import type { Copies } from './copies.js'
 import type { HeldFiles } from './held-files.js'
 import { type LimitChange, ratesOf } from './node-limits.js'
+import { isQuestion, type Question, readsOnly, wantedBy } from './requests.js'
 import type { Reading, VersionAnswers } from './version-answers.js'
 
 export interface Answers {
@@ -50,6 +52,7 @@ export const noCopies: Answers['copies'] = { start: isRelayOnly, follow: isRelay
 interface Asker {
   readonly link: ControlLink
   readonly nodeId: string
+  readonly established: Established
   /** Aborted when nobody waits for an answer any more. */
   readonly over: AbortController
   isWaiting: boolean
@@ -57,17 +60,21 @@ interface Asker {
 
 export class Questions {
   readonly #answers: Answers
+  readonly #authority: Pick<Authority, 'require'>
   readonly #askers = new Waiting<Asker>()
 
-  constructor(answers: Answers) {
+  constructor(answers: Answers, authority: Pick<Authority, 'require'>) {
     this.#answers = answers
+    this.#authority = authority
   }
 
   serve(established: Established): void {
     const link = linkOver(established, {
       onFrame: (frame) => {
         if (asker.isWaiting) throw new FrError('ERR_FR_PROTOCOL', 'a question before the answer')
-        const answer = this.#begin(frame, asker)
+        if (!isQuestion(frame))
+          throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
+        const answer = this.#answer(frame, asker)
         asker.isWaiting = true
         this.#expect(asker, limits.stallMs)
         void answer.catch(refusal).then((found) => {
@@ -79,7 +86,7 @@ export class Questions {
       lastWord: (code, text) => ({ type: 'refuse', code, text }),
     })
     const nodeId = established.peer?.nodeId ?? ''
-    const asker = { link, nodeId, over: new AbortController(), isWaiting: false }
+    const asker = { link, nodeId, established, over: new AbortController(), isWaiting: false }
     // The peer must ask soon.
     this.#expect(asker, limits.acceptMs)
   }
@@ -91,8 +98,13 @@ export class Questions {
     }
   }
 
-  /** Throws for a frame that is no question. */
-  #begin(frame: Frame, asker: Asker): Promise<Frame> {
+  async #answer(frame: Question, asker: Asker): Promise<Frame> {
+    const { type } = frame
+    this.#authority.require(asker.established, type, wantedBy(frame), readsOnly.has(type))
+    return this.#begin(frame, asker)
+  }
+
+  #begin(frame: Question, asker: Asker): Promise<Frame> {
     const answers = this.#answers
     switch (frame.type) {
       case 'statusRequest':
@@ -140,7 +152,7 @@ export class Questions {
       case 'force':
         return answers.commits.force(frame)
       default:
-        throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
+        return frame satisfies never
     }
   }
 

@@ -177,6 +177,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       ...disks.summary,
       ...this.#service.limited.status,
       ...this.#service.views,
+      audit: this.#service.authority.audit,
       counters: { ...counters, ...engine.counters() },
     }
   }

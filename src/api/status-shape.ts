@@ -1,4 +1,5 @@
 /** The shape of a status, as a node reports it. */
+import type { AuditLine } from '../agent/authority.js'
 import { type Attributes, claimFault } from '../base/attributes.js'
 import { isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -53,6 +54,17 @@ const decision: Shape<NodeStatus['decisions'][number]> = {
   state: one('prepared', 'switching'),
   secondsAgo: amount,
   waitsFor: text,
+}
+
+const auditLine: Shape<AuditLine> = {
+  peer: text,
+  name: orNull(text),
+  address: text,
+  what: text,
+  decision: one('allowed', 'refused'),
+  missing: orNull(text),
+  count: amount,
+  secondsAgo: amount,
 }
 
 const fault: Shape<ComponentFault> = {
@@ -132,6 +144,7 @@ const status: Shape<NodeStatus> = {
     limits.transfersPerNode + limits.copiesPerNode,
   ),
   ended: list((value) => wrongField(value, ended) === null, limits.endedTransfers),
+  audit: list((value) => wrongField(value, auditLine) === null, limits.auditLines),
   decisions: list((value) => wrongField(value, decision) === null, limits.commitsTold),
   counters: isCounters,
 }

@@ -8,7 +8,6 @@ import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import type { EndedTransfer } from '../agent/ended.js'
 import type { LimitsStatus, RatesStatus } from '../agent/node-limits.js'
-import type { Attributes } from '../base/attributes.js'
 import type { ComponentFault } from '../control/members/faults.js'
 import type { NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
 import type {
@@ -30,6 +29,7 @@ import type { Kept, StorageError } from '../store/node-store.js'
 import type { Deciding } from './commit-types.js'
 import type { DiskOptions } from './disk-types.js'
 import type { PushWishes } from './push-wishes.js'
+import type { ClaimOptions, RightsStatus } from './rights-types.js'
 import type { NodeSealOptions } from './seal.js'
 import type { VersionOptions } from './version-types.js'
 
@@ -50,6 +50,7 @@ export type * from './disk-types.js'
 export type * from './get-types.js'
 export type * from './held-types.js'
 export type * from './limit-types.js'
+export type * from './rights-types.js'
 export type * from './tree-types.js'
 export type * from './version-types.js'
 export type * from './wait-types.js'
@@ -61,7 +62,7 @@ export interface LogLine {
   readonly fields: Record<string, string | number | boolean | null>
 }
 
-export interface NodeOptions extends DiskOptions, VersionOptions, NodeSealOptions {
+export interface NodeOptions extends DiskOptions, VersionOptions, NodeSealOptions, ClaimOptions {
   /** HOST[:PORT], like 10.0.0.2 or [::1]:7400; the default port is 7400, and 0 picks a free one. */
   listen: string
   /** At least 32 bytes. Text is used as its UTF-8 bytes without one trailing newline. */
@@ -69,8 +70,6 @@ export interface NodeOptions extends DiskOptions, VersionOptions, NodeSealOption
   /** Accepted beside `key` during key rotation. */
   previousKey?: Uint8Array | string
   name?: string
-  /** What the node says of itself, for criteria: `{ site: 'eu', gpu: '' }`. */
-  attributes?: Attributes
   /** HOST:PORT that other nodes dial, if they cannot use the address that origins dial. */
   advertise?: string
   /** Says in its status that it is meant to be a mirror; any node can be one. */
@@ -349,13 +348,11 @@ export interface Transfer
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export interface NodeStatus extends Deciding {
+export interface NodeStatus extends Deciding, RightsStatus {
   readonly event: 'status'
   readonly node: string
   readonly nodeId: string
   readonly name: string | null
-  /** What it says of itself. */
-  readonly attributes: Attributes
   /** It is meant to be a mirror. */
   readonly mirror: boolean
   /** It writes nothing to its data directory. */

@@ -10,4 +10,9 @@ export const criteriaLimits = {
   attributeValueChars: 255,
   /** Bytes of all attributes of one node as JSON: they travel in a greeting. */
   attributesBytes: 1_024,
+  /** Rights and attributes that a list gives one peer. */
+  rightsPerPeer: 64,
+  /** Requests of which the status tells, and characters of what one was about. */
+  auditLines: 64,
+  auditChars: 200,
 } as const

@@ -19,6 +19,10 @@ export const errorTable = {
     meaning: 'criteria cannot be read, or attributes cannot be taken',
     retryable: false,
   },
+  ERR_FR_RIGHT: {
+    meaning: 'whoever asks lacks a right at this node (--authorize)',
+    retryable: false,
+  },
   ERR_FR_SEAL: {
     meaning: 'a data connection is not sealed that must be',
     retryable: false,

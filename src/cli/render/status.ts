@@ -39,6 +39,7 @@ export function statusLines(
     ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
     ...status.decisions.flatMap((decision) => words(decision.state, decisionText(decision))),
     ...endedLines(status, paint, columns),
+    ...auditLines(status, paint, columns),
   ]
   const counters = Object.entries(status.counters).filter(([, value]) => value !== 0)
   if (counters.length > 0) {
@@ -167,6 +168,28 @@ function endedLines({ ended }: NodeStatus, paint: Paint, columns: number): strin
     { title: 'size', right: true },
     { title: 'when', right: true },
     { title: 'why', cut: 'end' as const },
+  ]
+  return tableLines(titles, rows, paint, columns)
+}
+
+const auditShown = 8
+
+/** What peers asked last, and whether they may. */
+function auditLines({ audit }: NodeStatus, paint: Paint, columns: number): string[] {
+  if (audit.length === 0) return []
+  const rows = audit
+    .slice(0, auditShown)
+    .map((line) => [
+      { text: printable(line.name ?? line.peer) },
+      { text: `${printable(line.what)}${line.count > 1 ? ` (${line.count} times)` : ''}` },
+      { text: `${formatDuration(line.secondsAgo)} ago` },
+      { text: line.missing === null ? 'allowed' : `refused: lacks ${printable(line.missing)}` },
+    ])
+  const titles = [
+    { title: 'asked by', cut: 'middle' as const },
+    { title: 'what', cut: 'end' as const },
+    { title: 'when', right: true },
+    { title: 'decision', cut: 'end' as const },
   ]
   return tableLines(titles, rows, paint, columns)
 }

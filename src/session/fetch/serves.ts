@@ -28,6 +28,8 @@ export interface ServesSpec extends Pick<OpenSpec, 'engine'> {
   /** Where something of this name may be, the most likely first. */
   readonly sources: (name: Uint8Array) => readonly OpenSpec[]
   readonly log: Logger
+  /** Throws where whoever asks may not have it. */
+  readonly admit: (who: Established, frame: FetchFrame) => void
   /** What it sends is sealed, also where a client does not want it. */
   readonly isSealed: boolean
   /** Clients at the same time. */
@@ -36,6 +38,7 @@ export interface ServesSpec extends Pick<OpenSpec, 'engine'> {
   readonly places: FeedPlaces
 }
 
+type FetchFrame = Extract<Frame, { readonly type: 'fetch' }>
 type ClientEdge = NonNullable<Client['edge']>
 
 export class Serves {
@@ -65,7 +68,7 @@ export class Serves {
     const link = linkOver(
       established,
       {
-        onFrame: (frame) => this.#said(client, frame),
+        onFrame: (frame) => this.#said(client, frame, established),
         onClose: () => this.#over(client),
         lastWord: (code, text) => ({ type: 'refuse', code, text }),
       },
@@ -102,21 +105,27 @@ export class Serves {
     await Promise.allSettled(this.#files.values())
   }
 
-  #said(client: Client, frame: Frame): void {
+  #said(client: Client, frame: Frame, who: Established): void {
     if (client.isOver) return
     this.#expect(client, limits.serveIdleMs)
     if (frame.type !== 'fetch') return client.said(frame)
     if (client.name !== undefined) throw new FrError('ERR_FR_PROTOCOL', 'a second name was asked')
     client.name = decodeName(frame)
     client.isSealed = frame.sealed === true
-    this.#offer(client, client.name, frame.pack).catch((error: unknown) =>
+    this.#offer(client, client.name, frame, who).catch((error: unknown) =>
       this.#end(client, asFrError(error, 'ERR_FR_INTERNAL')),
     )
   }
 
-  async #offer(client: Client, name: Uint8Array, pack?: PackAsk): Promise<void> {
+  async #offer(
+    client: Client,
+    name: Uint8Array,
+    frame: FetchFrame,
+    who: Established,
+  ): Promise<void> {
+    this.#spec.admit(who, frame)
     const file = await atFirst(this.#spec.sources(name), async (source) =>
-      this.#open(source, await keyIn(source, name, pack)),
+      this.#open(source, await keyIn(source, name, frame.pack)),
     )
     if (client.isOver) return this.#closeUnused(file)
     const isSealed = client.isSealed || this.#spec.isSealed

@@ -48,6 +48,12 @@ const status: NodeStatus = {
   mirror: false,
   readOnly: false,
   relayOnly: false,
+  audit: [
+    {
+      ...{ peer: 'ab'.repeat(16), name: 'edge-1', address: 'h:9', what: 'remove a' },
+      ...{ decision: 'refused', missing: 'rm a', count: 2, secondsAgo: 1 },
+    },
+  ],
   attributes: { region: 'eu', gpu: '' },
   name: null,
   version: '0.1.0',
