@@ -5,6 +5,7 @@
 
 import { codingLimits } from './coding-limits.js'
 import { commitLimits } from './commit-limits.js'
+import { copyLimits } from './copy-limits.js'
 import { criteriaLimits } from './criteria-limits.js'
 import { deltaLimits } from './delta-limits.js'
 import { descriptorLimits } from './descriptor-limits.js'
@@ -324,6 +325,7 @@ export const limits = {
   ...versionLimits,
   ...commitLimits,
   ...criteriaLimits,
+  ...copyLimits,
   ...deltaLimits,
   ...descriptorLimits,
   ...diskLimits,

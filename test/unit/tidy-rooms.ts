@@ -145,6 +145,7 @@ const rooms: Record<string, Room> = {
   'control/coordinator': deciding('dealing', 'members', 'plan', 'holdings'),
   'control/pulling': deciding('holdings'),
   'control/commit': deciding(),
+  'control/copies': deciding('members'),
   'control/dealing': deciding('members', 'plan'),
   'control/members': deciding('plan'),
   'control/plan': deciding(),

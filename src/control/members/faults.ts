@@ -58,6 +58,10 @@ interface Account {
 export interface FailedSpan {
   readonly firstMs: number
   readonly mostMs: number
+  /** Faults that make a component fail; 2.5 unless given. */
+  readonly faults?: number
+  /** In what time half of them are forgotten; 20,000 unless given. */
+  readonly halfLifeMs?: number
 }
 
 const usual: FailedSpan = { firstMs: limits.failedMs, mostMs: limits.failedMsMax }
@@ -72,20 +76,31 @@ const causesMax = 8
 
 export class FaultAccounts<C> {
   readonly #accounts = new Map<C, Account>()
-  readonly #span: FailedSpan
+  readonly #span: Required<FailedSpan>
 
-  constructor(span = usual) {
-    this.#span = span
+  constructor(span: FailedSpan = usual) {
+    this.#span = { faults: threshold, halfLifeMs, ...span }
+  }
+
+  /** Nothing is held against anything. */
+  get isEmpty(): boolean {
+    return this.#accounts.size === 0
+  }
+
+  /** Faults that are not forgotten. */
+  faults(component: C, nowMs: number): number {
+    const account = this.#accounts.get(component)
+    return account === undefined ? 0 : this.#left(account, nowMs)
   }
 
   /** Something went wrong at the component; true: it is declared failed by that. */
   charge(component: C, nowMs: number, { cause, weight = 1, ...beside }: Charge<C>): boolean {
     const account = this.#of(component, nowMs)
-    account.faults = left(account, nowMs) + weight
+    account.faults = this.#left(account, nowMs) + weight
     account.atMs = nowMs
     if (account.causes.has(cause) || account.causes.size < causesMax)
       account.causes.set(cause, (account.causes.get(cause) ?? 0) + 1)
-    if (account.untilMs !== null || account.faults < threshold) return false
+    if (account.untilMs !== null || account.faults < this.#span.faults) return false
     if (beside.others !== undefined && !this.#isWorst(account, beside, nowMs)) return false
     const forMs = Math.min(this.#span.mostMs, this.#span.firstMs * 2 ** account.times)
     Object.assign(account, { times: account.times + 1, untilMs: nowMs + forMs })
@@ -126,7 +141,9 @@ export class FaultAccounts<C> {
 
   /** Those with most against them first. */
   records(nowMs: number): [C, FaultRecord][] {
-    const all = [...this.#accounts].sort(([, a], [, b]) => weightOf(b, nowMs) - weightOf(a, nowMs))
+    const all = [...this.#accounts].sort(
+      ([, a], [, b]) => this.#weightOf(b, nowMs) - this.#weightOf(a, nowMs),
+    )
     return all.map(([component, { causes, times, untilMs }]) => [
       component,
       {
@@ -143,7 +160,7 @@ export class FaultAccounts<C> {
     let theirs = 0
     for (const other of others) {
       const account = this.#accounts.get(other)
-      if (account !== undefined) theirs += left(account, nowMs)
+      if (account !== undefined) theirs += this.#left(account, nowMs)
     }
     return own < 1 && faults * (1 - own) > timesOthers * theirs * own
   }
@@ -157,19 +174,19 @@ export class FaultAccounts<C> {
     return account
   }
 
+  #left({ faults, atMs }: Account, nowMs: number): number {
+    return faults * 0.5 ** ((nowMs - atMs) / this.#span.halfLifeMs)
+  }
+
+  /** What has failed counts above all that has not. */
+  #weightOf(account: Account, nowMs: number): number {
+    return this.#left(account, nowMs) + (account.untilMs === null ? 0 : 1_000)
+  }
+
   #forgetOne(nowMs: number): void {
     const [[component] = []] = this.records(nowMs).slice(-1)
     if (component !== undefined) this.#accounts.delete(component)
   }
-}
-
-function left({ faults, atMs }: Account, nowMs: number): number {
-  return faults * 0.5 ** ((nowMs - atMs) / halfLifeMs)
-}
-
-/** What has failed counts above all that has not. */
-function weightOf(account: Account, nowMs: number): number {
-  return left(account, nowMs) + (account.untilMs === null ? 0 : 1_000)
 }
 
 export function faultView(

@@ -1,0 +1,57 @@
+/** Bounds of the master, which decides who copies what from whom: a part of limits.ts. */
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+export const copyLimits = {
+  /** Sites, links between them, and hops of a route from one site to another. */
+  masterSites: 4_096,
+  masterLinks: 65_536,
+  routeHops: 8,
+  /** Windows of the day in which a link has a capability of its own. */
+  budgetWindows: 48,
+  /** Nodes, files and demands of one master. */
+  masterNodes: 20_000,
+  masterFiles: 1_000_000,
+  masterDemands: 4_000_000,
+  /** Copies into one node, and out of one, at the same time. */
+  copiesInto: 4,
+  copiesOutOf: 16,
+  /**
+   * Milliseconds that a copy takes at its rate: so far ahead a decision reaches. Short where few
+   * nodes want anything, so that their mates soon have it; longer by so much for each demand.
+   */
+  copyMsMin: 2_000,
+  copyMsPerDemand: 2,
+  copyMs: 10_000,
+  /** Seconds that a copy takes at least: a rate beyond that is of no use to it. */
+  copySecondsMin: 0.5,
+  /** Bytes of a copy: at least, unless no more is missing, and what it is a multiple of. */
+  copyBytesMin: 4 * MIB,
+  copyUnitBytes: 1 * MIB,
+  /** Part of what the narrowest link of a route can carry below which no copy is begun. */
+  leastShare: 1 / 16,
+  /** Milliseconds after which a demand keeps what its route needs from all others. */
+  starvedMs: 30_000,
+  /** Demands of a node, and sources of a range, that one decision looks at. */
+  demandsLooked: 16,
+  sourcesLooked: 32,
+  /** Sites that one decision looks at where no schedule says which. */
+  sitesLooked: 8,
+  /** Demands that are looked at again when a link has room. */
+  wokenPerRelease: 4,
+  /** Sources that were best at the last look, and changes after which all are looked at again. */
+  sourcesKept: 8,
+  changesKept: 65_536,
+  /** Failures that make a component fail, what half of them are forgotten in, and for how long. */
+  componentFaults: 3,
+  componentHalfLifeMs: 300_000,
+  componentMs: 30_000,
+  componentMsMax: 900_000,
+  /** Pieces of a file that go different ways in the schedule that is computed ahead. */
+  planSlices: 16,
+  /** Ways between two sites that one revision of it looks at, for all files and slices together. */
+  planWays: 40_000,
+  /** Sites up to which the cheapest tree is found exactly. */
+  exactTreeSites: 64,
+} as const

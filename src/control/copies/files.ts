@@ -1,0 +1,146 @@
+/**
+ * What is known of each file while somebody wants it: who holds what, what is on its way, and from
+ * which site each site is to have each part.
+ */
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { Slice } from './ahead.js'
+import type { DemandSpec, FileId } from './demand.js'
+import { Holders } from './holders.js'
+import type { NodeId, SiteId } from './network.js'
+
+export interface FileSpec {
+  readonly file: FileId
+  readonly size: number
+  /** More may come. */
+  readonly isGrowing?: boolean
+  /** Whether one site may have it from the other; always unless given. */
+  readonly mayCopy?: (from: SiteId, to: SiteId) => boolean
+}
+
+/** Where a demand stands. */
+export type DemandState =
+  /** It can be looked at. */
+  | { readonly kind: 'open' }
+  /** Nobody from whom it may be had has what is missing, or all of it is on its way. */
+  | { readonly kind: 'source' }
+  /** This resource has no room for it. */
+  | { readonly kind: 'room'; readonly resource: number; readonly sinceMs: number }
+
+export interface Demand extends DemandSpec {
+  readonly site: SiteId
+  order: number
+  state: DemandState
+  /** What is being copied to the node; null: nothing. Most of many demands have none. */
+  coming: RangeSet | null
+}
+
+export const openState: DemandState = { kind: 'open' }
+export const sourceState: DemandState = { kind: 'source' }
+
+export class FileState {
+  readonly id: FileId
+  readonly holders: Holders
+  readonly mayCopy: FileSpec['mayCopy']
+  isGrowing: boolean
+  readonly demands = new Map<NodeId, Demand>()
+  /** Nodes that want it, by site. */
+  readonly wanting = new Map<SiteId, Set<NodeId>>()
+  /** Demands that wait for a source, by site. */
+  readonly waiting = new Map<SiteId, Set<NodeId>>()
+  /** What is being copied into a site from others. */
+  readonly crossing = new Map<SiteId, RangeSet>()
+  /** None: any site may copy it from any other. */
+  slices: readonly Slice[] = []
+
+  constructor({ file, size, isGrowing = false, mayCopy }: FileSpec) {
+    this.id = file
+    this.holders = new Holders(size)
+    this.isGrowing = isGrowing
+    this.mayCopy = mayCopy
+  }
+
+  addDemand(demand: Demand): void {
+    this.demands.set(demand.node, demand)
+    addTo(this.wanting, demand.site, demand.node)
+  }
+
+  dropDemand({ node, site }: Demand): void {
+    this.demands.delete(node)
+    dropFrom(this.wanting, site, node)
+    dropFrom(this.waiting, site, node)
+  }
+
+  wait({ node, site }: Demand): void {
+    addTo(this.waiting, site, node)
+  }
+
+  waitNoMore({ node, site }: Demand): void {
+    dropFrom(this.waiting, site, node)
+  }
+
+  /** Something is on its way into a site. */
+  crosses(site: SiteId, [offset, length]: RangePair): void {
+    const known = this.crossing.get(site) ?? new RangeSet()
+    known.add(offset, length)
+    this.crossing.set(site, known)
+  }
+
+  crossesNoMore(site: SiteId, [offset, length]: RangePair): void {
+    const known = this.crossing.get(site)
+    known?.remove(offset, length)
+    if (known?.isEmpty === true) this.crossing.delete(site)
+  }
+
+  /**
+   * The parts of what is missing that a site is to have from another one: that no node of the
+   * site holds, that are not on their way there, and that the schedule gives to this way.
+   */
+  fromOutside(missing: RangeSet, site: SiteId, from: SiteId): RangeSet {
+    const held = this.holders.heldIn(site)
+    const wanted = new RangeSet()
+    if (held === null || this.mayCopy?.(from, site) === false) return wanted
+    for (const [offset, length] of this.#planned(site, from))
+      for (const range of missing.present(offset, length)) wanted.add(...range)
+    wanted.subtract(held)
+    const crossing = this.crossing.get(site)
+    if (crossing !== undefined) wanted.subtract(crossing)
+    return wanted
+  }
+
+  /** Sites that may copy from this one by the schedule, and wait; with the site itself. */
+  *waitingFor(site: SiteId): IterableIterator<SiteId> {
+    for (const other of this.waiting.keys())
+      if (other === site || this.#isFrom(other, site)) yield other
+  }
+
+  #isFrom(site: SiteId, from: SiteId): boolean {
+    const isPlanned = this.slices.some((slice) => slice.from.has(site))
+    return !isPlanned || this.slices.some((slice) => slice.from.get(site) === from)
+  }
+
+  #planned(site: SiteId, from: SiteId): RangePair[] {
+    const whole: RangePair[] = [[0, this.holders.size]]
+    if (!this.slices.some((slice) => slice.from.has(site))) return whole
+    const planned = this.slices.filter((slice) => slice.from.get(site) === from)
+    const last = this.slices.at(-1)
+    const ranges: RangePair[] = planned.map(({ offset, length }) => [offset, length])
+    // What has grown since goes the way of what was last before it.
+    if (last !== undefined && planned.includes(last)) {
+      const end = last.offset + last.length
+      ranges.push([end, Math.max(0, this.holders.size - end)])
+    }
+    return ranges
+  }
+}
+
+function addTo(map: Map<SiteId, Set<NodeId>>, site: SiteId, node: NodeId): void {
+  const nodes = map.get(site)
+  if (nodes === undefined) map.set(site, new Set([node]))
+  else nodes.add(node)
+}
+
+function dropFrom(map: Map<SiteId, Set<NodeId>>, site: SiteId, node: NodeId): void {
+  const nodes = map.get(site)
+  nodes?.delete(node)
+  if (nodes?.size === 0) map.delete(site)
+}
