@@ -69,7 +69,8 @@ export class Cluster {
   readonly #source: SimFile
   /** What there is of it at the origin. */
   frontierBytes: number
-  readonly #machine: OriginMachine
+  /** Of the origin. */
+  readonly machine: OriginMachine
   readonly #origin = new SimHost(this.timeline, 0)
   readonly #processes: SimProcess[]
   /** By address. */
@@ -121,7 +122,7 @@ export class Cluster {
     const { speeds = {}, wish = { groupSize, handover }, dealtTo: first } = scenario
     const about = [this.frontierBytes, blockBytes, speeds, [], wish, undefined, first] as const
     const dealer = dealerOf(strategy, shape, ...about)
-    this.#machine = new OriginMachine(config, dealer, 0)
+    this.machine = new OriginMachine(config, dealer, 0)
     this.terms.take({ counter: 1, member: originNumber }, originIndex)
     this.network = new Network(scenario, this.timeline, this.#random, (from, { offset }) => {
       if (scenario.isUnchecked) return false
@@ -149,7 +150,7 @@ export class Cluster {
       ...(growing && { growing: new GrowingStream(this.#source, nowMs) }),
       closing: () => {},
     })
-    return new CoordinatorSession(this.#machine, 0, limits.silenceMs, {
+    return new CoordinatorSession(this.machine, 0, limits.silenceMs, {
       clock: host,
       net: new SimNet(
         this.connections,
@@ -262,7 +263,7 @@ export class Cluster {
 
   /** What standbys were told. */
   get standbys(): OriginMachine['exchange']['plans']['standbys'] {
-    return this.#machine.exchange.plans.standbys
+    return this.machine.exchange.plans.standbys
   }
 
   // --- the world, as those in it see it ---
@@ -278,12 +279,12 @@ export class Cluster {
 
   /** Where the member of this number is, or was. */
   placeOfMember(number: number): number {
-    const peer = this.#machine.peers[number]
+    const peer = this.machine.peers[number]
     return peer === undefined ? number : this.placeOf(peer.link.address)
   }
 
   #attemptsOf(place: number): readonly Peer[] {
-    const { peers } = this.#machine
+    const { peers } = this.machine
     for (; this.#placed < peers.length; this.#placed++) {
       const peer = peers[this.#placed] as Peer
       const at = this.placeOf(peer.link.address)

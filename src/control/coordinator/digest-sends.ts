@@ -92,6 +92,7 @@ export class OriginDigestSends {
   resend(peer: Peer): void {
     this.send(peer, peer.relayedDigests, this.#chain.routeFrom(peer.node))
     this.send(peer, peer.directDigests)
+    this.end(peer)
   }
 
   /** From here on this node is told of these ranges by the origin itself, and now. */

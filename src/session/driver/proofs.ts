@@ -56,6 +56,8 @@ export function saysNothingNew(
     const isEnd = payload[limits.signatureBytes] !== 0
     if (isEnd) return false
     if (blockStart(end, blockBytes) !== end) return end <= verifiedTo
+    // Of what is not heard of yet nothing is known.
+    if (end > held.size) return false
   }
   return held.unannounced(offset, length).isEmpty
 }
