@@ -108,6 +108,8 @@ export const optionNames = {
     acls: true,
     descriptors: true,
     enough: true,
+    follow: true,
+    finalAfterMs: true,
     mirrors: true,
     relays: true,
     spareOrigin: true,

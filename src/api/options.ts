@@ -36,6 +36,7 @@ import {
 import { type CodingWish, checkCoding } from './coding-options.js'
 import { refuseWithCommit } from './commit-refusals.js'
 import { checkDescriptors, type DescriptorWish } from './descriptor-options.js'
+import { checkFollow, type FollowWish } from './following.js'
 import { checkGrouping } from './grouping.js'
 import { requireOptions } from './option-names.js'
 import { nodeSealOf, sealOf } from './seal.js'
@@ -80,6 +81,8 @@ export interface CheckedPush {
   readonly spareOrigin: boolean
   readonly tree: TreeWishes
   readonly coding: CodingWish
+  /** Undefined: the content is all there. */
+  readonly follow: FollowWish | undefined
   /** Undefined: the source is none of descriptors. */
   readonly descriptors: DescriptorWish | undefined
 }
@@ -119,6 +122,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   const key = checkKey('key', options.key)
   const tree = checkTreeWishes(options)
   const descriptors = checkDescriptors(checkedSource, options, tree)
+  const follow = checkFollow(checkedSource, options, tree)
   const { silenceMsMin, silenceMsMax } = limits
   const silenceMs =
     optionalInteger('silenceMs', options.silenceMs, silenceMsMin, silenceMsMax) ?? limits.silenceMs
@@ -132,7 +136,8 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     // Other shapes have been refused.
     shape: shape as ShapeWish,
     groups,
-    algorithm: oneOf('digest', options.digest, digestAlgorithms) ?? defaultDigest(key),
+    algorithm:
+      oneOf('digest', options.digest, digestAlgorithms) ?? (follow ? 'blake3' : defaultDigest(key)),
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,
     keep: optionalInteger('keep', options.keep, 0, limits.versionsPerName),
@@ -161,6 +166,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     spareOrigin: options.spareOrigin ?? false,
     tree,
     coding: checkCoding(options),
+    follow,
     descriptors,
   }
 }

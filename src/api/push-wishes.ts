@@ -2,6 +2,7 @@
 import type { CodingOptions } from './coding-types.js'
 import type { CommitOptions } from './commit-types.js'
 import type { DescriptorOptions } from './descriptor-types.js'
+import type { FollowOptions } from './follow-types.js'
 import type { SealOptions } from './seal.js'
 import type { TreeOptions } from './tree-types.js'
 
@@ -9,4 +10,5 @@ export type PushWishes = TreeOptions &
   CodingOptions &
   CommitOptions &
   DescriptorOptions &
+  FollowOptions &
   SealOptions

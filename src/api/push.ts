@@ -27,6 +27,7 @@ import { isCoded } from './coding-options.js'
 import { audienceUntil, commitPushed } from './commit.js'
 import { type ContentParts, linksOf, type OneContent } from './contents.js'
 import { pushDescriptors } from './descriptor-push.js'
+import { type FollowWish, pushGrowing } from './following.js'
 import { KnownSource } from './known-source.js'
 import { pushMirrored } from './mirrored-push.js'
 import { type CheckedPush, checkPush } from './options.js'
@@ -77,6 +78,14 @@ async function run(
   let source: SourceFile | undefined
   let known: KnownSource | undefined
   try {
+    if (checked.follow !== undefined) {
+      trace = await openTrace(checked, control.transfer.id, log)
+      const traced = trace && { trace: trace.write.bind(trace) }
+      const parts = { checked, control, log, signal, engine, router, pool, traced }
+      const result = await runGrowing(parts, checked.follow)
+      announce(control, 'result', result)
+      return result
+    }
     const { descriptors } = checked
     const paths = descriptors === undefined ? await treePaths(checked.source) : undefined
     if (paths !== undefined || descriptors !== undefined) {
@@ -235,6 +244,23 @@ function runTree(paths: readonly string[], parts: ContentParts): Promise<PushRes
   return pushTree({
     ...parts,
     open: (signal, warn) => openTree(paths, { ...about, signal, warn }),
+  })
+}
+
+async function runGrowing(
+  run: Omit<ContentsRun, 'traced'> & { readonly traced: Pick<PushHooks, 'trace'> | undefined },
+  follow: FollowWish,
+): Promise<PushResult> {
+  const { checked, control, engine, pool, log, signal, traced = {} } = run
+  const self = selfOf(signerOf(await clientKey()))
+  const { id: transfer } = control.transfer
+  return pushGrowing({
+    ...{ engine, pool, source: checked.source, follow, author: hexOf(self.signer.publicKey) },
+    finishes: control.finishes,
+    pushing: (source, content) => {
+      const spec = { ...specFor(checked, self, log), transfer, known: undefined, ...content }
+      return attempts(makeRun.bind(null, run, source, traced), spec, audienceOf(control), signal)
+    },
   })
 }
 

@@ -14,7 +14,7 @@ export type CheckedSource =
   | { readonly kind: 'paths'; readonly paths: readonly string[] }
 
 /** Mode of copies of content that has none. */
-const contentMode = 0o644
+export const contentMode = 0o644
 
 /** Throws TypeError for what cannot be pushed. */
 export function checkSource(source: PushSource): CheckedSource {

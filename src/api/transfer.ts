@@ -19,6 +19,8 @@ export interface TransferControl {
   reject(error: unknown): void
   /** Nodes can be added from here on. */
   running(add: AddNode): void
+  /** What is told that nothing more comes. */
+  finishes(finish: () => void): void
 }
 
 type AddNode = (link: NodeLink) => Promise<void>
@@ -31,6 +33,8 @@ class TransferObject extends EventEmitter<TransferEvents> implements Transfer {
   /** Called once. */
   running: (add: AddNode) => void = () => {}
   #isSettled = false
+  #isFinished = false
+  #finish: () => void = () => {}
 
   constructor(id: string, result: Promise<PushResult>) {
     super()
@@ -54,6 +58,16 @@ class TransferObject extends EventEmitter<TransferEvents> implements Transfer {
 
   cancel(reason?: unknown): void {
     if (!this.#isSettled) this.#abort.abort(reason)
+  }
+
+  finish(): void {
+    this.#isFinished = true
+    this.#finish()
+  }
+
+  finishes(finish: () => void): void {
+    this.#finish = finish
+    if (this.#isFinished) finish()
   }
 
   add(target: string | PushTarget): Promise<void> {
@@ -114,5 +128,6 @@ export function makeTransfer(id: string): TransferControl {
     resolve,
     reject,
     running: (add) => transfer.running(add),
+    finishes: (finish) => transfer.finishes(finish),
   }
 }

@@ -337,6 +337,8 @@ export interface Transfer
    */
   readonly result: Promise<PushResult>
   cancel(reason?: unknown): void
+  /** Of a push with `follow`: nothing more comes, and the content is final as it is now. */
+  finish(): void
   /**
    * Adds one node while the push runs. Resolves when it takes part; it then catches up with the
    * others, and its outcome is in the result. Throws TypeError for an invalid address; rejects with

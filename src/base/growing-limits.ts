@@ -9,6 +9,10 @@ export const growingLimits = {
   growingSpanBytes: 2 ** 42,
   /** Bytes of its first section; each following one is twice as long, as are its blocks. */
   sectionBytes: 4 * GIB,
+  /** Bytes of a block on average, of a content of that many; bounds count with it. */
+  growingBlockBytes: 4 * MIB,
+  /** Bytes that a content is planned for as long as nobody knows how many will come. */
+  growingPlanBytes: 1 * GIB,
   /** Milliseconds that a record waits beyond the size that the stream may have so far. */
   beyondMs: 5_000,
   /** Bytes that a node may be behind the frontier before the floor does not wait for it. */
@@ -32,6 +36,8 @@ export const growingLimits = {
   cutShare: 4,
   /** Milliseconds between two looks at a file that is followed, where the system tells nothing. */
   followMs: 50,
+  /** Milliseconds in which several appends are told together. */
+  growthMs: 1,
   /** Growing files that a user's cache knows; bytes that it keeps of one of them, and of all. */
   keptGrowths: 256,
   keptGrowthFileBytes: 48 * MIB,

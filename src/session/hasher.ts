@@ -8,13 +8,15 @@ import { type BlockAlgorithm, blockAlgorithmFor, type DigestAlgorithm } from '..
 import type { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
+import { type BlockBytes, blockBytesAt } from '../base/sections.js'
 import { nowMs } from '../base/time/awake.js'
 import type { ByteRange, DataEngine, FileHandle, HashPool, StreamSpec } from '../ports.js'
 import { HashBudget } from './hash-budget.js'
 
 export interface HashGeometry {
   readonly fileBytes: number
-  readonly blockBytes: number
+  /** By sections where the content is still written. */
+  readonly blockBytes: BlockBytes
   readonly algorithm: DigestAlgorithm
   /** It has holes, which need not be read. */
   readonly isSparse?: boolean
@@ -35,7 +37,8 @@ export class Hasher {
     this.#geometry = geometry
     const { algorithm, fileBytes, blockBytes } = geometry
     this.#budget = new HashBudget(engine.kind, algorithm)
-    this.#algorithm = blockAlgorithmFor(algorithm, fileBytes, blockBytes)
+    this.#algorithm =
+      blockBytes === 'sections' ? algorithm : blockAlgorithmFor(algorithm, fileBytes, blockBytes)
   }
 
   /**
@@ -53,7 +56,8 @@ export class Hasher {
     done: (digests: Uint8Array) => void,
     failed: (error: FrError) => void,
   ): Promise<void> {
-    const { fileBytes, blockBytes } = this.#geometry
+    const { fileBytes } = this.#geometry
+    const blockBytes = blockBytesAt(range.offset, this.#geometry.blockBytes)
     const algorithm = this.#algorithm
     const isSmall = fileBytes <= limits.hashSmallFileBytes
     let digests: Uint8Array | undefined
@@ -76,8 +80,8 @@ export class Hasher {
   }
 
   #isWorthHere(range: ByteRange): boolean {
-    const isInline = this.#geometry.blockBytes <= limits.hashInlineBytes
-    return isInline && this.#budget.take(range.length, nowMs())
+    const blockBytes = blockBytesAt(range.offset, this.#geometry.blockBytes)
+    return blockBytes <= limits.hashInlineBytes && this.#budget.take(range.length, nowMs())
   }
 
   /** Undefined when the bytes are neither small nor just landed, and a disk would be waited for. */
@@ -87,7 +91,7 @@ export class Hasher {
     isSmall: boolean,
   ): Promise<Uint8Array | undefined> {
     const mayWait = isSmall || (this.#geometry.hasJustLanded ?? false)
-    const { blockBytes } = this.#geometry
+    const blockBytes = blockBytesAt(range.offset, this.#geometry.blockBytes)
     const algorithm = this.#algorithm
     const pieceBytes = Math.floor(limits.hashInlineBytes / blockBytes) * blockBytes
     const end = range.offset + range.length

@@ -10,6 +10,7 @@ import type { DigestAlgorithm } from '../base/digests.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import { type RangePair, RangeSet } from '../base/ranges.js'
+import type { BlockBytes } from '../base/sections.js'
 import type { HeldRun } from '../control/holdings/have.js'
 import type { DataDirHandle, FileHandle, FileIdentity, Leftover, Storage } from '../ports.js'
 import type { DigestRun } from './catalogue/record.js'
@@ -28,7 +29,8 @@ export interface WantedContent {
   /** Public key of whoever signs its digests, 64 hex digits. */
   readonly author: string
   readonly algorithm: DigestAlgorithm
-  readonly blockBytes: number
+  /** By sections where it is still written; `size` is the most that it may be then. */
+  readonly blockBytes: BlockBytes
   readonly size: number
 }
 
@@ -235,8 +237,11 @@ function isProvable({ header: { size }, signed, whole }: ReadJournal): boolean {
   return whole.fileDigest !== undefined && covered.contains(0, size)
 }
 
+/** What is still written is compared with nothing: only its own content is of use. */
 function isLike(header: JournalHeader, wanted: WantedContent): boolean {
+  const isGrowing = wanted.blockBytes === 'sections'
   return (
+    (!isGrowing || isOfContent(header, wanted)) &&
     header.size === wanted.size &&
     header.blockBytes === wanted.blockBytes &&
     header.algorithm === wanted.algorithm
@@ -248,12 +253,14 @@ function unfinishedOf(
   { header, runs, signed }: ReadJournal,
   wanted: WantedContent,
 ): Unfinished {
-  const { contentId, author } = header
-  const isOfContent = contentId === wanted.contentId && author === wanted.author
   const held = runs.filter((run) => run.isSure)
   const unread = runs.filter((run) => !run.isSure)
   const bytes = runs.reduce((sum, { length }) => sum + length, 0)
-  return { id, isOfContent, held, unread, signed, bytes }
+  return { id, isOfContent: isOfContent(header, wanted), held, unread, signed, bytes }
+}
+
+function isOfContent({ contentId, author }: JournalHeader, wanted: WantedContent): boolean {
+  return contentId === wanted.contentId && author === wanted.author
 }
 
 function isBetter(found: Unfinished, best: Unfinished | undefined): boolean {

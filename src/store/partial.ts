@@ -52,7 +52,7 @@ export class Partial {
   readonly #storage: Storage
   readonly #dir: DataDirHandle
   readonly #name: Uint8Array
-  readonly #spec: PartialSpec
+  #spec: PartialSpec
   readonly #ownId: string
   #id: string
   #file: FileHandle | undefined
@@ -140,6 +140,15 @@ export class Partial {
   async isUnchanged(): Promise<boolean> {
     const now = await this.#storage.identityOf(this.file)
     return this.#borrowed !== undefined && isSameFile(now, this.#borrowed)
+  }
+
+  /** What was still written has this size and these attributes in the end. */
+  endsAs(entry: StreamEntry): void {
+    this.#spec = { ...this.#spec, entry }
+  }
+
+  get entry(): StreamEntry {
+    return this.#spec.entry
   }
 
   /** Other files of the node that have some of the content; closed and given back here. */

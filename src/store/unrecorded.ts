@@ -30,13 +30,16 @@ export async function recordUnrecorded(
   if (identity.inode !== publishing.inode) return false
   const known = catalogue.get(header.name)?.identity
   if (known?.inode === identity.inode) return true
-  const runs = signedRuns(journal)
+  const { blockBytes } = header
+  // The digests by sections are not those of the file.
+  if (blockBytes === 'sections') return true
+  const runs = signedRuns(journal, blockBytes)
   if (runs === undefined || !isAsPublished(identity, journal)) return true
   const { transfer: _, ...content } = header
   const nowMs = Date.now()
   const { mode, mtime, dataBytes } = publishing
   const record: HeldStream = {
-    ...{ ...content, mode, mtime, dataBytes, fileDigest, identity },
+    ...{ ...content, blockBytes, mode, mtime, dataBytes, fileDigest, identity },
     ...{ publishedAtMs: nowMs, verifiedAtMs: nowMs, via: 'push' },
   }
   await catalogue.put(record, runs)
@@ -50,18 +53,23 @@ function isAsPublished({ size, mtime }: FileIdentity, { header, whole }: ReadJou
 }
 
 /** Digests of the author for all that was verified; undefined: some are missing. */
-function signedRuns({ header, runs, signed }: ReadJournal): DigestRun[] | undefined {
+function signedRuns(
+  { header, runs, signed }: ReadJournal,
+  blockBytes: number,
+): DigestRun[] | undefined {
   const digestBytes = digestBytesOf(header.algorithm)
-  const verified = new Uint8Array(Math.ceil(header.size / header.blockBytes) * digestBytes)
+  const verified = new Uint8Array(Math.ceil(header.size / blockBytes) * digestBytes)
   let bytes = 0
   for (const { offset, length, digests } of runs) {
-    verified.set(digests, (offset / header.blockBytes) * digestBytes)
+    verified.set(digests, (offset / blockBytes) * digestBytes)
     bytes += length
   }
   const right = signed.filter((run) => {
-    const [from, digests] = [(run.offset / header.blockBytes) * digestBytes, digestsOf(run)]
+    const [from, digests] = [(run.offset / blockBytes) * digestBytes, digestsOf(run)]
     return Buffer.compare(digests, verified.subarray(from, from + digests.length)) === 0
   })
   const found = right.toSorted((a, b) => a.offset - b.offset)
-  return bytes === header.size && digestTable(header, found) !== null ? found : undefined
+  return bytes === header.size && digestTable({ ...header, blockBytes }, found) !== null
+    ? found
+    : undefined
 }

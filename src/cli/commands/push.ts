@@ -5,7 +5,7 @@ import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
-import { parseCount, UsageError } from '../render/units.js'
+import { parseCount, parseDuration, UsageError } from '../render/units.js'
 import { checked, choice, engineOption, given, listed, logOptions, type Values } from './options.js'
 import {
   dealOptions,
@@ -30,6 +30,10 @@ export interface PushCommand extends TransferWishes {
   readonly keep?: number
   readonly commit?: 'all' | 'quorum'
   readonly coding: Pick<PushOptions, 'compress' | 'base' | 'baseFile'>
+  /** The source is still written. */
+  readonly follow?: { readonly finalAfterMs?: number }
+  /** It is a file, which has no end of its own. */
+  readonly isFollowing: boolean
   /** The paths are descriptors. */
   readonly descriptors?: { readonly enough?: number }
   /** File for the timeline. */
@@ -52,6 +56,15 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       '--keep <n>',
       'earlier versions of the name that nodes keep, at least (fr versions, fr rollback)',
       checked((text) => parseCount(text, 0, limits.versionsPerName)),
+    )
+    .option(
+      '--follow',
+      'send what is appended to the file, or comes on standard input, as it comes',
+    )
+    .option(
+      '--final-after <duration>',
+      'the file is final once nothing has come for so long (default: on SIGINT or SIGTERM)',
+      checked((text) => Math.ceil(parseDuration(text, 0.001, limits.timeoutMsMax / 1000) * 1000)),
     )
     .option('--descriptors', 'the paths are descriptors: each goes whole to a node that relays it')
     .option(
@@ -109,6 +122,8 @@ Examples:
   $ fr push model.bin --nodes nodes.txt --as models/v2.bin --digest sha256
   $ fr push site --nodes nodes.txt --exclude .git --exclude '*.tmp'
   $ tar c models | fr push - --as models.tar --nodes nodes.txt
+  $ fr push --follow build.log --nodes nodes.txt --final-after 60s
+  $ producer | fr push - --follow --as stream --nodes nodes.txt
   $ fr push --descriptors d0 d1 d2 --enough 2 --as song --nodes nodes.txt
   $ fr push model.bin --nodes nodes.txt --uplink 10Gbit --dry-run
   $ fr push model.bin --nodes nodes.txt --json | jq 'select(.event == "result")'`,
@@ -166,11 +181,26 @@ function descriptorWish(
   return given({ enough })
 }
 
+function followWish(
+  paths: readonly string[],
+  { follow, finalAfter: finalAfterMs }: Values,
+): PushCommand['follow'] {
+  if (follow !== true) {
+    if (finalAfterMs !== undefined) throw new UsageError('--final-after DURATION needs --follow')
+    return undefined
+  }
+  if (paths.length > 1) throw new UsageError('--follow is of one file, or of standard input')
+  if (paths[0] === '-' && finalAfterMs !== undefined)
+    throw new UsageError('--final-after is for a file: standard input has an end of its own')
+  return given({ finalAfterMs })
+}
+
 function pushCommand([path = '', ...more]: readonly string[], options: Values): PushCommand {
   const { digest, engine } = options
   const wishes = transferWishes(options)
   const { as, keyFile, quiet } = wishes
   const descriptors = descriptorWish([path, ...more], options)
+  const follow = followWish([path, ...more], options)
   if ([path, ...more].includes('')) throw new UsageError('PATH is empty')
   if (more.length > 0 && [path, ...more].includes('-'))
     throw new UsageError('standard input is pushed by itself')
@@ -194,6 +224,8 @@ function pushCommand([path = '', ...more]: readonly string[], options: Values): 
     ...given({ digest, engine, trace: options['trace'], mirrors: options['mirror'] }),
     ...given({ keep: options['keep'], commit: options['commit'] }),
     ...(descriptors && { descriptors }),
+    ...(follow && { follow }),
+    isFollowing: follow !== undefined && path !== '-',
     verify: options['verify'] === true,
     coding: given({
       compress: options['compress'],

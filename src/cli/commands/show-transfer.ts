@@ -1,6 +1,7 @@
 /**
  * Shows a transfer from its start to its result, which becomes an exit status: for `fr push` and
- * what else is a push. The first SIGINT or SIGTERM cancels and waits until everything is closed.
+ * what else is a push. The first SIGINT or SIGTERM cancels and waits until everything is closed; of
+ * a file that is followed it ends the content, and the second one cancels.
  */
 import type { LogLine, Plan, PushResult, Transfer } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
@@ -30,6 +31,8 @@ export interface ShowWish {
   readonly progress: boolean
   readonly log: LogWish
   readonly dryRun?: boolean
+  /** A file is followed for as long as nobody says that it is final. */
+  readonly isFollowing?: boolean
 }
 
 /** `label` is the command, `name` what is transferred. */
@@ -41,11 +44,16 @@ export async function showTransfer(
 ): Promise<number> {
   const log: PushLog = new PushLog(command.log, (line) => view.say(line))
   const view = makeView(command, context, name, () => log.held)
-  const signal = watchSignals((text) => view.say(`${label}: ${text}`))
+  const shown: { transfer?: Transfer } = {}
+  const signal = watchSignals(
+    (text) => view.say(`${label}: ${text}`),
+    command.isFollowing ? () => shown.transfer?.finish() : undefined,
+  )
   const seen: { plan?: Plan } = {}
   let result: PushResult
   try {
     const transfer = started(() => start((line) => log.take(line), signal))
+    shown.transfer = transfer
     transfer.on('plan', (made) => {
       seen.plan = made
       if (command.dryRun !== true || command.json) view.plan(made)

@@ -33,11 +33,18 @@ const signalStatus = { SIGINT: 130, SIGTERM: 143 } as const
 
 /**
  * The first SIGINT or SIGTERM aborts the returned signal with an Interrupted and calls `say`; a
- * second one ends the process immediately.
+ * second one ends the process immediately. With `finish` the very first one is given to that
+ * instead: what goes on for as long as somebody wants it ends well.
  */
-export function watchSignals(say: (text: string) => void): AbortSignal {
+export function watchSignals(say: (text: string) => void, finish?: () => void): AbortSignal {
   const controller = new AbortController()
+  let isFinishing = finish === undefined
   const onSignal = (signal: 'SIGINT' | 'SIGTERM') => (): void => {
+    if (!isFinishing) {
+      isFinishing = true
+      say(`${signal}: the content ends here; repeat to stop before every node has it`)
+      return finish?.()
+    }
     if (controller.signal.aborted) process.exit(signalStatus[signal])
     say(`${signal}: stopping; repeat to end at once`)
     controller.abort(new Interrupted(signal))

@@ -14,8 +14,10 @@ import { type Failure, FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import { both, requireBlockASecond } from '../../base/rate-limits.js'
+import { type BlockBytes, blockBytesAt } from '../../base/sections.js'
 import { awakeMs, nowMs } from '../../base/time/awake.js'
 import { type DigestRun, runsOf } from '../../control/coordinator/digests.js'
+import type { OriginFact } from '../../control/coordinator/events.js'
 import { Extent } from '../../control/coordinator/extent.js'
 import { OriginMachine } from '../../control/coordinator/machine.js'
 import { forecasts, type Planning, shapeOf } from '../../control/dealing/planning.js'
@@ -48,6 +50,7 @@ import { Contents } from '../driver/contents.js'
 import { type CallerWish, CoordinatorSession } from '../driver/coordinator.js'
 import type { EngineRouter } from '../router.js'
 import { processClock, SocketNet } from '../sockets.js'
+import { GrowingWork } from './growing-work.js'
 import { entryOf, PushSource } from './push-source.js'
 import type { KnownContent, PushHooks, PushSpec } from './push-spec.js'
 import { TracedMachine } from './traced-machine.js'
@@ -58,10 +61,11 @@ export class PushRun {
   readonly #router: EngineRouter
   readonly #hooks: PushHooks
   readonly #source: SourceFile
-  readonly #blockBytes: number
+  readonly #blockBytes: BlockBytes
   readonly #machine: OriginMachine
   readonly #session: CoordinatorSession
   readonly #work: PushSource
+  readonly #growing: GrowingWork | undefined
   readonly #transfer: TransferHandle
   readonly #adding = new Map<number, (failure: Failure | null) => void>()
   #adds = 0
@@ -92,10 +96,11 @@ export class PushRun {
     this.#source = source
     this.#spec = spec
     this.#hooks = hooks
-    this.#blockBytes = blockBytesFor(source.size)
-    requireBlockASecond(both(spec.share ?? {}, spec.ownRates ?? {}), this.#blockBytes)
+    this.#blockBytes = spec.growing ? 'sections' : blockBytesFor(source.size)
+    const blockBytes = blockBytesAt(0, this.#blockBytes)
+    requireBlockASecond(both(spec.share ?? {}, spec.ownRates ?? {}), blockBytes)
     for (const { bytesPerSecond } of spec.groups?.siteLinks ?? [])
-      requireBlockASecond({ upBytesPerSecond: bytesPerSecond }, this.#blockBytes)
+      requireBlockASecond({ upBytesPerSecond: bytesPerSecond }, blockBytes)
     const { connectMs, retries, rejoinMs, silenceMs, timeoutMs, minRateBytesPerSecond } = spec
     const { allowAdd, wait } = spec
     const nodes = spec.nodes.map((link) => this.#shared(link))
@@ -119,7 +124,11 @@ export class PushRun {
       ...(spec.groups && { sites: spec.groups }),
     }
     const others = (spec.mirrors?.length ?? 0) + (spec.relays?.length ?? 0)
-    const shape = shapeOf(spec.shape, this.#planning(nodes), others)
+    // As if there were much of what grows: nobody knows how much will come.
+    const least = spec.growing ? limits.growingPlanBytes : 0
+    const shape = shapeOf(spec.shape, this.#planning(nodes, least), others)
+    if (spec.growing && shape !== 'group' && shape !== 'unicast')
+      throw new FrError('ERR_FR_UNSUPPORTED', `this version follows no content in a ${shape}`)
     refuseFeeds(shape, nodes.length + others, spec.groups?.originFeeds)
     const mirrors = shape === 'group' ? spec.mirrors : undefined
     const gateways = shape === 'group' ? spec.relays : undefined
@@ -133,7 +142,7 @@ export class PushRun {
         spec.strategy,
         shape,
         source.size,
-        this.#blockBytes,
+        blockBytes,
         { origin: this.#origin, nodes: () => this.#machine.peers.map((peer) => peer.usable) },
         source.holes.map(({ offset, length }): RangePair => [offset, length]),
         spec.groups,
@@ -142,15 +151,12 @@ export class PushRun {
       ),
       awakeMs(),
     )
-    const format = { algorithm: spec.algorithm, blockBytes: this.#blockBytes }
-    this.#work = new PushSource(
-      engine,
-      pool,
-      source,
-      format,
-      (event) => this.#session.post(event),
-      (text) => this.warn(text),
-    )
+    const post = (event: OriginFact): void => this.#session.post(event)
+    const warn = (text: string): void => this.warn(text)
+    const format = { algorithm: spec.algorithm, blockBytes }
+    this.#work = new PushSource(engine, pool, source, format, post, warn)
+    if (spec.growing !== undefined)
+      this.#growing = new GrowingWork(engine, pool, source.file, spec.growing, post)
     const { failMs: unackedMs } = detection ?? detectionOf({}, silenceMs)
     // What a gateway has passed on it cannot send again.
     this.#transfer = engine.openTransfer(gateways ? {} : { unackedMs })
@@ -160,7 +166,8 @@ export class PushRun {
       stream: 0,
       file: source.file,
       size: source.size,
-      blockBytes: this.#blockBytes,
+      blockBytes,
+      ...(spec.growing && { growing: true as const }),
       complete: true,
       sparse: source.dataBytes < source.size,
     })
@@ -171,11 +178,13 @@ export class PushRun {
   #sessionOver(): CoordinatorSession {
     const { dialler, transfer, silenceMs, signer, algorithm, known, places } = this.#spec
     const engine = this.#engine
-    const { name, contentId, coded } = this.#spec
+    const { name, contentId, coded, growing } = this.#spec
     const own = hexOf(signer.publicKey)
     const isSigned = known !== undefined && 'signed' in known
     const author = isSigned ? known.author : own
-    const entry = entryOf(this.#source, { name, contentId, author, ...(coded && { coded }) })
+    const about = { ...(coded && { coded }), ...(growing && { growing: true as const }) }
+    const entry = entryOf(this.#source, { name, contentId, author, ...about })
+    const [blockBytes, size] = [this.#blockBytes, growing ? limits.growingSpanBytes : entry.size]
     const manifest = paginate([entry], signer)
     const ports = {
       clock: processClock,
@@ -191,7 +200,7 @@ export class PushRun {
       edgeTo: (node: number) => this.#edge(node, originNumber),
       author: signer,
       signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],
-      contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
+      contents: new Contents([{ ...entry, algorithm, blockBytes, size }]),
       offer: (planned: boolean, role: Role): Frame[] => {
         const { noClobber, strict, share, detection, tree, keep, beside } = this.#spec
         const fileDigest = known?.fileDigest ?? this.#machine.fileDigest
@@ -232,6 +241,7 @@ export class PushRun {
         reject(new FrError('ERR_FR_INTERNAL', `defect: ${String(cause)}`, { cause }))
     })
     this.#session.start()
+    this.#growing?.listen((bytes, isFinal) => this.#session.grew(bytes, isFinal))
     let failure: Failure | null
     try {
       failure = await ended
@@ -272,13 +282,13 @@ export class PushRun {
   #execute(wish: CallerWish): void {
     switch (wish.type) {
       case 'hash':
-        return this.#track(this.#work.hash(wish))
+        return this.#track((this.#growing ?? this.#work).hash(wish))
       case 'cut':
-        return this.#track(this.#work.cut(wish))
+        return this.#growing && this.#track(this.#growing.cut(wish))
       case 'index':
         return this.#track(this.#work.index(wish))
       case 'checkSource':
-        return this.#track(this.#work.check())
+        return this.#growing ? this.#growing.check() : this.#track(this.#work.check())
       case 'sum':
         return this.#sum(wish.digests)
       case 'announcePlan':
@@ -308,7 +318,7 @@ export class PushRun {
   }
 
   #sum(digests: Uint8Array): void {
-    const fileDigest = this.#work.sum(digests)
+    const fileDigest = (this.#growing ?? this.#work).sum(digests)
     if (this.#spec.known === undefined) this.#hooks.summed?.(fileDigest, digests)
   }
 
@@ -321,10 +331,11 @@ export class PushRun {
     this.#hooks.plan(planView(transfer, plan, links, planning.file, forecast, shapes))
   }
 
-  #planning(nodes: readonly NodeLink[]): Planning {
+  #planning(nodes: readonly NodeLink[], leastBytes = 0): Planning {
     const { strategy, groups = {}, relays: gateways, dealtTo } = this.#spec
-    const { size: bytes, dataBytes } = this.#source
-    const file = { bytes, dataBytes, blockBytes: this.#blockBytes }
+    const bytes = Math.max(this.#source.size, leastBytes)
+    const dataBytes = Math.max(this.#source.dataBytes, leastBytes)
+    const file = { bytes, dataBytes, blockBytes: blockBytesAt(0, this.#blockBytes) }
     const isDealtWhole = dealtTo !== undefined
     const known = { strategy, file, origin: this.#origin, nodes, groups, isDealtWhole }
     return { ...known, ...(gateways && { gateways }) }
@@ -364,12 +375,13 @@ export class PushRun {
 
   #facts(seconds: number): PushFacts {
     const { boundSeconds } = this.#forecast
+    const growth = this.#spec.growing?.growth
     return {
       transfer: this.#spec.transfer,
-      bytes: this.#source.size,
-      dataBytes: this.#source.dataBytes,
+      bytes: growth?.bytes ?? this.#source.size,
+      dataBytes: growth?.bytes ?? this.#source.dataBytes,
       seconds,
-      boundSeconds,
+      boundSeconds: growth ? null : boundSeconds,
       originBytesSent: this.#session.sentBytes,
       originSite: this.#spec.groups?.site ?? null,
       warnings: this.#warnings,
@@ -383,6 +395,7 @@ export class PushRun {
     this.#router.forget(this.#transfer)
     this.#engine.closeTransfer(this.#transfer)
     await released
+    await this.#growing?.end()
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
   }
 

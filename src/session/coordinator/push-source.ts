@@ -7,7 +7,6 @@ import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
-import type { CutWish } from '../../control/coordinator/cuts.js'
 import type { OriginFact } from '../../control/coordinator/events.js'
 import type { IndexPiece } from '../../control/messages/delta.js'
 import type { HashRun } from '../../control/messages/facts.js'
@@ -70,19 +69,6 @@ export class PushSource {
     )
   }
 
-  /** The last block of what there is, or its beginning; nothing where there are no bytes. */
-  cut(wish: CutWish): Promise<unknown> {
-    const made = (digests: Uint8Array): void => this.#post({ ...wish, type: 'cutMade', digests })
-    if (wish.length === 0) {
-      made(new Uint8Array())
-      return Promise.resolve()
-    }
-    const { offset, length } = wish
-    const failed = (error: unknown): void =>
-      this.#post({ type: 'fileFailed', ...readFailure(error, 'ERR_FR_IO') })
-    return this.#hasher.hash(this.#source.file, { offset, length }, made, failed)
-  }
-
   /** A piece of the index for nodes that have older content. */
   index({ kind, offset, length }: IndexPiece): Promise<unknown> {
     const source = this.#engine.hashSource(this.#source.file)
@@ -133,20 +119,23 @@ export function entryOf(
     contentId,
     author,
     coded,
-  }: Pick<StreamEntry, 'contentId' | 'author' | 'coded'> & { name: Uint8Array },
+    growing,
+  }: Pick<StreamEntry, 'contentId' | 'author' | 'coded' | 'growing'> & { name: Uint8Array },
 ): StreamEntry {
+  const { size } = source
   return {
     stream: 0,
     contentId,
     author,
     ...encodeName(name),
     base: 0,
-    span: spanBytes(source.size, blockBytesFor(source.size)),
-    size: source.size,
-    dataBytes: source.dataBytes,
+    span: growing ? limits.growingSpanBytes : spanBytes(size, blockBytesFor(size)),
+    size,
+    dataBytes: growing ? size : source.dataBytes,
     mode: source.mode & 0o7777,
     mtimeSeconds: source.mtime.seconds,
     mtimeNanos: source.mtime.nanos,
     ...(coded && { coded }),
+    ...(growing && { growing }),
   }
 }

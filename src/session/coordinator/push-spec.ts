@@ -19,6 +19,7 @@ import type { TraceSink } from '../../control/view/trace.js'
 import type { Dialler } from '../../net/dial.js'
 import type { Signer } from '../../protocol/primitives.js'
 import type { FeedPlaces } from '../driver/feed-places.js'
+import type { GrowingOrigin } from './growing-work.js'
 
 /** What an earlier reading of a content has found: its own digests, or those its author signed. */
 export type KnownContent = { readonly fileDigest: string } & (
@@ -62,6 +63,8 @@ export interface PushSpec {
   readonly relays?: readonly NodeLink[]
   readonly originUplinkBytesPerSecond: number | undefined
   readonly algorithm: DigestAlgorithm
+  /** The source is still written; absent: it is as it is. */
+  readonly growing?: GrowingOrigin
   /** What an earlier reading of the same content has found; undefined: it is to be read. */
   readonly known: KnownContent | undefined
   readonly noClobber: boolean

@@ -42,11 +42,16 @@ export class Contents {
     for (const run of this.space.runs(range)) engine.assign(transfer, { ...run, route })
   }
 
-  /** Who is at the other end of the feed lacks nothing but these. */
-  skip(engine: FeedEngine, feed: FeedHandle, lacks: Iterable<RangePair>): void {
+  /** Who is at the other end of the feed lacks nothing before `end` but these. */
+  skip(
+    engine: FeedEngine,
+    feed: FeedHandle,
+    lacks: Iterable<RangePair>,
+    end = Number.POSITIVE_INFINITY,
+  ): void {
     const lacking = RangeSet.of(lacks)
     for (const { base, size } of this.#byStream.values())
-      for (const range of lacking.missing(base, size))
+      for (const range of lacking.missing(base, Math.min(size, end)))
         for (const run of this.space.runs(range)) engine.skip(feed, run)
   }
 

@@ -54,7 +54,8 @@ export function saysNothingNew(
   const blockBytes = contents.of(stream)?.blockBytes
   if (blockBytes === 'sections') {
     const isEnd = payload[limits.signatureBytes] !== 0
-    if (isEnd) return false
+    // Of what nobody has heard of yet everything is news.
+    if (isEnd || end > held.size) return false
     if (blockStart(end, blockBytes) !== end) return end <= verifiedTo
     // Of what is not heard of yet nothing is known.
     if (end > held.size) return false

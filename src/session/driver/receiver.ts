@@ -93,7 +93,7 @@ export class ReceiverSession {
   /** Of what digests were passed on, by route: what one lost is brought again on another. */
   readonly #passedOn = new Map<number, RangeSet>()
   #transfer: TransferHandle | undefined
-  /** Of a content that is still written: all before this is verified. */
+  /** All before this is verified of a content that is still written. */
   #reached = 0
   #isEnded = false
 
@@ -106,8 +106,9 @@ export class ReceiverSession {
     // What is stored nowhere goes on one flow: it is sent as it comes.
     const { flows } = spec.isGateway ? { flows: 1 } : ports
     this.#neighbours = new Neighbours({ ...ports, flows }, (feed, { ranges }) => {
-      // A gateway has nothing that it could send again, and so nothing to leave out.
-      if (!spec.isGateway) spec.contents.skip(engine, feed, ranges)
+      // A gateway has nothing to send again; of what grows more may come than is here.
+      const end = spec.blockBytes === 'sections' ? this.#reached : undefined
+      if (!spec.isGateway) spec.contents.skip(engine, feed, ranges, end)
       this.#route()
     })
     this.#pulls = new Pulls(net, this.#neighbours, {
@@ -129,8 +130,8 @@ export class ReceiverSession {
       targetOf: (member: number) => pullTargetOf(this.machine.neighbours, member),
       wayTo: (member: number) => wayTo(this.machine.neighbours, member),
     }
-    const [neighbours, pulls] = [this.#neighbours, this.#pulls]
-    this.#executor = new Executor(ports, neighbours, this.samples, spec.silenceMs, hooks, pulls)
+    const parts = [this.#neighbours, this.samples, spec.silenceMs, hooks, this.#pulls] as const
+    this.#executor = new Executor(ports, ...parts)
     this.#loop = new Loop<NodeFact, NodeWish>(this.machine, clock, {
       execute: (wish) => this.#execute(wish),
       crashed: (error) => {
@@ -185,7 +186,6 @@ export class ReceiverSession {
     }
   }
 
-  /** True while the engine has the transfer. */
   get isOpen(): boolean {
     return this.#transfer !== undefined && !this.#isEnded
   }
@@ -216,7 +216,7 @@ export class ReceiverSession {
    * and what comes on the link is given to `onFrame`.
    */
   succeed(link: Pick<Link, 'send'>, term: Term, nodeId: string): Failure | null {
-    const failure = this.#isEnded ? transferIsOver : this.machine.takeover.refusal(term, nodeId)
+    const failure = this.#isEnded ? isOver : this.machine.takeover.refusal(term, nodeId)
     if (failure !== null) return failure
     this.#link = link
     this.post({ type: 'succeeded', term, nodeId })
@@ -447,4 +447,4 @@ export class ReceiverSession {
   }
 }
 
-const transferIsOver: Failure = { code: 'ERR_FR_NO_TRANSFER', text: 'the transfer is over' }
+const isOver: Failure = { code: 'ERR_FR_NO_TRANSFER', text: 'the transfer is over' }

@@ -233,12 +233,14 @@ async function openUnfinished(
   try {
     const journal = await read()
     const { fileDigest, attributes } = journal?.whole ?? {}
-    if (journal === null || fileDigest === undefined) throw new FrError('ERR_FR_NOT_HELD')
+    const { blockBytes = 'sections' } = journal?.header ?? {}
+    if (journal === null || fileDigest === undefined || blockBytes === 'sections')
+      throw new FrError('ERR_FR_NOT_HELD')
     const { header, signed } = journal
     const { mode, mtime } = attributes ?? { mode: 0o644, mtime: { seconds: 0, nanos: 0 } }
     return {
       ...header,
-      ...{ file, fileDigest, mode, mtime, dataBytes: header.size },
+      ...{ blockBytes, file, fileDigest, mode, mtime, dataBytes: header.size },
       runs: () => Promise.resolve(signed),
       present: (ranges) => ranges.flatMap((range) => here.present(...range)),
       look: async () => {

@@ -63,8 +63,8 @@ export async function arrive(
   const published = await publishedAs(host, partial, spec)
   if (published !== undefined) return published
   const arrival = await arriveInPartial(host, partial, spec)
-  // Bytes that stand for a file are nowhere in a file.
-  if (spec.entry.coded !== undefined) return arrival
+  // Bytes that stand for a file are nowhere in a file, and what still grows is compared with none.
+  if (spec.entry.coded !== undefined || isGrowing(spec)) return arrival
   const older = await olderOf(host, spec)
   if (older === undefined) return arrival
   const { files, runs: elsewhere, giveBack } = older
@@ -89,20 +89,26 @@ async function arriveInPartial(
   { wanted, isSparse, requireSpace }: ArrivalSpec,
 ): Promise<Arrival> {
   const unfinished = await host.store.leftovers.find(wanted)
+  // A file that grows begins with no bytes.
+  const bytes = isGrowing({ wanted }) ? 0 : wanted.size
   // What another content left would show through the holes of this one.
   const isOfUse = (left: Unfinished): boolean => left.isOfContent || !isSparse
   if (unfinished !== undefined && isOfUse(unfinished)) {
     await requireSpace(unfinished.bytes)
     const found = await reopened(host, partial, unfinished.id, wanted)
     if (found !== undefined && isOfUse(found)) {
-      await partial.resume(wanted.size)
+      await partial.resume(bytes)
       return foundIn(found)
     }
     if (found !== undefined) leave(host.store.leftovers, partial)
   }
   await requireSpace(0)
-  await createNew(host, partial, wanted.size)
+  await createNew(host, partial, bytes)
   return { journal: 'none' }
+}
+
+function isGrowing({ wanted }: Pick<ArrivalSpec, 'wanted'>): boolean {
+  return wanted.blockBytes === 'sections'
 }
 
 /** Undefined: somebody else has taken it, or removed it, since it was found. */

@@ -106,7 +106,8 @@ async function comparableRuns(
   wanted: WantedContent,
 ): Promise<HeldRun[]> {
   if (!areComparable(record, wanted)) return []
-  const { blockBytes, size } = wanted
+  const { blockBytes } = record
+  const { size } = wanted
   const signed = await store.catalogue.runs(record).catch(() => [])
   const table = digestTable(record, signed)
   if (table === null) return []

@@ -1,28 +1,40 @@
 /** What is done with a whole partial: by what the offer says that it is. */
 import { utf8 } from '../../base/bytes.js'
-import { blockBytesFor } from '../../base/limits.js'
-import type { Coded } from '../../control/messages/types.js'
+import type { Coded, StreamEntry } from '../../control/messages/types.js'
 import { decodeName } from '../../protocol/manifest.js'
 import { Partial } from '../../store/partial.js'
 import { Hasher } from '../hasher.js'
 import { BundlePublication } from './bundle.js'
 import { CodedPublication, fileEntryOf } from './coded.js'
+import { GrowingPublication, geometryOf } from './growing.js'
 import type { NodeHost } from './node-host.js'
 import { FilePublication, type Publication } from './publish.js'
 import type { ReceptionSpec } from './spec.js'
 
-/** Throws ERR_FR_UNSUPPORTED where the node takes no trees. */
+/**
+ * Throws ERR_FR_UNSUPPORTED where the node takes no trees. `size`: of the content, once it is known.
+ */
 export function publicationOf(
   host: NodeHost,
   partial: Partial,
   hasher: Hasher,
   spec: ReceptionSpec,
+  size: () => number,
 ): Publication {
   const name = decodeName(spec.entry)
   const { originId, tree, entry } = spec
   const { coded } = entry
   // Who only sends what it holds, or passes on what comes, publishes nothing.
   if (spec.role !== 'receiver') return new FilePublication(host, partial, name, hasher, spec)
+  if (entry.growing === true) {
+    const made = (whole: StreamEntry): Publication => {
+      const own = { ...spec, entry: whole }
+      return new FilePublication(host, partial, name, hasherOf(host, own), own)
+    }
+    return new GrowingPublication({
+      ...{ engine: host.engine, partial, entry, size, publicationOf: made },
+    })
+  }
   if (coded !== undefined) {
     const plain = new FilePublication(host, partial, name, hasher, spec)
     return new CodedPublication(
@@ -47,14 +59,20 @@ function decodedOf(
   const entry = fileEntryOf(coded)
   const own = { ...spec, entry }
   const partial = new Partial(host.storage, host.dir, decodeName(entry), own)
-  const hasher = new Hasher(host.engine, host.pool, {
-    fileBytes: entry.size,
+  const size = (): number => entry.size
+  return { partial, publication: publicationOf(host, partial, hasherOf(host, own), own, size) }
+}
+
+/** Of what has landed of the entry. */
+export function hasherOf(host: NodeHost, { entry, algorithm }: ReceptionSpec): Hasher {
+  const { size: fileBytes, blockBytes } = geometryOf(entry)
+  return new Hasher(host.engine, host.pool, {
+    fileBytes,
     isSparse: entry.dataBytes < entry.size,
-    blockBytes: blockBytesFor(entry.size),
-    algorithm: spec.algorithm,
+    blockBytes,
+    algorithm,
     hasJustLanded: true,
   })
-  return { partial, publication: publicationOf(host, partial, hasher, own) }
 }
 
 /** The name that the partial is for: of coded content it is none that anybody can ask for. */

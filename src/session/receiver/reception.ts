@@ -10,8 +10,8 @@ import { detectionOf } from '../../base/detection.js'
 import { digestBytesOf } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
-import { blockBytesFor } from '../../base/limits.js'
 import type { TransferShare } from '../../base/rate-limits.js'
+import { blockBytesAt } from '../../base/sections.js'
 import type { HashRun } from '../../control/messages/facts.js'
 import type { Frame, Term } from '../../control/messages/types.js'
 import type { Found, NodeFact } from '../../control/receiver/events.js'
@@ -22,18 +22,19 @@ import { decodeName } from '../../protocol/manifest.js'
 import { Partial } from '../../store/partial.js'
 import { Contents } from '../driver/contents.js'
 import { type ReceiverFiles, ReceiverSession } from '../driver/receiver.js'
-import { Hasher } from '../hasher.js'
+import type { Hasher } from '../hasher.js'
 import { processClock, SocketNet } from '../sockets.js'
 import { Approval } from './acceptance.js'
 import { type Arrival, type ArrivalSpec, arrive, lend, type SignedCopy } from './arrival.js'
 import { coordinate } from './coordinate.js'
 import { Filler, fillFrom } from './filler.js'
+import { geometryOf } from './growing.js'
 import { hashRun } from './hash-run.js'
 import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
 import type { CoordinatorLink } from './own-link.js'
-import { partialName, publicationOf, unpackedBytes } from './publications.js'
+import { hasherOf, partialName, publicationOf, unpackedBytes } from './publications.js'
 import type { Publication } from './publish.js'
 import { SignedRuns } from './signed-runs.js'
 import type { ReceptionSpec } from './spec.js'
@@ -60,7 +61,7 @@ export class Reception {
   readonly #approval: Approval
   /** Of whoever coordinates. */
   #link: CoordinatorLink
-  readonly #blockBytes: number
+  readonly #geometry: ReturnType<typeof geometryOf>
   readonly #isGateway: boolean
   readonly session: ReceiverSession
   readonly #hasher: Hasher
@@ -88,19 +89,13 @@ export class Reception {
     this.#link = link
     link.waitFor(spec.silenceMs)
     this.joins = new JoinRequests((frame) => !this.isEnded && link.send(frame))
-    this.#blockBytes = blockBytesFor(this.bytes)
+    this.#geometry = geometryOf(spec.entry)
     this.#partial = new Partial(host.storage, host.dir, partialName(spec), spec)
-    const digestBytes = digestBytesOf(spec.algorithm)
-    this.#hasher = new Hasher(host.engine, host.pool, {
-      fileBytes: this.bytes,
-      isSparse: this.dataBytes < this.bytes,
-      blockBytes: this.#blockBytes,
-      algorithm: spec.algorithm,
-      hasJustLanded: true,
-    })
-    this.#publication = publicationOf(host, this.#partial, this.#hasher, spec)
-    this.#signedRuns = new SignedRuns(this.bytes, this.#blockBytes)
-    this.session = this.#sessionOver(digestBytes)
+    this.#hasher = hasherOf(host, spec)
+    const sizeAtLast = (): number => this.session.machine.held.size
+    this.#publication = publicationOf(host, this.#partial, this.#hasher, spec, sizeAtLast)
+    this.#signedRuns = new SignedRuns(this.#geometry.size, this.#geometry.blockBytes)
+    this.session = this.#sessionOver()
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
     })
@@ -110,15 +105,16 @@ export class Reception {
     this.session.start()
   }
 
-  #sessionOver(digestBytes: number): ReceiverSession {
+  #sessionOver(): ReceiverSession {
     const [engine, dialler] = [this.#host.engine, this.#host.dialler()]
     const { transfer, originId, silenceMs, detection, algorithm, entry } = this.spec
     const from = (): number => this.session.machine.neighbours.you as number
     const part = { transfer, from, isOrigin: false }
-    const contents = new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }])
+    const { blockBytes, size } = this.#geometry
+    const contents = new Contents([{ ...entry, algorithm, blockBytes, size }])
     const { seal, incarnation: seed } = dialler.self
     const peers = { originId, silenceMs, detection, seed, mustSeal: seal === 'required' }
-    const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
+    const file = { bytes: this.bytes, blockBytes, digestBytes: digestBytesOf(algorithm) }
     const about = { ...this.spec, ...file, log: this.log }
     return new ReceiverSession(
       { ...file, ...peers, contents, isGateway: this.#isGateway },
@@ -136,7 +132,10 @@ export class Reception {
         signed: (record) => this.#signedRuns.keep(record),
         signedFor: (ranges) =>
           this.#signedRuns.touching(ranges).map((run) => ({ stream: 0, ...run })),
-        takeOver: (term) => this.#track(coordinate(this.#host, { ...about, term }, this)),
+        // Nobody but its origin knows what more there is of a content that grows.
+        takeOver: (term) =>
+          blockBytes === 'sections' ||
+          this.#track(coordinate(this.#host, { ...about, blockBytes, term }, this)),
         introduced: () => this.#host.introduced(this),
         ended: ({ failure, keepPartial }) => this.#ended(failure, keepPartial),
         crashed: (error) => this.#crash(error),
@@ -187,7 +186,7 @@ export class Reception {
     return null
   }
 
-  /** The term of whoever took over from the origin; undefined: nobody has. */
+  /** The term of whoever took over from the origin. */
   get succession(): Term | undefined {
     return this.session.machine.takeover.succession
   }
@@ -292,7 +291,8 @@ export class Reception {
       ...(!this.#isGateway && { file: this.#partial.file, ...this.#hasher.whileLanding }),
       ...(this.#partial.scratch !== undefined && { scratch: this.#partial.scratch }),
       size: this.bytes,
-      blockBytes: this.#blockBytes,
+      blockBytes: blockBytesAt(0, this.#geometry.blockBytes),
+      ...(this.#geometry.blockBytes === 'sections' && { growing: true as const }),
       complete: this.#partial.isBorrowed,
       sparse: this.dataBytes < this.bytes,
     })
@@ -305,7 +305,7 @@ export class Reception {
     const { entry, algorithm, fileDigest } = this.spec
     const about = { contentId: entry.contentId, author: entry.author, algorithm }
     return {
-      wanted: { ...about, blockBytes: this.#blockBytes, size: this.bytes },
+      wanted: { ...about, ...this.#geometry },
       ...{ entry, fileDigest, name: this.#publication.name, visibleName: this.name },
       isStrict: this.spec.strict,
       isSparse: this.dataBytes < this.bytes,
@@ -373,7 +373,7 @@ export class Reception {
 
   /** Whoever starts after this process was killed can tell the published file by its inode. */
   async #publishing(): Promise<void> {
-    const { mode, mtimeSeconds: seconds, mtimeNanos: nanos, dataBytes } = this.spec.entry
+    const { mode, mtimeSeconds: seconds, mtimeNanos: nanos, dataBytes } = this.#partial.entry
     const { inode } = await this.#host.storage.identityOf(this.#partial.file)
     await this.#verified?.publishing({ inode, mode, mtime: { seconds, nanos }, dataBytes })
   }

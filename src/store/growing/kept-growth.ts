@@ -51,6 +51,8 @@ export class KeptGrowth {
   #end: number
   #work: Promise<unknown> = Promise.resolve()
   #cut: GrowthRun | undefined
+  /** Whole blocks before this are kept. */
+  #wholeEnd: number
 
   private constructor(
     contentId: string,
@@ -62,6 +64,8 @@ export class KeptGrowth {
     this.#path = file?.path ?? null
     this.#file = file?.file ?? null
     this.#end = file?.end ?? 0
+    const last = runs.findLast(isWhole)
+    this.#wholeEnd = last === undefined ? 0 : last.offset + last.length
   }
 
   /** Nothing is kept of it. */
@@ -103,8 +107,7 @@ export class KeptGrowth {
   /** What was signed. Of cuts only the newest is kept. */
   keep(run: GrowthRun): void {
     if (this.#file === null) return
-    const isWhole = (run.offset + run.length) % blockBytesAt(run.offset) === 0
-    if (isWhole) return this.#append(this.#file, run)
+    if (isWhole(run)) return this.#append(this.#file, run)
     const isWriting = this.#cut !== undefined
     this.#cut = run
     if (!isWriting) this.#then(() => this.#writeCut())
@@ -122,10 +125,12 @@ export class KeptGrowth {
   }
 
   #append(file: FileHandle, run: GrowthRun): void {
-    const bytes = encodeRun(run)
-    const at = this.#end
+    const end = run.offset + run.length
+    const [bytes, at] = [encodeRun(run), this.#end]
+    if (end <= this.#wholeEnd || run.offset > this.#wholeEnd) return
     if (at + bytes.length > limits.keptGrowthFileBytes) return
     this.#end += bytes.length
+    this.#wholeEnd = end
     this.#then(() => writeAll(file, bytes, at))
   }
 
@@ -142,6 +147,11 @@ export class KeptGrowth {
   #then(work: () => Promise<void>): void {
     this.#work = this.#work.then(work).catch(() => {})
   }
+}
+
+/** It ends where a block does. */
+function isWhole({ offset, length }: GrowthRun): boolean {
+  return (offset + length) % blockBytesAt(offset) === 0
 }
 
 function textOf({ device, inode, author }: GrowthKey): string {
@@ -172,7 +182,7 @@ interface Decoded {
   readonly end: number
 }
 
-/** Null: nothing that can be used. Runs follow each other without a gap, in no other order. */
+/** Null: nothing that can be used. Runs follow each other without a gap. */
 function decode(bytes: Buffer, key: GrowthKey): Decoded | null {
   if (bytes.length < headBytes + cutBytes) return null
   const head: unknown = JSON.parse(bytes.toString('utf8', 0, headBytes))
@@ -183,11 +193,12 @@ function decode(bytes: Buffer, key: GrowthKey): Decoded | null {
   let prefix = 0
   for (let next = decodeRun(bytes, at); next !== null; next = decodeRun(bytes, at)) {
     at = next.end
-    // A process that went on has read the same again.
-    if (next.run.offset + next.run.length <= prefix) continue
-    if (next.run.offset !== prefix) break
+    const end = next.run.offset + next.run.length
+    // A process that went on has cut the same into other runs.
+    if (end <= prefix) continue
+    if (next.run.offset > prefix) break
     runs.push(next.run)
-    prefix = next.run.offset + next.run.length
+    prefix = end
   }
   const cut = decodeRun(bytes.subarray(0, headBytes + cutBytes), headBytes)
   if (cut !== null && cut.run.offset === prefix) runs.push(cut.run)

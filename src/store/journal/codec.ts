@@ -10,12 +10,14 @@
  *            u8 2 | u64 offset, u64 length, u32 bytes, payload of a digest record of the author
  *            u8 3 | u32 bytes, what is known of the whole file, as JSON
  *
- * Runs are whole blocks, so their length tells how many digests follow. The checksum of the header
- * covers its first line too.
+ * Runs are whole blocks, so their length tells how many digests follow. Of a content that is still
+ * written blocks are cut by sections, no run is of two, and one may end inside a block. The checksum
+ * of the header covers its first line too.
  */
 import { createHash } from 'node:crypto'
 import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
+import { type BlockBytes, blockBytesAt, isInSection } from '../../base/sections.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
 import type { FileTime } from '../../ports.js'
@@ -29,7 +31,8 @@ export interface JournalHeader {
   /** Public key, 64 hex digits. */
   readonly author: string
   readonly algorithm: DigestAlgorithm
-  readonly blockBytes: number
+  /** By sections where the content is still written; `size` is the most that it may be then. */
+  readonly blockBytes: BlockBytes
   readonly size: number
   /** At this node. */
   readonly name: Uint8Array
@@ -112,12 +115,21 @@ function headerOf(plain: unknown): JournalHeader | null {
     isHex(contentId, 32) &&
     isHex(author, 64) &&
     isAlgorithm(algorithm) &&
-    isCount(blockBytes) &&
-    blockBytes > 0 &&
+    isBlockBytes(blockBytes) &&
     isCount(size) &&
     typeof transfer === 'string'
   if (!isWhole || !isKey(name)) return null
   return { contentId, author, algorithm, blockBytes, size, transfer, name: nameOfKey(name) }
+}
+
+function isBlockBytes(plain: unknown): plain is BlockBytes {
+  return plain === 'sections' || (isCount(plain) && plain > 0)
+}
+
+/** Whether a journal may tell of such a run. */
+function isRun({ blockBytes, size }: JournalHeader, offset: number, length: number): boolean {
+  if (blockBytes !== 'sections') return isBlockRun(offset, length, blockBytes, size)
+  return length > 0 && offset + length <= size && isInSection(offset, length)
 }
 
 /**
@@ -180,10 +192,10 @@ function headOf(kind: number, bytes: number, offset: number, length: number, pay
 
 /** Parts of a run, none of which is larger than half a batch. */
 function piecesOf(header: JournalHeader, { offset, length, digests }: HeldRun): HeldRun[] {
-  const { blockBytes, size, algorithm } = header
-  const digestBytes = digestBytesOf(algorithm)
+  const digestBytes = digestBytesOf(header.algorithm)
+  const blockBytes = blockBytesAt(offset, header.blockBytes)
   const blocks = Math.ceil(length / blockBytes)
-  if (!isBlockRun(offset, length, blockBytes, size) || digests.length !== blocks * digestBytes)
+  if (!isRun(header, offset, length) || digests.length !== blocks * digestBytes)
     throw new TypeError('a journal holds whole blocks with a digest each')
   const step = Math.floor(limits.journalBatchBytes / 2 / digestBytes)
   const pieces: HeldRun[] = []
@@ -238,18 +250,15 @@ function textAt(body: Buffer, at: number): Entry<string> {
   return end > body.length ? null : { content: body.toString('utf8', from, end), end }
 }
 
-function runAt(
-  { blockBytes, size, algorithm }: JournalHeader,
-  body: Buffer,
-  at: number,
-): Entry<RunBytes> {
+function runAt(header: JournalHeader, body: Buffer, at: number): Entry<RunBytes> {
   const isSigned = body[at] === 2
   const from = at + (isSigned ? signedHeadBytes : runHeadBytes)
   if ((!isSigned && body[at] !== 1) || from > body.length) return null
   const offset = Number(body.readBigUInt64LE(at + 1))
   const length = Number(body.readBigUInt64LE(at + 9))
-  if (!isBlockRun(offset, length, blockBytes, size)) return null
-  const digestBytes = Math.ceil(length / blockBytes) * digestBytesOf(algorithm)
+  if (!isRun(header, offset, length)) return null
+  const blocks = Math.ceil(length / blockBytesAt(offset, header.blockBytes))
+  const digestBytes = blocks * digestBytesOf(header.algorithm)
   const bytes = digestBytes + (isSigned ? limits.digestHeadBytes : 0)
   if (isSigned && body.readUInt32LE(at + 17) !== bytes) return null
   const end = from + bytes

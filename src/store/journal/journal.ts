@@ -18,6 +18,7 @@ import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import { RangeSet } from '../../base/ranges.js'
+import { blockBytesAt } from '../../base/sections.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import type { FileIdentity } from '../../ports.js'
 import type { DigestRun } from '../catalogue/record.js'
@@ -242,12 +243,14 @@ export async function readHeader(path: string): Promise<JournalHeader | null> {
 
 /** Parts of runs of which no later run tells, in order of offset. */
 function eachOnce(runs: readonly JournalRun[], header: JournalHeader): JournalRun[] {
-  const { blockBytes, algorithm } = header
-  const digestBytes = digestBytesOf(algorithm)
+  const digestBytes = digestBytesOf(header.algorithm)
   const seen = new RangeSet()
   const parts: JournalRun[] = []
   for (const run of runs.toReversed()) {
+    const blockBytes = blockBytesAt(run.offset, header.blockBytes)
     for (const [offset, length] of seen.missing(run.offset, run.length)) {
+      // Of a beginning of a block more was written down later.
+      if ((offset - run.offset) % blockBytes !== 0) continue
       const at = ((offset - run.offset) / blockBytes) * digestBytes
       const digests = run.digests.subarray(at, at + Math.ceil(length / blockBytes) * digestBytes)
       parts.push({ offset, length, digests, isSure: run.isSure })
@@ -302,7 +305,8 @@ async function readAt(file: FileHandle, bytes: number, at: number): Promise<Buff
 }
 
 function mostBytes({ size, blockBytes }: JournalHeader): number {
-  const blocks = Math.max(1, Math.ceil(size / blockBytes))
+  const bytes = blockBytes === 'sections' ? limits.growingBlockBytes : blockBytes
+  const blocks = Math.max(1, Math.ceil(size / bytes))
   return limits.catalogueLineBytes + blocks * limits.journalBytesPerBlock
 }
 

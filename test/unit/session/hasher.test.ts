@@ -32,7 +32,7 @@ async function callsOf(
   const pool = { hash: hash('pool') } as unknown as HashPool
   const hasher = new Hasher(engine, pool, geometry)
   for (const range of ranges) {
-    const blocks = Math.ceil(range.length / geometry.blockBytes)
+    const blocks = Math.ceil(range.length / Number(geometry.blockBytes))
     await new Promise<void>((resolve, reject) => {
       void hasher.hash(
         1 as never,

@@ -1,0 +1,120 @@
+/** A push of a content that is still written: its options, and what it needs beside any push. */
+import { stat } from 'node:fs/promises'
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { randomId } from '../net/crypto.js'
+import type { DataEngine, HashPool, SourceFile } from '../ports.js'
+import { type GrowingOrigin, stillHolds } from '../session/coordinator/growing-work.js'
+import { FollowedFile } from '../store/growing/followed.js'
+import { Growth } from '../store/growing/growth.js'
+import { KeptGrowth } from '../store/growing/kept-growth.js'
+import type { GrowingSource } from '../store/growing/source.js'
+import { SpooledStream } from '../store/growing/spooled.js'
+import { optionalInteger, requireBoolean } from './checks.js'
+import { type CheckedSource, contentMode } from './source.js'
+import type { TreeWishes } from './tree-options.js'
+import type { PushOptions, PushResult } from './types.js'
+
+export interface FollowWish {
+  readonly finalAfterMs: number | undefined
+}
+
+/**
+ * Undefined: the content is all there. Throws TypeError for options that exclude each other, and
+ * ERR_FR_UNSUPPORTED for those that this version cannot combine.
+ */
+export function checkFollow(
+  source: CheckedSource,
+  options: PushOptions,
+  tree: TreeWishes,
+): FollowWish | undefined {
+  requireBoolean('follow', options.follow)
+  const { timeoutMsMax } = limits
+  const finalAfterMs = optionalInteger('finalAfterMs', options.finalAfterMs, 1, timeoutMsMax)
+  if (options.follow !== true) {
+    if (finalAfterMs !== undefined) throw new TypeError('finalAfterMs needs follow')
+    return undefined
+  }
+  if (source.kind !== 'path' && source.kind !== 'content')
+    throw new TypeError('follow needs one path, or a stream')
+  if (finalAfterMs !== undefined && source.kind !== 'path')
+    throw new TypeError('finalAfterMs is for a file: a stream has an end of its own')
+  if (options.strategy === 'classic')
+    throw new TypeError('strategy classic deals equal parts, and nobody knows of how much')
+  if (options.digest !== undefined && options.digest !== 'blake3')
+    throw new TypeError(`follow needs digest blake3, and not ${options.digest}`)
+  const [first] = [...tree.given, ...foreignOf(options)]
+  const text = `this version follows no content with ${first}`
+  if (first !== undefined) throw new FrError('ERR_FR_UNSUPPORTED', text)
+  return { finalAfterMs }
+}
+
+/** The options that were given and that no push of a growing content has, by name. */
+function foreignOf(options: PushOptions): string[] {
+  const { compress = 'off', shape = 'auto', mirrors = [], relays = [] } = options
+  const isTree = shape === 'chain' || shape === 'tree' || shape === 'binomial'
+  return [
+    ...(compress === 'off' ? [] : ['compress']),
+    ...(isTree ? [`shape ${shape}`] : []),
+    ...(mirrors.length > 0 ? ['mirrors'] : []),
+    ...(relays.length > 0 ? ['relays'] : []),
+    ...(['base', 'commit'] as const).filter((name) => options[name] !== undefined),
+    ...(['descriptors', 'spareOrigin', 'dryRun'] as const).filter((name) => options[name]),
+  ]
+}
+
+export interface GrowingParts {
+  readonly engine: DataEngine
+  readonly pool: HashPool
+  readonly source: CheckedSource
+  readonly follow: FollowWish
+  /** Public key of whoever signs, 64 hex digits. */
+  readonly author: string
+  /** Is given what ends the content, once. */
+  readonly finishes: (finish: () => void) => void
+  readonly pushing: (
+    source: SourceFile,
+    content: { readonly contentId: string; readonly growing: GrowingOrigin },
+  ) => Promise<PushResult>
+}
+
+/** Once every node has it nobody goes on with it. */
+export async function pushGrowing(parts: GrowingParts): Promise<PushResult> {
+  const { engine } = parts
+  const growth = new Growth(await openGrowing(parts))
+  let file: SourceFile | undefined
+  let kept: KeptGrowth | undefined
+  try {
+    parts.finishes(() => growth.source.finish())
+    await growth.begun()
+    const opened = await engine.storage.openSource(growth.source.path)
+    file = parts.source.kind === 'path' ? opened : { ...opened, mode: contentMode }
+    kept = await keptOf(parts, file)
+    const { contentId } = kept
+    const result = await parts.pushing(file, { contentId, growing: { growth, kept } })
+    if (result.nodes.every(({ status }) => status === 'complete')) await kept.forget()
+    return result
+  } finally {
+    await growth.close()
+    await kept?.close()
+    if (file !== undefined) engine.storage.closeFile(file.file)
+  }
+}
+
+function openGrowing({ source, follow }: GrowingParts): Promise<GrowingSource> {
+  if (source.kind === 'path') return FollowedFile.open(source.path, follow)
+  if (source.kind === 'content') return SpooledStream.open(source.chunks)
+  throw new TypeError('follow needs one path, or a stream')
+}
+
+/** What another push has sent of the same file; of a stream nothing is known. */
+async function keptOf(parts: GrowingParts, { file }: SourceFile): Promise<KeptGrowth> {
+  const { engine, pool, source, author } = parts
+  if (source.kind !== 'path') return KeptGrowth.none(randomId())
+  const { dev } = await stat(source.path, { bigint: true })
+  const { inode } = await engine.storage.identityOf(file)
+  const device = String(dev)
+  return KeptGrowth.open({ inode, device, author }, randomId(), (runs) =>
+    stillHolds(engine, pool, file, runs),
+  )
+}
