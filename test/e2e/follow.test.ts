@@ -210,22 +210,6 @@ for (const engine of usualEngines) {
       for (const node of [first, second, late])
         expect(copyOf(node, 'log')).toBe(all.toString('hex'))
     })
-
-    it('goes on at the others when a node is killed', async () => {
-      const others = await world.nodes(2)
-      const victim = await world.childNode()
-      const { path, content } = world.file('log', 1_000_000)
-      const to = [...others, victim].map(({ address }) => address)
-      const transfer = push(path, { to, follow: true, engine, rejoinMs: 0, retries: 0 })
-      await verified(transfer, content.length)
-      victim.kill('SIGKILL')
-      for (let i = 0; i < 20; i++) appendFileSync(path, content.subarray(i * 50_000, 50_000))
-      transfer.finish()
-      const { nodes } = await transfer.result
-      expect(nodes.map(({ status }) => status)).toEqual(['complete', 'complete', 'failed'])
-      const all = readFileSync(path, 'hex')
-      for (const node of others) expect(copyOf(node, 'log')).toBe(all)
-    })
   })
 }
 
