@@ -12,7 +12,8 @@ import { FilePublication, type Publication } from './publish.js'
 import type { ReceptionSpec } from './spec.js'
 
 /**
- * Throws ERR_FR_UNSUPPORTED where the node takes no trees. `size`: of the content, once it is known.
+ * Throws ERR_FR_UNSUPPORTED where the node takes no trees. `size`: of the content, once that is
+ * known.
  */
 export function publicationOf(
   host: NodeHost,

@@ -11,8 +11,8 @@
  *            u8 3 | u32 bytes, what is known of the whole file, as JSON
  *
  * Runs are whole blocks, so their length tells how many digests follow. Of a content that is still
- * written blocks are cut by sections, no run is of two, and one may end inside a block. The checksum
- * of the header covers its first line too.
+ * written blocks are cut by sections, no run is of two, and one may end inside a block. The
+ * checksum of the header covers its first line too.
  */
 import { createHash } from 'node:crypto'
 import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
