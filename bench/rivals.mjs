@@ -24,8 +24,19 @@ async function counted(workspace, { server, port, run, copy }) {
 
 const slash = (directory, isTree) => (isTree ? `${directory}/` : directory)
 
+/** How long one run of a rival may take, indexes and the transfer each. */
+const rivalMs = 180_000
+
 async function done(workspace, program, args, options = {}) {
-  const { status, stdout, stderr } = await workspace.collect(program, args, options)
+  const running = workspace.start(program, args, options)
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    running.child.kill('SIGKILL')
+  }, rivalMs)
+  const status = await running.ended.finally(() => clearTimeout(timer))
+  if (isLate) throw new Error(`${program}: not done within ${rivalMs / 1000} s`)
+  const { stdout, stderr } = running
   const text = `${stdout}${stderr}`.trim().split('\n').at(-1)
   if (status !== 0) throw new Error(`${program}: ${status} ${text}`)
 }

@@ -380,13 +380,20 @@ void EngineWrap::free_bytes(const Napi::CallbackInfo& info) {
   });
 }
 
+// closeFile(file). The last descriptor of a file without a name frees all its blocks as it is
+// closed, which takes a while where it is large: threads of its disk wait for that, not the loop.
 void EngineWrap::close_file(const Napi::CallbackInfo& info) {
-  const uint32_t file = handle_at(info, 0, "file");
+  const uint32_t handle = handle_at(info, 0, "file");
   {
     std::lock_guard<std::mutex> hold(files_.mutex);
-    files_.handles.erase(file);
+    files_.handles.erase(handle);
   }
-  file_table_remove(file);
+  FileRef file = file_table_get(handle);
+  file_table_remove(handle);
+  Engine* const engine = engine_.get();
+  if (file == nullptr || !engine->is_running()) return;
+  const uint32_t disk = file->disk;
+  engine->on_disk(disk, false, [file = std::move(file)]() mutable { file.reset(); });
 }
 
 // closeDataDir(dir): after what has been asked of it before.

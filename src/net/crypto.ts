@@ -34,16 +34,20 @@ export const nodePrimitives: Primitives = {
 
 /** Prefix of the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410). */
 const spkiHead = Buffer.from('302a300506032b6570032100', 'hex')
-/** Parsing a key costs half as much as a verification. */
-const publicKeys = new WeakMap<Uint8Array, KeyObject>()
+/** Parsing a key costs half as much as a verification; of few authors there are many records. */
+const publicKeys = new Map<string, KeyObject>()
+const publicKeysKept = 64
 
 function publicKeyOf(bytes: Uint8Array): KeyObject | null {
-  const known = publicKeys.get(bytes)
-  if (known !== undefined) return known
   if (bytes.length !== limits.publicKeyBytes) return null
+  const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+  const known = publicKeys.get(name)
+  if (known !== undefined) return known
   const spki = Buffer.concat([spkiHead, bytes])
   const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
-  publicKeys.set(bytes, key)
+  publicKeys.set(name, key)
+  const [oldest] = publicKeys.keys()
+  if (publicKeys.size > publicKeysKept) publicKeys.delete(oldest as string)
   return key
 }
 

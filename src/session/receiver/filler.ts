@@ -17,6 +17,26 @@ interface Found extends Moved {
   readonly of: number
 }
 
+/** Copies that are made at the same time, and bytes between two that are copied as well. */
+const copiesAtOnce = 16
+const gapBytes = 4 * limits.indexPageBytes
+
+/**
+ * Pages that were found as few copies. What is in a short gap between them is found nowhere: it
+ * comes, and takes the place of what was copied, because nobody counts that as found.
+ */
+function joined(found: readonly Found[]): Found[] {
+  const copies: Found[] = []
+  for (const next of found.toSorted((a, b) => a.offset - b.offset)) {
+    const last = copies.at(-1)
+    const gap = last === undefined ? -1 : next.offset - (last.offset + last.length)
+    const isInLine = last?.of === next.of && next.from - last.from === next.offset - last.offset
+    if (last === undefined || !isInLine || gap < 0 || gap > gapBytes) copies.push(next)
+    else copies[copies.length - 1] = { ...last, length: next.offset + next.length - last.offset }
+  }
+  return copies
+}
+
 export class Filler {
   readonly #host: Pick<NodeHost, 'engine' | 'pool' | 'storage'>
   readonly #partial: Pick<Partial, 'fill'>
@@ -58,9 +78,17 @@ export class Filler {
 
   async #fill(piece: SoughtPiece): Promise<RangePair[]> {
     const found = await (piece.kind === 'pages' ? this.#samePlace(piece) : this.#moved(piece))
-    for (const { offset, length, from, of } of found) {
+    // Between chunks there may be pages that were found before.
+    const copies = piece.kind === 'pages' ? joined(found) : found
+    for (let at = 0; at < copies.length; at += copiesAtOnce) {
       if (this.#isStopped) return []
-      await this.#partial.fill({ offset: from, length }, offset, of)
+      await Promise.all(
+        copies
+          .slice(at, at + copiesAtOnce)
+          .map(({ offset, length, from, of }) =>
+            this.#partial.fill({ offset: from, length }, offset, of),
+          ),
+      )
     }
     const areSame = await Promise.all(
       this.#older.map(async ({ file, identity }) =>
