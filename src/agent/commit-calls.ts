@@ -59,8 +59,9 @@ export class CommitCalls {
     await this.#turns.take()
     const { signal } = this.#over
     const expected = nodeId === '' ? undefined : nodeId
-    const inquiry = new Inquiry(this.#spec.dialler(), address, expected)
+    let inquiry: Inquiry | undefined
     try {
+      inquiry = new Inquiry(this.#spec.dialler(), address, expected)
       for (let [next] = line; next !== undefined && !signal.aborted; [next] = line) {
         const [key, word] = next
         line.delete(key)
@@ -72,7 +73,7 @@ export class CommitCalls {
     } catch {
       // It is away, or refuses: what waits is said again when its time comes.
     } finally {
-      inquiry.close()
+      inquiry?.close()
       this.#lines.delete(address)
       this.#turns.done()
     }

@@ -16,7 +16,7 @@ import { isHidden } from '../base/names.js'
 import { nowMs } from '../base/time/awake.js'
 import { digestDigits } from '../base/versions.js'
 import { authorBallot } from '../control/commit/decree.js'
-import { CommitDesk, type DeskWish } from '../control/commit/desk.js'
+import { CommitDesk, type DeskWish, nothingSettled } from '../control/commit/desk.js'
 import type { CommitCall, CommitFrame, CommitRecord, Decree } from '../control/messages/commit.js'
 import { type HeldEntry, originNumber } from '../control/messages/types.js'
 import type { Dialler } from '../net/dial.js'
@@ -26,8 +26,9 @@ import { CommitRecords } from '../store/commits/commit-records.js'
 import type { NodeStore } from '../store/node-store.js'
 import { CommitCalls } from './commit-calls.js'
 import { copyHere } from './commit-fetch.js'
-import { keptFor, pin } from './commit-place.js'
+import { isOutdated, keptFor, pin } from './commit-place.js'
 import { type DecisionStatus, isInDoubt, preparedEntry, statusOfDecision } from './commit-status.js'
+import type { SwitchesTold } from './commit-told.js'
 import { WaitingQuestions } from './commit-waiting.js'
 import type { Disks } from './disks.js'
 import type { Claimant, InDoubt, NameClaims } from './name-claims.js'
@@ -47,6 +48,7 @@ export interface CommitsSpec {
   readonly names: Pick<NameClaims<Claimant>, 'without'>
   readonly dialler: () => Dialler
   readonly log: Logger
+  readonly told: Pick<SwitchesTold, 'switched' | 'drop'>
 }
 
 interface Local {
@@ -82,8 +84,7 @@ export class Commits {
       dialler: spec.dialler,
       answered: ({ to }, frame) => this.#execute(this.#desk.said(to, frame, nowMs())),
     })
-    const nothing = { records: [], orders: new Map(), over: new Map(), forgotten: '' }
-    this.#desk = new CommitDesk(spec.nodeId, nothing, nowMs())
+    this.#desk = new CommitDesk(spec.nodeId, nothingSettled(), nowMs())
   }
 
   /**
@@ -209,9 +210,7 @@ export class Commits {
       if (!(await disk.versions.isRight(version, reading)))
         throw new FrError('ERR_FR_DIGEST', 'somebody else has changed the file of this version')
       reading.signal.throwIfAborted()
-      const { orders } = this.#desk.settled
-      const isKnown = orders.size < limits.commitNames || this.#desk.orderOf(decree) > 0
-      if (!isKnown || !this.#desk.join(decree, nowMs()))
+      if (!this.#desk.join(decree, nowMs()))
         throw new FrError('ERR_FR_LIMIT', 'the node is no member, or takes part in too many')
       const isOwn = isNew && isHidden(version.name)
       this.#local.set(id, { decree, isNew: isOwn, sinceMs: Date.now() })
@@ -373,6 +372,10 @@ export class Commits {
     this.#pins.delete(id)
   }
 
+  #isNew(id: string): boolean {
+    return this.#local.get(id)?.isNew === true
+  }
+
   // --- the verdict ---
 
   async #apply(id: string): Promise<void> {
@@ -400,17 +403,22 @@ export class Commits {
   }
 
   /** `attempt`: the next member is asked each time. */
-  async #commit({ decree, you }: CommitRecord, attempt: number): Promise<void> {
+  async #commit({ decree, you, prepared }: CommitRecord, attempt: number): Promise<void> {
     if (!this.#desk.isNews(decree.id)) return
     const { names, dialler } = this.#spec
     const name = decodeName(decree)
     const reading = { isReading: () => {}, signal: this.#over.signal }
+    const placed = this.#desk.placedAt(decree)
     const switchNow = async (): Promise<void> => {
+      if (prepared === null && isOutdated(decree, placed, this.#spec.disks))
+        return this.#desk.leave(decree.id)
       const { disk } = keptFor(decree, this.#spec.disks) ?? {}
       if (disk === undefined) throw new FrError('ERR_FR_NOT_HELD')
       const { store, versions } = disk
       const isRight = (record: HeldStream) => versions.isRight(record, reading)
-      await store.versions.rollBack(name, digestDigits(decree.fileDigest), isRight)
+      const digits = digestDigits(decree.fileDigest)
+      const { now } = await store.versions.rollBack(name, digits, isRight)
+      this.#spec.told.switched(decree, now, this.#isNew(decree.id), nowMs())
     }
     try {
       await names.without(name, switchNow, decree.id)
@@ -425,7 +433,8 @@ export class Commits {
 
   /** What was brought for it goes; another one stays a version like any. */
   async #abort({ decree }: CommitRecord): Promise<void> {
-    if (this.#local.get(decree.id)?.isNew !== true) return
+    this.#spec.told.drop(decree)
+    if (!this.#isNew(decree.id)) return
     const kept = keptFor(decree, this.#spec.disks)
     if (kept === undefined || !isHidden(kept.version.name)) return
     const remove = (): Promise<void> => kept.disk.store.versions.forget(kept.version)

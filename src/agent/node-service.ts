@@ -14,6 +14,7 @@ import { asFrError } from '../base/failures.js'
 import { blockBytesFor, limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
 import { requireBlockASecond } from '../base/rate-limits.js'
+import { nowMs } from '../base/time/awake.js'
 import { Waiting } from '../base/time/patience.js'
 import type { NodeLink } from '../control/messages/copying.js'
 import type { Frame } from '../control/messages/types.js'
@@ -36,6 +37,7 @@ import type { DataEngine } from '../ports.js'
 import type { Edge } from '../protocol/ticket.js'
 import { FeedPlaces } from '../session/driver/feed-places.js'
 import { Serves } from '../session/fetch/serves.js'
+import type { Audience } from '../session/receiver/acceptance.js'
 import { Consents } from '../session/receiver/consents.js'
 import { PoolWork } from '../session/receiver/held-work.js'
 import type { Guest } from '../session/receiver/node-host.js'
@@ -44,6 +46,7 @@ import type { NodeStore } from '../store/node-store.js'
 import { adoptFeed, adoptPull } from './adopting.js'
 import { Authority } from './authority.js'
 import { Bridges } from './bridges.js'
+import { SwitchesTold } from './commit-told.js'
 import { Commits } from './commits.js'
 import { Copies } from './copies.js'
 import { hasSpareDescriptor } from './descriptors.js'
@@ -100,7 +103,7 @@ export class NodeService {
     this.log = spec.log
     this.authority = new Authority(spec.peers, spec.log)
     this.#strangers = new Strangers(spec.log, this.counters)
-    const { engine, router, pool, maxServes: most, isRelayOnly, log, audience } = spec
+    const { engine, router, pool, maxServes: most, isRelayOnly, log } = spec
     const { consents, counters } = this
     const { storage } = engine
     const names = this.#names
@@ -113,6 +116,11 @@ export class NodeService {
     const disks = new Disks({ engine, router, work, names, files, commits }, spec)
     this.disks = disks
     const places = new FeedPlaces(spec.limits.maxFeeds)
+    const told = new SwitchesTold(spec.audience)
+    const audience: Audience = {
+      ...spec.audience,
+      ready: (publication) => told.ready(publication, nowMs()),
+    }
     this.#parts = {
       ...{ engine, places, storage, router, pool, log, work, consents, audience, counters },
       claim: (guest) => names.claim(guest),
@@ -139,7 +147,8 @@ export class NodeService {
     })
     this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
     const { nodeId } = spec.self
-    this.#commits = new Commits({ nodeId, disks, names, dialler: () => this.dialler(), log })
+    const dialler = () => this.dialler()
+    this.#commits = new Commits({ nodeId, disks, names, dialler, log, told })
     const sources = (name: Uint8Array) => disks.likely(name).map(({ served }) => served)
     const isSealed = spec.self.seal !== undefined
     this.#serves = new Serves({

@@ -29,6 +29,8 @@ export const commitLimits = {
   commitApplyMsMax: 30_000,
   /** Names of which a node knows how often they were committed; more are refused. */
   commitNames: 16_384,
+  /** Bytes of these names as JSON has them. */
+  commitNamesBytes: 16 * 1_048_576,
   /** Of a record of a decision on the disk. */
   commitRecordBytes: 512 * 1_024,
   /** Decisions that a node tells of in its status. */

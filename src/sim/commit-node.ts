@@ -81,7 +81,8 @@ export class CommitNode {
     this.#process++
     this.#clockMs = this.#random.between(0, 1e9)
     const orders = new Map([[keyOfName(nameOfAll), this.#present.order]])
-    const state = { records: [...this.#records.values()], orders, over: this.#over, forgotten: '' }
+    const nothing = { placed: new Map(), forgotten: '' }
+    const state = { records: [...this.#records.values()], orders, over: this.#over, ...nothing }
     this.#desk = new CommitDesk(nodeIdOf(this.#node), state, this.#nowMs)
     this.#execute(this.#desk.begin())
   }

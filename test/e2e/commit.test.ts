@@ -1,5 +1,13 @@
 /** Real nodes that switch a name together, while nodes and authors are killed. */
-import { existsSync, mkdirSync, renameSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { until } from '../../bench/running.mjs'
@@ -9,6 +17,7 @@ import type { Decree } from '../../src/control/messages/commit.js'
 import { freshSigner, selfOf } from '../../src/net/crypto.js'
 import { parseKey } from '../../src/net/keys.js'
 import { Resolver } from '../../src/net/resolver.js'
+import { CommitRecords, type KeptDecision } from '../../src/store/commits/commit-records.js'
 import { copyDigest, listOf, type ServingNode, sha256, World } from './cli-world.js'
 
 const bytes = 300_000
@@ -90,6 +99,31 @@ describe('nodes that switch together', () => {
     await until(() => isCalm([...nodes.slice(0, 2), back]), 'nobody waits for anything')
   })
 
+  const votes = ({ data }: ServingNode): string[] =>
+    readdirSync(join(data, '.fastreplica/commits')).sort()
+
+  it('leave one that was away with what it was pushed since', async () => {
+    const nodes = await nodesWith(3)
+    const [one, two, away] = nodes as [ServingNode, ServingNode, ServingNode]
+    await push(nodes)
+    away.kill('SIGKILL')
+    await away.ended
+    const quick = ['--retries', '0', '--rejoin', '0s', '--connect-timeout', '1s']
+    const second = await push(nodes, '--commit', 'quorum', ...quick)
+    expect(second.result).toMatchObject({ commit: { verdict: 'committed' } })
+    for (const node of [one, two]) node.kill('SIGKILL')
+    await Promise.all([one.ended, two.ended])
+    const back = await again(away, 2)
+    const third = await push([back], ...quick)
+    expect(third.status).toBe(0)
+    const all = [await again(one, 0), await again(two, 1), back]
+    await until(() => all.every((node) => votes(node).join() === 'state'), 'all are told', 60_000)
+    expect(shown(all)).toEqual([second.content, second.content, third.content])
+    // The next decision is one of all of them.
+    const fourth = await push(all, '--commit', 'all')
+    expect([fourth.status, shown(all)]).toEqual([0, all.map(() => fourth.content)])
+  })
+
   /** Asks all to prepare, and is gone. Resolves to the id of the decision. */
   async function prepare(nodes: readonly ServingNode[], fileDigest: string): Promise<string> {
     const self = selfOf(freshSigner())
@@ -167,5 +201,52 @@ describe('nodes that switch together', () => {
     await until(() => isCalm([left]), 'nothing is in doubt')
     expect((await world.run(force)).status).toBe(1)
     expect((await push([left])).status).toBe(0)
+  })
+
+  it('carry out what was decided, killed between the disks of vote and file', async () => {
+    const second = join(world.directory, 'second')
+    const args = ['--data', second, '--keep', '1']
+    const [first] = (await nodesWith(1, args)) as [ServingNode]
+    let node = first
+    // The emptier disk takes the next file.
+    world.file('other', 2 * bytes)
+    const other = ['push', 'other', '--to', node.address, '--as', 'other']
+    expect((await world.run(other)).status).toBe(0)
+    const [there, here] = existsSync(join(node.data, 'other'))
+      ? [second, node.data]
+      : [node.data, second]
+    const before = await push([node])
+    await push([node])
+    expect([existsSync(join(there, 'model')), existsSync(join(here, 'model'))]).toEqual([
+      true,
+      false,
+    ])
+    const content = (): string => sha256(readFileSync(join(there, 'model')))
+    const { lines } = await world.run(['versions', node.address, 'model', '--json'])
+    const id = await prepare([node], String(lines[1]?.['digest']))
+    node.kill('SIGKILL')
+    await node.ended
+    const path = join(node.data, '.fastreplica/commits')
+    const saved = join(world.directory, 'votes')
+    cpSync(path, saved, { recursive: true })
+    // The verdict is written down, and nothing was done.
+    const records = new CommitRecords(node.data)
+    const { decisions } = await records.load()
+    const [decision] = decisions as [KeptDecision]
+    const verdict = { type: 'commit', order: 1 } as const
+    await records.put({ ...decision, record: { ...decision.record, verdict } })
+    const isOver = (): boolean => votes(node).join() === 'state' && content() === before.content
+    node = await again(node, 0, args)
+    await until(isOver, `${id} is carried out`, 60_000)
+    // The file has its name, and of that nothing was written where the vote is.
+    node.kill('SIGKILL')
+    await node.ended
+    rmSync(path, { recursive: true })
+    renameSync(saved, path)
+    node = await again(node, 0, args)
+    await until(isOver, `${id} is decided again, as before`, 60_000)
+    expect(await isCalm([node])).toBe(true)
+    const next = await push([node])
+    expect([next.status, content()]).toEqual([0, next.content])
   })
 })

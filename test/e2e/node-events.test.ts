@@ -57,6 +57,35 @@ describe.each(usualEngines)('events of a %s node', (engine) => {
     expect(seconds).toBeGreaterThan(0)
   })
 
+  it('of a commit: the publication once the version has the name, and none before', async () => {
+    const all = await Promise.all([listening(), listening()])
+    const to = all.map(({ node }) => node.address)
+    const { path, content } = world.file('data.bin', 2 * MIB)
+    const places: boolean[] = []
+    for (const { node } of all)
+      node.on('published', () => void places.push(existsSync(join(node.dataDir, 'data.bin'))))
+    const { nodes, transfer, digest } = await push(path, { to, engine, commit: 'all' }).result
+    expect(nodes.map(({ status }) => status)).toEqual(['complete', 'complete'])
+    await until(() => places.length === 2, 'both have told of it')
+    expect(places).toEqual([true, true])
+    expectCopies(
+      content,
+      'data.bin',
+      all.map(({ node }) => node),
+    )
+    for (const { heard } of all) {
+      expect(heard.map(([event]) => event)).toEqual(['offer', 'published'])
+      expect(heard[1]?.[1]).toMatchObject({ transfer, name: 'data.bin', digest, bytes: 2 * MIB })
+    }
+    // What no node takes up nobody hears of.
+    const other = world.file('other.bin', MIB)
+    const failing = await world.node({ accept: () => false })
+    const none = push(other.path, { to: [...to, failing.address], engine, commit: 'all' })
+    expect((await none.result).nodes.map(({ status }) => status)).not.toContain('complete')
+    for (const { heard } of all)
+      expect(heard.filter(([event]) => event === 'published')).toHaveLength(1)
+  })
+
   it('of a push that is cancelled: the failure, when everything is given back', async () => {
     const { node, heard } = await listening()
     const { path } = world.file('data.bin', 8 * MIB)

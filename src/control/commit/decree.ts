@@ -8,6 +8,11 @@ export const authorBallot: Ballot = { round: 0, by: originNumber }
 
 export const abort: Verdict = { type: 'abort' }
 
+/** When an author began it, by its own clock, in Unix milliseconds: ids begin with that. */
+export function begunAtMs(id: string): number {
+  return Number.parseInt(id.slice(0, 12), 16)
+}
+
 /** Less than 0: `a` comes before `b`. */
 export function compareBallots(a: Ballot, b: Ballot): number {
   return a.round - b.round || a.by - b.by

@@ -10,6 +10,7 @@
  * and of a bounded number of decisions; of the others only the verdict is kept, for those that ask.
  * In one that may be older than all of which it knows that, a node has no vote.
  */
+import { utf8 } from '../../base/bytes.js'
 import { limits } from '../../base/limits.js'
 import type {
   CommitFact,
@@ -28,6 +29,8 @@ export interface DeskState {
   readonly records: readonly CommitRecord[]
   /** Of each name (by `keyOfName`) the order of the version that is in its place. */
   readonly orders: ReadonlyMap<string, number>
+  /** The same: the content that a decision has put there last. */
+  readonly placed: ReadonlyMap<string, string>
   /** Verdicts with which nothing more is to be done here, by id, the oldest first. */
   readonly over: ReadonlyMap<string, Verdict>
   /** The highest id of those that nothing is known of any more; empty: there are none. */
@@ -40,16 +43,27 @@ export function keyOfName({ name, nameIsBase64 }: NameText): string {
   return `${nameIsBase64 ? 'base64' : 'text'} ${name}`
 }
 
+export function nothingSettled(): DeskState {
+  return { records: [], orders: new Map(), placed: new Map(), over: new Map(), forgotten: '' }
+}
+
 export class CommitDesk {
   readonly #nodeId: string
   readonly #machines = new Map<string, CommitMachine>()
-  readonly #orders: Map<string, number>
+  readonly #orders = new Map<string, number>()
+  /** Of the names of these, as JSON has them. */
+  #orderBytes = 0
+  readonly #placed: Map<string, string>
+  /** Decisions of which the content is not put in its place. */
+  readonly #left = new Set<string>()
   readonly #over: Map<string, Verdict>
   #forgotten: string
 
-  constructor(nodeId: string, { records, orders, over, forgotten }: DeskState, nowMs: number) {
+  constructor(nodeId: string, state: DeskState, nowMs: number) {
+    const { records, orders, placed, over, forgotten } = state
     this.#nodeId = nodeId
-    this.#orders = new Map(orders)
+    for (const [key, order] of orders) this.#setOrder(key, order)
+    this.#placed = new Map(placed)
     this.#over = new Map(over)
     this.#forgotten = forgotten
     for (const record of records)
@@ -60,10 +74,13 @@ export class CommitDesk {
    * Goes on where this is durable: with what is known here, and what is new in it. The first wishes
    * of that are returned.
    */
-  moved({ records, orders, over, forgotten }: DeskState, nowMs: number): DeskWish[] {
+  moved({ records, orders, placed, over, forgotten }: DeskState, nowMs: number): DeskWish[] {
     // Of what has the names there.
     this.#orders.clear()
-    for (const [key, order] of orders) this.#orders.set(key, order)
+    this.#placed.clear()
+    this.#orderBytes = 0
+    for (const [key, order] of orders) this.#setOrder(key, order)
+    for (const [key, digest] of placed) this.#placed.set(key, digest)
     for (const [id, verdict] of over) this.#isOver(id, verdict)
     this.#forgotten = laterOf(this.#forgotten, forgotten)
     return records.flatMap((record) => {
@@ -107,7 +124,8 @@ export class CommitDesk {
 
   /** What is to be durable before a decision is carried out, or forgotten. */
   get settled(): Omit<DeskState, 'records'> {
-    return { orders: this.#orders, over: this.#over, forgotten: this.#forgotten }
+    const [orders, placed, over] = [this.#orders, this.#placed, this.#over]
+    return { orders, placed, over, forgotten: this.#forgotten }
   }
 
   /** All that are open. */
@@ -127,6 +145,16 @@ export class CommitDesk {
     const record = this.recordOf(id)
     if (record?.verdict?.type !== 'commit') return false
     return record.verdict.order > this.orderOf(record.decree)
+  }
+
+  /** What the last decision about the name has put there; undefined: none has. */
+  placedAt(name: NameText): string | undefined {
+    return this.#placed.get(keyOfName(name))
+  }
+
+  /** A newer content, of no decision, has the name and keeps it. */
+  leave(id: string): void {
+    this.#left.add(id)
   }
 
   /** An author offers it on its link. False: this node is no member, or has too many. */
@@ -155,8 +183,11 @@ export class CommitDesk {
     if (machine === undefined) return []
     const { decree, verdict } = machine.record
     if (fact.type !== 'applied') return this.#wished(id, machine.handle(fact, nowMs))
-    if (verdict?.type === 'commit')
-      this.#orders.set(keyOfName(decree), Math.max(this.orderOf(decree), verdict.order))
+    if (verdict?.type === 'commit' && verdict.order > this.orderOf(decree)) {
+      const key = keyOfName(decree)
+      this.#setOrder(key, verdict.order)
+      if (!this.#left.delete(id)) this.#placed.set(key, decree.fileDigest)
+    }
     const wishes = this.#wished(id, machine.handle(fact, nowMs))
     return [...wishes, ...this.#outlived().flatMap((old) => this.#wished(old, [forget]))]
   }
@@ -212,9 +243,27 @@ export class CommitDesk {
   #open(decree: Decree, isAuthorThere: boolean, nowMs: number, as?: number): boolean {
     const you = as ?? decree.members.findIndex(({ nodeId }) => nodeId === this.#nodeId)
     if (you < 0 || this.#machines.size >= limits.commitsOpen) return false
+    if (!this.#hasRoomFor(decree)) return false
     const record = blankRecord(decree, you)
     this.#machines.set(decree.id, new CommitMachine(record, isAuthorThere, nowMs))
     return true
+  }
+
+  /** A node keeps the order of each name for good. */
+  #hasRoomFor(name: NameText): boolean {
+    const key = keyOfName(name)
+    if (this.#orders.has(key)) return true
+    const names = new Set([key])
+    for (const { record } of this.#machines.values()) names.add(keyOfName(record.decree))
+    for (const open of names) if (this.#orders.has(open)) names.delete(open)
+    const bytes = [...names].reduce((sum, open) => sum + bytesOfKey(open), this.#orderBytes)
+    const count = this.#orders.size + names.size
+    return count <= limits.commitNames && bytes <= limits.commitNamesBytes
+  }
+
+  #setOrder(key: string, order: number): void {
+    if (!this.#orders.has(key)) this.#orderBytes += bytesOfKey(key)
+    this.#orders.set(key, order)
   }
 
   #wished(id: string, wishes: readonly CommitWish[]): DeskWish[] {
@@ -235,6 +284,11 @@ export class CommitDesk {
     this.#over.delete(oldest as string)
     this.#forgotten = laterOf(this.#forgotten, oldest as string)
   }
+}
+
+/** As JSON has it. */
+function bytesOfKey(key: string): number {
+  return utf8(JSON.stringify(key)).length
 }
 
 /** Ids begin with the time of their author. */

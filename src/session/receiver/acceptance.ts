@@ -31,7 +31,7 @@ export interface NodePublication {
   readonly sender: string
   /** As in the offer. */
   readonly tree?: string
-  /** From the offer to the publication. */
+  /** From the offer to the publication; of a commit to the switch. */
   readonly seconds: number
   readonly digest: string
 }
@@ -58,6 +58,8 @@ export interface Audience {
   readonly accept: AcceptHook | undefined
   offered(offer: NodeOffer): void
   published(publication: NodePublication): void
+  /** It is whole and durable beside what has the name, and may take it later. */
+  ready?(publication: NodePublication): void
   failed(failure: NodeFailure): void
 }
 

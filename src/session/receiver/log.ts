@@ -16,6 +16,7 @@ export interface LoggedTransfer {
   /** HOST:PORT that the control link of the origin comes from. */
   readonly originAddress: string
   readonly tree?: TreePart | undefined
+  readonly beside?: boolean | undefined
 }
 
 const offeredAs: Readonly<Record<Role, string>> = {
@@ -30,6 +31,7 @@ export class ReceptionLog {
   readonly #audience: Audience | undefined
   readonly #about: Pick<NodeOffer, 'transfer' | 'name' | 'sender' | 'tree'>
   readonly #offered: string
+  readonly #isBeside: boolean
   readonly #startedMs = nowMs()
   readonly #fileDigest: string | undefined
   /** Of the file as it was summed here. */
@@ -40,6 +42,7 @@ export class ReceptionLog {
     this.#log = log
     this.#audience = role === 'receiver' ? audience : undefined
     this.#offered = offeredAs[role]
+    this.#isBeside = spec.beside === true
     const about = { transfer, name: entry.name, sender: originAddress }
     this.#about = { ...about, ...(tree && { tree: tree.id }) }
     const { size: bytes, dataBytes } = entry.coded ?? entry
@@ -75,8 +78,10 @@ export class ReceptionLog {
     const digest = this.#digest
     const source = isUnchecked ? { source: 'unchecked' } : {}
     const figures = { bytes, pulledBytes, seconds, rateBytesPerSecond, digest }
-    this.line('info', 'published', { ...figures, ...source })
-    this.#audience?.published({ ...this.#about, bytes, seconds, digest })
+    this.line('info', this.#isBeside ? 'ready' : 'published', { ...figures, ...source })
+    const publication = { ...this.#about, bytes, seconds, digest }
+    if (this.#isBeside) this.#audience?.ready?.(publication)
+    else this.#audience?.published(publication)
   }
 
   failed({ code, text }: Failure): void {

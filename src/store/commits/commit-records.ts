@@ -28,6 +28,7 @@ const directory = 'commits'
 const stateName = 'state'
 const most = Number.MAX_SAFE_INTEGER
 const checkDigits = 16
+const digestChars = 128
 
 /** A decision that this node takes part in, with what only this node knows of it. */
 export interface KeptDecision {
@@ -42,6 +43,8 @@ export interface KeptDecision {
 export interface Settled {
   /** Of each name, by its key, the order of the version that has it. */
   readonly orders: ReadonlyMap<string, number>
+  /** The same: the content that a decision has put there last. */
+  readonly placed: ReadonlyMap<string, string>
   /** By their ids, the oldest first. */
   readonly over: ReadonlyMap<string, Verdict>
   /** The highest id of those that nothing is known of any more; empty: there are none. */
@@ -69,7 +72,7 @@ export class CommitRecords {
       if (isTemporary(name)) await unlink(path)
       else if (name !== stateName) decisions.push(await this.#read(name, readDecision))
     }
-    const nothing = { orders: new Map(), over: new Map(), forgotten: '' }
+    const nothing = { orders: new Map(), placed: new Map(), over: new Map(), forgotten: '' }
     const isThere = (await this.#names()).includes(stateName)
     const settled = isThere ? await this.#read(stateName, readSettled) : nothing
     return { decisions, ...settled }
@@ -82,9 +85,12 @@ export class CommitRecords {
   }
 
   /** Durable when it resolves. */
-  async settle({ orders, over, forgotten }: Settled): Promise<void> {
+  async settle({ orders, placed, over, forgotten }: Settled): Promise<void> {
     const verdicts = [...over].map(([id, verdict]) => ({ id, verdict }))
-    const names = [...orders].map(([key, order]) => ({ key, order }))
+    const names = [...orders].map(([key, order]) => {
+      const digest = placed.get(key)
+      return { key, order, ...(digest !== undefined && { digest }) }
+    })
     await this.#write(stateName, { orders: names, over: verdicts, forgotten })
   }
 
@@ -137,7 +143,14 @@ export class CommitRecords {
   }
 }
 
-const stateBytes = 2 * limits.commitNames * limits.nameBytes
+/** Names, and beside each its order and a digest; verdicts. */
+const besideName = 256
+const verdictBytes = 128
+const stateBytes =
+  limits.commitNamesBytes +
+  limits.commitNames * besideName +
+  limits.commitsKept * verdictBytes +
+  4096
 
 function readDecision(fields: Fields): KeptDecision {
   const decree = readDecree(fields.object('decree'))
@@ -158,13 +171,18 @@ function readDecision(fields: Fields): KeptDecision {
 }
 
 function readSettled(fields: Fields): Settled {
-  const orders = fields.list('orders', limits.commitNames, (name) => {
+  const names = fields.list('orders', limits.commitNames, (name) => {
     const key = name.string('key', 2 * limits.nameBytes)
-    return [key, name.integer('order', 0, most)] as const
+    const digest = name.has('digest') ? name.string('digest', digestChars) : undefined
+    return { key, order: name.integer('order', 0, most), digest }
   })
+  const orders = names.map(({ key, order }) => [key, order] as const)
+  const placed = names.flatMap(({ key, digest }) =>
+    digest === undefined ? [] : [[key, digest] as const],
+  )
   const over = fields.list('over', limits.commitsKept, (one) => {
     return [one.hex('id', 32), readVerdict(one)] as const
   })
   const forgotten = fields.string('forgotten', 32)
-  return { orders: new Map(orders), over: new Map(over), forgotten }
+  return { orders: new Map(orders), placed: new Map(placed), over: new Map(over), forgotten }
 }

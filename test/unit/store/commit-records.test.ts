@@ -35,14 +35,16 @@ const voted: CommitRecord = {
 const decision = (record: CommitRecord): KeptDecision => ({ record, isNew: true, sinceMs: 5 })
 
 it('are what was written last, in the next process', async () => {
-  const nothing = { decisions: [], orders: new Map(), over: new Map(), forgotten: '' }
+  const none = { orders: new Map(), placed: new Map(), over: new Map(), forgotten: '' }
+  const nothing = { decisions: [], ...none }
   expect(await new CommitRecords(dataDir).load()).toEqual(nothing)
   const other = { ...blank, decree: { ...decree, id: 'cd'.repeat(16) } }
   const records = new CommitRecords(dataDir)
   for (const record of [blank, other, voted]) await records.put(decision(record))
   const orders = new Map([['text dir/model', 4]])
   const over = new Map([['ef'.repeat(16), { type: 'abort' } as const]])
-  const settled = { orders, over, forgotten: '0d'.repeat(16) }
+  const placed = new Map([['text dir/model', `blake3:${'ab'.repeat(32)}`]])
+  const settled = { orders, placed, over, forgotten: '0d'.repeat(16) }
   await records.settle(settled)
   // What a process leaves that is killed while it writes.
   writeFileSync(join(dataDir, '.fastreplica/commits', `${decree.id}.${'0'.repeat(16)}`), 'half')
@@ -79,4 +81,21 @@ it('are not guessed at', async () => {
     const loaded = new CommitRecords(dataDir).load()
     await expect(loaded).rejects.toMatchObject({ code: 'ERR_FR_CATALOGUE' })
   }
+})
+
+it('are read again with as many names as a node keeps, as long as they may be', async () => {
+  const digest = `xxh64-blocks/65536:${'ab'.repeat(32)}`
+  const quoted = '"'.repeat(limits.commitNamesBytes / limits.commitNames / 2 - 16)
+  const keys = Array.from({ length: limits.commitNames }, (_, at) => `text ${quoted}${at}`)
+  const orders = new Map(keys.map((key) => [key, Number.MAX_SAFE_INTEGER]))
+  const placed = new Map(keys.map((key) => [key, digest]))
+  const id = (at: number): string => at.toString(16).padStart(32, '0')
+  const verdict = { type: 'commit', order: Number.MAX_SAFE_INTEGER } as const
+  const over = new Map(
+    Array.from({ length: limits.commitsKept }, (_, at) => [id(at), verdict] as const),
+  )
+  const settled = { orders, placed, over, forgotten: id(1) }
+  await new CommitRecords(dataDir).settle(settled)
+  const { decisions, ...loaded } = await new CommitRecords(dataDir).load()
+  expect(loaded).toEqual(settled)
 })

@@ -2,11 +2,11 @@
 import { expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import { authorBallot } from '../../../../src/control/commit/decree.js'
-import { CommitDesk } from '../../../../src/control/commit/desk.js'
+import { CommitDesk, nothingSettled } from '../../../../src/control/commit/desk.js'
 import type { CommitFrame, Decree, Verdict } from '../../../../src/control/messages/commit.js'
 
 const members = [0, 1, 2].map((i) => ({ nodeId: `${i}`, address: `10.0.0.${i}:7400` }))
-const nothing = { records: [], orders: new Map(), over: new Map(), forgotten: '' }
+const nothing = nothingSettled()
 const idOf = (at: number): string => at.toString(16).padStart(32, '0')
 
 function decreeOf(at: number, name = 'model'): Decree {
@@ -97,10 +97,42 @@ it('goes on in another place with what it has voted and with what is there', () 
   ]
   const orders = new Map([['text other', 2]])
   const over = new Map([[idOf(9), verdict]])
-  const wishes = desk.moved({ records, orders, over, forgotten: idOf(0) }, 0)
+  const wishes = desk.moved({ ...nothing, records, orders, over, forgotten: idOf(0) }, 0)
   expect(wishes).toEqual([{ type: 'apply', id: there.id, verdict }])
   expect(desk.records.map(({ decree }) => decree.id)).toEqual([own.id, there.id])
   expect(desk.recordOf(own.id)?.prepared).toBe(7)
   expect(desk.orderOf({ name: 'model', nameIsBase64: false })).toBe(0)
-  expect(desk.settled).toEqual({ orders, over, forgotten: idOf(0) })
+  expect(desk.settled).toEqual({ orders, placed: new Map(), over, forgotten: idOf(0) })
+})
+
+it('keeps orders of a bounded number of names, and of names of bounded length', () => {
+  const full = new Map<string, number>()
+  for (let at = 0; at < limits.commitNames; at++) full.set(`text name${at}`, 1)
+  const long = new Map<string, number>()
+  const control = '\u0001'.repeat(limits.nameBytes - 8)
+  // JSON has six characters for each.
+  for (let at = 0; 6 * limits.nameBytes * at < limits.commitNamesBytes; at++)
+    long.set(`text ${control}${at}`, 1)
+  for (const orders of [full, long]) {
+    const desk = new CommitDesk('0', { ...nothing, orders }, 0)
+    expect(desk.join(decreeOf(1, `new${control}`), 0)).toBe(false)
+    expect(decide(desk, decreeOf(2, `new${control}`), commit(1))).toEqual([])
+    expect(desk.settled.orders.size).toBe(orders.size)
+    const known = [...orders.keys()][0]?.slice('text '.length) ?? ''
+    expect(desk.join(decreeOf(3, known), 0)).toBe(true)
+  }
+})
+
+it('knows what a decision has put in its place, and what was left by one', () => {
+  const desk = new CommitDesk('0', nothing, 0)
+  const name = { name: 'model', nameIsBase64: false }
+  expect(desk.placedAt(name)).toBeUndefined()
+  decide(desk, decreeOf(1), commit(1))
+  expect(desk.placedAt(name)).toBe('f1')
+  // A newer content of no decision is there.
+  desk.leave(idOf(2))
+  decide(desk, decreeOf(2), commit(2))
+  expect([desk.orderOf(name), desk.placedAt(name)]).toEqual([2, 'f1'])
+  decide(desk, decreeOf(4), commit(3))
+  expect([desk.orderOf(name), desk.placedAt(name)]).toEqual([3, 'f4'])
 })

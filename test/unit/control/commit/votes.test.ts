@@ -1,7 +1,7 @@
 /** What one member may say, and what follows from the answers of several. */
 import { expect, it } from 'vitest'
 import { blankRecord } from '../../../../src/control/commit/decree.js'
-import { CommitDesk } from '../../../../src/control/commit/desk.js'
+import { CommitDesk, nothingSettled } from '../../../../src/control/commit/desk.js'
 import { CommitMachine } from '../../../../src/control/commit/member.js'
 import { Proposal } from '../../../../src/control/commit/proposal.js'
 import type {
@@ -16,7 +16,7 @@ const members = [0, 1, 2].map((i) => ({ nodeId: `${i}`, address: `10.0.0.${i}:74
 const decree: Decree = {
   ...{ id: 'd', mode: 'all', members, fileDigest: 'f', name: 'model', nameIsBase64: false },
 }
-const nothing = { records: [], orders: new Map(), over: new Map(), forgotten: '' }
+const nothing = nothingSettled()
 const commit: Verdict = { type: 'commit', order: 1 }
 const abort: Verdict = { type: 'abort' }
 
