@@ -144,15 +144,16 @@ void EngineWrap::create_partial(const Napi::CallbackInfo& info) {
          });
 }
 
-// openPartial(operation, dir, id) -> file
+// openPartial(operation, dir, id, names) -> file
 void EngineWrap::open_partial(const Napi::CallbackInfo& info) {
-  run_in(info, [this, id = text_at(info, 2, "id")](DataDir& dir) {
-    uint32_t file = 0;
-    Done done{dir.open_partial(id, &file)};
-    own(file);
-    done.result[0] = file;
-    return done;
-  });
+  run_in(info,
+         [this, id = text_at(info, 2, "id"), names = number_at(info, 3, "names")](DataDir& dir) {
+           uint32_t file = 0;
+           Done done{dir.open_partial(id, &file, names)};
+           own(file);
+           done.result[0] = file;
+           return done;
+         });
 }
 
 // openHeld(operation, dir, name) -> file

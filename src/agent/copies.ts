@@ -17,7 +17,7 @@ import type { NodeLink } from '../control/plan/plan.js'
 import type { PushResult } from '../control/view/push-view.js'
 import type { Dialler } from '../net/dial.js'
 import type { TreeFiles } from '../ports/tree-files.js'
-import type { DataEngine, HashPool, SourceFile } from '../ports.js'
+import type { DataEngine, HashPool, SourceFile, Storage } from '../ports.js'
 import { decodeName } from '../protocol/manifest.js'
 import type { PushAudience, RunHooks } from '../session/coordinator/attempt.js'
 import { attempts } from '../session/coordinator/name-wait.js'
@@ -39,6 +39,7 @@ import { copyTree, requireTreeWish } from './tree-copy.js'
 
 /** What may have the file or tree. */
 export interface CopySource {
+  readonly storage: Storage
   readonly holdings: Holdings
   readonly trees: Pick<HeldTrees, 'hold' | 'meant' | 'open'>
   readonly versions: Pick<KeptFiles, 'meant' | 'use'>
@@ -103,7 +104,7 @@ export class Copies {
     const tree = await this.#openTree(at, wish)
     if (tree !== undefined) return () => this.#pushTree(copy, at, tree)
     const record = await this.#find(at, wish)
-    const { storage } = this.#spec.engine
+    const { storage } = at
     const runs = await at.holdings.catalogue?.runs(record)
     const source = await openHeldSource(at.holdings, storage, at.dataDir, record)
     try {

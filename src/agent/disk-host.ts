@@ -3,13 +3,14 @@ import type { Guest, NodeHost } from '../session/receiver/node-host.js'
 import type { Disk } from './disk.js'
 
 /** What is the same wherever a transfer lands. */
-export type NodeParts = Omit<NodeHost, 'dir' | 'store' | 'trees' | 'requireSpace'>
+export type NodeParts = Omit<NodeHost, 'dir' | 'storage' | 'store' | 'trees' | 'requireSpace'>
 
 export function hostAt(node: NodeParts, disk: Disk): NodeHost {
-  const { dir, store, trees, holders } = disk
+  const { dir, storage, store, trees, holders } = disk
   return {
     ...node,
     dir,
+    storage,
     store,
     trees,
     claim: async (guest: Guest) => {

@@ -13,7 +13,7 @@ import type { Logger } from '../base/log.js'
 import { isSameName, nameBelow, splitName } from '../base/names.js'
 import type { DiskEntry, HeldEntry } from '../control/messages/types.js'
 import type { TreeFiles } from '../ports/tree-files.js'
-import type { DataDirHandle, DataEngine } from '../ports.js'
+import type { DataDirHandle, DataEngine, Storage } from '../ports.js'
 import type { OpenSpec } from '../session/fetch/served-file.js'
 import type { Guest } from '../session/receiver/node-host.js'
 import type { Reception } from '../session/receiver/reception.js'
@@ -49,6 +49,8 @@ export interface DiskRules {
   /** What lies in the directory becomes held, hashed with this; undefined: it does not. */
   readonly adopt: DigestAlgorithm | undefined
   readonly log: Logger
+  /** Its files are spread over the other disks; it takes no trees. */
+  readonly isStriped?: boolean
 }
 
 /** What disks work with. */
@@ -74,6 +76,7 @@ export class Disk {
   readonly dir: DataDirHandle
   /** Path of `dir`. */
   readonly dataDir: string
+  readonly storage: Storage
   readonly store: NodeStore
   /** Undefined where nothing is written. */
   readonly trees: Trees | undefined
@@ -113,7 +116,7 @@ export class Disk {
     const { holdings } = store
     const uses = new TreeUses()
     const placing = { ...held, dataDir, holdings, keep: versions.keep, treeFiles: files, uses }
-    if (!isReadOnly) this.trees = new Trees(placing)
+    if (!isReadOnly && rules.isStriped !== true) this.trees = new Trees(placing)
     if (this.trees !== undefined) store.versions.join(this.trees.versions)
     const heldTrees = new HeldTrees({ ...held, dataDir, uses })
     const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
@@ -122,7 +125,8 @@ export class Disk {
     this.versions = new VersionAnswers({ ...held, heldTrees, writer: this.trees, names })
     const fileNames: OpenSpec['fileNames'] = new Map()
     this.served = { engine, router, work, store, trees: heldTrees, dataDir, files, fileNames }
-    this.copied = { holdings, trees: heldTrees, versions: store.versions, dataDir }
+    this.storage = storage
+    this.copied = { storage, holdings, trees: heldTrees, versions: store.versions, dataDir }
     this.#heldTrees = heldTrees
     this.#load = new DiskLoad(dataDir)
     this.#adoption = new Adoption(log)

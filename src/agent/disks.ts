@@ -20,10 +20,13 @@ import { chooseDisk, isResting } from '../store/disks/choice.js'
 import { type DataDir, type MissingDir, openMissing } from './data-dirs.js'
 import { Disk, type DiskRules, type DiskTools } from './disk.js'
 import type { CompleteOffer } from './offers.js'
+import { type StripedDir, StripedDisk } from './striped-disk.js'
 
 export interface DisksSpec extends DiskRules {
   readonly dirs: readonly DataDir[]
   readonly missing: readonly MissingDir[]
+  /** Of the heads of striped files; undefined: there are none. */
+  readonly striped?: StripedDir | undefined
 }
 
 /** One file or tree on its way in. */
@@ -35,6 +38,7 @@ export class Disks {
   /** In the order of their numbers, and never empty. */
   #all: readonly Disk[]
   #missing: readonly MissingDir[]
+  readonly #striped: StripedDisk | undefined
   /** Where the parts of a push of a tree go, by its id; the oldest are forgotten. */
   readonly #ofTrees = new Map<string, Promise<Disk>>()
   #retry: NodeJS.Timeout | undefined
@@ -46,11 +50,23 @@ export class Disks {
     this.#spec = spec
     this.#all = spec.dirs.map((dir) => new Disk(dir, tools, spec))
     this.#missing = spec.missing
+    const { striped } = spec
+    const disks = {
+      disks: () => this.#all.filter(({ store }) => !store.isAway),
+      isAll: () => this.#missing.length === 0 && this.#all.every(({ store }) => !store.isAway),
+    }
+    this.#striped = striped && new StripedDisk(tools, spec, striped, disks)
+  }
+
+  /** With that of striped files. */
+  get #withStriped(): readonly Disk[] {
+    return this.#striped === undefined ? this.#all : [...this.#all, this.#striped.disk]
   }
 
   /** More than one was given: then people are told which has what. */
   get isSeveral(): boolean {
-    return this.#spec.dirs.length + this.#spec.missing.length > 1
+    const { dirs, missing, striped } = this.#spec
+    return dirs.length + missing.length > 1 || striped !== undefined
   }
 
   get first(): Disk {
@@ -59,8 +75,8 @@ export class Disks {
 
   /** Those that answer; all where none does, so that they say why. */
   get #there(): readonly Disk[] {
-    const there = this.#all.filter(({ store }) => !store.isAway)
-    return there.length === 0 ? this.#all : there
+    const there = this.#withStriped.filter(({ store }) => !store.isAway)
+    return there.length === 0 ? this.#withStriped : there
   }
 
   /** Rejects with ERR_FR_CATALOGUE. */
@@ -70,30 +86,32 @@ export class Disks {
       const { code, message: text } = failure
       log({ level: 'error', event: 'data-dir-missing', fields: { data: dataDir, code, text } })
     }
-    for (const disk of this.#all) await disk.start()
+    for (const disk of this.#withStriped) await disk.start()
+    this.#striped?.stripes.sweep()
     if (this.#missing.length === 0) return
     this.#retry = setInterval(() => this.#tryAgain(), limits.diskRetryMs).unref()
   }
 
   /** Takes in what lies there, where that is wanted, in the background. */
   adopt(): void {
-    for (const disk of this.#all) disk.adopt()
+    for (const disk of this.#withStriped) disk.adopt()
   }
 
   stop(): void {
     this.#isClosed = true
     clearInterval(this.#retry)
-    for (const disk of this.#all) disk.stop()
+    for (const disk of this.#withStriped) disk.stop()
   }
 
   async settle(): Promise<void> {
-    await Promise.all(this.#all.map((disk) => disk.settle()))
+    await Promise.all(this.#withStriped.map((disk) => disk.settle()))
   }
 
   /** Directories that were opened later are closed, too; the others are the caller's. */
   async close(): Promise<void> {
     const { dirs } = this.#spec
-    await Promise.all(this.#all.map((disk) => disk.close()))
+    await Promise.all(this.#withStriped.map((disk) => disk.close()))
+    await this.#striped?.stripes.settle()
     for (const { number, dir } of this.#all)
       if (!dirs.some((own) => own.number === number)) this.#tools.engine.storage.closeDataDir(dir)
   }
@@ -172,18 +190,28 @@ export class Disks {
     // What is sent from here is found by its content alone.
     if (offer.role !== 'receiver') return this.#withWhole(this.#there, arriving) ?? this.first
     const takers = this.#takersOf(entry.dataBytes)
-    const found =
-      (await this.#withName(takers, decodeName(entry))) ?? (await this.#withPart(takers, arriving))
+    // A tree is refused where its name is that of a striped file.
+    const striped = this.#striped?.placeOf(arriving) === 'none' ? undefined : this.#striped?.disk
+    const named = striped === undefined ? takers : [...takers, striped]
+    const holder = await this.#withName(named, decodeName(entry))
+    if (holder !== undefined) return holder
+    const spread = this.#striped?.placeOf(arriving) === 'new' ? striped : undefined
+    const found = await this.#withPart(
+      spread === undefined ? takers : [spread, ...takers],
+      arriving,
+    )
     if (found !== undefined) return found
+    if (spread !== undefined) return spread
     const states = takers.map(({ state }) => state)
     return takers[chooseDisk(states, entry.dataBytes)] as Disk
   }
 
   /** Those that have not failed such a transfer lately, as far as there are any. */
   #takersOf(bytes: number): readonly Disk[] {
-    const there = this.#there
+    const there = this.#all.filter(({ store }) => !store.isAway)
     const takers = there.filter(({ state }) => !isResting(state, bytes))
-    return takers.length === 0 ? there : takers
+    if (takers.length > 0) return takers
+    return there.length === 0 ? this.#all : there
   }
 
   async #withName(there: readonly Disk[], name: Uint8Array): Promise<Disk | undefined> {
@@ -217,7 +245,7 @@ export class Disks {
 
   /** A file took its name here: what transfers of it left elsewhere is of no more use. */
   published(name: Uint8Array, { number }: Disk): void {
-    for (const disk of this.#all)
+    for (const disk of this.#withStriped)
       if (disk.number !== number && !disk.store.isAway && !this.#spec.isReadOnly)
         void disk.store.makeWay(name).catch(() => {})
   }
@@ -230,7 +258,7 @@ export class Disks {
     const sizes = await Promise.all(
       this.#all.map((disk) => (disk.store.isAway ? null : answerOf(disk.sizeBytes(), null))),
     )
-    const told = this.#all.map((disk, at) => {
+    const told = this.#withStriped.map((disk, at) => {
       return { number: disk.number, entry: disk.told(sizes[at] ?? null) }
     })
     const missing = this.#missing.map(({ number, dataDir, failure }) => {
@@ -241,13 +269,13 @@ export class Disks {
 
   /** For the status: of all together. */
   get summary() {
-    const stores = this.#all.map(({ store }) => store)
+    const stores = this.#withStriped.map(({ store }) => store)
     const sum = (of: (store: Disk['store']) => number): number =>
       stores.reduce((all, store) => all + of(store), 0)
     const errors = stores.flatMap(({ lastError }) => lastError ?? [])
     const [lastError = null] = errors.sort((a, b) => a.secondsAgo - b.secondsAgo)
     return {
-      freeBytes: sum(({ freeBytes }) => freeBytes),
+      freeBytes: this.#all.reduce((all, { store }) => all + store.freeBytes, 0),
       problems: this.#problems.slice(0, limits.disksPerNode),
       lastError,
       kept: {
@@ -266,7 +294,7 @@ export class Disks {
   /** Of several, each with its directory. */
   get #problems(): string[] {
     const missing = this.#missing.map(({ dataDir, failure }) => `${dataDir}: ${failure.message}`)
-    const others = this.#all.flatMap(({ dataDir, store }) =>
+    const others = this.#withStriped.flatMap(({ dataDir, store }) =>
       store.problems.map((text) => (this.isSeveral ? `${dataDir}: ${text}` : text)),
     )
     return [...missing, ...others]

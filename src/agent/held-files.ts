@@ -272,6 +272,8 @@ export class HeldFiles {
       }
     } catch (error) {
       if (isOfNoFile(error)) return 'missing'
+      // A disk that has a part of it.
+      if (error instanceof FrError && error.code === 'ERR_FR_DATA_DIR_GONE') return 'partial'
       throw error
     }
   }

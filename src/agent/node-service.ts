@@ -105,7 +105,6 @@ export class NodeService {
     this.#strangers = new Strangers(spec.log, this.counters)
     const { engine, router, pool, maxServes: most, isRelayOnly, log } = spec
     const { consents, counters } = this
-    const { storage } = engine
     const names = this.#names
     const work = new PoolWork(engine, pool, spec.self.signer)
     const files = (): Promise<TreeFiles> => openTreeFiles(engine.kind)
@@ -122,7 +121,7 @@ export class NodeService {
       ready: (publication) => told.ready(publication, nowMs()),
     }
     this.#parts = {
-      ...{ engine, places, storage, router, pool, log, work, consents, audience, counters },
+      ...{ engine, places, router, pool, log, work, consents, audience, counters },
       claim: (guest) => names.claim(guest),
       unclaim: (guest) => names.release(guest),
       ended: () => names.changed(),

@@ -13,7 +13,8 @@ export interface DiskOptions {
   dataDir?: string | readonly string[]
   /**
    * How files are spread over several: `whole`, the default, keeps each on one disk, as a plain
-   * file. `striped` is ERR_FR_UNSUPPORTED in this version.
+   * file. `striped` spreads the bytes of each that is longer than 1 MiB over all of them, so that
+   * no disk has a plain file; trees, compressed pushes and files with holes stay whole.
    */
   placement?: 'whole' | 'striped'
   /** Files that lie in `dataDir` already become held; they are hashed in the background. */

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type OpenedDirs, openDataDirs } from '../agent/data-dirs.js'
 import { type EngineHolder, openEngine } from '../agent/engines.js'
 import { NodeService } from '../agent/node-service.js'
+import { openStripes } from '../agent/striped-disk.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { selfOf, signerOf } from '../net/crypto.js'
@@ -59,11 +60,17 @@ async function openNode(
   const { dirs, missing } = isRelayOnly
     ? await openNothing(storage)
     : await openDataDirs(storage, checked.dataDirs, isReadOnly)
+  const opened = dirs.map(({ dir }) => dir)
   const closeDirs = (): void => {
-    for (const { dir } of dirs) storage.closeDataDir(dir)
+    for (const dir of opened) storage.closeDataDir(dir)
   }
   const pool = new WorkerHashPool()
   try {
+    const isStriping = checked.placement === 'striped' && !isRelayOnly
+    const striped = isRelayOnly
+      ? undefined
+      : await openStripes(storage, checked.dataDirs[0] as string, isStriping, isReadOnly)
+    if (striped !== undefined) opened.push(striped.dir)
     const first = dirs[0]?.dataDir ?? ''
     const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(first)
     const { advertise } = checked
@@ -84,6 +91,7 @@ async function openNode(
       pool,
       dirs,
       missing,
+      striped,
       listen,
       keys,
       self,

@@ -212,6 +212,7 @@ export interface CheckedNode {
   readonly listen: { readonly host: string; readonly port: number }
   /** Empty: none. */
   readonly dataDirs: readonly string[]
+  readonly placement: 'whole' | 'striped'
   /** The first key is the one it dials with. */
   readonly keys: readonly Key[]
   readonly name: string | null
@@ -265,6 +266,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
   return {
     listen: requireAddress(options.listen, 'listen'),
     dataDirs,
+    placement: oneOf('placement', options.placement, placements) ?? 'whole',
     keys: [key, ...previous],
     name: options.name ?? null,
     attributes: { ...options.attributes },
@@ -296,7 +298,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
 const placements = ['whole', 'striped'] as const
 
 /** Throws TypeError, or ERR_FR_UNSUPPORTED. */
-function checkDataDirs({ dataDir, placement }: NodeOptions): readonly string[] {
+function checkDataDirs({ dataDir }: NodeOptions): readonly string[] {
   const dataDirs: readonly unknown[] = Array.isArray(dataDir) ? dataDir : [dataDir]
   if (dataDirs.length === 0) throw new TypeError('dataDir must name a directory')
   if (dataDirs.length > limits.disksPerNode)
@@ -307,8 +309,6 @@ function checkDataDirs({ dataDir, placement }: NodeOptions): readonly string[] {
     return path as string
   })
   if (new Set(checked).size < checked.length) throw new TypeError('dataDir names a directory twice')
-  if (oneOf('placement', placement, placements) === 'striped')
-    throw unsupported("placement 'striped'")
   return checked
 }
 

@@ -139,9 +139,9 @@ export interface Storage {
   /**
    * Opens a partial that was left behind, for reading and writing, as it is: it keeps its size, and
    * it is in use like one that was created. ERR_FR_NOT_HELD when there is no regular file of this
-   * id, or it has another name beside it. TypeError when it is open in this process.
+   * id, or it has more names than `names` (1). TypeError when it is open in this process.
    */
-  openPartial(dir: DataDirHandle, id: string): Promise<FileHandle>
+  openPartial(dir: DataDirHandle, id: string, names?: number): Promise<FileHandle>
   /**
    * Opens a published file for reading. ERR_FR_NOT_HELD when no regular file has this name (a
    * symlink is none), ERR_FR_NAME as of `checkName` for what is wrong with it or in its way.
@@ -193,7 +193,7 @@ export interface Storage {
    * and `publish` write the map into the head, behind its header of 64 bytes; `trim` writes what
    * has lost its place. A part that fails loses its units, which is an ERR_FR_IO of whoever writes
    * there; byte 48 of the header is 1 then. One that is full, or read-only, loses the unit that was
-   * written.
+   * written. `identityOf` writes the map as well.
    */
   joinFile(spec: JoinSpec): Promise<void>
   /** Gives back what of a partial was allocated ahead and never written. */

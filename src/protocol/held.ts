@@ -44,7 +44,7 @@ export function readListed(body: Fields): BodyOf<'listed'> {
 }
 
 export function readDisksTold(body: Fields): BodyOf<'disksTold'> {
-  return { disks: body.list('disks', limits.disksPerNode, readDisk) }
+  return { disks: body.list('disks', limits.disksPerNode + 1, readDisk) }
 }
 
 function readDisk(disk: Fields): DiskEntry {

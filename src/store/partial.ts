@@ -208,8 +208,11 @@ export class Partial {
     return this.#storage.probe(this.#dir, this.#publication())
   }
 
-  flush(): Promise<FlushedFile> {
-    return this.#toDisk(this.#storage.flush(this.file))
+  async flush(): Promise<FlushedFile> {
+    const flushed = await this.#toDisk(this.#storage.flush(this.file))
+    // What is left of it is sound.
+    if (flushed.wasLost) throw new FrError('ERR_FR_IO', 'a disk that had a part of it has failed')
+    return flushed
   }
 
   async #toDisk<T>(work: Promise<T>): Promise<T> {

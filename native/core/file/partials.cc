@@ -56,7 +56,7 @@ Status DataDir::use_partial(const std::string& id, int fd, uint64_t size, uint32
   return kOkStatus;
 }
 
-Status DataDir::open_partial(std::string_view id, uint32_t* file) noexcept {
+Status DataDir::open_partial(std::string_view id, uint32_t* file, uint64_t names) noexcept {
   if (Status status = check_partial_id(id); !status.ok()) return status;
   const std::string name(id);
   constexpr Status kNone{Code::ERR_FR_NOT_HELD, 0};
@@ -64,8 +64,8 @@ Status DataDir::open_partial(std::string_view id, uint32_t* file) noexcept {
   if (fstatat(partials_, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
     return errno == ENOENT ? kNone : status_of_errno(errno, "stat");
   }
-  // A second name: a publication that makes links was cut short between its two steps.
-  if (!S_ISREG(found.st_mode) || found.st_nlink != 1) return kNone;
+  // One more name: a publication that makes links was cut short between its two steps.
+  if (!S_ISREG(found.st_mode) || found.st_nlink > names) return kNone;
   // One that had just given the file its mode may have shut its owner out.
   constexpr mode_t kOwn = S_IRUSR | S_IWUSR;
   if ((found.st_mode & kOwn) != kOwn) {

@@ -210,6 +210,10 @@ Status flush(uint32_t handle, FlushedFile* out) noexcept {
 Status identity_of(uint32_t handle, FileIdentity* out) noexcept {
   const FileRef file = file_table_get(handle);
   if (file == nullptr) return {Code::ERR_FR_CLOSED, 0};
+  // Whoever notes what is in the file by this has it found there again.
+  if (file->joined != nullptr) {
+    if (const Status status = file->joined->write_map(); !status.ok()) return status;
+  }
   struct stat found;
   if (fstat(file->fd, &found) != 0) return status_of_errno(errno, "fstat");
   *out = {.size = static_cast<uint64_t>(found.st_size),

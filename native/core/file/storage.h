@@ -137,9 +137,9 @@ class DataDir {
   Status create_partial(std::string_view id, uint64_t size, uint32_t* file) noexcept;
 
   // Opens a partial that was left behind, for reading and writing; from then on it is in use.
-  // ERR_FR_NOT_HELD when there is no regular file of that id, or it has a second name: what is
-  // written there must be seen by nobody.
-  Status open_partial(std::string_view id, uint32_t* file) noexcept;
+  // ERR_FR_NOT_HELD when there is no regular file of that id, or it has more names than `names`:
+  // what is written there must be seen by nobody.
+  Status open_partial(std::string_view id, uint32_t* file, uint64_t names = 1) noexcept;
 
   // Opens a published file for reading. ERR_FR_NOT_HELD when no regular file is under the name,
   // ERR_FR_NAME as of check_name for what is wrong with it or on the way to it.

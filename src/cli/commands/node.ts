@@ -67,9 +67,8 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     .addOption(
       choice(
         '--placement <way>',
-        'how files are spread over several --data (default: whole)',
+        'how files are spread over several --data: each on one, or its bytes (default: whole)',
         ['whole', 'striped'],
-        ['whole'],
       ),
     )
     .option(...keyFileOption)
@@ -184,7 +183,6 @@ function nodeCommand(options: Values): NodeCommand {
     throw new UsageError('--key-file and --previous-key-file cannot both be standard input')
   if (options['adopt'] && options['readOnly'])
     throw new UsageError('--adopt writes records to --data: it cannot be used with --read-only')
-  if (options['placement'] === 'striped') refuse('--placement striped')
   const { listen, data, placement, keyFile, previousKeyFile, name, advertise, engine } = options
   return {
     command: 'node',

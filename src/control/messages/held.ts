@@ -15,7 +15,8 @@ export interface HeldEntry extends NameText {
   readonly kind: HeldKind
   /**
    * - held: all of it, and the file is as the node left it.
-   * - partial: what an unfinished transfer left; of a tree: its last push has not ended well.
+   * - partial: what an unfinished transfer left; of a tree: its last push has not ended well; of a
+   *   striped file: a disk that has a part of it is not there.
    * - changed, missing: somebody else changed or removed the file.
    * - prepared: a version beside what has the name, about which nodes decide together.
    */

@@ -88,7 +88,7 @@ export interface NativeEngine {
   openDataDir(operation: Operation, path: string, isReadOnly: boolean): void
   checkName(operation: Operation, dir: number, name: Uint8Array, noClobber: boolean): void
   createPartial(operation: Operation, dir: number, id: string, size: number): void
-  openPartial(operation: Operation, dir: number, id: string): void
+  openPartial(operation: Operation, dir: number, id: string, names: number): void
   openHeld(operation: Operation, dir: number, name: Uint8Array): void
   remove(operation: Operation, dir: number, name: Uint8Array): void
   lookAt(operation: Operation, dir: number, names: Uint8Array): void

@@ -207,14 +207,14 @@ export class NativeStorage implements Storage {
     return this.#open(path, (op) => this.#engine.createPartial(op, this.#dir(dir), id, size))
   }
 
-  async openPartial(dir: DataDirHandle, id: string): Promise<FileHandle> {
+  async openPartial(dir: DataDirHandle, id: string, names = 1): Promise<FileHandle> {
     checkId(id)
     const path = this.#partialPath(dir, id)
     if (this.#opening.has(path) || [...this.#files.values()].includes(path))
       throw new TypeError(`id: this partial is open already: ${id}`)
     this.#opening.add(path)
     try {
-      return await this.#open(path, (op) => this.#engine.openPartial(op, this.#dir(dir), id))
+      return await this.#open(path, (op) => this.#engine.openPartial(op, this.#dir(dir), id, names))
     } finally {
       this.#opening.delete(path)
     }

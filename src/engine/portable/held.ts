@@ -25,10 +25,13 @@ export async function openHeld(root: Buffer, bytes: Uint8Array): Promise<number>
 }
 
 /** A partial that is to be gone on with, for reading and writing, and its bytes. */
-export async function openLeftover(path: string): Promise<{ fd: number; size: number }> {
+export async function openLeftover(
+  path: string,
+  names: number,
+): Promise<{ fd: number; size: number }> {
   const found = await lstat(path).catch(notHeld)
-  // A second name: a publication that makes links was cut short between its two steps.
-  if (!found.isFile() || found.nlink !== 1) throw new FrError('ERR_FR_NOT_HELD')
+  // One more name: a publication that makes links was cut short between its two steps.
+  if (!found.isFile() || found.nlink > names) throw new FrError('ERR_FR_NOT_HELD')
   // One that had just given the file its mode may have shut its owner out.
   if ((found.mode & 0o600) !== 0o600) await chmod(path, 0o600).catch(() => {})
   const fd = await openRegular(Buffer.from(path), constants.O_RDWR | constants.O_NOFOLLOW)

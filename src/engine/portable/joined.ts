@@ -7,7 +7,7 @@ import { close, constants, fdatasync, read, statfs, writev } from 'node:fs'
 import { promisify } from 'node:util'
 import { FrError } from '../../base/errors.js'
 import type { JoinSpec, Spread } from '../../ports.js'
-import { asFrError, systemCode } from '../checks.js'
+import { asFrError, checkInteger, systemCode } from '../checks.js'
 import { readSpread } from '../read-now.js'
 import { fstatAsync, ftruncateAsync, openAsync } from './calls.js'
 
@@ -87,6 +87,8 @@ export class JoinedFile {
     spec: JoinSpec,
     queueOf: (dir: number) => DeviceQueue,
   ): Promise<JoinedFile> {
+    checkInteger('unitBytes', spec.unitBytes, 1)
+    checkInteger('reserveBytes', spec.reserveBytes, 0)
     const joined = new JoinedFile(head, size, spec)
     try {
       for (const { number, dir, path } of spec.parts)

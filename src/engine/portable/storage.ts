@@ -149,14 +149,14 @@ export class PortableStorage implements Storage {
     })
   }
 
-  openPartial(dir: DataDirHandle, id: string): Promise<FileHandle> {
+  openPartial(dir: DataDirHandle, id: string, names = 1): Promise<FileHandle> {
     return this.#run(async () => {
       const path = this.#partialPath(this.#dir(dir), id)
       if (this.#opening.has(path) || this.#files.isPartialOpen(dir, id))
         throw new TypeError(`id: this partial is open already: ${id}`)
       this.#opening.add(path)
       try {
-        const { fd, size } = await openLeftover(path)
+        const { fd, size } = await openLeftover(path, names)
         return this.#files.add(fd, { dir, id, size })
       } finally {
         this.#opening.delete(path)
@@ -196,7 +196,10 @@ export class PortableStorage implements Storage {
 
   identityOf(handle: FileHandle): Promise<FileIdentity> {
     return this.#run(async () => {
-      const { size, mtimeNs, ctimeNs, ino } = await this.#files.get(handle).stat()
+      const file = this.#files.get(handle)
+      // Whoever notes what is in the file by this has it found there again.
+      await file.joined?.writeMap()
+      const { size, mtimeNs, ctimeNs, ino } = await file.stat()
       const [mtime, ctime] = [timeOf(mtimeNs), timeOf(ctimeNs)]
       // Node may give the upper half of the 64 bits as negative numbers.
       return { size: Number(size), mtime, ctime, inode: String(BigInt.asUintN(64, ino)) }
@@ -247,8 +250,6 @@ export class PortableStorage implements Storage {
     return this.#run(async () => {
       const head = this.#files.get(spec.file)
       for (const { dir } of [spec, ...spec.parts]) this.#dir(dir)
-      checkInteger('unitBytes', spec.unitBytes, 1)
-      checkInteger('reserveBytes', spec.reserveBytes, 0)
       const size = Number((await head.stat()).size)
       head.join(await JoinedFile.open(head.fd, size, spec, (dir) => this.#queueOf(dir)))
     })

@@ -138,7 +138,7 @@ export async function lend(host: NodeHost, partial: Partial, spec: ArrivalSpec):
   const record = recordOf(host, spec)
   const signed = record && (await signedOf(host, record))
   const runs = signed?.map(heldRun)
-  const file = record && runs && (await host.store.holdings.openUnchanged(record))
+  const file = record && runs && (await host.store.holdings.openWhole(record))
   if (record === undefined || signed === undefined || runs === undefined || file === undefined)
     throw new FrError('ERR_FR_NOT_HELD', 'the node holds no file of this content')
   partial.borrow(file, await host.storage.identityOf(file))
@@ -171,7 +171,7 @@ async function publishedAs(
   if (record === undefined) return undefined
   const signed = await signedOf(host, record)
   const runs = signed?.map(heldRun)
-  const file = runs && (await host.store.holdings.openUnchanged(record))
+  const file = runs && (await host.store.holdings.openWhole(record))
   if (signed === undefined || runs === undefined || file === undefined) return undefined
   try {
     const isSigned = isOf(record, spec.wanted)

@@ -86,7 +86,7 @@ export class CodedPublication implements Publication {
     const { base } = this.#coded
     if (base === undefined) return
     const record = this.#recordOf(base)
-    const file = record && (await store.holdings.openUnchanged(record))
+    const file = record && (await store.holdings.openWhole(record))
     if (record === undefined || file === undefined)
       throw asItIs(`the node does not hold the base, ${base.fileDigest}`)
     this.#base = { file, record }

@@ -78,7 +78,7 @@ async function opened(
 ): Promise<Opened | undefined> {
   const giveBack = store.versions.use(record)
   try {
-    const file = await store.holdings.openUnchanged(record)
+    const file = await store.holdings.openWhole(record)
     if (file !== undefined)
       return { file, record, giveBack, identity: await storage.identityOf(file) }
   } catch (error) {

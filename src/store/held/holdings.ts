@@ -84,9 +84,20 @@ export class Holdings {
     return undefined
   }
 
+  /**
+   * The same for whoever can do without: undefined also while a disk that has a part of the file is
+   * not there, and then the record stays.
+   */
+  async openWhole(record: HeldStream): Promise<FileHandle | undefined> {
+    return this.openUnchanged(record).catch((error: unknown) => {
+      if (error instanceof FrError && error.code === 'ERR_FR_DATA_DIR_GONE') return undefined
+      throw error
+    })
+  }
+
   /** Whether the file of a record is the one described; else the record is dropped. */
   async isUnchanged(record: HeldStream): Promise<boolean> {
-    const file = await this.openUnchanged(record)
+    const file = await this.openWhole(record)
     if (file !== undefined) this.spec.storage.closeFile(file)
     return file !== undefined
   }

@@ -1,0 +1,174 @@
+/** Nodes whose files are striped over several data directories. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { client, copy, get, push } from '../../src/api/index.js'
+import { usualEngines } from './engines.js'
+import { until, useWorld } from './push-support.js'
+
+const MIB = 1024 * 1024
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+
+describe.each(usualEngines)('a %s node that stripes', (engine) => {
+  const world = useWorld(engine)
+  const placement = 'striped' as const
+
+  async function pushed(path: string, to: string): Promise<void> {
+    const result = await push(path, { to: [to], engine, logger: world.logger }).result
+    expect(result.nodes[0]).toMatchObject({ status: 'complete' })
+  }
+
+  async function fetched(name: string, from: string): Promise<Buffer> {
+    const output = join(world.dir, 'fetched')
+    await get(name, { from: [from], output, force: true, engine, logger: world.logger }).result
+    return readFileSync(output)
+  }
+
+  async function held(address: string): Promise<(string | null)[][]> {
+    const files: (string | null)[][] = []
+    for await (const { name, disk, state } of client.list(address)) {
+      expect(disk).toMatch(/stripes$/)
+      files.push([name, state])
+    }
+    return files
+  }
+
+  const stripesOf = (dataDir: string): string => join(dataDir, '.fastreplica/stripes')
+
+  /** Bytes on the disk of all parts in a data directory. */
+  function partBytes(dataDir: string): number {
+    const parts = join(dataDir, '.fastreplica/parts')
+    const names = existsSync(parts) ? readdirSync(parts) : []
+    return names.reduce((sum, name) => sum + statSync(join(parts, name)).blocks * 512, 0)
+  }
+
+  it('has a large file in parts on all disks, and it is one for everybody', async () => {
+    const [one, two] = [world.dataDir(), world.dataDir()]
+    const { address } = await world.node({ dataDir: [one, two], placement })
+    const { path, content } = world.file('large', 24 * MIB + 12_345)
+    await pushed(path, address)
+    expect([existsSync(join(one, 'large')), existsSync(join(two, 'large'))]).toEqual([false, false])
+    expect(Math.min(partBytes(one), partBytes(two))).toBeGreaterThan(2 * MIB)
+    expect(partBytes(one) + partBytes(two)).toBeLessThan(25 * MIB)
+    expect(await held(address)).toEqual([['large', 'held']])
+    expect((await fetched('large', address)).equals(content)).toBe(true)
+    for await (const found of client.verify(address, { names: ['large'] }))
+      if (found.event === 'verified') expect(found).toMatchObject({ status: 'good' })
+    const other = world.dataDir()
+    const to = await world.node({ dataDir: other })
+    await copy('large', { from: address, to: [to.address] }).result
+    expect(readFileSync(join(other, 'large')).equals(content)).toBe(true)
+    const disks = await client.disks(address)
+    expect(disks.map(({ path: at, held: { files } }) => [at, files])).toEqual([
+      ...[one, two].map((at) => [at, 0]),
+      [stripesOf(one), 1],
+    ])
+    // The next version takes its place, and then nothing is left of either.
+    const newer = world.file('large', 20 * MIB)
+    await pushed(newer.path, address)
+    expect((await fetched('large', address)).equals(newer.content)).toBe(true)
+    await until(() => partBytes(one) + partBytes(two) < 21 * MIB, 'the older parts are gone')
+    await client.remove(address, 'large')
+    await until(() => partBytes(one) + partBytes(two) === 0, 'all parts are gone')
+    expect(await held(address)).toEqual([])
+  })
+
+  it('keeps in one piece what is short, or a tree', async () => {
+    const [one, two] = [world.dataDir(), world.dataDir()]
+    const { address } = await world.node({ dataDir: [one, two], placement })
+    await pushed(world.file('short', MIB).path, address)
+    const tree = join(world.dir, 'tree')
+    execFileSync('mkdir', [tree])
+    writeFileSync(join(tree, 'in it'), Buffer.alloc(4 * MIB, 'x'))
+    await pushed(tree, address)
+    const isAt = (name: string): boolean => [one, two].some((dir) => existsSync(join(dir, name)))
+    expect([isAt('short'), isAt('tree/in it')]).toEqual([true, true])
+    expect(partBytes(one) + partBytes(two)).toBe(0)
+    await pushed(world.file('large', 4 * MIB).path, address)
+    const onto = push(tree, { to: [address], as: 'large', engine, logger: world.logger })
+    expect((await onto.result).nodes[0]).toMatchObject({ status: 'refused' })
+  })
+
+  it('says what is not there while a disk is missing, and has it again with the disk', async () => {
+    const [one, two] = [world.dataDir(), world.dataDir()]
+    const first = await world.node({ dataDir: [one, two], placement })
+    const { path, content } = world.file('large', 16 * MIB)
+    await pushed(path, first.address)
+    await pushed(world.file('renewed', 8 * MIB).path, first.address)
+    await first.close()
+    renameSync(two, `${two}.gone`)
+    execFileSync('mkdir', [two])
+    const node = await world.node({ dataDir: [one, two], placement })
+    const { address } = node
+    const states = (await client.disks(address)).map(({ state }) => state)
+    expect(states).toEqual(['ok', 'missing', 'ok'])
+    await expect(fetched('large', address)).rejects.toThrow(/not there now/)
+    // What comes now has its parts on what there is.
+    const other = world.file('other', 8 * MIB)
+    await pushed(other.path, address)
+    expect(await held(address)).toEqual([
+      ['large', 'partial'],
+      ['other', 'held'],
+      ['renewed', 'partial'],
+    ])
+    const newer = world.file('renewed', 9 * MIB)
+    await pushed(newer.path, address)
+    expect((await fetched('renewed', address)).equals(newer.content)).toBe(true)
+    execFileSync('rmdir', [two])
+    renameSync(`${two}.gone`, two)
+    await until(() => node.status().problems.length === 0, 'the disk is back')
+    expect((await fetched('large', address)).equals(content)).toBe(true)
+    expect((await fetched('other', address)).equals(other.content)).toBe(true)
+    await node.close()
+    // And where nothing is striped any more.
+    const whole = await world.node({ dataDir: [one, two] })
+    expect((await fetched('large', whole.address)).equals(content)).toBe(true)
+    await pushed(world.file('plain', 8 * MIB).path, whole.address)
+    expect([one, two].some((dir) => existsSync(join(dir, 'plain')))).toBe(true)
+  })
+
+  it('goes on with what an earlier push left', async () => {
+    const [one, two] = [world.dataDir(), world.dataDir()]
+    const first = await world.node({ dataDir: [one, two], placement })
+    const { path, content } = world.file('large', 32 * MIB)
+    const door = await world.holding(first.address, 20 * MIB)
+    const stop = new AbortController()
+    const { signal } = stop
+    const { result } = push(path, { to: [door.address], engine, signal, logger: world.logger })
+    const failed = result.then(
+      () => 'complete',
+      () => 'stopped',
+    )
+    await until(() => door.isHolding(), 'the push is in the middle')
+    await until(() => (first.status().transfers[0]?.verifiedBytes ?? 0) > 8 * MIB, 'some is there')
+    stop.abort()
+    expect(await failed).toBe('stopped')
+    await first.close()
+    const { address } = await world.node({ dataDir: [one, two], placement })
+    const again = await push(path, { to: [address], engine, logger: world.logger }).result
+    expect(again.nodes[0]).toMatchObject({ status: 'complete' })
+    expect(again.originBytesSent).toBeLessThan(28 * MIB)
+    expect((await fetched('large', address)).equals(content)).toBe(true)
+  })
+
+  it.runIf(isRoot)('goes on without a disk that fills up', async () => {
+    const [one, two] = [world.dataDir(), world.dataDir()]
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', two])
+    world.defer(() => execFileSync('umount', [two]))
+    const { address } = await world.node({ dataDir: [one, two], placement, minFreeBytes: 0 })
+    const { path, content } = world.file('large', 48 * MIB)
+    const door = await world.holding(address, 12 * MIB)
+    const { result } = push(path, { to: [door.address], engine, logger: world.logger })
+    await until(() => door.isHolding(), 'the push is in the middle')
+    await until(() => partBytes(two) > MIB, 'some is on the disk')
+    const free = Number(execFileSync('stat', ['-f', '-c', '%a', two]).toString())
+    const size = Number(execFileSync('stat', ['-f', '-c', '%S', two]).toString())
+    writeFileSync(join(two, 'of somebody else'), Buffer.alloc(free * size))
+    door.open()
+    const { nodes, originBytesSent } = await result
+    expect(nodes[0]).toMatchObject({ status: 'complete' })
+    expect(originBytesSent).toBeLessThan(80 * MIB)
+    expect((await fetched('large', address)).equals(content)).toBe(true)
+  })
+})
