@@ -54,8 +54,7 @@ export function saysNothingNew(
   const blockBytes = contents.of(stream)?.blockBytes
   if (blockBytes === 'sections') {
     const isEnd = payload[limits.signatureBytes] !== 0
-    // Of what nobody has heard of yet everything is news.
-    if (isEnd || end > held.size) return false
+    if (isEnd) return false
     if (blockStart(end, blockBytes) !== end) return end <= verifiedTo
     // Of what is not heard of yet nothing is known.
     if (end > held.size) return false
