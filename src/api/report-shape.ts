@@ -67,6 +67,14 @@ const plan: Shape<Plan> = {
   limiting: orNull(text),
 }
 
+const lag: Shape<NonNullable<NodeProgress['lag']>> = {
+  p50Ms: amount,
+  p99Ms: amount,
+  p50Bytes: amount,
+  p99Bytes: amount,
+  behindBytes: amount,
+}
+
 const nodeProgress: Shape<NodeProgress> = {
   node: text,
   state: one('connecting', 'accepted', 'receiving', 'verifying', 'complete', 'failed', 'refused'),
@@ -83,6 +91,7 @@ const nodeProgress: Shape<NodeProgress> = {
   isCatchingUp: fact,
   etaSeconds: orNull(amount),
   waitsFor: orNull(text),
+  lag: optional((value) => wrongField(value, lag) === null),
 }
 
 const progress: Shape<Progress> = {
@@ -151,6 +160,7 @@ const outcome: Shape<NodeOutcome> = {
   warnings: list(text, limits.warningsPerPush),
   seconds: amount,
   servedBy: orNull(text),
+  lag: optional((value) => wrongField(value, lag) === null),
 }
 
 const pushShare: Shape<PushShare> = {

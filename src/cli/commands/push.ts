@@ -32,8 +32,6 @@ export interface PushCommand extends TransferWishes {
   readonly coding: Pick<PushOptions, 'compress' | 'base' | 'baseFile'>
   /** The source is still written. */
   readonly follow?: { readonly finalAfterMs?: number }
-  /** It is a file, which has no end of its own. */
-  readonly isFollowing: boolean
   /** The paths are descriptors. */
   readonly descriptors?: { readonly enough?: number }
   /** File for the timeline. */
@@ -225,7 +223,6 @@ function pushCommand([path = '', ...more]: readonly string[], options: Values): 
     ...given({ keep: options['keep'], commit: options['commit'] }),
     ...(descriptors && { descriptors }),
     ...(follow && { follow }),
-    isFollowing: follow !== undefined && path !== '-',
     verify: options['verify'] === true,
     coding: given({
       compress: options['compress'],

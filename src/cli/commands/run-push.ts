@@ -29,7 +29,10 @@ async function pushSource(
   const isUnnamed = path === '-' || areSeveral(command)
   const shown = isUnnamed ? (command.as ?? several) : path.replace(/\/+$/, '')
   const name = shown.slice(shown.lastIndexOf('/') + 1)
-  return showTransfer({ label: 'fr push', name }, command, context, (logger, signal) => {
+  // A stream has an end of its own.
+  const isFollowing = command.follow !== undefined && path !== '-'
+  const wish = { ...command, isFollowing }
+  return showTransfer({ label: 'fr push', name }, wish, context, (logger, signal) => {
     const options: PushOptions = {
       ...pushOptions(command, source),
       ...key,

@@ -3,7 +3,7 @@
  * reason, and a summary. Pure functions from the result to strings.
  */
 import type { Committed, NamedFailure, NodeOutcome, PushResult } from '../../api/types.js'
-import { reasonOf } from './push.js'
+import { lagParts, reasonOf } from './push.js'
 import { type Paint, printable, type Tone, tableLines, wrapParts, wrapWords } from './text.js'
 import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
 
@@ -287,6 +287,7 @@ function spreadParts(result: PushResult, complete: number): string[] {
   const copies = (bytes: number): string => (bytes / dataBytes).toFixed(2)
   return [
     ...apart,
+    ...lagParts(result.nodes),
     `${copies(result.originBytesSent)} copies sent from here`,
     ...crossings.map(
       ({ from, to, bytes }) =>

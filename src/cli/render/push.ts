@@ -235,6 +235,7 @@ export function liveLines(
     `${formatDuration(progress.seconds)} elapsed`,
     formatRate(totalRate(progress)),
     livingText(progress),
+    ...lagParts(progress.nodes),
     ...(warnings > 0 ? [count(warnings, 'warning')] : []),
     ...(progress.efficiency === null ? [] : [`efficiency ${formatPercent(progress.efficiency)}`]),
     `${formatBytes(progress.bytes)} ${truncate(printable(name), 32)}`,
@@ -256,6 +257,16 @@ export function liveLines(
   return lines
 }
 
+/** The worst of all nodes; empty where nothing is followed. */
+export function lagParts(nodes: readonly Pick<NodeProgress, 'lag'>[]): string[] {
+  const lags = nodes.flatMap(({ lag }) => lag ?? [])
+  if (lags.length === 0) return []
+  const worst = (of: 'p50Ms' | 'p99Ms' | 'p99Bytes'): number =>
+    Math.max(...lags.map((lag) => lag[of]))
+  const ms = `${worst('p50Ms').toFixed(1)} ms, p99 ${worst('p99Ms').toFixed(1)} ms`
+  return [`lag ${ms} and ${formatBytes(worst('p99Bytes'))}`]
+}
+
 /** One plain line about all nodes. */
 export function progressLine(progress: Progress, warnings = 0): string {
   const active = progress.nodes.filter((node) => !isOver(node))
@@ -267,6 +278,7 @@ export function progressLine(progress: Progress, warnings = 0): string {
     formatRate(totalRate(progress)),
     ...(progress.efficiency === null ? [] : [`efficiency ${formatPercent(progress.efficiency)}`]),
     stateCounts(progress.nodes),
+    ...lagParts(progress.nodes),
     ...(warnings > 0 ? [count(warnings, 'warning')] : []),
   ]
   if (slowest !== undefined && active.length > 1) {

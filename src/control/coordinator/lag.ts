@@ -11,20 +11,11 @@
  * observations are counted in steps of a tenth.
  */
 import { limits } from '../../base/limits.js'
+import type { LagFigures } from '../messages/outcomes.js'
 
 interface Mark {
   readonly bytes: number
   readonly atMs: number
-}
-
-/** What was observed of one member; of nothing, all are 0. */
-export interface LagFigures {
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly p50Bytes: number
-  readonly p99Bytes: number
-  /** Of what there is now, what the member has not reached. */
-  readonly behindBytes: number
 }
 
 export class Lag {

@@ -49,6 +49,19 @@ export interface Brought {
   readonly fromRelaysBytes: number
 }
 
+/**
+ * How far the verified prefix of a node is behind what there is at the origin of a content that is
+ * still written: from when bytes were there to its word that it has them. Of nothing all are 0.
+ */
+export interface LagFigures {
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly p50Bytes: number
+  readonly p99Bytes: number
+  /** What it has not reached of what there is now. */
+  readonly behindBytes: number
+}
+
 export interface NodeOutcome extends Omit<NodeSettled, 'applied'>, Brought {
   /** From the start of the push to this outcome. */
   readonly seconds: number
@@ -58,4 +71,6 @@ export interface NodeOutcome extends Omit<NodeSettled, 'applied'>, Brought {
   readonly tree?: NodeTree
   /** Of a push of descriptors. */
   readonly descriptors?: NodeDescriptors
+  /** Of a push of what is still written. */
+  readonly lag?: LagFigures
 }

@@ -5,6 +5,7 @@ import type { OriginMachine } from '../coordinator/machine.js'
 import type { Coordination } from '../coordinator/supersession.js'
 import type { ComponentFault } from '../members/faults.js'
 import type { Peer } from '../members/peer.js'
+import type { LagFigures } from '../messages/outcomes.js'
 import type { DescriptorFigures, NodeOutcome, TreeFigures } from '../messages/types.js'
 import type { PlanMade } from '../plan/plan.js'
 import type { Committed } from './committed.js'
@@ -48,6 +49,8 @@ export interface NodeProgress {
    */
   readonly etaSeconds: number | null
   readonly waitsFor: string | null
+  /** Of a push of what is still written, once the node has said anything. */
+  readonly lag?: LagFigures
 }
 
 export interface Progress {
@@ -158,7 +161,14 @@ function nodeView(machine: OriginMachine, peer: Peer, bytes: number): NodeProgre
     isCatchingUp: lag === 'catchingUp' && peer.phase === 'running',
     etaSeconds: eta,
     waitsFor: waitsFor(peer, bytes, machine.fileDigest !== null),
+    ...lagOf(machine, peer.node),
   }
+}
+
+/** Nothing of a content that was there from the start. */
+export function lagOf({ growth }: OriginMachine, node: number): { readonly lag?: LagFigures } {
+  const lag = growth?.lag(node) ?? null
+  return lag === null ? {} : { lag }
 }
 
 function stateOf(peer: Peer, bytes: number): NodeProgress['state'] {

@@ -35,6 +35,7 @@ import type { Forecast, LinkSpeeds, NodeLink, PlanMade } from '../../control/pla
 import { refuseFeeds, refuseRelays } from '../../control/plan/refusals.js'
 import { broughtTo } from '../../control/view/brought.js'
 import {
+  lagOf,
   type Progress,
   type PushFacts,
   type PushResult,
@@ -344,7 +345,8 @@ export class PushRun {
   #announceOutcome(peer: number, { applied, ...settled }: NodeSettled): void {
     const { peers } = this.#machine
     const brought = broughtTo(peers[peer] as Peer, peers)
-    const outcome = { ...settled, ...brought, seconds: this.#seconds, servedBy: null }
+    const told = { seconds: this.#seconds, servedBy: null, ...lagOf(this.#machine, peer) }
+    const outcome = { ...settled, ...brought, ...told }
     this.#outcomes.set(peer, outcome)
     const level = outcome.status === 'complete' ? 'info' : 'warn'
     const { node, status, reason } = outcome
