@@ -52,6 +52,12 @@ export const copyLimits = {
   planSlices: 16,
   /** Ways between two sites that one revision of it looks at, for all files and slices together. */
   planWays: 40_000,
+  /** How much longer than the shortest time all may take, so that it costs less. */
+  planSlack: 1.25,
+  /** Decisions before others have their turn. */
+  decisionsAtOnce: 256,
+  /** Milliseconds, with three times what it should take, before a copy nobody speaks of is over. */
+  copySilenceMs: 30_000,
   /** Sites up to which the cheapest tree is found exactly. */
   exactTreeSites: 64,
 } as const

@@ -9,7 +9,7 @@
  *
  * Never: regular expressions, which a pattern from outside could make endless.
  */
-import { textOf } from './bytes.js'
+import { concat, textOf } from './bytes.js'
 import { limits } from './limits.js'
 
 /** Wildcards of a component, below all characters. */
@@ -54,11 +54,11 @@ export class Glob {
 
   /** Whether names beneath this one could match: what the pattern spells first leads there. */
   couldBeIn(directory: Uint8Array): boolean {
-    const above = Buffer.concat([directory, Buffer.of(slash)])
+    const above = concat(directory, Uint8Array.of(slash))
     const wild = this.#bytes.findIndex((byte) => wildBytes.includes(byte))
     const head = this.#bytes.subarray(0, wild === -1 ? undefined : wild)
     const shared = Math.min(head.length, above.length)
-    return Buffer.compare(head.subarray(0, shared), above.subarray(0, shared)) === 0
+    return head.subarray(0, shared).every((byte, i) => byte === above[i])
   }
 
   matches(name: Uint8Array): boolean {

@@ -60,6 +60,11 @@ export class ComponentAccounts {
     return faults
   }
 
+  /** When the first of those that have failed may be used again; infinite: none has. */
+  get retryAtMs(): number {
+    return this.#accounts.retryAtMs
+  }
+
   /** Those that may be used again from now on. */
   retried(nowMs: number): Component[] {
     this.#nowMs = nowMs

@@ -128,6 +128,14 @@ export class FaultAccounts<C> {
     if (account !== undefined) Object.assign(account, { faults: 0, untilMs: null })
   }
 
+  /** When the first of those that are left out is tried again; infinite: none is. */
+  get retryAtMs(): number {
+    let first = Number.POSITIVE_INFINITY
+    for (const { untilMs } of this.#accounts.values())
+      if (untilMs !== null) first = Math.min(first, untilMs)
+    return first
+  }
+
   /** Those that are tried again from now on, with nothing held against them but their past. */
   retried(nowMs: number): C[] {
     const retried: C[] = []

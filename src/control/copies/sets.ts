@@ -1,0 +1,69 @@
+/**
+ * File sets: which files a node is to hold.
+ *
+ * The idea: a set names files and says by criteria which nodes are to hold them. What one node is
+ * to hold is the union of the sets that mean it. A name can have one version at a node, so where
+ * two sets say different ones the higher priority decides, and of equal ones the set that was
+ * named first; the other is a contradiction that people are told of.
+ */
+import type { Attributes } from '../../base/attributes.js'
+import { type Criteria, matchesCriteria } from '../../base/criteria.js'
+
+export interface SetFile {
+  readonly name: string
+  /** Null: the latest that anybody holds. */
+  readonly digest: string | null
+}
+
+export interface FileSet {
+  readonly name: string
+  readonly files: readonly SetFile[]
+  /** Which nodes are to hold them. */
+  readonly where: Criteria
+  /** 0 to 10. */
+  readonly priority: number
+  /** Sites whose nodes may not hold them, by criteria of the node; null: none. */
+  readonly never: Criteria | null
+  /** Nodes copy from those alone that these criteria mean, or from their own site; null: any. */
+  readonly from: Criteria | null
+}
+
+/** A file that a node is to hold, and because of which set. */
+export interface Wanted extends SetFile {
+  readonly set: FileSet
+}
+
+export interface Contradiction {
+  readonly name: string
+  /** The one that decides, and the other one. */
+  readonly sets: readonly [string, string]
+}
+
+export interface NodeSet {
+  readonly wanted: ReadonlyMap<string, Wanted>
+  readonly contradictions: readonly Contradiction[]
+}
+
+export function setOf(sets: readonly FileSet[], attributes: Attributes): NodeSet {
+  const wanted = new Map<string, Wanted>()
+  const contradictions: Contradiction[] = []
+  for (const set of sets) {
+    if (!matchesCriteria(set.where, attributes)) continue
+    if (set.never !== null && matchesCriteria(set.never, attributes)) continue
+    for (const file of set.files) {
+      const known = wanted.get(file.name)
+      const one: Wanted = { ...file, set }
+      if (known === undefined) {
+        wanted.set(file.name, one)
+        continue
+      }
+      const isStronger = set.priority > known.set.priority
+      if (known.digest !== file.digest) {
+        const [first, other] = isStronger ? [set, known.set] : [known.set, set]
+        contradictions.push({ name: file.name, sets: [first.name, other.name] })
+      }
+      if (isStronger) wanted.set(file.name, one)
+    }
+  }
+  return { wanted, contradictions }
+}
