@@ -4,6 +4,7 @@ import type { Logger } from '../base/log.js'
 import type { Admitted, Established, Ticketed } from '../net/handshake.js'
 import type { Edge } from '../protocol/ticket.js'
 import type { Reception } from '../session/receiver/reception.js'
+import type { Peers } from './peers.js'
 
 /** Never rejects. */
 export async function adoptPull(
@@ -42,4 +43,21 @@ export async function adoptFeed(
     const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
     log({ level: 'debug', event: 'feed-lost', fields: { from: member, code, text } })
   }
+}
+
+/**
+ * Whenever the list changes: who is not authorized any more loses what is open, and with an origin
+ * goes its transfer.
+ */
+export function admitAgain(
+  peers: Peers | undefined,
+  receptions: ReadonlyMap<string, Reception>,
+): void {
+  peers?.onChange(() => {
+    for (const { spec, session } of receptions.values()) {
+      const text = `${spec.originId} is not among the authorized peers any more`
+      if (peers.admits(spec.originId)) session.admitAgain()
+      else session.post({ type: 'fileFailed', code: 'ERR_FR_AUTH', text })
+    }
+  })
 }

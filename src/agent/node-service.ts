@@ -43,7 +43,7 @@ import { PoolWork } from '../session/receiver/held-work.js'
 import type { Guest } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
 import type { NodeStore } from '../store/node-store.js'
-import { adoptFeed, adoptPull } from './adopting.js'
+import { admitAgain, adoptFeed, adoptPull } from './adopting.js'
 import { Authority } from './authority.js'
 import { Bridges } from './bridges.js'
 import { SwitchesTold } from './commit-told.js'
@@ -162,6 +162,7 @@ export class NodeService {
       copies: isRelayOnly ? noCopies : this.#copies,
     }
     this.#questions = new Questions(answers, this.authority)
+    admitAgain(spec.peers, this.#receptions)
     this.#server = createServer(
       { pauseOnConnect: false, noDelay: true },
       (socket) => void this.#serve(socket),
@@ -204,6 +205,11 @@ export class NodeService {
     this.disks.adopt()
   }
 
+  /** Reads again what may have changed in files. Rejects with ERR_FR_PEERS. */
+  async reload(): Promise<void> {
+    await this.#spec.peers?.reload()
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -236,6 +242,8 @@ export class NodeService {
       const stating = { ...self, limits: () => this.limited.stated }
       const admitted = await accept(socket, { keys, self: stating, guard: this.#guard, isGateway })
       if (isLast) return this.#strangers.exhausted(admitted, remote)
+      const { peer } = admitted.channel === 'crossing' ? { peer: null } : admitted
+      if (peer !== null) this.#spec.peers?.connected(peer.nodeId, socket)
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (admitted.channel === 'crossing') return await this.#bridges.cross(admitted)

@@ -6,8 +6,8 @@ import type { Key } from '../net/keys.js'
 import type { DataEngine, HashPool } from '../ports.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import type { EngineRouter } from '../session/router.js'
-import type { PeerTable } from './authority.js'
 import type { DisksSpec } from './disks.js'
+import type { Peers } from './peers.js'
 
 export interface NodeServiceSpec extends DisksSpec {
   readonly engine: DataEngine
@@ -22,7 +22,7 @@ export interface NodeServiceSpec extends DisksSpec {
   readonly limits: NodeLimits
   readonly audience: Audience
   /** Who may speak to it, and what each may ask; absent: whoever holds the key may do all. */
-  readonly peers?: PeerTable | undefined
+  readonly peers?: Peers | undefined
   /** Returns the status as JSON, for questions over the wire. */
   readonly statusJson: () => string
 }

@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import { type OpenedDirs, openDataDirs } from '../agent/data-dirs.js'
 import { type EngineHolder, openEngine } from '../agent/engines.js'
 import { NodeService } from '../agent/node-service.js'
+import { Peers } from '../agent/peers.js'
 import { openStripes } from '../agent/striped-disk.js'
 import { type Logger, safeLogger } from '../base/log.js'
+import { Rights } from '../base/rights.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { selfOf, signerOf } from '../net/crypto.js'
 import type { Storage } from '../ports.js'
@@ -65,6 +67,7 @@ async function openNode(
     for (const dir of opened) storage.closeDataDir(dir)
   }
   const pool = new WorkerHashPool()
+  let peers: Peers | undefined
   try {
     const isStriping = checked.placement === 'striped' && !isRelayOnly
     const striped = isRelayOnly
@@ -75,7 +78,15 @@ async function openNode(
     const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(first)
     const { advertise } = checked
     const at = advertise !== undefined && { advertise }
-    const self = { ...selfOf(signerOf(key)), ...at, ...checked.sealing, ...checked.claims }
+    peers = await peersOf(checked, log)
+    const admits = peers && { admits: (id: string) => peers?.admits(id) !== false }
+    const self = {
+      ...selfOf(signerOf(key)),
+      ...at,
+      ...checked.sealing,
+      ...checked.claims,
+      ...admits,
+    }
     const { nodeId } = self
     if (isNew) {
       const text =
@@ -104,6 +115,7 @@ async function openNode(
       maxServes,
       limits: checked.limits,
       log,
+      peers,
       audience: {
         accept,
         offered: (offer) => tell(() => node.emit('offer', offer)),
@@ -114,6 +126,7 @@ async function openNode(
     }
     const service = new NodeService(spec)
     const node = new NodeObject(service, checked, nodeId, async () => {
+      peers?.close()
       await pool.close()
       closeDirs()
       await engine.shutdown()
@@ -127,10 +140,20 @@ async function openNode(
     }
     return node
   } catch (error) {
+    peers?.close()
     await pool.close()
     closeDirs()
     throw error
   }
+}
+
+function peersOf({ authorize }: CheckedNode, log: Logger): Promise<Peers> | undefined {
+  return authorize === undefined
+    ? undefined
+    : Peers.open(authorize, {
+        log,
+        check: ({ rightsText }) => void Rights.parse(rightsText),
+      })
 }
 
 /** A data directory for a node that has none: an empty one, which no path leads to. */
@@ -188,6 +211,10 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       audit: this.#service.authority.audit,
       counters: { ...counters, ...engine.counters() },
     }
+  }
+
+  reload(): Promise<void> {
+    return this.#service.reload()
   }
 
   close(): Promise<void> {

@@ -3,6 +3,7 @@
  * and options of other versions. `satisfies` keeps each list complete: an option in the type but
  * not in the list does not compile.
  */
+import type { IdentityOptions } from './identity-types.js'
 import type { SimulateOptions } from './simulate-types.js'
 import type {
   AddOptions,
@@ -56,10 +57,14 @@ export const optionNames = {
     maxFeeds: true,
     seal: true,
     requireSeal: true,
+    authorize: true,
     accept: true,
     logger: true,
     signal: true,
   } satisfies Names<NodeOptions>,
+  identity: {
+    dataDir: true,
+  } satisfies Names<IdentityOptions>,
   push: {
     to: true,
     key: true,

@@ -219,6 +219,7 @@ export interface CheckedNode {
   readonly attributes: Attributes
   /** The same with its name, for peers. */
   readonly claims: Pick<Self, 'attributes'>
+  readonly authorize: string | undefined
   readonly mirror: boolean
   readonly advertise: string | undefined
   readonly engine: 'native' | 'portable' | undefined
@@ -251,6 +252,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     if (relayOnly && options[name] !== undefined && options[name] !== false)
       throw new TypeError(`${name} and relayOnly exclude each other: such a node has no files`)
   if (options.name !== undefined) requireText('name', options.name)
+  if (options.authorize !== undefined) requireText('authorize', options.authorize)
   requireBoolean('adopt', options.adopt)
   requireBoolean('mirror', options.mirror)
   requireBoolean('readOnly', options.readOnly)
@@ -271,6 +273,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     name: options.name ?? null,
     attributes: { ...options.attributes },
     claims: checkAttributes(options.attributes, options.name),
+    authorize: options.authorize,
     mirror: options.mirror ?? false,
     readOnly: options.readOnly ?? false,
     relayOnly,

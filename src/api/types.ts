@@ -28,9 +28,9 @@ import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-s
 import type { Kept, StorageError } from '../store/node-store.js'
 import type { Deciding } from './commit-types.js'
 import type { DiskOptions } from './disk-types.js'
+import type { PeerOptions } from './peer-options.js'
 import type { PushWishes } from './push-wishes.js'
-import type { ClaimOptions, RightsStatus } from './rights-types.js'
-import type { NodeSealOptions } from './seal.js'
+import type { RightsStatus } from './rights-types.js'
 import type { VersionOptions } from './version-types.js'
 
 export type {
@@ -62,7 +62,7 @@ export interface LogLine {
   readonly fields: Record<string, string | number | boolean | null>
 }
 
-export interface NodeOptions extends DiskOptions, VersionOptions, NodeSealOptions, ClaimOptions {
+export interface NodeOptions extends DiskOptions, VersionOptions, PeerOptions {
   /** HOST[:PORT], like 10.0.0.2 or [::1]:7400; the default port is 7400, and 0 picks a free one. */
   listen: string
   /** At least 32 bytes. Text is used as its UTF-8 bytes without one trailing newline. */
@@ -127,6 +127,8 @@ export interface FrNode extends EventEmitter<NodeEvents>, AsyncDisposable {
   readonly address: string
   readonly nodeId: string
   status(): NodeStatus
+  /** Reads `authorize` again, now. Rejects with ERR_FR_PEERS, and what was read before counts. */
+  reload(): Promise<void>
   close(): Promise<void>
 }
 

@@ -14,7 +14,10 @@ interface ErrorRow {
 
 export const errorTable = {
   ERR_FR_UNREACHABLE: { meaning: 'the node could not be reached', retryable: true },
-  ERR_FR_AUTH: { meaning: 'the peer does not hold the same key', retryable: false },
+  ERR_FR_AUTH: {
+    meaning: 'the peer does not hold the same key, or is not authorized',
+    retryable: false,
+  },
   ERR_FR_CRITERIA: {
     meaning: 'criteria cannot be read, or attributes cannot be taken',
     retryable: false,
@@ -152,6 +155,7 @@ export const errorTable = {
     retryable: false,
   },
   ERR_FR_LISTEN: { meaning: 'the node cannot listen on the address', retryable: false },
+  ERR_FR_PEERS: { meaning: 'the list of authorized peers cannot be used', retryable: false },
   ERR_FR_KEY: { meaning: 'the key is missing, too short, or readable by others', retryable: false },
   ERR_FR_OPEN: {
     meaning: 'without a key only loopback addresses are served or dialled',

@@ -10,6 +10,7 @@ import { addCopy, type CopyCommand } from './commands/copy.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
 import { addDisks, type DisksCommand } from './commands/disks.js'
 import { addGet, type GetCommand } from './commands/get.js'
+import { addId, type IdCommand } from './commands/id.js'
 import { addKeygen, type KeygenCommand } from './commands/keygen.js'
 import { addLimit, type LimitCommand } from './commands/limit.js'
 import { addLs, type LsCommand } from './commands/ls.js'
@@ -42,6 +43,7 @@ export type Command =
   | SimulateCommand
   | DigestCommand
   | KeygenCommand
+  | IdCommand
 
 export type Parsed = { readonly kind: 'run'; readonly command: Command } | ParsedText
 
@@ -110,6 +112,7 @@ FORCE_COLOR.`,
   addSimulate(program, found)
   addDigest(program, found)
   addKeygen(program, found)
+  addId(program, found)
   for (const command of program.commands) {
     command.showHelpAfterError(`(see fr ${command.name()} --help)`)
   }

@@ -60,6 +60,7 @@ export async function greetLink(
     const statement = wire.linkStatement('acceptor', channel, idsOf(self, peer))
     if (!isSigned(their, statement)) throw badSignature('accepting')
     if (peer.nodeId === self.nodeId) throw ledBack()
+    requireAdmitted(self, peer)
     const digests = wire.commonDigests(wire.ownDigests, their.digests)
     if (expectedNodeId !== undefined && expectedNodeId !== peer.nodeId)
       throw new FrError('ERR_FR_UNREACHABLE', 'another node answers at that address')
@@ -96,6 +97,7 @@ export async function takeLink(
     const statement = wire.linkStatement('dialler', channel, idsOf(peer, null))
     if (!isSigned(their, statement)) throw badSignature('dialling')
     if (peer.nodeId === self.nodeId) throw ledBack()
+    requireAdmitted(self, peer)
     const digests = wire.commonDigests(their.digests, wire.ownDigests)
     const word = wordOf(self, wire.linkStatement('acceptor', channel, idsOf(peer, self)))
     const { advertise, seal } = self
@@ -173,6 +175,11 @@ function isSigned({ publicKey, signature }: wire.Welcome, statement: Uint8Array)
 
 function badSignature(side: 'dialling' | 'accepting'): FrError {
   return new FrError('ERR_FR_AUTH', `the signature of the ${side} side is wrong`)
+}
+
+function requireAdmitted({ admits }: wire.Self, { nodeId }: Named): void {
+  if (admits?.(nodeId) === false)
+    throw new FrError('ERR_FR_AUTH', `${nodeId} is not among the authorized peers`)
 }
 
 function ledBack(): FrError {

@@ -52,6 +52,8 @@ export interface Self extends Omit<Identity, 'limits' | 'sealed'> {
   readonly seal?: 'wanted' | 'required'
   /** What this side keeps to now. */
   readonly limits?: () => NodeLimits
+  /** False: it has nothing to do with that node or client. Absent: whoever holds the key is in. */
+  readonly admits?: (nodeId: string) => boolean
 }
 
 export interface Welcome extends Omit<Identity, 'nodeId'> {

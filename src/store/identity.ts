@@ -39,7 +39,8 @@ export interface NodeKey {
 
 /**
  * Key of the node that serves this directory, which must be locked and have its `.fastreplica`.
- * Rejects with ERR_FR_DATA_DIR when the key can be neither read nor stored.
+ * Rejects with ERR_FR_DATA_DIR when the key can be neither read nor stored, and with ERR_FR_KEY
+ * when every user can read it.
  */
 export async function nodeKey(
   dataDir: string,
@@ -49,6 +50,7 @@ export async function nodeKey(
   try {
     return await keptKey(path, await placeOf(dataDir, machine), false)
   } catch (cause) {
+    if (cause instanceof FrError) throw cause
     const text = `the key of the node cannot be kept: ${(cause as Error).message}`
     throw new FrError('ERR_FR_DATA_DIR', text, { cause, path })
   }
@@ -61,6 +63,12 @@ export async function storedNodeKey(dataDir: string, machine = machineId): Promi
   return { key: kept ?? freshKey(), isNew: false }
 }
 
+/** Key of the node that served this directory last; null: none did here. */
+export async function keyOfNode(dataDir: string, machine = machineId): Promise<KeyObject | null> {
+  const text = await readText(join(dataDir, hiddenDir, 'node-key'))
+  return text === null ? null : keyIn(text, await placeOf(dataDir, machine))
+}
+
 async function placeOf(dataDir: string, machine: () => Promise<string>): Promise<string> {
   const { ino } = await stat(dataDir, { bigint: true })
   return createHash('sha256')
@@ -68,20 +76,29 @@ async function placeOf(dataDir: string, machine: () => Promise<string>): Promise
     .digest('hex')
 }
 
-/** Key of this user's clients; of this process only where no file can keep it. Never rejects. */
+/**
+ * Key of this user's clients; of this process only where no file can keep it. Rejects with
+ * ERR_FR_KEY alone, where the file that keeps it is everybody's.
+ */
 export async function clientKey(environment = process.env): Promise<KeyObject> {
   try {
-    const named = environment['XDG_CONFIG_HOME'] ?? ''
-    const home = isAbsolute(named) ? named : join(homedir(), '.config')
-    const directory = join(home, 'fastreplica')
-    for (const path of [home, directory])
-      await mkdir(path, 0o700).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EEXIST') throw error
-      })
-    return (await keptKey(join(directory, 'client-key'), 'any', true)).key
-  } catch {
+    return await keptClientKey(environment)
+  } catch (error) {
+    if (error instanceof FrError) throw error
     return freshKey()
   }
+}
+
+/** The same, and rejects where no file can keep it. */
+export async function keptClientKey(environment = process.env): Promise<KeyObject> {
+  const named = environment['XDG_CONFIG_HOME'] ?? ''
+  const home = isAbsolute(named) ? named : join(homedir(), '.config')
+  const directory = join(home, 'fastreplica')
+  for (const path of [home, directory])
+    await mkdir(path, 0o700).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  return (await keptKey(join(directory, 'client-key'), 'any', true)).key
 }
 
 /** Id of the operating system's installation; empty where there is none. */
@@ -128,12 +145,23 @@ function keyIn(text: string, place: string): KeyObject | null {
   }
 }
 
+/** Whoever reads a key is whoever it names. Its group may: volumes are mounted so for a process. */
+function requirePrivate(path: string, mode: number): void {
+  if (process.platform === 'win32' || (mode & 0o007) === 0) return
+  const shown = (mode & 0o777).toString(8).padStart(4, '0')
+  const text = `${path} has mode ${shown}: every user can read or change this key`
+  const advice = `chmod 600 it, or remove it for a new key if somebody may have read it`
+  throw new FrError('ERR_FR_KEY', `${text}; ${advice}`, { path })
+}
+
 /** Null when there is no such file; empty when it is no key file. */
 async function readText(path: string): Promise<string | null> {
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
   try {
     return await withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, async (file) => {
-      if (!(await file.stat()).isFile()) return ''
+      const found = await file.stat()
+      if (!found.isFile()) return ''
+      requirePrivate(path, found.mode)
       const buffer = Buffer.alloc(limits.identityFileBytes)
       const { bytesRead } = await file.read(buffer, 0, buffer.length, 0)
       return buffer.toString('latin1', 0, bytesRead)

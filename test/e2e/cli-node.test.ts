@@ -39,6 +39,34 @@ describe('fr node', () => {
     expect(logs.map((line) => line.event)).toEqual(expect.arrayContaining(['stopping', 'stopped']))
   })
 
+  it('prints fingerprints, takes a list of them, and reads it again on SIGHUP', async () => {
+    const mine = await world.run(['id'])
+    expect(mine.stdout).toMatch(/^[0-9a-f]{32}\n$/)
+    const peers = world.path('peers')
+    writeFileSync(peers, '# nobody yet\n', { mode: 0o644 })
+    const node = await world.node('listed', ['--authorize', peers])
+    const data = ['id', '--data', node.data, '--json']
+    const id = JSON.parse((await world.run(data)).stdout)
+    expect(id).toEqual({ event: 'id', of: 'node', nodeId: node.lines[0]?.['nodeId'] })
+    expect((await world.run(['status', node.address])).status).toBe(1)
+    writeFileSync(peers, `${mine.stdout.trim()} me\n`)
+    node.kill('SIGHUP')
+    await node.until('the list is read', () => node.stderr.includes('event=peers-read'))
+    expect((await world.run(['status', node.address])).status).toBe(0)
+    const none = await world.run(['id', '--data', world.path('nothing here')])
+    expect(none.stderr).toMatch(/^fr id: ERR_FR_DATA_DIR: /m)
+  })
+
+  it('refuses a key of its own that every user can read', async () => {
+    const node = await world.node('private')
+    node.kill('SIGTERM')
+    await node.ended
+    chmodSync(`${node.data}/.fastreplica/node-key`, 0o644)
+    const again = await world.run(['node', '--listen', '127.0.0.1:0', '--data', node.data])
+    expect(again.status).toBe(1)
+    expect(again.stderr).toMatch(/^fr node: ERR_FR_KEY: .*node-key has mode 0644/m)
+  })
+
   it('keeps its identity over a restart', async () => {
     const first = await world.node('same')
     first.kill('SIGTERM')

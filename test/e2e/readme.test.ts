@@ -19,7 +19,7 @@ let readme = read('README.md')
 
 const commands = [
   ...['node', 'push', 'get', 'copy', 'wait', 'status', 'add', 'limit', 'simulate'],
-  ...['ls', 'rm', 'verify', 'digest', 'keygen'],
+  ...['ls', 'rm', 'verify', 'digest', 'keygen', 'id'],
 ]
 
 function helpOf(...args: string[]): string {

@@ -45,6 +45,7 @@ export interface NodeCommand {
   readonly limitDownBytesPerSecond?: number
   readonly seal?: boolean
   readonly requireSeal?: boolean
+  readonly authorize?: string
   readonly maxFeeds?: number
   readonly log: LogWish
   readonly json: boolean
@@ -73,6 +74,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     )
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key, accepted during key rotation')
+    .option('--authorize <file>', 'serve only the peers in this list (fr id), read again on change')
     .option('--name <name>', 'name of this node in status and logs')
     .option(
       '--attr <key=value>',
@@ -193,6 +195,7 @@ function nodeCommand(options: Values): NodeCommand {
     ...given({ maxSpaceBytes: options['maxSpace'], maxAgeSeconds: options['maxAge'] }),
     ...given({ seal: options['seal'], requireSeal: options['requireSeal'] }),
     ...given({ attributes: options['attr'] }),
+    ...given({ authorize: options['authorize'] }),
     ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
     ...given({
       limitUpBytesPerSecond: options['limitUp'],

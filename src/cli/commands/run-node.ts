@@ -29,6 +29,13 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
   }
   const { notifyService } = await import('../../api/service.js')
   await notifyService(`READY=1\nSTATUS=serves ${node.address}`, logger)
+  // Without a file to read again the signal ends the process, as ever.
+  if (command.authorize !== undefined)
+    process.on('SIGHUP', () => {
+      log('reloading', { text: 'SIGHUP' })
+      // The log says what was wrong.
+      node.reload().catch(() => {})
+    })
   try {
     await aborted(signal)
     await notifyService('STOPPING=1', logger)
@@ -63,11 +70,13 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   const { dataDir, placement, name, attributes, advertise, engine } = command
   const { minFreeBytes, keepPartialsSeconds, maxServes } = command
   const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal } = command
+  const { authorize } = command
   const { keep, maxSpaceBytes, maxAgeSeconds, minVersions } = command
   return {
     ...options,
     ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal }),
     ...given({ keep, maxSpaceBytes, maxAgeSeconds, minVersions }),
+    ...given({ authorize }),
     ...given({ dataDir, placement, name, attributes, advertise, engine }),
     ...given({ minFreeBytes, keepPartialsSeconds, maxServes }),
   }

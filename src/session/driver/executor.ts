@@ -17,10 +17,11 @@ import type {
 } from '../../control/messages/facts.js'
 import type { Frame, PlanFrame } from '../../control/messages/types.js'
 import type { FeedHandle } from '../../ports.js'
-import type { Neighbour, Neighbours, Way } from './neighbours.js'
+import type { Neighbour, Neighbours } from './neighbours.js'
 import type { Clock, LinkEvents, Net, Target } from './ports.js'
 import { Redials } from './redials.js'
 import type { Samples } from './samples.js'
+import type { Way } from './way.js'
 
 export interface ExecutorHooks {
   readonly post: (fact: Fact) => void
@@ -136,6 +137,22 @@ export class Executor {
     const { state } = member.fedBy
     this.unfeed(member)
     if (state === 'open') this.#post('in', member, 'ERR_FR_NODE_LOST', 'another took its place')
+  }
+
+  /** All that is open to the member ends, as if it had broken for good. */
+  part(member: Neighbour): void {
+    const { link, asked, fedBy } = member
+    if (member.feedOut !== undefined) this.#unfeedOut(member)
+    const wasFed = fedBy.state !== 'none'
+    this.unfeed(member)
+    if (wasFed) this.#post('in', member, 'ERR_FR_AUTH', 'it is not authorized any more')
+    member.asked = undefined
+    asked?.link.destroy()
+    if (link === undefined) return
+    member.link = undefined
+    link.destroy()
+    const why = { code: 'ERR_FR_AUTH', text: 'it is not authorized any more' } as const
+    this.#hooks.post({ type: 'unlinked', member: member.number, ...why })
   }
 
   /** A data connection to the member has ended. `isWished`: by the machine. */

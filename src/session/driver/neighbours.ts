@@ -22,15 +22,9 @@ import { FlowCount } from '../../control/members/flows.js'
 import type { Pace } from '../../control/messages/facts.js'
 import { type Lacking, lacksAll } from '../../control/messages/types.js'
 import type { FeedHandle, FeedStats } from '../../ports.js'
-import type { Edge } from '../../protocol/ticket.js'
 import { FeedPlaces, type FreePlace } from './feed-places.js'
-import type { Connection, FeedEngine, Link, LinkEvents, Net, Place } from './ports.js'
-
-/** How a data connection to a member is opened. */
-export interface Way extends Place {
-  /** Undefined: this side was given none, and the member lets nobody in without. */
-  readonly edge: Edge | undefined
-}
+import type { Connection, FeedEngine, Link, LinkEvents, Net } from './ports.js'
+import { noTicket, type Way } from './way.js'
 
 export interface OutEvents {
   /** Exactly one of the two, perhaps at once; neither once the member is refused. */
@@ -246,12 +240,10 @@ export class Neighbours {
     if (out.state === 'open') this.close(out.feed)
   }
 
-  #dial(member: Neighbour, { edge, ...place }: Way, events: OutEvents, isWished: boolean): void {
+  #dial(member: Neighbour, way: Way, events: OutEvents, isWished: boolean): void {
     const { number: to } = member
-    if (edge === undefined) {
-      const text = 'the origin gave no ticket for this member'
-      return events.failed({ code: 'ERR_FR_PROTOCOL', text })
-    }
+    const { edge, refusal = noTicket, ...place } = way
+    if (edge === undefined) return events.failed(refusal)
     let free: FreePlace
     try {
       free = this.#places.take()

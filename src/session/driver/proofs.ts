@@ -9,8 +9,9 @@ import type { DigestSpec } from '../../ports.js'
 import { type ReadDigests, readDigests } from '../../protocol/digest-record.js'
 import type { Primitives } from '../../protocol/primitives.js'
 import type { Content, Contents } from './contents.js'
-import type { Neighbour, Neighbours, Way } from './neighbours.js'
+import type { Neighbour, Neighbours } from './neighbours.js'
 import type { FeedEngine } from './ports.js'
+import type { Way } from './way.js'
 
 /**
  * The digests of a record, found authentic. Throws ERR_FR_PROTOCOL otherwise: whoever sends on the

@@ -17,8 +17,9 @@ import { Taken } from '../../control/pulling/taken.js'
 import { isReport } from '../../control/receiver/group-reports.js'
 import type { FeedHandle, FeedStats } from '../../ports.js'
 import type { Servant } from './executor.js'
-import type { Neighbour, Neighbours, Way } from './neighbours.js'
+import type { Neighbour, Neighbours } from './neighbours.js'
 import type { Connection, Net } from './ports.js'
+import type { Way } from './way.js'
 
 export interface PullHooks {
   readonly post: (fact: Fact) => void

@@ -6,9 +6,8 @@
  * they are checked here; one that is not the author's is dropped and counted, and its feed lives.
  */
 import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
-import { limits } from '../../base/limits.js'
 import type { LogFields } from '../../base/log.js'
-import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { RangePair } from '../../base/ranges.js'
 import {
   type Frame,
   type Lacking,
@@ -27,12 +26,13 @@ import type { FeedPlaces } from './feed-places.js'
 import { grow } from './growing.js'
 import { Loop } from './loop.js'
 import { Neighbours } from './neighbours.js'
+import { PassedOn } from './passed-on.js'
 import type { Clock, Connection, FeedEngine, Link, Net } from './ports.js'
 import { prove, readRecord, saysNothingNew } from './proofs.js'
 import { Pulls } from './pulls.js'
 import type { ReceiverFiles } from './receiver-files.js'
 import { Samples } from './samples.js'
-import { edgeOf, pullTargetOf, wayTo } from './ways.js'
+import { type Admits, edgeOf, pullTargetOf, type Ways, waysOf } from './ways.js'
 
 export type { ReceiverFiles }
 
@@ -65,6 +65,7 @@ export interface ReceiverPorts {
   readonly takeOver: (term: Term) => void
   /** Somebody is known now who was not: connections that wait are to be looked at again. */
   readonly introduced: () => void
+  readonly admits?: Admits
   /** Once, the last thing it does. */
   readonly ended: (wish: NodeWish & { readonly type: 'end' }) => void
   /** A defect of this program; `ended` follows. */
@@ -81,6 +82,7 @@ export class ReceiverSession {
   readonly #spec: ReceiverSpec
   readonly #ports: ReceiverPorts
   readonly #neighbours: Neighbours
+  readonly #ways: Ways
   readonly #pulls: Pulls
   readonly #executor: Executor
   readonly #loop: Loop<NodeFact, NodeWish>
@@ -91,7 +93,7 @@ export class ReceiverSession {
   /** To whoever coordinates. */
   #link: Pick<Link, 'send'>
   /** Of what digests were passed on, by route: what one lost is brought again on another. */
-  readonly #passedOn = new Map<number, RangeSet>()
+  readonly #passedOn = new PassedOn()
   #transfer: TransferHandle | undefined
   /** All before this is verified of a content that is still written. */
   #reached = 0
@@ -111,12 +113,13 @@ export class ReceiverSession {
       if (!spec.isGateway) spec.contents.skip(engine, feed, ranges, end)
       this.#route()
     })
+    this.#ways = waysOf(this.machine.neighbours, ports.admits)
     this.#pulls = new Pulls(net, this.#neighbours, {
       post: (fact) => this.post(fact),
       warn: (event, fields) => ports.log('warn', event, fields),
       list: (feed, range, how) => spec.contents.send(engine, feed, range, how),
       nowMs: () => clock.nowMs(),
-      wayTo: (member) => wayTo(this.machine.neighbours, member),
+      wayTo: this.#ways.to,
       statsOf: (feed) => this.samples.statsOf(feed),
     })
     this.samples = new Samples(
@@ -128,7 +131,7 @@ export class ReceiverSession {
     const hooks = {
       post: (fact: NodeFact) => this.post(fact),
       targetOf: (member: number) => pullTargetOf(this.machine.neighbours, member),
-      wayTo: (member: number) => wayTo(this.machine.neighbours, member),
+      wayTo: this.#ways.to,
     }
     const parts = [this.#neighbours, this.samples, spec.silenceMs, hooks, this.#pulls] as const
     this.#executor = new Executor(ports, ...parts)
@@ -231,7 +234,7 @@ export class ReceiverSession {
   expects(member: number, edgeId: string, to: number): Edge | false | null {
     const isMember = this.#isMember(member, to)
     if (!isMember) return isMember
-    if (this.machine.edges.refuses(member)) return false
+    if (this.machine.edges.refuses(member) || !this.#ways.admits(member)) return false
     const edge = edgeOf(this.machine.neighbours, member)
     if (edge === undefined) return null
     return edge.id === edgeId ? edge : false
@@ -251,6 +254,12 @@ export class ReceiverSession {
     return { ranges: this.machine.lacks, receivedBytes: this.samples.receivedFrom(member) }
   }
 
+  /** Others may take part from now on: what is open to those who may not is closed. */
+  admitAgain(): void {
+    for (const { number } of [...this.#neighbours.all])
+      if (!this.#ways.admits(number)) this.#executor.part(this.#neighbours.of(number))
+  }
+
   /** Whether a mate may ask for bytes here; null as in `expects`. */
   expectsPull(member: number, nodeId: string, to: number): boolean | null {
     const isMember = this.#isMember(member, to)
@@ -265,12 +274,11 @@ export class ReceiverSession {
     return neighbours.member(member) === undefined ? null : true
   }
 
-  /** A pull link that `expectsPull` said yes to. Throws FrError when it broke meanwhile. */
+  /** A pull link that `expectsPull` said yes to; so is `addFeed`. Throws FrError when it broke. */
   addPull(member: number, connection: Connection): void {
     this.#pulls.accept(this.#neighbours.of(member), connection)
   }
 
-  /** A data connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
   addFeed(number: number, connection: Connection, isBeside = false): void {
     const member = this.#neighbours.of(number)
     if (isBeside) return this.#neighbours.feedBeside(member, connection)
@@ -298,14 +306,6 @@ export class ReceiverSession {
     if (landed.length > 0) this.post(...landed)
   }
 
-  #hasPassedOn(route: number, offset: number, length: number): void {
-    const known = this.#passedOn.get(route) ?? new RangeSet()
-    known.add(offset, length)
-    this.#passedOn.set(route, known)
-    const [oldest = route] = this.#passedOn.keys()
-    if (this.#passedOn.size > limits.routesPerPlan) this.#passedOn.delete(oldest)
-  }
-
   #onDigests(event: EngineEvent & { type: 'digests' }): void {
     const sender = this.#neighbours.byFeed(event.feed)
     if (sender === undefined) return
@@ -314,14 +314,14 @@ export class ReceiverSession {
     const relay = event.route !== 0
     const offset = contents.space.offsetOf(event) ?? 0
     // What is known already, and passed on where it is to be, needs no proof.
-    const isDone = !relay || this.#passedOn.get(event.route)?.contains(offset, length) === true
+    const isDone = !relay || this.#passedOn.has(event.route, offset, length)
     if (isDone && saysNothingNew(contents, this.machine.held, this.#reached, event)) return
     try {
       const said = readRecord(contents, this.#ports.primitives, sender, event)
       this.#ports.signed?.(event)
       if (relay) {
         this.#ports.engine.relayDigests(this.#transfer as TransferHandle, event)
-        this.#hasPassedOn(event.route, offset, length)
+        this.#passedOn.add(event.route, offset, length)
       }
       this.post({ type: 'digests', offset, length, ...said })
     } catch (error) {
@@ -405,7 +405,7 @@ export class ReceiverSession {
   }
 
   #prove(to: number, records: readonly DigestSpec[]): void {
-    const mate = [this.#neighbours.of(to), wayTo(this.machine.neighbours, to)] as const
+    const mate = [this.#neighbours.of(to), this.#ways.to(to)] as const
     prove(this.#neighbours, this.#ports.engine, mate, records, (code) =>
       this.#ports.log('debug', 'digests-lost', { to, code }),
     )

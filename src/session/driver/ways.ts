@@ -2,8 +2,8 @@
 import { bytesOfHex } from '../../base/bytes.js'
 import type { Neighbourhood } from '../../control/receiver/neighbourhood.js'
 import type { Edge } from '../../protocol/ticket.js'
-import type { Way } from './neighbours.js'
 import type { Place, Target } from './ports.js'
+import type { Way } from './way.js'
 
 /** Undefined: the plan names none. */
 export function edgeOf(plan: Neighbourhood, member: number): Edge | undefined {
@@ -12,8 +12,32 @@ export function edgeOf(plan: Neighbourhood, member: number): Edge | undefined {
   return id === undefined || bytes === null ? undefined : { id, secret: bytes, isSealed: sealed }
 }
 
-export function wayTo(plan: Neighbourhood, member: number): Way {
-  return { ...placeOf(plan, member), edge: edgeOf(plan, member) }
+/** Who may take part with this side, by node id; absent: everybody that the plan names. */
+export type Admits = ((nodeId: string) => boolean) | undefined
+
+export interface Ways {
+  to(member: number): Way
+  /** Who is not known yet may take part. */
+  admits(member: number): boolean
+}
+
+export function waysOf(plan: Neighbourhood, admits: Admits): Ways {
+  return {
+    to: (member) => wayTo(plan, member, admits),
+    admits: (member) => isAdmitted(plan, member, admits),
+  }
+}
+
+function wayTo(plan: Neighbourhood, member: number, admits: Admits): Way {
+  if (isAdmitted(plan, member, admits))
+    return { ...placeOf(plan, member), edge: edgeOf(plan, member) }
+  const text = `member ${member} is not among the authorized peers`
+  return { ...placeOf(plan, member), edge: undefined, refusal: { code: 'ERR_FR_AUTH', text } }
+}
+
+function isAdmitted(plan: Neighbourhood, member: number, admits: Admits): boolean {
+  const { nodeId } = plan.mate(member) ?? {}
+  return admits === undefined || nodeId === undefined || admits(nodeId)
 }
 
 /** For a link on which bytes are asked for. */

@@ -107,6 +107,7 @@ export class Reception {
 
   #sessionOver(): ReceiverSession {
     const [engine, dialler] = [this.#host.engine, this.#host.dialler()]
+    const { admits } = dialler.self
     const { transfer, originId, silenceMs, detection, algorithm, entry } = this.spec
     const from = (): number => this.session.machine.neighbours.you as number
     const part = { transfer, from, isOrigin: false }
@@ -132,6 +133,7 @@ export class Reception {
         signed: (record) => this.#signedRuns.keep(record),
         signedFor: (ranges) =>
           this.#signedRuns.touching(ranges).map((run) => ({ stream: 0, ...run })),
+        ...(admits && { admits }),
         // Nobody but its origin knows what more there is of a content that grows.
         takeOver: (term) =>
           blockBytes === 'sections' ||

@@ -8,6 +8,7 @@ import {
   fetchStatus,
   get,
   getSet,
+  identity,
   push,
   simulate,
   startNode,
@@ -41,6 +42,7 @@ const calls: Record<keyof typeof optionNames, Call> = {
   digestFile: (options) => digestFile('/nonexistent/x', { ...options }),
   copy: (options) => copy('file', { from: at, to: [at], ...options }),
   waitFor: (options) => waitFor(id, { via: at, ...options }),
+  identity: (options) => identity({ ...options }),
   target: (options) => push('file', { to: [{ address: at, ...options }] }),
 }
 const messageOf = async (call: () => unknown): Promise<string> => {
@@ -85,6 +87,7 @@ describe.each(Object.entries(calls) as [keyof typeof optionNames, Call][])('%s',
       digestFile: () => digestFile('file', 'sha256' as never),
       copy: () => copy('file', 'from' as never),
       waitFor: () => waitFor(id, null as never),
+      identity: () => identity('dir' as never),
       target: () => push('file', { to: [7 as never] }),
     }
     const label = name === 'target' ? 'to[0]' : 'options'

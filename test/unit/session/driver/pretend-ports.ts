@@ -10,7 +10,6 @@ import type {
   SendSpec,
   TransferHandle,
 } from '../../../../src/ports.js'
-import type { Way } from '../../../../src/session/driver/neighbours.js'
 import type {
   Connection,
   DialEvents,
@@ -20,6 +19,7 @@ import type {
   Net,
   Target,
 } from '../../../../src/session/driver/ports.js'
+import type { Way } from '../../../../src/session/driver/way.js'
 
 export const mateOf = (number: number): Mate => ({
   number,

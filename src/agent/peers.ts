@@ -1,0 +1,184 @@
+/**
+ * Who may speak to this node, where a list says so (base/authorized-peers.ts): the list as it is
+ * now, and the connections of those who are on it.
+ *
+ * The file is looked at twice a second, which also finds one that was renamed into its place, and
+ * read again where it is not the one of the last look, or when the caller says so (SIGHUP). A list
+ * that cannot be used changes nothing: the one before stays, and the log says what is wrong.
+ *
+ * Never: a list that others than its owner, or root, may change.
+ */
+
+import { constants } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import { type AuthorizedPeer, AuthorizedPeers } from '../base/authorized-peers.js'
+import { FrError } from '../base/errors.js'
+import { asFrError } from '../base/failures.js'
+import type { Logger } from '../base/log.js'
+import { peerLimits } from '../base/peer-limits.js'
+
+export interface PeersOptions {
+  readonly log: Logger
+  /** Throws where something of a peer (its rights) cannot be used. */
+  readonly check?: (peer: AuthorizedPeer) => void
+}
+
+export class Peers {
+  readonly #path: string
+  readonly #options: PeersOptions
+  readonly #listeners = new Set<() => void>()
+  /** Links that are open, by the id of their other end. */
+  readonly #sockets = new Map<string, Set<Socket>>()
+  #table: AuthorizedPeers
+  #seen: string
+  #said = ''
+  #timer: NodeJS.Timeout | undefined
+  #reading: Promise<void> = Promise.resolve()
+  #isClosed = false
+
+  private constructor(path: string, options: PeersOptions, { table, seen }: Read) {
+    this.#path = path
+    this.#options = options
+    this.#table = table
+    this.#seen = seen
+    this.#look()
+  }
+
+  /** Rejects with ERR_FR_PEERS. */
+  static async open(path: string, options: PeersOptions): Promise<Peers> {
+    return new Peers(path, options, await read(path, options))
+  }
+
+  get table(): AuthorizedPeers {
+    return this.#table
+  }
+
+  /** Undefined: it is not authorized. */
+  find(nodeId: string): AuthorizedPeer | undefined {
+    return this.#table.find(nodeId)
+  }
+
+  admits(nodeId: string): boolean {
+    return this.#table.find(nodeId) !== undefined
+  }
+
+  /** Called when the list has changed, after links of those who are gone were closed. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
+  /** The link is closed once its other end is not authorized any more. */
+  connected(nodeId: string, socket: Socket): void {
+    const sockets = this.#sockets.get(nodeId) ?? new Set()
+    this.#sockets.set(nodeId, sockets.add(socket))
+    socket.once('close', () => {
+      sockets.delete(socket)
+      if (sockets.size === 0 && this.#sockets.get(nodeId) === sockets) this.#sockets.delete(nodeId)
+    })
+  }
+
+  /** Reads the file again. Rejects with ERR_FR_PEERS, and the list stays as it was. */
+  reload(): Promise<void> {
+    const reading = this.#reading.then(() => this.#read())
+    this.#reading = reading.catch(() => {})
+    return reading
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#sockets.clear()
+    this.#listeners.clear()
+  }
+
+  #look(): void {
+    if (this.#isClosed) return
+    this.#timer = setTimeout(() => {
+      void this.#lookOnce().finally(() => this.#look())
+    }, peerLimits.lookMs).unref()
+  }
+
+  async #lookOnce(): Promise<void> {
+    const seen = await identityOf(this.#path)
+    if (seen !== this.#seen) await this.reload().catch(() => {})
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const { table, seen } = await read(this.#path, this.#options)
+      if (this.#isClosed) return
+      this.#seen = seen
+      this.#said = ''
+      this.#table = table
+      const fields = { path: this.#path, peers: table.all.length }
+      this.#options.log({ level: 'info', event: 'peers-read', fields })
+      for (const [nodeId, sockets] of this.#sockets)
+        if (!this.admits(nodeId)) this.#cut(nodeId, sockets)
+      for (const listener of this.#listeners) listener()
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_PEERS')
+      if (!this.#isClosed && text !== this.#said)
+        this.#options.log({ level: 'error', event: 'peers-refused', fields: { code, text } })
+      this.#said = text
+      throw error
+    }
+  }
+
+  /** What runs over it ends by itself first, with a reason, where it can say one. */
+  #cut(nodeId: string, sockets: ReadonlySet<Socket>): void {
+    this.#sockets.delete(nodeId)
+    setTimeout(() => {
+      for (const socket of sockets) socket.destroy()
+    }, 100).unref()
+  }
+}
+
+interface Read {
+  readonly table: AuthorizedPeers
+  /** What tells this version of the file from others. */
+  readonly seen: string
+}
+
+async function read(path: string, { check }: PeersOptions): Promise<Read> {
+  try {
+    const seen = await identityOf(path)
+    const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
+    const file = await open(path, flags)
+    try {
+      const { mode, uid } = await file.stat()
+      const isFile = (await file.stat()).isFile()
+      if (!isFile) throw new FrError('ERR_FR_PEERS', 'it is no file')
+      const isOwn = uid === 0 || uid === process.geteuid?.()
+      if (process.platform !== 'win32' && (!isOwn || (mode & 0o022) !== 0)) {
+        const shown = (mode & 0o777).toString(8).padStart(4, '0')
+        const text = `mode ${shown}, owner ${uid}: others can change it`
+        throw new FrError('ERR_FR_PEERS', `${text}; chmod 644 ${path}, as this user or root`)
+      }
+      const buffer = Buffer.alloc(peerLimits.fileBytes + 1)
+      let bytes = 0
+      while (bytes < buffer.length) {
+        const { bytesRead } = await file.read(buffer, bytes, buffer.length - bytes, bytes)
+        if (bytesRead === 0) break
+        bytes += bytesRead
+      }
+      const text = buffer.toString('utf8', 0, bytes)
+      return { table: AuthorizedPeers.parse(text, check), seen }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    const text = `authorized peers, ${path}: ${(error as Error).message}`
+    throw new FrError('ERR_FR_PEERS', text, { cause: error, path })
+  }
+}
+
+/** Empty where there is none. */
+async function identityOf(path: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
+    return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,9 @@
+/** Bounds of the list of authorized peers. */
+export const peerLimits = {
+  fileBytes: 4 * 1024 * 1024,
+  peers: 20_000,
+  nameChars: 255,
+  rightsChars: 4_096,
+  /** Milliseconds between two looks at the file; a change counts within 2 s. */
+  lookMs: 500,
+} as const
