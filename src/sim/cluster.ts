@@ -261,11 +261,6 @@ export class Cluster {
     }
   }
 
-  /** What standbys were told. */
-  get standbys(): OriginMachine['exchange']['plans']['standbys'] {
-    return this.machine.exchange.plans.standbys
-  }
-
   // --- the world, as those in it see it ---
 
   /** The id of the node that is at this place now. */
@@ -295,6 +290,11 @@ export class Cluster {
 
   isOut(node: number): boolean {
     return this.#attemptsOf(node).at(-1)?.phase === 'out'
+  }
+
+  isLevel(place: number): boolean {
+    const { node = place } = this.#attemptsOf(place).at(-1) ?? {}
+    return this.machine.growth?.isLevel(node) === true
   }
 
   isMember(node: number): boolean {

@@ -45,7 +45,7 @@ export function growingScenario(seed: number, count: number, load = 0.8): Scenar
   const steady = steadyScenario(seed, count)
   const random = new Random(seed ^ 0x6709)
   const bytesPerMs = load * bestBytesPerMs(steady)
-  const bytes = Math.round(1_500 * bytesPerMs) + random.integer(0, steady.blockBytes)
+  const bytes = Math.round(800 * bytesPerMs) + random.integer(0, steady.blockBytes)
   const appendBytes = Math.ceil(Math.max(4_096, 2 * bytesPerMs))
   const growing = stepsOf({ startMs: 20, bytesPerMs, appendBytes, bytes })
   return { ...steady, bytes, growing, originHashMs: 0.5 }
@@ -104,4 +104,27 @@ export function growingMix(seed: number): Scenario {
     retries: 2,
     ...(isCut && { resets: { kinds, everyMs: random.between(100, 900), untilMs: endMs + 2_000 } }),
   }
+}
+
+/** The origin ends in the middle, and all that is left is what nodes have. */
+export function growingOrphans(seed: number): Scenario {
+  const scenario = growingScenario(seed, 3)
+  const { growing = [] } = scenario
+  return { ...scenario, originDiesAtMs: growing[Math.floor(growing.length / 2)]?.atMs ?? 0 }
+}
+
+/** The origin begins again where it was, at nodes that hold so many blocks from before. */
+export function growingAgain(seed: number): Scenario {
+  const scenario = growingScenario(seed, 3)
+  const { growing = [], blockBytes } = scenario
+  const random = new Random(seed ^ 0x6a61)
+  const most = Math.floor((growing[0]?.bytes ?? 0) / blockBytes)
+  const all = Math.max(8, most)
+  const nodes = scenario.nodes.map((node) => {
+    const holds = [[0, random.integer(0, all) * blockBytes] as const]
+    return { ...node, holds: holds.filter(([, length]) => length > 0) }
+  })
+  const there = { atMs: 0, bytes: all * blockBytes + 7 }
+  const later = growing.filter(({ bytes }) => bytes > there.bytes)
+  return { ...scenario, nodes, growing: [there, ...later] }
 }

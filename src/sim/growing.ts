@@ -35,6 +35,23 @@ export class GrowingStream {
     this.#nowMs = nowMs
   }
 
+  /** When everything before so many bytes was verified here: as readers are told it. */
+  readonly reaches: { readonly atMs: number; readonly bytes: number }[] = []
+
+  reached(bytes: number, frontierBytes: number): void {
+    if (bytes > frontierBytes) throw new Error('a node has verified what there is not')
+    if (!this.#file.landed.contains(0, bytes)) throw new Error('a node lacks what is read of it')
+    this.reaches.push({ atMs: this.#nowMs(), bytes })
+  }
+
+  /** Milliseconds from when bytes were written to when they could be read here, by step. */
+  lagsMs(steps: readonly Step[]): number[] {
+    return steps.map(({ atMs, bytes }) => {
+      const there = this.reaches.find((reach) => reach.bytes >= bytes)
+      return (there?.atMs ?? Number.POSITIVE_INFINITY) - atMs
+    })
+  }
+
   /** Returns what may be told of by that: the short last block, where all of it is here. */
   grow({ size, isFinal = false }: GrowSpec): RangePair[] {
     if (this.#isFinal) throw new TypeError('the stream has its final size')

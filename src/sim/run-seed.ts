@@ -86,7 +86,7 @@ function checkFigures(
  * verified; standbys know what the coordinator told them last.
  */
 function checkOrphans({ nodes }: Scenario, cluster: Cluster): void {
-  const { numbers, roster } = cluster.standbys
+  const { numbers, roster } = cluster.machine.exchange.plans.standbys
   const isSucceeded = cluster.successions.length > 0
   for (const [i, node] of cluster.nodes.entries()) {
     const { trouble = null } = nodes[i] ?? {}

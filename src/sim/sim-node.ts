@@ -52,6 +52,8 @@ export interface NodeWorld {
   readonly isUnchecked: boolean
   /** What there is at the origin. */
   readonly frontierBytes: number
+  /** The floor of a content that is still written waits for the node at this place. */
+  isLevel(place: number): boolean
 }
 
 export interface SimNodeSpec {
@@ -78,6 +80,7 @@ export class SimNode {
   readonly node: number
   /** It was still written when it was offered. */
   readonly isGrowing: boolean
+  readonly growing: GrowingStream | undefined
   /** Of such a content: all before this is verified, as whoever reads here was told. */
   reachedBytes = 0
   readonly file: SimFile
@@ -118,6 +121,7 @@ export class SimNode {
     this.#invariants = new NodeInvariants(this)
     const { timeline } = world
     const { file, scratch } = this
+    if (this.isGrowing) this.growing = new GrowingStream(file, () => timeline.nowMs)
     const invariants = this.#invariants
     this.#disk = new SimDisk({
       ...{ timeline, host, scenario, file, scratch, left, invariants, signed: this.#signed },
@@ -138,7 +142,7 @@ export class SimNode {
       forges: scenario.forges ?? false,
       hashes: scenario.hashesLanded ?? false,
       stores: role !== 'gateway',
-      ...(this.isGrowing && { growing: new GrowingStream(file, () => timeline.nowMs) }),
+      ...(this.growing && { growing: this.growing }),
       closing: (to) => this.#checkClose(to),
     })
     const end = { place: node, host }
@@ -172,9 +176,7 @@ export class SimNode {
         },
         reached: (bytes) => {
           this.reachedBytes = bytes
-          if (bytes > world.frontierBytes)
-            throw new Error(`node ${node} has verified what there is not`)
-          if (!file.landed.contains(0, bytes)) throw new Error(`node ${node} lacks what it reads`)
+          this.growing?.reached(bytes, world.frontierBytes)
         },
         signed: (record) => this.#signed.push(record),
         signedFor: (ranges) =>
@@ -241,6 +243,7 @@ export class SimNode {
     return {
       onFrame: (frame) => {
         if (frame.type === 'finish') this.#checkFarewells()
+        if (frame.type === 'floor') this.#checkFloor(frame.bytes)
         this.#told(() => this.#session.onFrame(link, frame))
       },
       onClose: (code, text) =>
@@ -405,6 +408,12 @@ export class SimNode {
     if (this.hasEnded) return
     turn()
     if (!this.#world.isUnchecked) this.#invariants.turned()
+  }
+
+  /** Nobody whom it waits for is behind the floor. */
+  #checkFloor(bytes: number): void {
+    if (this.#world.isLevel(this.node) && this.reachedBytes < bytes)
+      throw new Error(`the floor is at ${bytes}, and node ${this.node} at ${this.reachedBytes}`)
   }
 
   /** A connection to a living member is never closed. */

@@ -24,7 +24,7 @@ it('standbys know the roster, the others nothing', () => {
   cluster.begin()
   // What was said is heard, and nobody has taken over.
   while (cluster.timeline.nowMs < 1_300) cluster.timeline.step()
-  const { numbers, roster } = cluster.standbys
+  const { numbers, roster } = cluster.machine.exchange.plans.standbys
   expect(numbers).toHaveLength(limits.standbys)
   expect(roster?.entries.map(({ state }) => state)).toEqual(scenario.nodes.map(() => 'running'))
   for (const [i, node] of cluster.nodes.entries()) {

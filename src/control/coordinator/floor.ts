@@ -58,6 +58,11 @@ export class Floor {
     if (isLagging) this.#follows(reached)
   }
 
+  /** Whether the floor waits for it. */
+  isLevel(member: number): boolean {
+    return this.#members.get(member)?.isLevel === true
+  }
+
   /** Everything before `bytes` is verified at a member, as it says; an older word is void. */
   reached(member: number, bytes: number): void {
     const reached = this.#members.get(member)

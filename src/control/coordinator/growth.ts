@@ -9,6 +9,7 @@
  */
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
+import { blockStart } from '../../base/sections.js'
 import { ObservedRate } from '../members/observed.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
@@ -64,6 +65,11 @@ export class OriginGrowth {
     return this.#floor.bytes
   }
 
+  /** Whether the floor waits for this node. */
+  isLevel(node: number): boolean {
+    return this.#floor.isLevel(node)
+  }
+
   /** Of one node; null: it has said nothing of itself. */
   lag(node: number): LagFigures | null {
     return this.#lag.of(node)
@@ -106,7 +112,7 @@ export class OriginGrowth {
       const [first] = peer.had.have.present(0, this.#extent.bytes)
       peer.counts.reachedBytes = first?.[0] === 0 ? first[1] : 0
       this.#floor.joins(peer.node)
-      this.#floor.reached(peer.node, peer.counts.reachedBytes)
+      this.#floor.reached(peer.node, this.#wholeOf(peer.counts.reachedBytes))
       this.#lag.joins(peer.node, peer.counts.reachedBytes, this.#extent.bytes)
       this.#members.add(peer)
       this.#stir(nowMs)
@@ -122,7 +128,7 @@ export class OriginGrowth {
     if (bytes <= counts.reachedBytes) return true
     counts.reachedBytes = bytes
     peer.moved(nowMs)
-    this.#floor.reached(peer.node, bytes)
+    this.#floor.reached(peer.node, this.#wholeOf(bytes))
     this.#lag.reached(peer.node, bytes, nowMs)
     this.#stir(nowMs)
     return true
@@ -140,6 +146,12 @@ export class OriginGrowth {
     }
     this.#hash(nowMs)
     if (nowMs >= this.#floorMs || nowMs >= this.#floor.dueMs) this.#moveFloor(nowMs)
+  }
+
+  /** The floor lies between blocks: those who follow ask for whole ones. */
+  #wholeOf(bytes: number): number {
+    const isAll = this.#extent.isFinal && bytes === this.#extent.bytes
+    return isAll ? bytes : blockStart(bytes, this.#extent.blockBytes)
   }
 
   /** What nodes may receive by now: it is told again when half of what was ahead has come. */
