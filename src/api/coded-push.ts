@@ -19,6 +19,7 @@ import type { PushAudience } from '../session/coordinator/attempt.js'
 import { encoded, patchWidth, sampled, type ToCode } from '../session/coordinator/coded-source.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
 import { PoolWork } from '../session/receiver/held-work.js'
+import type { SeenRates } from '../store/seen-rates.js'
 import { descriptorPath } from '../store/spool.js'
 import type { CodingWish } from './coding-options.js'
 import { openBase } from './patch-base.js'
@@ -31,6 +32,8 @@ export interface CodedParts {
   readonly source: SourceFile
   readonly engine: DataEngine
   readonly pool: HashPool
+  /** How fast earlier pushes to these nodes were sent. */
+  readonly rates: Pick<SeenRates, 'find'>
   readonly pushing: (
     source: SourceFile,
     spec: PushSpec,
@@ -70,12 +73,9 @@ async function howToCode(parts: CodedParts, base: Base | undefined): Promise<How
   }
   const how = { ...what, coding: 'zstd', width: 1 } as const
   if (wish.compress === 'zstd') return how
-  const { uplinkBytesPerSecond } = limited(
-    spec.originUplinkBytesPerSecond === undefined
-      ? {}
-      : { uplinkBytesPerSecond: spec.originUplinkBytesPerSecond },
-    spec.share ?? {},
-  )
+  const seen = spec.originUplinkBytesPerSecond ?? (await parts.rates.find(Date.now()))
+  const link = seen === undefined ? {} : { uplinkBytesPerSecond: seen }
+  const { uplinkBytesPerSecond } = limited(link, spec.share ?? {})
   const cost = { bytes: size, uplinkBytesPerSecond, ...(await sampled(how)) }
   return isWorthCoding(cost) ? how : ''
 }

@@ -6,6 +6,7 @@ import type { DataEngine, HashPool, SourceFile } from '../ports.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
 import type { ContentAudience } from '../session/trees/tree-push.js'
+import type { SeenRates } from '../store/seen-rates.js'
 import { KnownSource } from './known-source.js'
 import type { CheckedPush } from './options.js'
 import type { PushResult } from './types.js'
@@ -20,6 +21,7 @@ export interface ContentParts {
   readonly specOf: (content: OneContent) => PushSpec
   readonly engine: DataEngine
   readonly pool: HashPool
+  readonly rates: SeenRates
   /** Public key of whoever signs, 64 hex digits. */
   readonly author: string
   /** Pushes one file; `known` hears what reading it found out. */

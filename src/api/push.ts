@@ -22,6 +22,7 @@ import type { PushHooks, PushSpec } from '../session/coordinator/push-spec.js'
 import { TraceFile } from '../session/coordinator/trace-file.js'
 import type { EngineRouter } from '../session/router.js'
 import { clientKey } from '../store/identity.js'
+import { SeenRates } from '../store/seen-rates.js'
 import { pushCoded } from './coded-push.js'
 import { isCoded } from './coding-options.js'
 import { audienceUntil, commitPushed } from './commit.js'
@@ -31,6 +32,7 @@ import { type FollowWish, pushGrowing } from './following.js'
 import { KnownSource } from './known-source.js'
 import { pushMirrored } from './mirrored-push.js'
 import { type CheckedPush, checkPush } from './options.js'
+import { seeingRate } from './seen-rate.js'
 import { claimSource, openSource, pathOf, treePaths } from './source.js'
 import { tell } from './tell.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
@@ -124,6 +126,7 @@ async function run(
     const audience = audienceUntil(audienceOf(control), checked.commit)
     const traced = trace && { trace: trace.write.bind(trace) }
     const heard = known.hooks
+    const rates = ratesTo(checked)
     const pushingOf = (
       content: SourceFile,
       spec: PushSpec,
@@ -133,10 +136,10 @@ async function run(
       const isTraced = spec.transfer === transfer
       const seen = { ...(content === source && heard), ...(isTraced && traced) }
       const make = makeRun.bind(null, { engine, router, pool }, content, seen)
-      return attempts(make, spec, audience, signal)
+      return seeingRate(rates, audience, (seeing) => attempts(make, spec, seeing, signal))
     }
     const pushing = pushingOf.bind(null, source)
-    const parts = { spec, source, engine, pool, audience, signal }
+    const parts = { spec, source, engine, pool, rates, audience, signal }
     const pushed =
       checked.mirrors.length > 0
         ? await pushMirrored({ ...parts, checked, pushing })
@@ -186,6 +189,10 @@ function specFor(checked: CheckedPush, self: Self, log: Logger): Omit<PushSpec, 
   }
 }
 
+function ratesTo({ nodes }: CheckedPush): SeenRates {
+  return new SeenRates(nodes.map(({ address }) => address))
+}
+
 interface Machinery {
   readonly engine: DataEngine
   readonly router: EngineRouter
@@ -220,8 +227,9 @@ async function contentsOf(run: ContentsRun): Promise<ContentParts> {
   const { checked, control, engine, pool, log, signal, traced } = run
   const self = selfOf(signerOf(await clientKey()))
   const common = specFor(checked, self, log)
+  const rates = ratesTo(checked)
   return {
-    ...{ checked, transfer: control.transfer.id, engine, pool, signal },
+    ...{ checked, transfer: control.transfer.id, engine, pool, rates, signal },
     author: hexOf(self.signer.publicKey),
     specOf: (content) => ({ ...common, ...content }),
     pushing: ({ source, known }, spec, audience, applied, over) => {
@@ -231,7 +239,7 @@ async function contentsOf(run: ContentsRun): Promise<ContentParts> {
         const trace = traced?.part(label, nowMs())
         return makeRun(run, source, { ...heard, ...(trace && { trace }) }, one, hooks)
       }
-      return attempts(make, spec, audience, over)
+      return seeingRate(rates, audience, (seeing) => attempts(make, spec, seeing, over))
     },
     audience: audienceOf(control),
   }

@@ -52,7 +52,7 @@ async function pushContent(
   { plan, progress, applied }: ContentAudience,
   signal: AbortSignal,
 ): Promise<PushResult> {
-  const { checked, specOf, engine, pool, pushing } = parts
+  const { checked, specOf, engine, pool, rates, pushing } = parts
   const { storage } = engine
   // The name of a file of the tree may be bytes that no string can hold; it is no link.
   const opened = part.isBundle ? undefined : await openPath(path)
@@ -72,7 +72,7 @@ async function pushContent(
     if (!isCoded(wish)) return await pushing(asItIs, own, audience, applied, signal)
     const heard = known?.hooks
     return await pushCoded({
-      ...{ wish, spec: own, source, engine, pool, audience, signal },
+      ...{ wish, spec: own, source, engine, pool, rates, audience, signal },
       pushing: (content, spec, told) => {
         const one = content === source ? asItIs : { source: content, known: undefined }
         return pushing(one, spec, told, applied, signal)

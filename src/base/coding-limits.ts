@@ -16,6 +16,13 @@ export const codingLimits = {
   /** Places of a file at which it is tried what coding would bring, and bytes of each. */
   codingSamples: 16,
   codingSampleBytes: 65_536,
+  /**
+   * Sets of nodes of which a user's cache knows how fast they were sent to, for how long, and bytes
+   * of a push that tells of that.
+   */
+  seenRates: 1_024,
+  seenRateMs: 7 * 86_400_000,
+  seenRateBytes: 4 * mebibyte,
   /** Bytes a second of an uplink of which nothing is known, where that decides about coding. */
   assumedUplink: 125_000_000,
   /** Nodes that took coded content and send others what they lack as it is. */
