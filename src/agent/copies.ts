@@ -249,7 +249,8 @@ export class Copies {
     try {
       const { contentId, algorithm, fileDigest, author } = record
       const known = { fileDigest, author, signed: runs }
-      const spec = { ...this.#pushSpec(wish, algorithm), contentId, known }
+      const only = onlyOf(record.only, wish.only)
+      const spec = { ...this.#pushSpec(wish, algorithm), contentId, known, only }
       const { attributes } = wish
       const described = attributes === null ? source : { ...source, ...fileAttributes(attributes) }
       const changed = (): void => void holdings.drop(record, 'changed')
@@ -321,6 +322,12 @@ interface OpenedFile {
 interface OpenedTree {
   readonly name: Uint8Array
   readonly record: TreeRecord
+}
+
+/** Throws ERR_FR_ONLY: what is only for some is not copied for others. */
+function onlyOf(own: string | undefined, wished: string | undefined): string | undefined {
+  if (own === undefined || wished === undefined || own === wished) return own ?? wished
+  throw new FrError('ERR_FR_ONLY', `the node holds this content only for: ${own}`)
 }
 
 /** One place is left for what somebody turns out to lack. */

@@ -37,6 +37,7 @@ import type { DataEngine } from '../ports.js'
 import type { Edge } from '../protocol/ticket.js'
 import { FeedPlaces } from '../session/driver/feed-places.js'
 import { Serves } from '../session/fetch/serves.js'
+import { type AttributesOf, holderFault } from '../session/holders.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import { Consents } from '../session/receiver/consents.js'
 import { PoolWork } from '../session/receiver/held-work.js'
@@ -95,6 +96,7 @@ export class NodeService {
   /** What every transfer sees of the node. */
   readonly #parts: NodeParts
   readonly limited: LimitedEngine
+  readonly #attributesOf: AttributesOf = (peer) => this.authority.attributesOf(peer)
   #closing: Promise<void> | undefined
 
   constructor(spec: NodeServiceSpec) {
@@ -152,6 +154,7 @@ export class NodeService {
     const isSealed = spec.self.seal !== undefined
     this.#serves = new Serves({
       ...{ engine, sources, log, most, places, isSealed },
+      attributesOf: this.#attributesOf,
       admit: (who, frame) => this.authority.require(who, 'fetch', wantedByFetch(frame)),
     })
     const answers: Answers = {
@@ -428,13 +431,17 @@ export class NodeService {
     if (expected === null) return this.#parked.park(early, waitMs)
     if (expected === false)
       return early.refuse('ERR_FR_PROTOCOL', `this ${early.channel} connection was not expected`)
+    const { only } = reception.spec.entry
+    const fault = early.peer && holderFault(only, early.peer, this.#attributesOf)
+    if (fault !== null) return early.refuse(fault.code, fault.message)
     if (early.channel !== 'data') return void adoptPull(reception, member, early, this.log)
     void adoptFeed(reception, member, early, expected as Edge, this.log)
   }
 
   dialler(): Dialler {
     const { keys, self } = this.#spec
-    return { keys, self, connectMs: limits.connectMs, resolver: new Resolver() }
+    const reach = { connectMs: limits.connectMs, resolver: new Resolver() }
+    return { keys, self, ...reach, attributesOf: this.#attributesOf }
   }
 
   #replace(guest: Guest): void {

@@ -1,5 +1,13 @@
-/** What a node says of itself, as its options give it. */
+/** What a node says of itself, and who may hold what is pushed, as options give it. */
 import { type Attributes, attributesFault, claimFault } from '../base/attributes.js'
+import { canonical, parseCriteria } from '../base/criteria.js'
+
+/** In canonical form. Throws TypeError, and ERR_FR_CRITERIA that says where it is wrong. */
+export function checkOnly(only: string | undefined): string | undefined {
+  if (only === undefined) return undefined
+  if (typeof only !== 'string') throw new TypeError('only must be a string')
+  return canonical(parseCriteria(only))
+}
 
 /** With the name of the node, if it has one. Throws TypeError. */
 export function checkAttributes(

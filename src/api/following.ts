@@ -57,6 +57,7 @@ function foreignOf(options: PushOptions): string[] {
     ...(compress === 'off' ? [] : ['compress']),
     ...(isTree ? [`shape ${shape}`] : []),
     ...(mirrors.length > 0 ? ['mirrors'] : []),
+    ...(options.only === undefined ? [] : ['only']),
     ...(relays.length > 0 ? ['relays'] : []),
     ...(['base', 'commit'] as const).filter((name) => options[name] !== undefined),
     ...(['descriptors', 'spareOrigin', 'dryRun'] as const).filter((name) => options[name]),

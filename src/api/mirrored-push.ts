@@ -66,6 +66,7 @@ function wishOf(
     ...(spec.groups && { groups: copyGroups({ ...spec.groups, site: undefined }) }),
     ...(spec.relays && { relays: spec.relays.map(wholeLink) }),
     wait: spec.wait,
+    ...(spec.only !== undefined && { only: spec.only }),
     ...(spec.dialler.self.seal && { sealed: true as const }),
     detach: false,
   }

@@ -81,6 +81,7 @@ export const optionNames = {
     noClobber: true,
     keep: true,
     commit: true,
+    only: true,
     strict: true,
     verify: true,
     compress: true,

@@ -21,7 +21,7 @@ import type { Self } from '../net/handshake.js'
 import { type Key, openKey, parseKey } from '../net/keys.js'
 import type { AcceptHook } from '../session/receiver/acceptance.js'
 import type { VersionRules } from '../store/versions/kept-files.js'
-import { checkAttributes } from './attributes.js'
+import { checkAttributes, checkOnly } from './attributes.js'
 import {
   oneOf,
   optionalInteger,
@@ -58,6 +58,8 @@ export interface CheckedPush {
   readonly noClobber: boolean
   readonly keep: number | undefined
   readonly commit: CommitMode | undefined
+  /** Criteria in canonical form. */
+  readonly only: string | undefined
   readonly strict: boolean
   /** Read the source, also where an earlier push has written down its digests. */
   readonly verify: boolean
@@ -142,6 +144,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     noClobber: options.noClobber ?? false,
     keep: optionalInteger('keep', options.keep, 0, limits.versionsPerName),
     commit,
+    only: checkOnly(options.only),
     strict: options.strict ?? false,
     verify: options.verify ?? false,
     allowAdd: options.allowAdd ?? false,

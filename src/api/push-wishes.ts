@@ -3,6 +3,7 @@ import type { CodingOptions } from './coding-types.js'
 import type { CommitOptions } from './commit-types.js'
 import type { DescriptorOptions } from './descriptor-types.js'
 import type { FollowOptions } from './follow-types.js'
+import type { HolderOptions } from './rights-types.js'
 import type { SealOptions } from './seal.js'
 import type { TreeOptions } from './tree-types.js'
 
@@ -11,4 +12,5 @@ export type PushWishes = TreeOptions &
   CommitOptions &
   DescriptorOptions &
   FollowOptions &
+  HolderOptions &
   SealOptions

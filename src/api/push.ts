@@ -173,11 +173,11 @@ async function run(
 function specFor(checked: CheckedPush, self: Self, log: Logger): Omit<PushSpec, keyof OneContent> {
   const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
   const { connectMs, silenceMs, retries, rejoinMs, timeoutMs, minRateBytesPerSecond } = checked
-  const { wait, share, detection, demoteBelow, groups, relays, keep, commit } = checked
+  const { wait, share, detection, demoteBelow, groups, relays, keep, commit, only } = checked
   return {
     ...{ strategy, shape, groups, name, nodes, algorithm, noClobber, strict, allowAdd, wait, log },
     ...{ connectMs, silenceMs, detection, demoteBelow, retries, rejoinMs },
-    ...{ timeoutMs, minRateBytesPerSecond, keep, beside: commit !== undefined },
+    ...{ timeoutMs, minRateBytesPerSecond, keep, beside: commit !== undefined, only },
     signer: self.signer,
     ...(relays.length > 0 && { relays: relays.map((address) => ({ address })) }),
     originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,

@@ -9,6 +9,14 @@ export interface ClaimOptions {
   attributes?: Attributes
 }
 
+export interface HolderOptions {
+  /**
+   * Who may hold what is pushed, by attributes: `site=eu && name=edge-*`. Nodes that do not qualify
+   * are refused (ERR_FR_ONLY), and no node ever sends a byte of it to anybody else, now or later.
+   */
+  only?: string
+}
+
 export interface RightsStatus {
   /** What it says of itself. */
   readonly attributes: Attributes

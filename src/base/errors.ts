@@ -22,6 +22,10 @@ export const errorTable = {
     meaning: 'criteria cannot be read, or attributes cannot be taken',
     retryable: false,
   },
+  ERR_FR_ONLY: {
+    meaning: 'the node is none of those that may hold the content (--only)',
+    retryable: false,
+  },
   ERR_FR_RIGHT: {
     meaning: 'whoever asks lacks a right at this node (--authorize)',
     retryable: false,

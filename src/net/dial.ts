@@ -1,8 +1,9 @@
 /** Turns a connection of two authenticated ends into a link or a feed of the engine. */
+import type { Attributes } from '../base/attributes.js'
 import type { FrErrorCode } from '../base/errors.js'
 import type { Frame } from '../control/messages/types.js'
 import type { DataEngine, FeedHandle, FeedSpec } from '../ports.js'
-import type { Established, Self } from './handshake.js'
+import type { Established, Identity, Self } from './handshake.js'
 import type { Key } from './keys.js'
 import { ControlLink } from './link.js'
 import type { Resolver } from './resolver.js'
@@ -12,6 +13,8 @@ export interface Dialler {
   readonly self: Self
   readonly connectMs: number
   readonly resolver: Resolver
+  /** What is true of a peer, for criteria; absent: what it says of itself. */
+  readonly attributesOf?: (peer: Pick<Identity, 'nodeId' | 'attributes'> | null) => Attributes
 }
 
 export interface LinkEvents {

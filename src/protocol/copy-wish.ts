@@ -6,6 +6,7 @@ import type { CopyGroups, CopyWish, NodeLink } from '../control/messages/copying
 import type { Fields } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import { readAttributes, readName } from './manifest.js'
+import { readOnly } from './only.js'
 import { readAddress, readSealed } from './plan.js'
 
 const bytesMax = Number.MAX_SAFE_INTEGER
@@ -42,6 +43,7 @@ export function readCopyWish(body: Fields): CopyWish {
     ...(body.has('groups') && { groups: readGroups(body.object('groups')) }),
     ...(body.has('relays') && { relays: body.list('relays', limits.helpersPerPush, readNodeLink) }),
     wait: body.boolean('wait'),
+    ...readOnly(body),
     ...readSealed(body),
     detach: body.boolean('detach'),
   }

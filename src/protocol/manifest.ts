@@ -26,6 +26,7 @@ import { blockBytesFor, limits } from '../base/limits.js'
 import type { Attributes, Frame, NameText, StreamEntry } from '../control/messages/types.js'
 import { codedBytes, readCoded } from './coded-entry.js'
 import { type Fields, protocolError } from './fields.js'
+import { readOnly } from './only.js'
 import type { Primitives, Signer } from './primitives.js'
 
 export type ManifestPage = Extract<Frame, { type: 'manifest' }>
@@ -85,6 +86,7 @@ export function readStreamEntry(entry: Fields): StreamEntry {
     size,
     dataBytes: entry.integer('dataBytes', isGrowing ? size : 0, size),
     ...(isGrowing && { growing: true as const }),
+    ...readOnly(entry),
     ...readAttributes(entry),
     ...(entry.has('coded') && { coded: readCoded(entry.object('coded')) }),
   }
@@ -113,7 +115,8 @@ function entryBytes(entry: StreamEntry): Uint8Array {
   const seconds = new Uint8Array(8)
   new DataView(seconds.buffer).setBigInt64(0, BigInt(entry.mtimeSeconds), true)
   const coding = coded === undefined ? 0 : codingNumber[coded.coding]
-  const [seal, growing] = [0, entry.growing === true ? 1 : 0]
+  const only = entry.only === undefined ? undefined : utf8(entry.only)
+  const [seal, flags] = [0, (entry.growing ? 1 : 0) | (only ? 2 : 0)]
   return concat(
     u32(entry.stream),
     bytesOfHex(entry.contentId) ?? new Uint8Array(),
@@ -125,10 +128,11 @@ function entryBytes(entry: StreamEntry): Uint8Array {
     u32(entry.mode),
     seconds,
     u32(entry.mtimeNanos),
-    Uint8Array.of(entry.nameIsBase64 ? 1 : 0, coding, seal, growing),
+    Uint8Array.of(entry.nameIsBase64 ? 1 : 0, coding, seal, flags),
     u32(name.length),
     name,
     ...(coded === undefined ? [] : [codedBytes(coded)]),
+    ...(only === undefined ? [] : [u32(only.length), only]),
   )
 }
 

@@ -27,6 +27,7 @@ import type {
   Place,
   Target,
 } from './driver/ports.js'
+import { holderFault } from './holders.js'
 
 export const processClock: Clock = {
   awakeMs,
@@ -54,6 +55,8 @@ export interface Part {
   readonly isOrigin: boolean
   /** The gateway behind which this side is. */
   readonly via?: string | undefined
+  /** Criteria: nobody else is a member. */
+  readonly only?: string | undefined
   /** No data connection follows a link. */
   readonly isLinksOnly?: boolean
 }
@@ -90,12 +93,23 @@ export class SocketNet implements Net {
 
   dial(target: Target, events: DialEvents): void {
     this.#inTurn(target, events).then(
-      ({ established, rttMs }) => events.opened(established, rttMs, established.peer),
+      ({ established, rttMs }) => {
+        const fault = this.#faultOf(target, established)
+        if (fault === null) return events.opened(established, rttMs, established.peer)
+        established.close()
+        events.failed({ code: fault.code, text: fault.message, isFinal: true })
+      },
       (error: unknown) => {
         const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
         events.failed({ code, text, isFinal: isFinal(error) })
       },
     )
+  }
+
+  /** Whoever has no link is offered nothing, and is in no plan. */
+  #faultOf({ channel }: Target, { peer }: Established): FrError | null {
+    if (channel !== 'control') return null
+    return holderFault(this.#part.only, peer, this.#dialler.attributesOf)
   }
 
   /** A link has its time to connect from its turn on. */

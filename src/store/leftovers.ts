@@ -32,6 +32,8 @@ export interface WantedContent {
   /** By sections where it is still written; `size` is the most that it may be then. */
   readonly blockBytes: BlockBytes
   readonly size: number
+  /** Criteria: who may have it; absent: whoever asks. */
+  readonly only?: string
 }
 
 export interface Unfinished {
@@ -244,7 +246,8 @@ function isLike(header: JournalHeader, wanted: WantedContent): boolean {
     (!isGrowing || isOfContent(header, wanted)) &&
     header.size === wanted.size &&
     header.blockBytes === wanted.blockBytes &&
-    header.algorithm === wanted.algorithm
+    header.algorithm === wanted.algorithm &&
+    header.only === wanted.only
   )
 }
 

@@ -1,7 +1,9 @@
 /** `fr push` on the command line: its options and what they ask for. */
-import { type Command as Commander, Option } from 'commander'
+import { type Command as Commander, InvalidArgumentError, Option } from 'commander'
 import type { PushOptions } from '../../api/types.js'
+import { canonical, parseCriteria } from '../../base/criteria.js'
 import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
+import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
@@ -29,6 +31,7 @@ export interface PushCommand extends TransferWishes {
   readonly verify: boolean
   readonly keep?: number
   readonly commit?: 'all' | 'quorum'
+  readonly only?: string
   readonly coding: Pick<PushOptions, 'compress' | 'base' | 'baseFile'>
   /** The source is still written. */
   readonly follow?: { readonly finalAfterMs?: number }
@@ -76,6 +79,11 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
         'quorum',
       ]),
     )
+  command.option(
+    '--only <criteria>',
+    "who may hold it, now and later: 'site=eu && name=edge-*' (fr node --attr)",
+    criteria,
+  )
   treeOptions(command).optionsGroup('How it goes:')
   dealOptions(command)
   siteOptions(command, 'this machine')
@@ -123,10 +131,21 @@ Examples:
   $ fr push --follow build.log --nodes nodes.txt --final-after 60s
   $ producer | fr push - --follow --as stream --nodes nodes.txt
   $ fr push --descriptors d0 d1 d2 --enough 2 --as song --nodes nodes.txt
+  $ fr push model.bin --nodes nodes.txt --only 'site=eu && !legacy'
   $ fr push model.bin --nodes nodes.txt --uplink 10Gbit --dry-run
   $ fr push model.bin --nodes nodes.txt --json | jq 'select(.event == "result")'`,
   )
   command.action((paths: readonly string[], options) => found(pushCommand(paths, options)))
+}
+
+/** Checked here, so that a mistake is one of usage. */
+function criteria(text: string): string {
+  try {
+    return canonical(parseCriteria(text))
+  } catch (error) {
+    if (error instanceof FrError) throw new InvalidArgumentError(`${error.message}.`)
+    throw error
+  }
 }
 
 /** What is said of directories. */
@@ -220,7 +239,7 @@ function pushCommand([path = '', ...more]: readonly string[], options: Values): 
     tree: treeWishes(options),
     ...wishes,
     ...given({ digest, engine, trace: options['trace'], mirrors: options['mirror'] }),
-    ...given({ keep: options['keep'], commit: options['commit'] }),
+    ...given({ keep: options['keep'], commit: options['commit'], only: options['only'] }),
     ...(descriptors && { descriptors }),
     ...(follow && { follow }),
     verify: options['verify'] === true,

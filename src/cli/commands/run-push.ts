@@ -53,13 +53,13 @@ function areSeveral({ paths, descriptors }: PushCommand): boolean {
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
   const { verify, dryRun, spareOrigin, mirrors, digest, engine, trace, tree, keep, coding } =
     command
-  const { descriptors, commit, follow } = command
+  const { descriptors, commit, follow, only } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
     ...{ verify, dryRun, spareOrigin, ...tree, ...coding },
     ...(descriptors && { descriptors: true, ...descriptors }),
     ...(follow && { follow: true, ...follow }),
-    ...given({ as, digest, engine, trace, mirrors, keep, commit }),
+    ...given({ as, digest, engine, trace, mirrors, keep, commit, only }),
     ...wishOptions(command),
   }
 }

@@ -153,6 +153,7 @@ export class OriginMachine {
       case 'unlinked': {
         const peer = this.#peer(fact.member)
         peer.unlinked()
+        if (fact.code === 'ERR_FR_ONLY') return this.#out(peer, 'refused', fact, nowMs)
         const { code, text } = causeOf(fact, peer.feed.is === 'cut' ? peer.feed.failure : undefined)
         if (this.#retries.redials(peer, { code, text }, nowMs)) return
         return this.#lose(peer, code, text, nowMs)

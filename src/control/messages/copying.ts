@@ -52,6 +52,8 @@ export interface CopyWish {
   readonly relays?: readonly NodeLink[]
   /** Try again while another push writes the name, instead of failing. */
   readonly wait: boolean
+  /** Criteria in canonical form: who may have it, where its record says nothing. */
+  readonly only?: string
   /** Its data connections are sealed, also where no node wants it. */
   readonly sealed?: true
   /** It goes on when whoever asked hangs up. */

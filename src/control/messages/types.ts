@@ -84,6 +84,8 @@ export interface StreamEntry extends NameText, Attributes {
   readonly dataBytes: number
   /** It is still written: `size` is what there was when it was offered, its blocks are sections. */
   readonly growing?: true
+  /** Criteria in canonical form: who else may have it; absent: whoever asks. */
+  readonly only?: string
   /** What the bytes stand for; absent: they are the file. Its author is that of the entry. */
   readonly coded?: Coded
 }

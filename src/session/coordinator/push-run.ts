@@ -179,12 +179,12 @@ export class PushRun {
   #sessionOver(): CoordinatorSession {
     const { dialler, transfer, silenceMs, signer, algorithm, known, places } = this.#spec
     const engine = this.#engine
-    const { name, contentId, coded, growing } = this.#spec
+    const { name, contentId, coded, growing, only } = this.#spec
     const own = hexOf(signer.publicKey)
     const isSigned = known !== undefined && 'signed' in known
     const author = isSigned ? known.author : own
     const about = { ...(coded && { coded }), ...(growing && { growing: true as const }) }
-    const entry = entryOf(this.#source, { name, contentId, author, ...about })
+    const entry = entryOf(this.#source, { name, contentId, author, only, ...about })
     const [blockBytes, size] = [this.#blockBytes, growing ? limits.growingSpanBytes : entry.size]
     const manifest = paginate([entry], signer)
     const ports = {
@@ -192,7 +192,7 @@ export class PushRun {
       net: new SocketNet(
         dialler,
         engine,
-        { transfer, from: () => originNumber, isOrigin: true },
+        { transfer, from: () => originNumber, isOrigin: true, only },
         () => this.#transfer,
       ),
       engine,

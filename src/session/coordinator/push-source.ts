@@ -120,7 +120,11 @@ export function entryOf(
     author,
     coded,
     growing,
-  }: Pick<StreamEntry, 'contentId' | 'author' | 'coded' | 'growing'> & { name: Uint8Array },
+    only,
+  }: Pick<StreamEntry, 'contentId' | 'author' | 'coded' | 'growing'> & {
+    name: Uint8Array
+    only?: string | undefined
+  },
 ): StreamEntry {
   const { size } = source
   return {
@@ -135,6 +139,7 @@ export function entryOf(
     mode: source.mode & 0o7777,
     mtimeSeconds: source.mtime.seconds,
     mtimeNanos: source.mtime.nanos,
+    ...(only !== undefined && { only }),
     ...(coded && { coded }),
     ...(growing && { growing }),
   }

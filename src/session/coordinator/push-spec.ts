@@ -52,6 +52,8 @@ export interface PushSpec {
   readonly name: Uint8Array
   /** Absent: a file, and part of no tree. */
   readonly tree?: TreePart
+  /** Criteria in canonical form: who else may have it; absent: whoever asks. */
+  readonly only?: string | undefined
   /** What the source stands for; absent: it is the file. */
   readonly coded?: Coded
   readonly nodes: readonly NodeLink[]

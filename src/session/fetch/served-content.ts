@@ -35,6 +35,7 @@ type Described = Pick<
   | 'fileDigest'
   | 'mode'
   | 'mtime'
+  | 'only'
 >
 
 export interface ServedContent extends Described {
@@ -96,7 +97,7 @@ export function openContent(source: ContentSource, key: ContentKey): Promise<Ser
 }
 
 export function entryOf(content: ServedContent): FetchOffer['entry'] {
-  const { name, contentId, size, dataBytes, blockBytes, mode, mtime, author } = content
+  const { name, contentId, size, dataBytes, blockBytes, mode, mtime, author, only } = content
   return {
     stream: 0,
     contentId,
@@ -109,6 +110,7 @@ export function entryOf(content: ServedContent): FetchOffer['entry'] {
     mode,
     mtimeSeconds: mtime.seconds,
     mtimeNanos: mtime.nanos,
+    ...(only !== undefined && { only }),
   }
 }
 

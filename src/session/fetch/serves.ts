@@ -19,6 +19,7 @@ import { decodeName } from '../../protocol/manifest.js'
 import { atFirst } from '../../store/disks/at-first.js'
 import { shown } from '../../store/trees/full-name.js'
 import type { FeedPlaces, FreePlace } from '../driver/feed-places.js'
+import { type AttributesOf, holderFault } from '../holders.js'
 import { Client } from './client.js'
 import { type ContentKey, type ContentSource, keyOf } from './served-content.js'
 import { type OpenSpec, ServedFile } from './served-file.js'
@@ -32,6 +33,8 @@ export interface ServesSpec extends Pick<OpenSpec, 'engine'> {
   readonly admit: (who: Established, frame: FetchFrame) => void
   /** What it sends is sealed, also where a client does not want it. */
   readonly isSealed: boolean
+  /** What is true of a client, for criteria. */
+  readonly attributesOf: AttributesOf
   /** Clients at the same time. */
   readonly most: number
   /** The data connections that the node sends on. */
@@ -127,7 +130,10 @@ export class Serves {
     const file = await atFirst(this.#spec.sources(name), async (source) =>
       this.#open(source, await keyIn(source, name, frame.pack)),
     )
-    if (client.isOver) return this.#closeUnused(file)
+    const fault = holderFault(file.content.only, who.peer, this.#spec.attributesOf)
+    if (client.isOver || fault !== null) this.#closeUnused(file)
+    if (fault !== null) throw fault
+    if (client.isOver) return
     const isSealed = client.isSealed || this.#spec.isSealed
     const secret = new Uint8Array(randomBytes(32))
     const edge = { id: randomBytes(16).toString('hex'), secret, isSealed }

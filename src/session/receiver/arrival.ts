@@ -213,19 +213,20 @@ async function signedOf(
 function recordOf({ store }: NodeHost, spec: ArrivalSpec): HeldStream | undefined {
   const { fileDigest, name, wanted } = spec
   if (fileDigest === null) return undefined
-  const record = store.catalogue.ofContent(name, fileDigest, wanted.size)
+  const record = store.catalogue.ofContent(name, fileDigest, wanted.size, wanted.only)
   return record?.blockBytes === wanted.blockBytes ? record : undefined
 }
 
 async function isAsWanted(
   { store }: NodeHost,
-  { name, mode, identity }: HeldStream,
+  { name, mode, identity, only }: HeldStream,
   { entry, ...spec }: ArrivalSpec,
 ): Promise<boolean> {
   const { seconds, nanos } = identity.mtime
   const isSameTime = seconds === entry.mtimeSeconds && nanos === entry.mtimeNanos
   const isSameMode = (mode & 0o777) === (entry.mode & 0o777)
-  const isSame = isSameTime && isSameMode && Buffer.compare(name, spec.name) === 0
+  const isSameFor = only === entry.only
+  const isSame = isSameTime && isSameMode && isSameFor && Buffer.compare(name, spec.name) === 0
   if (!isSame || !spec.isStrict) return isSame
   // The record has the mode that was wished; whether it was kept only the file tells.
   return (await store.modeOf(name)) === (entry.mode & 0o777)

@@ -93,7 +93,8 @@ export class CodedPublication implements Publication {
   }
 
   #recordOf({ fileDigest, size }: ContentName): HeldStream | undefined {
-    return this.#host.store.catalogue.ofContent(this.name, fileDigest, size)
+    const { only } = this.#spec.entry
+    return this.#host.store.catalogue.ofContent(this.name, fileDigest, size, only)
   }
 
   async probe(): Promise<void> {

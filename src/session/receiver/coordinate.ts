@@ -14,6 +14,7 @@ import { type Follower, OwnNet } from './own-link.js'
 interface About
   extends Pick<SuccessorConfig, 'transfer' | 'term' | 'bytes' | 'blockBytes' | 'silenceMs'> {
   readonly log: ReceptionLog
+  readonly only: string | undefined
 }
 
 /** `reception`: of this node, which is a standby. Resolves once all links are closed. */
@@ -36,6 +37,7 @@ export function coordinate(
     isOrigin: true,
     via: roster.find(({ number }) => number === about.term.member)?.via,
     isLinksOnly: true,
+    only: about.only,
   }
   const dialler = host.dialler()
   const others = new SocketNet(dialler, host.engine, part, () => {

@@ -33,7 +33,8 @@ export async function noteDecoded(host: NodeHost, note: DecodedNote): Promise<vo
   try {
     const { inode } = await look()
     const path = await host.store.leftovers.open(partial.id)
-    const journal = await Journal.create(path, { ...content, name, transfer }, look)
+    const only = entry.only !== undefined && { only: entry.only }
+    const journal = await Journal.create(path, { ...content, name, transfer, ...only }, look)
     try {
       const attributes = { mode, mtime: { seconds, nanos } }
       const whole = { fileDigest, attributes, publishing: { inode, ...attributes, dataBytes } }

@@ -12,7 +12,7 @@
 import { blockAlgorithmFor } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 import type { HeldRun } from '../../control/holdings/have.js'
-import { digestsOf, type HeldStream } from '../../store/catalogue/record.js'
+import { digestsOf, type HeldStream, mayBecome } from '../../store/catalogue/record.js'
 import { digestTable } from '../../store/held/verify.js'
 import type { WantedContent } from '../../store/leftovers.js'
 import type { NodeHost, OlderFile } from './node-host.js'
@@ -46,7 +46,7 @@ export async function olderContent(
     for (const one of files) one.giveBack()
   }
   try {
-    for (const record of recordsOf(host, names)) {
+    for (const record of recordsOf(host, names, wanted.only)) {
       const one = await opened(host, record)
       if (one !== undefined) files.push(one)
       if (files.length === limits.olderFiles) break
@@ -62,11 +62,15 @@ export async function olderContent(
 }
 
 /** What has the name, then what had it, the newest first. */
-function recordsOf({ store }: NodeHost, names: readonly Uint8Array[]): HeldStream[] {
+function recordsOf(
+  { store }: NodeHost,
+  names: readonly Uint8Array[],
+  only: string | undefined,
+): HeldStream[] {
   const present = names.map((name) => store.catalogue.get(name))
   const kept = names.flatMap((name) => store.versions.of(name).map(({ record }) => record))
   const isLarge = (record: HeldStream | undefined): record is HeldStream =>
-    record !== undefined && record.size >= limits.olderBytesMin
+    record !== undefined && record.size >= limits.olderBytesMin && mayBecome(record, only)
   // A name may be there twice.
   return [...new Set([...present, ...kept].filter(isLarge))]
 }

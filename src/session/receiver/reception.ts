@@ -116,7 +116,7 @@ export class Reception {
     const { seal, incarnation: seed } = dialler.self
     const peers = { originId, silenceMs, detection, seed, mustSeal: seal === 'required' }
     const file = { bytes: this.bytes, blockBytes, digestBytes: digestBytesOf(algorithm) }
-    const about = { ...this.spec, ...file, log: this.log }
+    const about = { ...this.spec, ...file, only: entry.only, log: this.log }
     return new ReceiverSession(
       { ...file, ...peers, contents, isGateway: this.#isGateway },
       {
@@ -305,9 +305,9 @@ export class Reception {
 
   get #arrival(): ArrivalSpec {
     const { entry, algorithm, fileDigest } = this.spec
-    const about = { contentId: entry.contentId, author: entry.author, algorithm }
+    const { contentId, author, only } = entry
     return {
-      wanted: { ...about, ...this.#geometry },
+      wanted: { contentId, author, algorithm, ...this.#geometry, ...(only && { only }) },
       ...{ entry, fileDigest, name: this.#publication.name, visibleName: this.name },
       isStrict: this.spec.strict,
       isSparse: this.dataBytes < this.bytes,

@@ -50,6 +50,7 @@ export async function recordPublished(host: NodeHost, published: Published): Pro
       ...{ ...content, ...geometry, name, dataBytes: entry.dataBytes, fileDigest },
       ...{ mode: entry.mode, mtime, publishedAtMs: nowMs, verifiedAtMs: nowMs },
       ...{ identity, via: 'push' },
+      ...(entry.only !== undefined && { only: entry.only }),
     }
     await holdings.put(record, runs)
   } catch (error) {

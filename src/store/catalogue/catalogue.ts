@@ -33,7 +33,7 @@ import {
   runsInLine,
   textOfLine,
 } from './index-file.js'
-import type { DigestRun, HeldStream } from './record.js'
+import { type DigestRun, type HeldStream, mayBecome } from './record.js'
 
 export interface CatalogueTotals {
   readonly streams: number
@@ -135,19 +135,32 @@ export class Catalogue {
     return this.#entries.get(keyOf(name))?.record
   }
 
-  /** A record of this content, under any name. */
-  withDigest(fileDigest: string, size: number): HeldStream | undefined {
+  /** A record of this content, under any name. `use`: what of all is of use; default: all. */
+  withDigest(
+    fileDigest: string,
+    size: number,
+    use: (record: HeldStream) => boolean = () => true,
+  ): HeldStream | undefined {
     const found = this.#byDigest.get(fileDigest)
     for (const record of found instanceof Set ? found : [found])
-      if (record?.size === size && !isHidden(record.name)) return record
+      if (record?.size === size && !isHidden(record.name) && use(record)) return record
     return undefined
   }
 
-  /** The same, of this name rather than of another one. */
-  ofContent(name: Uint8Array, fileDigest: string, size: number): HeldStream | undefined {
+  /**
+   * The same, of this name rather than of another one, for a content that those of `only` may have:
+   * what others may have, too, or the same.
+   */
+  ofContent(
+    name: Uint8Array,
+    fileDigest: string,
+    size: number,
+    only: string | undefined,
+  ): HeldStream | undefined {
+    const use = (record: HeldStream): boolean => mayBecome(record, only)
     const own = this.get(name)
-    const isIt = own?.fileDigest === fileDigest && own.size === size
-    return isIt ? own : this.withDigest(fileDigest, size)
+    const isIt = own?.fileDigest === fileDigest && own.size === size && use(own)
+    return isIt ? own : this.withDigest(fileDigest, size, use)
   }
 
   /** Of files whose names begin so, also those in versions of trees that nobody is to see yet. */

@@ -25,6 +25,8 @@ export interface HeldStream {
   /** Of the file when it was last verified. */
   readonly identity: FileIdentity
   readonly via: 'push' | 'adopt'
+  /** Criteria: who else may have it; absent: whoever asks. */
+  readonly only?: string
   /** Of an earlier version: when another file took its name, in Unix milliseconds. */
   readonly keptAtMs?: number
 }
@@ -44,15 +46,24 @@ export function digestsOf({ payload }: DigestRun): Uint8Array {
   return payload.subarray(limits.digestHeadBytes)
 }
 
+/**
+ * Whether bytes of the one may become part of a content that those of `only` may have: nobody gets
+ * bytes in another content that he could not have in this one.
+ */
+export function mayBecome({ only: own }: Pick<HeldStream, 'only'>, only?: string): boolean {
+  return own === undefined || own === only
+}
+
 /** What a line of the index holds of a record: values in this order, without their names. */
 export function rowOf(record: HeldStream): readonly unknown[] {
   const { contentId, author, algorithm, blockBytes, size, dataBytes, fileDigest } = record
-  const { mode, mtime, publishedAtMs, verifiedAtMs, identity, via, keptAtMs } = record
+  const { mode, mtime, publishedAtMs, verifiedAtMs, identity, via, keptAtMs, only } = record
   return [
     ...[keyOf(record.name), contentId, author, algorithm, blockBytes, size, dataBytes, fileDigest],
     ...[mode, rowOfTime(mtime), publishedAtMs, verifiedAtMs],
     ...[[identity.size, rowOfTime(identity.mtime), rowOfTime(identity.ctime), identity.inode], via],
-    ...(keptAtMs === undefined ? [] : [keptAtMs]),
+    ...(keptAtMs === undefined && only === undefined ? [] : [keptAtMs ?? null]),
+    ...(only === undefined ? [] : [only]),
   ]
 }
 
@@ -60,8 +71,9 @@ export function rowOf(record: HeldStream): readonly unknown[] {
 export function recordOf(row: unknown): HeldStream | undefined {
   if (!Array.isArray(row)) return undefined
   const [key, contentId, author, algorithm, blockBytes, size, dataBytes, fileDigest] = row
-  const [, , , , , , , , mode, mtimeRow, publishedAtMs, verifiedAtMs, identityRow, via, keptAtMs] =
-    row
+  const [, , , , , , , , mode, mtimeRow, publishedAtMs, verifiedAtMs, identityRow, ...more] = row
+  const [via, kept, only] = more
+  const keptAtMs = kept === null && only !== undefined ? undefined : kept
   const mtime = timeOf(mtimeRow)
   const identity = identityOf(identityRow)
   const isWhole =
@@ -77,7 +89,8 @@ export function recordOf(row: unknown): HeldStream | undefined {
     isCount(mode) &&
     isCount(publishedAtMs) &&
     isCount(verifiedAtMs) &&
-    (keptAtMs === undefined || isCount(keptAtMs))
+    (keptAtMs === undefined || isCount(keptAtMs)) &&
+    (only === undefined || typeof only === 'string')
   if (!isWhole || mtime === undefined || identity === undefined) return undefined
   return {
     name: nameOfKey(key),
@@ -94,6 +107,7 @@ export function recordOf(row: unknown): HeldStream | undefined {
     verifiedAtMs,
     identity,
     via,
+    ...(only !== undefined && { only }),
     ...(keptAtMs !== undefined && { keptAtMs }),
   }
 }

@@ -38,6 +38,8 @@ export interface JournalHeader {
   readonly name: Uint8Array
   /** The transfer that made the partial. */
   readonly transfer: string
+  /** Criteria: who else may have it; absent: whoever asks. */
+  readonly only?: string
 }
 
 /** What is known of the whole file; what was told last counts. */
@@ -110,16 +112,18 @@ export function decodeHeader(bytes: Buffer): { header: JournalHeader; length: nu
 
 function headerOf(plain: unknown): JournalHeader | null {
   if (!isObject(plain)) return null
-  const { contentId, author, algorithm, blockBytes, size, name, transfer } = plain
+  const { contentId, author, algorithm, blockBytes, size, name, transfer, only } = plain
   const isWhole =
     isHex(contentId, 32) &&
     isHex(author, 64) &&
     isAlgorithm(algorithm) &&
     isBlockBytes(blockBytes) &&
     isCount(size) &&
-    typeof transfer === 'string'
+    typeof transfer === 'string' &&
+    (only === undefined || typeof only === 'string')
   if (!isWhole || !isKey(name)) return null
-  return { contentId, author, algorithm, blockBytes, size, transfer, name: nameOfKey(name) }
+  const header = { contentId, author, algorithm, blockBytes, size, transfer }
+  return { ...header, name: nameOfKey(name), ...(only !== undefined && { only }) }
 }
 
 function isBlockBytes(plain: unknown): plain is BlockBytes {

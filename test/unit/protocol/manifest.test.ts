@@ -210,6 +210,21 @@ describe('a manifest', () => {
     refusal(() => assemblerOf(summary).add(pages[0] as ManifestPage))
   })
 
+  it('tells for whom a content is, in one spelling, and signs that', () => {
+    const narrow = entryOf(0, { only: 'gpu && (site=eu || site=us)' })
+    const page = signPage(author, 0, [narrow])
+    const { type, bytes } = encodeBody(page)
+    expect(decodeBody(type, bytes)).toEqual(page)
+    const { only: _, ...open } = narrow
+    for (const entry of [open, { ...narrow, only: 'gpu' }])
+      expect(signPage(author, 0, [entry]).signature).not.toBe(page.signature)
+    for (const only of ['', 'site =eu', 'a=', '!!a', 5, null, 'a'.repeat(2_000)])
+      refusal(() => readStreamEntry(new Fields({ ...narrow, only }, 'entry')))
+    const { pages, summary } = paginate([narrow], author)
+    const stripped = { ...(pages[0] as ManifestPage), entries: [open] }
+    refusal(() => assemblerOf(summary).add(stripped))
+  })
+
   it('too large to be sent is refused', () => {
     const huge = entryOf(0, { size: Number.MAX_SAFE_INTEGER })
     refusal(() => paginate([huge, { ...huge, stream: 1 }], author), 'ERR_FR_LIMIT')

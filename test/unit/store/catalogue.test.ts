@@ -53,6 +53,23 @@ const runsAre = (records: readonly HeldStream[]) =>
   })
 
 describe('the catalogue', () => {
+  it('keeps for whom a file is, and knows what may become part of what', async () => {
+    const [open, narrow] = [recordOf('a'), { ...recordOf('b'), only: 'site=eu' }]
+    const kept = { ...recordOf('c'), only: 'gpu', keptAtMs: 5 }
+    const records = [open, narrow, kept]
+    await opened(async (catalogue) => {
+      for (const record of records) await put(catalogue, record)
+    })
+    await opened((catalogue) => {
+      for (const record of records) expect(catalogue.get(record.name)).toEqual(record)
+      const found = ({ name, fileDigest, size }: HeldStream, only?: string) =>
+        catalogue.ofContent(name, fileDigest, size, only)
+      expect([found(open), found(open, 'gpu')]).toEqual([open, open])
+      expect(found(narrow, 'site=eu')).toEqual(narrow)
+      expect([found(narrow), found(narrow, 'site=us')]).toEqual([undefined, undefined])
+    })
+  })
+
   it('has after a restart what it had before, in the order of names as bytes', async () => {
     const names = ['b', 'a/ü', 'a', Buffer.from([0xff, 0x0a, 0x22]), 'a\n{"put"']
     const records = names.map((name) => recordOf(name))

@@ -37,6 +37,7 @@ beforeEach(() => {
 const blockBytes = 65_536
 const blocks = 12
 const header: JournalHeader = {
+  only: 'site=eu',
   contentId: '0123456789abcdef'.repeat(2),
   author: 'ab'.repeat(32),
   algorithm: 'xxh64',
