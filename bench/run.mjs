@@ -10,6 +10,7 @@
 import { existsSync } from 'node:fs'
 import { coding } from './coding.mjs'
 import { engine } from './engine.mjs'
+import { follow } from './follow.mjs'
 import { limits } from './limits.mjs'
 import { loopback } from './loopback.mjs'
 import { machineLine } from './machine.mjs'
@@ -44,6 +45,7 @@ export const suites = [
   tree,
   coding,
   versions,
+  follow,
   limits,
   micro,
   ofLab(

@@ -75,6 +75,18 @@ describe('fr-bench --quick', () => {
     expect(stdout).toMatch(/\n(missed:\n( {2}.+\n)+|everything that was wanted .+\n)$/)
   })
 
+  test('follow: what nodes are behind, and a stream beside a file', () => {
+    const { stdout, status, stderr } = bench(['follow', '--quick', '--json'])
+    expect(`${status} ${stderr}`).toMatch(/^0 /)
+    const [report] = reportsOf(stdout)
+    expect(report?.rows.map(({ name }) => name)).toEqual([
+      '20 appends of 64 KiB, every 50 ms',
+      '8 MiB, a file',
+      '8 MiB, a stream',
+    ])
+    expect(report?.rows[0]).toMatchObject({ p50: expect.anything(), p99: expect.anything() })
+  })
+
   test('micro', () => {
     const { stdout, status } = bench(['micro', '--quick', '--json'])
     expect(status).toBe(0)
