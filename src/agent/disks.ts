@@ -13,9 +13,10 @@
  */
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
-import { blockBytesFor, limits } from '../base/limits.js'
+import { limits } from '../base/limits.js'
 import type { DiskEntry } from '../control/messages/types.js'
 import { decodeName } from '../protocol/manifest.js'
+import { geometryOf } from '../session/receiver/growing.js'
 import { chooseDisk, isResting } from '../store/disks/choice.js'
 import { type DataDir, type MissingDir, openMissing } from './data-dirs.js'
 import { Disk, type DiskRules, type DiskTools } from './disk.js'
@@ -228,12 +229,12 @@ export class Disks {
 
   /** All of it, or what an earlier transfer left of it, where the rest has room. */
   async #withPart(there: readonly Disk[], arriving: Arriving): Promise<Disk | undefined> {
-    const { size, contentId, author, dataBytes } = arriving.entry
+    const { contentId, author, dataBytes } = arriving.entry
     const { digest: algorithm } = arriving.offer
     const roomy = there.filter(({ state }) => state.roomBytes >= dataBytes)
     const whole = this.#withWhole(roomy, arriving)
     if (whole !== undefined) return whole
-    const wanted = { contentId, author, algorithm, size, blockBytes: blockBytesFor(size) }
+    const wanted = { contentId, author, algorithm, ...geometryOf(arriving.entry) }
     const left = await Promise.all(
       there.map(({ store }) => answerOf(store.leftovers.find(wanted), undefined)),
     )

@@ -62,6 +62,7 @@ export class OfferReader {
     if (entry === undefined) return undefined
     if (entry.stream !== 0 || entry.base !== 0)
       throw new FrError('ERR_FR_UNSUPPORTED', 'the only stream must be stream 0, at 0')
+    refuseGrowing(this.#offer, entry)
     const blocks = Math.ceil(entry.size / blockBytesFor(entry.size))
     if (blocks > limits.blocksPerFile) {
       throw new FrError('ERR_FR_LIMIT', `the file has ${blocks} blocks, more than a node accepts`)
@@ -80,6 +81,19 @@ export class OfferReader {
       throw new FrError('ERR_FR_PROTOCOL', 'too much came behind an offer that waits')
     this.#rest.push(frame)
   }
+}
+
+/** What is still written has digests of one kind, and is sent in one way so far. */
+function refuseGrowing({ digest, role, tree, beside }: Offer, { growing }: StreamEntry): void {
+  if (growing !== true) return
+  if (digest !== 'blake3')
+    throw new FrError(
+      'ERR_FR_PROTOCOL',
+      `a content that grows has digests of blake3, not ${digest}`,
+    )
+  const what = role === 'receiver' ? (tree ? 'trees' : beside ? 'a commit' : null) : `a ${role}`
+  const text = `this version follows no content with ${what}`
+  if (what !== null) throw new FrError('ERR_FR_UNSUPPORTED', text)
 }
 
 /** `published`: what this very transfer may have published here. */

@@ -178,6 +178,8 @@ for (const engine of usualEngines) {
       await verified(transfer, 300_000)
       stream.end(content.subarray(300_000))
       expect((await transfer.result).bytes).toBe(content.length)
+      const told = world.log.filter(({ event }) => event === 'published')
+      expect(told.map(({ fields }) => fields['bytes'])).toEqual([content.length, content.length])
       for (const node of nodes) expect(copyOf(node, 'stream')).toBe(content.toString('hex'))
     })
 

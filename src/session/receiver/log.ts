@@ -71,9 +71,8 @@ export class ReceptionLog {
   }
 
   /** `isUnchecked`: nobody heard of the origin's last look at its file. */
-  published(pulledBytes: number, isUnchecked: boolean): void {
+  published(bytes: number, pulledBytes: number, isUnchecked: boolean): void {
     const seconds = this.#seconds()
-    const { bytes } = this.offer
     const rateBytesPerSecond = seconds > 0 ? Math.round(bytes / seconds) : null
     const digest = this.#digest
     const source = isUnchecked ? { source: 'unchecked' } : {}

@@ -369,7 +369,8 @@ export class Reception {
     // This transfer may go on for its mates: it writes the name no more, and the next one may.
     this.#host.unclaim(this)
     const { pulledBytes } = this.session.machine.pulls
-    this.log.published(pulledBytes, this.session.machine.seal.isUnchecked)
+    const bytes = this.spec.entry.growing ? this.#partial.entry.size : this.log.offer.bytes
+    this.log.published(bytes, pulledBytes, this.session.machine.seal.isUnchecked)
     return { type: 'published', ...told }
   }
 

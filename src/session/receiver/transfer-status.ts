@@ -69,8 +69,9 @@ export function statusOf(
   session: ReceiverSession,
   waitsFor: string | null,
 ): TransferStatus {
-  const { size: bytes } = entry
   const { machine, samples, servedBytes } = session
+  // Of what is still written: as much as it is known of.
+  const bytes = entry.growing ? Math.max(entry.size, machine.held.size) : entry.size
   const { landedBytes, holeBytes, receivedBytes, duplicateBytes, sentBytes } = samples.totals
   const coordinator = machine.takeover.succession?.member
   const isPassing = role === 'gateway'
