@@ -215,7 +215,6 @@ export class Reception {
     await this.done
   }
 
-  /** For connections of members. */
   get door(): Pick<ReceiverSession, 'expects' | 'expectsPull' | 'greets' | 'addPull' | 'addFeed'> {
     return this.session
   }
