@@ -19,6 +19,7 @@ import { micro } from './micro.mjs'
 import { reportText } from './report.mjs'
 import { writeResults } from './results.mjs'
 import { resume } from './resume.mjs'
+import { seal } from './seal.mjs'
 import { small } from './small.mjs'
 import { tree } from './tree.mjs'
 import { versions } from './versions.mjs'
@@ -40,6 +41,7 @@ export const suites = [
   loopback,
   engine,
   small,
+  seal,
   memory,
   resume,
   tree,
