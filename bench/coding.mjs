@@ -70,8 +70,11 @@ export function weights(bytes) {
     numbers[at] = radius * Math.cos(angle)
     numbers[at + 1] = radius * Math.sin(angle)
   }
+  // Not by Uint16Array.from, which makes a list of all of them first.
   const whole = new Uint32Array(numbers.buffer)
-  return Buffer.from(Uint16Array.from(whole, (bits) => bits >>> 16).buffer)
+  const halves = new Uint16Array(whole.length)
+  for (let at = 0; at < halves.length; at++) halves[at] = whole[at] >>> 16
+  return Buffer.from(halves.buffer)
 }
 
 /** One in a hundred of them a few units in the last place away. */
