@@ -70,7 +70,7 @@ function publicationOf(given: Case) {
           holds.includes(fileDigest) ? { ...recordOf('model'), fileDigest } : undefined,
       },
       holdings: {
-        openUnchanged: async () => (edited === 'before' ? undefined : 7),
+        openWhole: async () => (edited === 'before' ? undefined : 7),
         isDescribed: async () => edited !== 'meanwhile',
       },
       leftovers: { drop: note('drop') },
