@@ -1,5 +1,6 @@
 /** What is done with a whole partial: by what the offer says that it is. */
 import { utf8 } from '../../base/bytes.js'
+import { FrError } from '../../base/errors.js'
 import type { Coded, StreamEntry } from '../../control/messages/types.js'
 import { decodeName } from '../../protocol/manifest.js'
 import { Partial } from '../../store/partial.js'
@@ -24,7 +25,9 @@ export function publicationOf(
 ): Publication {
   const name = decodeName(spec.entry)
   const { originId, tree, entry } = spec
-  const { coded } = entry
+  const { coded, only, growing } = entry
+  if (only !== undefined && (tree !== undefined || growing))
+    throw new FrError('ERR_FR_UNSUPPORTED', 'neither trees nor what grows can be only for some')
   // Who only sends what it holds, or passes on what comes, publishes nothing.
   if (spec.role !== 'receiver') return new FilePublication(host, partial, name, hasher, spec)
   if (entry.growing === true) {

@@ -9,6 +9,7 @@
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { blockBytesFor } from '../../base/limits.js'
 import type { DataDirHandle, FileHandle, FileIdentity, Storage } from '../../ports.js'
+import { type HeldStream, mayBecome } from '../catalogue/record.js'
 import { isSameButLinked, isSameFile } from '../catalogue/same-file.js'
 import { type Holdings, openNow } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
@@ -124,7 +125,9 @@ async function ofCatalogue(spec: CopySpec, file: WantedFile): Promise<FileHandle
   const { holdings, algorithm } = spec
   const digest = Buffer.from(file.digest).toString('hex')
   const text = digestText(algorithm, file.size, digest)
-  const record = holdings.catalogue?.withDigest(text, file.size)
+  // Whoever may have the tree could have it then.
+  const use = (record: HeldStream): boolean => mayBecome(record)
+  const record = holdings.catalogue?.withDigest(text, file.size, use)
   return record === undefined ? undefined : holdings.openUnchanged(record)
 }
 
