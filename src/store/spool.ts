@@ -159,17 +159,18 @@ async function* untilAborted(
 ): AsyncGenerator<Uint8Array | string> {
   const iterator =
     Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]()
-  let aborted: () => void = () => {}
-  const abort = new Promise<never>((_resolve, reject) => {
-    aborted = () => reject(signal.reason)
-    signal.addEventListener('abort', aborted, { once: true })
-    if (signal.aborted) aborted()
-  })
-  abort.catch(() => undefined)
+  let giveUpWaiting: (reason: unknown) => void = () => {}
+  const aborted = (): void => giveUpWaiting(signal.reason)
+  signal.addEventListener('abort', aborted, { once: true })
   let isOver = false
   try {
     for (;;) {
-      const next = await Promise.race([failing(iterator.next()), abort])
+      // A race with one promise for all chunks would keep every chunk until that settles.
+      const next = await new Promise<IteratorResult<Uint8Array | string>>((resolve, reject) => {
+        giveUpWaiting = reject
+        if (signal.aborted) aborted()
+        else failing(iterator.next()).then(resolve, reject)
+      })
       isOver = next.done === true
       if (next.done === true) return
       yield next.value
