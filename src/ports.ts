@@ -60,7 +60,7 @@ import type { RateLimits, TransferShare } from './base/rate-limits.js'
 import type { GrowingEngine } from './ports/growing.js'
 import type { FeedHandle, TransferHandle } from './ports/handles.js'
 import type { HashSource } from './ports/hashing.js'
-import type { ByteRange, FileHandle, Storage } from './ports/storage.js'
+import type { ByteRange, DataDirHandle, FileHandle, Storage } from './ports/storage.js'
 
 export type * from './ports/entries.js'
 export type * from './ports/growing.js'
@@ -131,6 +131,8 @@ export interface TransferOptions {
    * limits.silenceMs and limits.connectionGraceMs.
    */
   readonly unackedMs?: number
+  /** Where its files are: what hangs there holds up no transfer of another disk. A hint. */
+  readonly dir?: DataDirHandle
 }
 
 export interface StreamSpec {

@@ -151,11 +151,18 @@ uint16_t EngineWrap::route_at(const Napi::CallbackInfo& info, size_t index) {
   return static_cast<uint16_t>(number_at(info, index, "route", 65'535));
 }
 
-// openTransfer(userTimeoutMs) -> handle
+// openTransfer(userTimeoutMs, dir; 0: of none) -> handle
 Napi::Value EngineWrap::open_transfer(const Napi::CallbackInfo& info) {
   uint32_t handle = 0;
   const int user_timeout_ms = static_cast<int>(number_at(info, 0, "userTimeoutMs", 1 << 30));
-  throw_answer(info.Env(), engine_->open_transfer(user_timeout_ms, &handle));
+  const uint32_t dir = handle_at(info, 1, "dir");
+  uint32_t place = 0;
+  if (dir != 0) {
+    std::lock_guard<std::mutex> hold(dirs_->mutex);
+    const auto found = dirs_->all.find(dir);
+    if (found != dirs_->all.end()) place = found->second.place;
+  }
+  throw_answer(info.Env(), engine_->open_transfer(user_timeout_ms, &handle, place));
   return Napi::Number::New(info.Env(), handle);
 }
 

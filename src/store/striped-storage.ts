@@ -62,6 +62,8 @@ export interface StripesSpec {
 /** Numbers of parts, as many as a map can tell. */
 const partsMost = 32
 const namesOfPartial = 2
+/** What such a disk has is there. */
+const takesNoMore = ['ENOSPC', 'EDQUOT', 'EROFS']
 
 export class Stripes {
   readonly #spec: StripesSpec
@@ -110,7 +112,12 @@ export class Stripes {
       await writeHead(opened, head)
       await makeDir(join(this.#hidden, 'heads'))
       await link(path, this.#linkOf(head))
-      await this.#join(dir, file, head, await this.#partsToWrite(head, new Map()))
+      await this.#join(
+        dir,
+        file,
+        head,
+        await this.#partsToWrite(head, new Map(), await this.#probed()),
+      )
       return file
     } catch (error) {
       storage.closeFile(file)
@@ -128,13 +135,14 @@ export class Stripes {
       await using opened = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
       const head = await readHead(opened)
       if (head === null) return file
-      const found = await this.#partsOf(head)
+      const probed = await this.#probed()
+      const found = await this.#partsOf(head, [...probed.keys()])
       const map = head.map.map((number) => (found.has(number) ? number : 0))
       const isLess = Buffer.compare(map, head.map) !== 0
       const now = { ...head, map }
       // Written anew it is another file to its journal, which is believed no more.
       if (isLess || head.hasLost) await writeHead(opened, now)
-      await this.#join(dir, file, now, await this.#partsToWrite(now, found))
+      await this.#join(dir, file, now, await this.#partsToWrite(now, found, probed))
       return file
     } catch (error) {
       storage.closeFile(file)
@@ -182,11 +190,18 @@ export class Stripes {
     return join(this.#hidden, 'heads', id)
   }
 
+  /** The disks that can be read now, and whether more can be written there. */
+  async #probed(): Promise<Map<PartDisk, boolean>> {
+    const disks = this.#spec.disks()
+    const found = await Promise.all(disks.map(async (disk) => [disk, await probe(disk)] as const))
+    return new Map(found.flatMap(([disk, takes]) => (takes === null ? [] : [[disk, takes]])))
+  }
+
   /** Of the parts that have units, those that are there. */
-  async #partsOf({ id, map }: Head): Promise<Map<number, JoinedPart>> {
+  async #partsOf({ id, map }: Head, disks = this.#spec.disks()): Promise<Map<number, JoinedPart>> {
     const found = new Map<number, JoinedPart>()
     for (const number of new Set(map.filter((one) => one !== 0)))
-      for (const { dir, dataDir } of this.#spec.disks()) {
+      for (const { dir, dataDir } of disks) {
         const path = partPath(dataDir, id, number)
         const isThere = await stat(path).then(
           (stats) => stats.isFile(),
@@ -197,32 +212,26 @@ export class Stripes {
     return found
   }
 
-  /** One on each disk; `found`: those that have units. */
+  /** One on each disk that takes more; `found`: those that have units. */
   async #partsToWrite(
     { id, map }: Head,
     found: ReadonlyMap<number, JoinedPart>,
+    probed: ReadonlyMap<PartDisk, boolean>,
   ): Promise<JoinedPart[]> {
     const parts = [...found.values()]
     const used = new Set([...map, ...found.keys()])
-    const failures: unknown[] = []
     let number = 1
-    for (const { dir, dataDir } of this.#spec.disks()) {
-      if (parts.some((part) => part.dir === dir)) continue
+    for (const [{ dir, dataDir }, takesMore] of probed) {
+      if (!takesMore || parts.some((part) => part.dir === dir)) continue
       while (used.has(number)) number += 1
       if (number > partsMost) break
       used.add(number)
-      try {
-        await makeDir(join(dataDir, hiddenDir, 'parts'))
-        parts.push({ number, dir, path: partPath(dataDir, id, number) })
-      } catch (error) {
-        failures.push(error)
-      }
+      parts.push({ number, dir, path: partPath(dataDir, id, number) })
     }
-    if (parts.length === 0) throw failures[0] ?? notAllThere()
+    if (parts.length === 0) throw new FrError('ERR_FR_NO_SPACE', 'no disk of the node takes more')
     return parts
   }
 
-  /** A part that cannot be made is no matter where others can. */
   async #join(
     dir: DataDirHandle,
     file: FileHandle,
@@ -314,6 +323,33 @@ export class Stripes {
     }
     // A disk that is away may have some still.
     if (isAll) for (const id of gone) await unlink(join(heads, id)).catch(() => {})
+  }
+}
+
+/**
+ * Whether a disk takes more; null: it cannot be used at all now. One may answer questions and fail,
+ * or hang, at the first byte.
+ */
+async function probe({ dataDir }: PartDisk): Promise<boolean | null> {
+  const hidden = join(dataDir, hiddenDir)
+  const write = async (): Promise<boolean> => {
+    await makeDir(join(hidden, 'parts'))
+    await using file = await open(join(hidden, 'probe'), 'w', 0o600)
+    await file.write(Buffer.alloc(1), 0, 1, 0)
+    await file.datasync()
+    return true
+  }
+  const written = write().catch((error: NodeJS.ErrnoException) => {
+    return takesNoMore.includes(error.code ?? '') ? false : null
+  })
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), limits.diskAnswerMs)
+  })
+  try {
+    return await Promise.race([written, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -80,7 +80,17 @@ export class FileDisk extends Disk {
     run('python3', '-c', shutdown, this.directory)
   }
 
+  /** Whoever writes waits. */
+  hang() {
+    run('fsfreeze', '-f', this.directory)
+  }
+
+  thaw() {
+    spawnSync('fsfreeze', ['-u', this.directory], { stdio: 'ignore' })
+  }
+
   unmount() {
+    this.thaw()
     super.unmount()
     rmSync(this.#image, { force: true })
   }

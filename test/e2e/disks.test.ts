@@ -8,9 +8,11 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { client, get, push } from '../../src/api/index.js'
+import { canFail, FileDisk } from '../chaos/disks.mjs'
 import { usualEngines } from './engines.js'
 import { until, useWorld } from './push-support.js'
 
@@ -123,6 +125,35 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
     await pushed(path, address)
     expect([isAt(one, 'a', content), isAt(two, 'a', older.content)]).toEqual([true, true])
     expect((await fetched('a', address)).equals(content)).toBe(true)
+  })
+
+  it.runIf(canFail())('lands on the others while one hangs', async () => {
+    const one = world.dataDir()
+    const disk = new FileDisk(join(world.dir, 'hanging'), '96M')
+    world.defer(() => disk.unmount())
+    const two = disk.directory
+    const { address } = await world.node({ dataDir: [one, two], minFreeBytes: 0 })
+    // Names stay where they are.
+    writeFileSync(join(one, 'lands'), 'before')
+    writeFileSync(join(two, 'waits'), 'before')
+    const hanging = world.file('waits', 24 * MIB)
+    const door = await world.holding(address, 4 * MIB)
+    const late = push(hanging.path, { to: [door.address], engine, logger: world.logger }).result
+    await until(() => door.isHolding(), 'the push is in the middle')
+    disk.hang()
+    try {
+      door.open()
+      // As many as meet every lane.
+      for (let round = 0; round < 2 * availableParallelism(); round += 1) {
+        const { path, content } = world.file('lands', 2 * MIB + round)
+        await pushed(path, address)
+        expect(isAt(one, 'lands', content)).toBe(true)
+      }
+    } finally {
+      disk.thaw()
+    }
+    expect((await late).nodes[0]).toMatchObject({ status: 'complete' })
+    expect((await fetched('waits', address)).equals(hanging.content)).toBe(true)
   })
 
   it('goes on without one that is gone, and with it when it is back', async () => {

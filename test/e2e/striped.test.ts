@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileS
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { client, copy, get, push } from '../../src/api/index.js'
+import { canFail, FileDisk } from '../chaos/disks.mjs'
 import { usualEngines } from './engines.js'
 import { until, useWorld } from './push-support.js'
 
@@ -149,6 +150,25 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const again = await push(path, { to: [address], engine, logger: world.logger }).result
     expect(again.nodes[0]).toMatchObject({ status: 'complete' })
     expect(again.originBytesSent).toBeLessThan(28 * MIB)
+    expect((await fetched('large', address)).equals(content)).toBe(true)
+  })
+
+  it.runIf(canFail())('goes on without a disk that dies, and says so', async () => {
+    const one = world.dataDir()
+    const disk = new FileDisk(join(world.dir, 'dying'), '96M')
+    world.defer(() => disk.unmount())
+    const dataDir = [one, disk.directory]
+    const { address } = await world.node({ dataDir, placement, minFreeBytes: 0 })
+    const { path, content } = world.file('large', 48 * MIB)
+    const door = await world.holding(address, 16 * MIB)
+    const { result } = push(path, { to: [door.address], engine, logger: world.logger })
+    await until(() => door.isHolding(), 'the push is in the middle')
+    await until(() => partBytes(one) > 4 * MIB, 'some is there')
+    disk.die()
+    door.open()
+    const { nodes, originBytesSent } = await result
+    expect(nodes[0]).toMatchObject({ status: 'complete' })
+    expect(originBytesSent).toBeLessThan(80 * MIB)
     expect((await fetched('large', address)).equals(content)).toBe(true)
   })
 

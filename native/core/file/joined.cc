@@ -111,7 +111,11 @@ Status Joined::add(uint32_t number, const std::string& path, bool is_written, ui
     return {Code::ERR_FR_IO, EINVAL, "a part has no number of its own"};
   }
   const int flags = (is_written ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW;
-  const int fd = open(path.c_str(), flags, 0600);
+  int fd = open(path.c_str(), flags, 0600);
+  // What a disk had that has become read-only is there.
+  const bool is_kept = fd < 0 && errno == EROFS && is_written;
+  if (is_kept) fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  is_written = is_written && !is_kept;
   if (fd < 0) return status_of_errno(errno, "open");
   struct stat found;
   Status status = kOkStatus;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 namespace fr {
 namespace {
@@ -42,6 +43,7 @@ void Engine::stop() {
   if (!running_) return;
   running_ = false;
   disks_.stop();
+  for (PlaceLanes& own : of_place_) own.lanes.clear();
   lanes_.clear();  // joins each, and gives its descriptors back now, not when the object goes
   transfers_.clear();
   feeds_.clear();
@@ -55,11 +57,30 @@ Answer Engine::task(uint32_t transfer, std::function<void(Lane&)> work) {
   return {};
 }
 
-Answer Engine::open_transfer(int user_timeout_ms, uint32_t* out) {
+Lane* Engine::lane_for(uint32_t place) {
+  Lane* const shared = lanes_[next_lane_ % lanes_.size()].get();
+  if (place == 0 || place >= of_place_.size()) {
+    next_lane_++;
+    return shared;
+  }
+  PlaceLanes& own = of_place_[place];
+  const size_t at = own.next++ % lanes_.size();
+  if (at < own.lanes.size()) return own.lanes[at].get();
+  try {
+    const int index = static_cast<int>(place * lanes_.size() + at);
+    own.lanes.push_back(std::make_unique<Lane>(index, &outbox_, &disks_, &counts_));
+    return own.lanes.back().get();
+  } catch (const std::system_error&) {
+    // Better one that others have than none.
+    return own.lanes.empty() ? shared : own.lanes.back().get();
+  }
+}
+
+Answer Engine::open_transfer(int user_timeout_ms, uint32_t* out, uint32_t place) {
   if (!running_) return kClosed;
   if (transfers_.size() >= kTransfersMax) return {nullptr, {Code::ERR_FR_LIMIT, 0}};
   const uint32_t id = next_handle_++;
-  Lane* const lane = lanes_[next_lane_++ % lanes_.size()].get();
+  Lane* const lane = lane_for(place);
   auto counters = std::make_shared<TransferCounters>();
   const auto up = up_.open();
   const auto down = down_.open();

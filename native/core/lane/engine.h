@@ -59,7 +59,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // user_timeout_ms: how long its connections live while nothing is acknowledged on them.
-  Answer open_transfer(int user_timeout_ms, uint32_t* out);
+  // `place`: of the disk threads of what it writes: transfers of another place have other lanes.
+  Answer open_transfer(int user_timeout_ms, uint32_t* out, uint32_t place = 0);
   Answer add_stream(const StreamRequest& request);
   // The handle of the feed, also where this is one more connection of it.
   Answer adopt(const FeedRequest& request, uint32_t* out);
@@ -145,6 +146,7 @@ class Engine {
     std::unordered_map<uint32_t, StreamEntry> streams;  // by number
   };
 
+  Lane* lane_for(uint32_t place);
   static void add_feed_stats(uint32_t id, const FeedEntry& feed, std::vector<double>* out);
   Answer task(uint32_t transfer, std::function<void(Lane&)> work);
   Answer checked_feed(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
@@ -163,6 +165,13 @@ class Engine {
   Budget up_;
   Budget down_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // stopped before what they use
+  // A disk that hangs holds the lane that writes to it, and so none of another disk. Those of the
+  // first place are above; of the others each is made when it is first needed.
+  struct PlaceLanes {
+    std::vector<std::unique_ptr<Lane>> lanes;
+    size_t next = 0;
+  };
+  std::array<PlaceLanes, DiskThreads::kPlacesMax> of_place_;
   // Of the bridges of each lane that has had one.
   std::unordered_map<Lane*, std::pair<std::shared_ptr<Account>, std::shared_ptr<Account>>>
       bridging_;

@@ -16,7 +16,8 @@ export const eventNumbers = 12
 type Operation = number
 
 export interface NativeEngine {
-  openTransfer(userTimeoutMs: number): number
+  /** `dir` 0: of none. */
+  openTransfer(userTimeoutMs: number, dir: number): number
   addStream(
     transfer: number,
     stream: number,

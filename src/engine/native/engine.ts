@@ -126,8 +126,8 @@ class AddonEngine implements DataEngine {
   }
 
   openTransfer(options: TransferOptions = {}): TransferHandle {
-    const { unackedMs = limits.silenceMs + limits.connectionGraceMs } = options
-    return this.#call((engine) => engine.openTransfer(unackedMs))
+    const { unackedMs = limits.silenceMs + limits.connectionGraceMs, dir = 0 } = options
+    return this.#call((engine) => engine.openTransfer(unackedMs, dir))
   }
 
   addStream(transfer: TransferHandle, spec: StreamSpec): void {

@@ -105,7 +105,12 @@ export class JoinedFile {
       throw new FrError('ERR_FR_IO', 'a part has no number of its own')
     const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants
     const flags = (isWritten ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW
-    const fd = await openAsync(path, flags, 0o600)
+    // What a disk had that has become read-only is there.
+    const opened = await openAsync(path, flags, 0o600).catch((error: unknown) => {
+      if (!isWritten || systemCode(error) !== 'EROFS') throw error
+    })
+    if (opened === undefined) return this.#open(number, path, queue, false)
+    const fd = opened
     try {
       const stats = await fstatAsync(fd, { bigint: true })
       if (!stats.isFile()) throw new FrError('ERR_FR_IO', 'a part is no regular file')

@@ -56,7 +56,7 @@ export class ServedFile {
     this.engine = spec.engine
     this.#spec = spec
     this.#failed = failed
-    this.transfer = spec.engine.openTransfer()
+    this.transfer = spec.engine.openTransfer({ dir: spec.store.holdings.spec.dir })
     spec.router.route(this.transfer, (events) => this.#onEngine(events))
     const { file, size, blockBytes, dataBytes } = content
     const sparse = dataBytes < size

@@ -283,7 +283,7 @@ export class Reception {
     if (this.isEnded) return { type: 'prepared' }
     const { silenceMs, detection = detectionOf({}, silenceMs) } = this.spec
     // What a gateway has passed on it cannot send again.
-    const options = this.#isGateway ? {} : { unackedMs: detection.failMs }
+    const options = this.#isGateway ? {} : { unackedMs: detection.failMs, dir: this.#host.dir }
     this.#transfer = this.#host.engine.openTransfer(options)
     this.#host.engine.limitTransfer(this.#transfer, this.#share)
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
