@@ -369,6 +369,7 @@ describe('fr', () => {
       'base/bytes.ts',
       'base/coding-limits.ts',
       'base/commit-limits.ts',
+      'base/copy-limits.ts',
       'base/criteria-limits.ts',
       'base/criteria.ts',
       'base/delta-limits.ts',
