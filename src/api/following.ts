@@ -52,7 +52,7 @@ export function checkFollow(
 /** The options that were given and that no push of a growing content has, by name. */
 function foreignOf(options: PushOptions): string[] {
   const { compress = 'off', shape = 'auto', mirrors = [], relays = [] } = options
-  const isTree = shape === 'chain' || shape === 'tree' || shape === 'binomial'
+  const isTree = shape === 'tree' || shape === 'binomial'
   return [
     ...(compress === 'off' ? [] : ['compress']),
     ...(isTree ? [`shape ${shape}`] : []),

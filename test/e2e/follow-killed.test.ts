@@ -124,6 +124,39 @@ it('comes from a program to nodes of which one is killed and one joins', async (
   expectCopies([first, second, late])
 })
 
+it('comes to two groups, of which one loses a node, and to a node that joins', async () => {
+  const others = await Promise.all(['n4', 'n5', 'n6', 'late'].map((name) => world.node(name)))
+  const late = others.pop() as ServingNode
+  const groups = [...nodes, ...others]
+  const args = ['push', '-', '--follow', '--as', 'log', '--to', listOf(groups), '--group-size', '3']
+  const push = world.fr([...args, '--json', '--allow-add', '--rejoin', '0', '--retries', '0'], {
+    env: cache(),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  const content = world.file('log', 6_000_000)
+  const say = (from: number, to: number) => push.child.stdin?.write(content.subarray(from, to))
+  say(0, 2_000_000)
+  await push.until('a part is everywhere', () => isVerified(push, 2_000_000, groups))
+  const plan = push.lines.find(({ event }) => event === 'plan') as unknown as {
+    readonly transfer: string
+    readonly shape: string
+    readonly groups: readonly (readonly string[])[]
+  }
+  expect(plan.shape).toBe('chain')
+  const victim = groups.find(({ address }) => address === plan.groups[0]?.[1]) as ServingNode
+  const rest = groups.filter((node) => node !== victim)
+  victim.child.kill('SIGKILL')
+  say(2_000_000, 4_000_000)
+  await push.until('both groups go on', () => isVerified(push, 4_000_000, rest))
+  const add = ['add', plan.transfer, late.address, '--via', rest[0]?.address ?? '']
+  expect((await world.run(add)).status).toBe(0)
+  say(4_000_000, 6_000_000)
+  push.child.stdin?.end()
+  expect(await push.ended).toBe(3)
+  writeFileSync(path, content)
+  expectCopies([...rest, late])
+})
+
 it('goes on at a node that was killed and comes back', async () => {
   const content = world.file('log', 2_000_000)
   const victim = nodes[2] as ServingNode
