@@ -1,5 +1,7 @@
 // Storage for JavaScript: each call takes an operation number, runs on a disk thread, and is
 // answered by one kDone event.
+#include <sys/stat.h>
+
 #include <string_view>
 #include <system_error>
 
@@ -383,6 +385,7 @@ void EngineWrap::free_bytes(const Napi::CallbackInfo& info) {
 
 // closeFile(file). The last descriptor of a file without a name frees all its blocks as it is
 // closed, which takes a while where it is large: threads of its disk wait for that, not the loop.
+// One that has a name is closed at once: it may be opened again.
 void EngineWrap::close_file(const Napi::CallbackInfo& info) {
   const uint32_t handle = handle_at(info, 0, "file");
   {
@@ -393,6 +396,8 @@ void EngineWrap::close_file(const Napi::CallbackInfo& info) {
   file_table_remove(handle);
   Engine* const engine = engine_.get();
   if (file == nullptr || !engine->is_running()) return;
+  struct stat found;
+  if (fstat(file->fd, &found) != 0 || found.st_nlink > 0) return;
   const uint32_t disk = file->disk;
   engine->on_disk(disk, false, [file = std::move(file)]() mutable { file.reset(); });
 }

@@ -35,7 +35,7 @@ const found: Record<PlantedName, readonly [by: 'one' | 'mix', seed: number, show
   'found-twice': ['mix', 23, 'node 1 has two writers at 0: it landed there'],
   'never-reopened': ['mix', 93, 'ERR_FR_NODE_LOST: the data connection broke'],
   'blind-trust': ['mix', 228, 'node 0 holds block 6, which is not right'],
-  'blind-fill': ['mix', 277, 'node 0 holds block 0, which is not right'],
+  'blind-fill': ['mix', 278, 'node 0 holds block 4, which is not right'],
   'early-publish': ['one', 1, 'node 1 published a wrong file'],
   'lost-repair': ['mix', 60, `node 1 lives and is not complete: ${stuck}`],
   'left-untold': ['one', 103, 'ERR_FR_PROTOCOL: the plan routes to who is no member'],
