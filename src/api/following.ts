@@ -51,11 +51,9 @@ export function checkFollow(
 
 /** The options that were given and that no push of a growing content has, by name. */
 function foreignOf(options: PushOptions): string[] {
-  const { compress = 'off', shape = 'auto', mirrors = [], relays = [] } = options
-  const isTree = shape === 'tree' || shape === 'binomial'
+  const { compress = 'off', mirrors = [], relays = [] } = options
   return [
     ...(compress === 'off' ? [] : ['compress']),
-    ...(isTree ? [`shape ${shape}`] : []),
     ...(mirrors.length > 0 ? ['mirrors'] : []),
     ...(options.only === undefined ? [] : ['only']),
     ...(relays.length > 0 ? ['relays'] : []),

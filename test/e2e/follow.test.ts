@@ -232,7 +232,6 @@ describe('what cannot be followed', () => {
     [{ mirrors: ['127.0.0.1:2'] }, 'mirrors'],
     [{ relays: ['127.0.0.1:2'] }, 'relays'],
     [{ atomic: true }, 'atomic'],
-    [{ shape: 'tree' }, 'shape tree'],
   ] as const)('is refused by name: %o', (more, name) => {
     const text = `this version follows no content with ${name}`
     expect(() => push('log', { ...options, ...more } as never)).toThrow(text)

@@ -61,6 +61,13 @@ describe('a content that is still written', () => {
     expect(complete.filter((count) => count > 0).length).toBeGreaterThan(5)
   })
 
+  it.each([{ shape: 'tree', groupSize: 2 }, { shape: 'binomial' }] as const)(
+    'comes to its end through other shapes: %o',
+    (shape) => {
+      for (let seed = 0; seed < 4; seed++) runScenario({ ...growingMix(seed), ...shape })
+    },
+  )
+
   it('goes on from what nodes have verified before', () => {
     const scenario = growingAgain(2)
     const result = runScenario(scenario)

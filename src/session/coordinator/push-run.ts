@@ -128,8 +128,6 @@ export class PushRun {
     // As if there were much of what grows: nobody knows how much will come.
     const least = spec.growing ? limits.growingPlanBytes : 0
     const shape = shapeOf(spec.shape, this.#planning(nodes, least), others)
-    if (spec.growing && (shape === 'tree' || shape === 'binomial'))
-      throw new FrError('ERR_FR_UNSUPPORTED', `this version follows no content in a ${shape}`)
     refuseFeeds(shape, nodes.length + others, spec.groups?.originFeeds)
     const mirrors = shape === 'group' ? spec.mirrors : undefined
     const gateways = shape === 'group' ? spec.relays : undefined
