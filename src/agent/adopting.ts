@@ -1,10 +1,11 @@
 /** Connections that members dial become part of a transfer at the node. */
 import { asFrError } from '../base/failures.js'
 import type { Logger } from '../base/log.js'
+import type { Certificates } from '../net/certificates.js'
 import type { Admitted, Established, Ticketed } from '../net/handshake.js'
 import type { Edge } from '../protocol/ticket.js'
 import type { Reception } from '../session/receiver/reception.js'
-import type { Peers } from './peers.js'
+import type { NodeServiceSpec } from './node-spec.js'
 
 /** Never rejects. */
 export async function adoptPull(
@@ -50,14 +51,27 @@ export async function adoptFeed(
  * goes its transfer.
  */
 export function admitAgain(
-  peers: Peers | undefined,
+  { peers, keys }: Pick<NodeServiceSpec, 'peers' | 'keys'>,
   receptions: ReadonlyMap<string, Reception>,
 ): void {
+  endRevoked(keys[0]?.certificates, receptions)
   peers?.onChange(() => {
     for (const { spec, session } of receptions.values()) {
       const text = `${spec.originId} is not among the authorized peers any more`
       if (peers.admits(spec.originId)) session.admitAgain()
       else session.post({ type: 'fileFailed', code: 'ERR_FR_AUTH', text })
     }
+  })
+}
+
+/** A transfer ends with the certificate of its origin. */
+function endRevoked(
+  certificates: Certificates | undefined,
+  receptions: ReadonlyMap<string, Reception>,
+): void {
+  certificates?.onRevoked((nodeId, name) => {
+    const text = `the certificate of ${name}, which sends this, is revoked`
+    for (const { spec, session } of receptions.values())
+      if (spec.originId === nodeId) session.post({ type: 'fileFailed', code: 'ERR_FR_AUTH', text })
   })
 }

@@ -25,7 +25,7 @@ export interface PeerTable {
 }
 
 export interface Asking {
-  readonly peer: Pick<Identity, 'nodeId' | 'attributes'> | null
+  readonly peer: Pick<Identity, 'nodeId' | 'name' | 'attributes'> | null
   /** HOST:PORT of the other end. */
   readonly remoteAddress: string
 }
@@ -79,7 +79,7 @@ export class Authority {
     if (peer === null) return nobody
     const { rights, name } = this.#of(peer.nodeId)
     const own = rights.attributes ?? peer.attributes ?? nobody
-    const said = name ?? attributeOf(peer.attributes ?? nobody, 'name')
+    const said = name ?? peer.name ?? attributeOf(peer.attributes ?? nobody, 'name')
     return { ...own, ...(said !== undefined && { name: said }), id: peer.nodeId }
   }
 
@@ -104,7 +104,7 @@ export class Authority {
   }
 
   #nameOf({ peer }: Asking, name: string | undefined): string | null {
-    return name ?? attributeOf(peer?.attributes ?? nobody, 'name') ?? null
+    return name ?? peer?.name ?? attributeOf(peer?.attributes ?? nobody, 'name') ?? null
   }
 
   #note(

@@ -165,7 +165,7 @@ export class NodeService {
       copies: isRelayOnly ? noCopies : this.#copies,
     }
     this.#questions = new Questions(answers, this.authority)
-    admitAgain(spec.peers, this.#receptions)
+    admitAgain(spec, this.#receptions)
     this.#server = createServer(
       { pauseOnConnect: false, noDelay: true },
       (socket) => void this.#serve(socket),

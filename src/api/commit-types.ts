@@ -1,7 +1,9 @@
 /** Types about nodes that switch a name together. */
+
 import type { DecisionStatus } from '../agent/commit-status.js'
 import type { FrErrorCode } from '../base/errors.js'
 import type { Committed } from '../control/view/committed.js'
+import type { Credentials } from './credential-types.js'
 
 export type { Committed, DecisionStatus }
 
@@ -20,11 +22,10 @@ export interface Deciding {
   readonly decisions: readonly DecisionStatus[]
 }
 
-export interface TogetherOptions {
+export interface TogetherOptions extends Credentials {
   /** At least 6 hex digits of its digest, or -1 for the one before, -2, ..; default -1. */
   version?: string
   commit: 'all' | 'quorum'
-  key?: Uint8Array | string
   signal?: AbortSignal
   /** Milliseconds after which the nodes are waited for no longer; default 60,000. */
   timeoutMs?: number
@@ -46,9 +47,8 @@ export interface TogetherResult {
   }[]
 }
 
-export interface ForceOptions {
+export interface ForceOptions extends Credentials {
   verdict: 'commit' | 'abort'
-  key?: Uint8Array | string
   signal?: AbortSignal
   /** Milliseconds that the answer may take; default 10,000. */
   timeoutMs?: number

@@ -21,10 +21,10 @@ import { Resolver } from '../net/resolver.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import { clientKey } from '../store/identity.js'
 import { oneOf, optionalInteger } from './checks.js'
+import { checkCredentials, credentialsOf } from './credentials.js'
 import { checkHeldName, shownName } from './held-name.js'
 import { asking, checkAsking } from './inquiry.js'
 import { requireOptions } from './option-names.js'
-import { checkKey } from './options.js'
 import type {
   Committed,
   ForcedResult,
@@ -170,12 +170,11 @@ export async function rollbackTogether(
   const mode = oneOf('commit', options.commit, commitModes)
   if (mode === undefined) throw new TypeError(`commit must be ${commitModes.join(' or ')}`)
   const timeout = optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax)
-  const { key } = options
-  checkAsking({ ...(key !== undefined && { key }), ...(signal !== undefined && { signal }) })
+  checkAsking({ ...credentialsOf(options), ...(signal !== undefined && { signal }) })
   requireFewEnough(nodes.length)
   const bytes = checkHeldName(name, 'name')
   const dialler: Dialler = {
-    keys: [checkKey('key', key)],
+    keys: [checkCredentials(options)],
     self: selfOf(signerOf(await clientKey())),
     ...{ connectMs: limits.reachMs, resolver: new Resolver() },
   }

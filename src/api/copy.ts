@@ -11,6 +11,7 @@ import { refuseUnsupported } from '../control/plan/refusals.js'
 import { requireAddressText } from '../net/address.js'
 import { randomId } from '../net/crypto.js'
 import { oneOf, optionalInteger, optionalRate, optionalShare, requireBoolean } from './checks.js'
+import { credentialsOf } from './credentials.js'
 import { checkGrouping } from './grouping.js'
 import { checkHeldName } from './held-name.js'
 import { asking, checkAsking, wordMs } from './inquiry.js'
@@ -71,16 +72,14 @@ async function run(
   // No event comes before the caller could add its listeners.
   await Promise.resolve()
   const { id: transfer } = control.transfer
-  const { key } = options
+  const proof = credentialsOf(options)
   const signals = options.signal === undefined ? [] : [options.signal]
   const signal = AbortSignal.any([control.signal, ...signals])
   const audience = audienceOf(control)
   // A link of its own: the other one follows.
-  audience.running(({ address }) =>
-    addNode(transfer, address, { via: node, ...(key !== undefined && { key }) }),
-  )
+  audience.running(({ address }) => addNode(transfer, address, { via: node, ...proof }))
   const { timeoutMs } = wish === undefined ? options : {}
-  const asked = { signal, ...(key !== undefined && { key }), ...(timeoutMs && { timeoutMs }) }
+  const asked = { signal, ...proof, ...(timeoutMs && { timeoutMs }) }
   const result = await asking(node, asked, wordMs, async ({ inquiry, ...within }) => {
     if (wish !== undefined) await askToCopy(inquiry, within, wish)
     const json = await followCopy(inquiry, within, transfer, (json) => {
@@ -157,8 +156,9 @@ function checkCopy(
 }
 
 /** How the node is asked; the time limit of a copy is another matter. */
-function asker({ key, signal }: CopyOptions): StatusOptions {
-  return { ...(key !== undefined && { key }), ...(signal !== undefined && { signal }) }
+function asker(options: CopyOptions): StatusOptions {
+  const { signal } = options
+  return { ...credentialsOf(options), ...(signal !== undefined && { signal }) }
 }
 
 function rateOf(option: string, value: number | undefined): number | null {

@@ -1,5 +1,7 @@
 /** Types about the data directories of a node. */
+
 import type { DiskState } from '../control/messages/types.js'
+import type { Credentials } from './credential-types.js'
 
 export type { DiskState } from '../control/messages/types.js'
 
@@ -21,8 +23,7 @@ export interface DiskOptions {
   adopt?: boolean
 }
 
-export interface DisksOptions {
-  key?: Uint8Array | string
+export interface DisksOptions extends Credentials {
   signal?: AbortSignal
   /** Default 10,000. */
   timeoutMs?: number

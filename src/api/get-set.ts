@@ -4,6 +4,7 @@
  * What the directory has is read, and nothing else is believed. A file is asked for by its name and
  * digest, so a node sends that content or none, also where it is an earlier version there.
  */
+
 import { lstat, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { SetFile as NamedFile } from '../agent/held-client.js'
@@ -14,6 +15,7 @@ import { limits } from '../base/limits.js'
 import { digestDigits } from '../base/versions.js'
 import { type SetFile, subtract } from '../control/holdings/file-set.js'
 import { requireText } from './checks.js'
+import { credentialsOf } from './credentials.js'
 import { type DigestOf, digesting } from './digest.js'
 import { get } from './get.js'
 import { shownName } from './held-name.js'
@@ -101,7 +103,7 @@ function pathOf(output: string, name: Uint8Array): string | null {
 async function fetchOne(
   { name, digest }: Wanted,
   output: string,
-  { from, key, engine, seal, signal }: GetSetOptions,
+  { from, engine, seal, signal, ...rest }: GetSetOptions,
 ): Promise<FrError | null> {
   const path = pathOf(output, name)
   if (path === null) {
@@ -112,7 +114,7 @@ async function fetchOne(
     await mkdir(dirname(path), { recursive: true })
     const version = Buffer.from(`@${digestDigits(digest)}`)
     const passed = {
-      ...{ ...(key && { key }), ...(engine && { engine }) },
+      ...{ ...credentialsOf(rest), ...(engine && { engine }) },
       ...{ ...(seal && { seal }), ...(signal && { signal }) },
     }
     const asked = { from, output: path, force: true, ...passed }

@@ -3,9 +3,10 @@
 import type { Writable } from 'node:stream'
 import type { FrErrorCode } from '../base/errors.js'
 import type { LogEntry } from '../base/log.js'
+import type { Credentials } from './credential-types.js'
 import type { SealOptions } from './seal.js'
 
-export interface GetOptions extends SealOptions {
+export interface GetOptions extends Credentials, SealOptions {
   /**
    * HOST[:PORT] of nodes that hold the file. They are asked for different blocks at the same time.
    * Where their contents differ, the first one that answers in the order of this list counts. Small
@@ -28,7 +29,6 @@ export interface GetOptions extends SealOptions {
    * one: all that matches, files and trees, is stored there under its whole name.
    */
   glob?: boolean
-  key?: Uint8Array | string
   engine?: 'native' | 'portable'
   /**
    * Milliseconds that it may take; no limit by default. Whatever the limit, it fails when nothing

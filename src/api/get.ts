@@ -27,12 +27,13 @@ import {
   requireSignal,
   requireText,
 } from './checks.js'
+import { checkCredentials, credentialsOf } from './credentials.js'
 import { GlobFetch, type Match, matchesOf } from './get-glob.js'
 import { GetObject } from './get-object.js'
 import { carriedOut, type Running, type Seen } from './get-running.js'
 import { checkGlob } from './held-name.js'
 import { requireOptions } from './option-names.js'
-import { checkFlows, checkKey, engines } from './options.js'
+import { checkFlows, engines } from './options.js'
 import { sealOf } from './seal.js'
 import type { Get, GetOptions, GetProgress, GetResult, StatusOptions } from './types.js'
 
@@ -160,7 +161,7 @@ function resultOf(
 
 function checkGet(name: string | Uint8Array, options: GetOptions): CheckedGet {
   requireOptions('get', options)
-  const { from, output, range, force, glob, key } = options
+  const { from, output, range, force, glob } = options
   if (!Array.isArray(from)) throw new TypeError('from must be a list of addresses')
   const holders = from.map((address, i) => requireAddressText(address, `from[${i}]`))
   if (holders.length === 0) throw new TypeError('from must name at least one node')
@@ -181,13 +182,13 @@ function checkGet(name: string | Uint8Array, options: GetOptions): CheckedGet {
     output: checkOutput(output, bytes, isGlob),
     range: checkRange(range),
     force: force ?? false,
-    key: checkKey('key', options.key),
+    key: checkCredentials(options),
     engine: oneOf('engine', options.engine, engines),
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax) ?? null,
     flows: checkFlows(options.flows),
     sealing: sealOf(options),
     glob: isGlob,
-    asking: key === undefined ? {} : { key },
+    asking: credentialsOf(options),
   }
 }
 

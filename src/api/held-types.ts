@@ -1,6 +1,8 @@
 /** Types of `client.list`, `client.remove` and `client.verify`. */
+
 import type { FrErrorCode } from '../base/errors.js'
 import type { HeldKind, HeldState } from '../control/messages/types.js'
+import type { Credentials } from './credential-types.js'
 
 /** What a node has of one file, of a tree, or of an entry of a tree. */
 export interface HeldFile {
@@ -39,24 +41,22 @@ export interface HeldFile {
   readonly disk: string | null
 }
 
-export interface ListOptions {
+export interface ListOptions extends Credentials {
   /**
    * Only names that match, also in trees, which are one line each without a pattern: `*` is any
    * characters of one component, `?` one of them, a component `**` any number of components, and a
    * backslash takes the next character as it is.
    */
   glob?: string | Uint8Array
-  key?: Uint8Array | string
   signal?: AbortSignal
   /** Milliseconds that each page of files may take; default 10,000. */
   timeoutMs?: number
 }
 
 /** Options of `remove`. */
-export interface RemoveOptions {
+export interface RemoveOptions extends Credentials {
   /** The name is a pattern, as in `ListOptions`: all that matches goes. */
   glob?: boolean
-  key?: Uint8Array | string
   signal?: AbortSignal
   /** Default 35,000. */
   timeoutMs?: number
@@ -77,7 +77,7 @@ export interface RemoveResult {
   readonly reason: string | null
 }
 
-export interface VerifyOptions {
+export interface VerifyOptions extends Credentials {
   /**
    * Names to verify: of files, of trees, of what is in one. By default all that the node lists,
    * except partials.
@@ -85,7 +85,6 @@ export interface VerifyOptions {
   names?: readonly (string | Uint8Array)[]
   /** Instead of names: all that matches, as in `ListOptions`. */
   glob?: string | Uint8Array
-  key?: Uint8Array | string
   signal?: AbortSignal
   /** Milliseconds without a word of the node; default 35,000. */
   timeoutMs?: number

@@ -6,7 +6,7 @@ import { selfOf, signerOf } from '../net/crypto.js'
 import { Resolver } from '../net/resolver.js'
 import { clientKey } from '../store/identity.js'
 import { optionalInteger, requireSignal } from './checks.js'
-import { checkKey } from './options.js'
+import { checkCredentials } from './credentials.js'
 import type { StatusOptions } from './types.js'
 
 /** For one page of a list. */
@@ -23,7 +23,7 @@ export interface Asking {
 /** Checks the options that all questions share. Throws TypeError, or FrError for the key. */
 export function checkAsking(options: StatusOptions): void {
   requireSignal(options.signal)
-  checkKey('key', options.key)
+  checkCredentials(options)
   optionalInteger('timeoutMs', options.timeoutMs, 1, 600_000)
 }
 
@@ -79,7 +79,7 @@ async function openAsking(
   }
   // The default leaves part of the answer's time to other steps.
   const connectMs = options.timeoutMs ?? 5_000
-  const key = checkKey('key', options.key)
+  const key = checkCredentials(options)
   const inquiry = new Inquiry({ keys: [key], self, connectMs, resolver }, address)
   return { inquiry, timeoutMs: options.timeoutMs ?? withinMs, signal }
 }

@@ -1,12 +1,12 @@
 /** Types of `client.limit`. */
+import type { Credentials } from './credential-types.js'
 
 /** A rate that is missing stays as it is, null is no limit; at least one is given. */
-export interface LimitOptions {
+export interface LimitOptions extends Credentials {
   upBytesPerSecond?: number | null
   downBytesPerSecond?: number | null
   /** Id of a transfer that the node receives; by default all its transfers together. */
   transfer?: string
-  key?: Uint8Array | string
   signal?: AbortSignal
   timeoutMs?: number
 }

@@ -95,6 +95,7 @@ async function openNode(
     }
     const { listen, keys, minFreeBytes, keepPartialsSeconds, maxServes, accept, adopt } = checked
     const { versions } = checked
+    keys[0]?.certificates?.logTo(log)
     const statusJson = (): string => boundedJson(node.status())
     const spec = {
       engine,

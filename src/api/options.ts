@@ -18,7 +18,7 @@ import type { NodeLink } from '../control/plan/plan.js'
 import { refuseUnsupported } from '../control/plan/refusals.js'
 import { requireAddress, requireAddressText } from '../net/address.js'
 import type { Self } from '../net/handshake.js'
-import { type Key, openKey, parseKey } from '../net/keys.js'
+import type { Key } from '../net/keys.js'
 import type { AcceptHook } from '../session/receiver/acceptance.js'
 import type { VersionRules } from '../store/versions/kept-files.js'
 import { checkAttributes, checkOnly } from './attributes.js'
@@ -35,6 +35,7 @@ import {
 } from './checks.js'
 import { type CodingWish, checkCoding } from './coding-options.js'
 import { refuseWithCommit } from './commit-refusals.js'
+import { checkCredentials, checkKey } from './credentials.js'
 import { checkDescriptors, type DescriptorWish } from './descriptor-options.js'
 import { checkFollow, type FollowWish } from './following.js'
 import { checkGrouping } from './grouping.js'
@@ -121,7 +122,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     throw new TypeError('trace records a push, and dryRun makes none')
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
-  const key = checkKey('key', options.key)
+  const key = checkCredentials(options)
   const tree = checkTreeWishes(options)
   const descriptors = checkDescriptors(checkedSource, options, tree)
   const follow = checkFollow(checkedSource, options, tree)
@@ -264,8 +265,9 @@ export function checkNode(options: NodeOptions): CheckedNode {
   requireFunction('accept', options.accept)
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
-  const key = checkKey('key', options.key)
-  if (options.previousKey !== undefined && key.isOpen) throw new TypeError('previousKey needs key')
+  const key = checkCredentials(options)
+  if (options.previousKey !== undefined && options.key === undefined)
+    throw new TypeError('previousKey needs key')
   const previous =
     options.previousKey === undefined ? [] : [checkKey('previousKey', options.previousKey)]
   return {
@@ -362,15 +364,6 @@ export function checkShare(
 /** Undefined: as many as fill the way. */
 export function checkFlows(flows: PushOptions['flows']): number | undefined {
   return optionalInteger('flows', flows === 'auto' ? undefined : flows, 1, limits.flowsPerFeed)
-}
-
-/** Without a key the result is the open key, which serves and dials loopback only. */
-export function checkKey(option: string, key: Uint8Array | string | undefined): Key {
-  if (key === undefined) return openKey
-  if (typeof key !== 'string' && !(key instanceof Uint8Array)) {
-    throw new TypeError(`${option} must be a string or a Uint8Array`)
-  }
-  return parseKey(key)
 }
 
 /** Anyone who can change packets can forge XXH64, so it is the default only without a key. */

@@ -27,6 +27,7 @@ import type {
 import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-status.js'
 import type { Kept, StorageError } from '../store/node-store.js'
 import type { Deciding } from './commit-types.js'
+import type { Credentials } from './credential-types.js'
 import type { DiskOptions } from './disk-types.js'
 import type { PeerOptions } from './peer-options.js'
 import type { PushWishes } from './push-wishes.js'
@@ -45,6 +46,7 @@ export type {
 } from '../control/messages/types.js'
 export type * from './coding-types.js'
 export type * from './commit-types.js'
+export type * from './credential-types.js'
 export type * from './descriptor-types.js'
 export type * from './disk-types.js'
 export type * from './get-types.js'
@@ -62,11 +64,9 @@ export interface LogLine {
   readonly fields: Record<string, string | number | boolean | null>
 }
 
-export interface NodeOptions extends DiskOptions, VersionOptions, PeerOptions {
+export interface NodeOptions extends Credentials, DiskOptions, VersionOptions, PeerOptions {
   /** HOST[:PORT], like 10.0.0.2 or [::1]:7400; the default port is 7400, and 0 picks a free one. */
   listen: string
-  /** At least 32 bytes. Text is used as its UTF-8 bytes without one trailing newline. */
-  key?: Uint8Array | string
   /** Accepted beside `key` during key rotation. */
   previousKey?: Uint8Array | string
   name?: string
@@ -161,9 +161,8 @@ export type PushSource =
   | AsyncIterable<Uint8Array | string>
   | readonly (string | URL)[]
 
-export interface PushOptions extends PushWishes {
+export interface PushOptions extends Credentials, PushWishes {
   to: readonly (string | PushTarget)[]
-  key?: Uint8Array | string
   /** Name at the nodes; by default the file's own name, if it has one. */
   as?: string | Uint8Array
   strategy?: Strategy
@@ -386,16 +385,14 @@ export interface NodeStatus extends Deciding, RightsStatus {
   readonly counters: Readonly<Record<string, number>>
 }
 
-export interface StatusOptions {
-  key?: Uint8Array | string
+export interface StatusOptions extends Credentials {
   signal?: AbortSignal
   timeoutMs?: number
 }
 
-export interface AddOptions {
+export interface AddOptions extends Credentials {
   /** HOST[:PORT] of a node in the transfer; it asks the origin. */
   via: string
-  key?: Uint8Array | string
   signal?: AbortSignal
   timeoutMs?: number
 }
@@ -406,6 +403,7 @@ export interface CopyOptions
     PushOptions,
     | 'to'
     | 'key'
+    | 'tls'
     | 'as'
     | 'strategy'
     | 'shape'

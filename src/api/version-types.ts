@@ -2,6 +2,7 @@
 
 import type { FrErrorCode } from '../base/errors.js'
 import type { HeldState } from '../control/messages/types.js'
+import type { Credentials } from './credential-types.js'
 import type { SealOptions } from './seal.js'
 
 /** Options of a node. */
@@ -52,19 +53,17 @@ export interface FileVersion {
   readonly keptSeconds: number | null
 }
 
-export interface VersionsOptions {
+export interface VersionsOptions extends Credentials {
   /** Of all names that match, as in `ListOptions`; by default of those with earlier versions. */
   glob?: string | Uint8Array
-  key?: Uint8Array | string
   signal?: AbortSignal
   /** Milliseconds that each page may take; default 10,000. */
   timeoutMs?: number
 }
 
-export interface RollbackOptions {
+export interface RollbackOptions extends Credentials {
   /** At least 6 hex digits of its digest, or -1 for the one before, -2, ..; default -1. */
   version?: string
-  key?: Uint8Array | string
   signal?: AbortSignal
   /** Milliseconds without a word of the node; default 35,000. */
   timeoutMs?: number
@@ -106,19 +105,17 @@ export interface Lacking {
   readonly files: readonly LackedFile[]
 }
 
-export interface LackingOptions {
-  key?: Uint8Array | string
+export interface LackingOptions extends Credentials {
   signal?: AbortSignal
   /** Milliseconds that each answer may take; default 10,000. */
   timeoutMs?: number
 }
 
-export interface GetSetOptions extends SealOptions {
+export interface GetSetOptions extends Credentials, SealOptions {
   /** HOST[:PORT] of nodes that hold the files. */
   from: readonly string[]
   /** The directory that is to hold the files of the set, by their names; default: this one. */
   output?: string
-  key?: Uint8Array | string
   engine?: 'native' | 'portable'
   signal?: AbortSignal
 }

@@ -1,8 +1,8 @@
 /** Options of `waitFor`. */
-export interface WaitOptions {
+import type { Credentials } from './credential-types.js'
+export interface WaitOptions extends Credentials {
   /** HOST[:PORT] of the node that copies. */
   via: string
-  key?: Uint8Array | string
   signal?: AbortSignal
   /** Milliseconds without a word of the node; default 35,000. */
   timeoutMs?: number

@@ -160,6 +160,10 @@ export const errorTable = {
   },
   ERR_FR_LISTEN: { meaning: 'the node cannot listen on the address', retryable: false },
   ERR_FR_PEERS: { meaning: 'the list of authorized peers cannot be used', retryable: false },
+  ERR_FR_CERTIFICATE: {
+    meaning: 'a file of certificates (--tls-ca, --tls-cert, --tls-key, --tls-crl) cannot be used',
+    retryable: false,
+  },
   ERR_FR_KEY: { meaning: 'the key is missing, too short, or readable by others', retryable: false },
   ERR_FR_OPEN: {
     meaning: 'without a key only loopback addresses are served or dialled',

@@ -3,9 +3,12 @@
  * except for the version it is given; it opens no file and no socket.
  */
 import { Command as Commander } from 'commander'
+import type { TlsOptions } from '../api/types.js'
 import { limits } from '../base/limits.js'
 import { type ParsedText, parseWith } from './arguments/parse.js'
+import { addTls, tlsOf } from './arguments/tls.js'
 import { type AddCommand, addAdd } from './commands/add.js'
+import { addCa, type CaCommand } from './commands/ca.js'
 import { addCopy, type CopyCommand } from './commands/copy.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
 import { addDisks, type DisksCommand } from './commands/disks.js'
@@ -25,7 +28,7 @@ import { addVersions, type VersionsCommand } from './commands/versions.js'
 import { addWait, type WaitCommand } from './commands/wait.js'
 
 /** A parsed command line: everything checked, in base units. */
-export type Command =
+export type Command = { readonly tls?: TlsOptions } & (
   | NodeCommand
   | PushCommand
   | CopyCommand
@@ -44,14 +47,20 @@ export type Command =
   | DigestCommand
   | KeygenCommand
   | IdCommand
+  | CaCommand
+)
 
 export type Parsed = { readonly kind: 'run'; readonly command: Command } | ParsedText
 
 /** `argv` without the interpreter and the script. */
 export function parseCommandLine(argv: readonly string[], version: string): Parsed {
   let command: Command | undefined
+  let tls: TlsOptions | undefined
   const program = buildProgram(version, (parsed) => {
-    command = parsed
+    command = tls === undefined ? parsed : { ...parsed, tls }
+  })
+  program.hook('preAction', (_, action) => {
+    tls = tlsOf(action.opts())
   })
   const text = parseWith(program, helpFirst(argv, program))
   return command === undefined ? text : { kind: 'run', command }
@@ -113,7 +122,9 @@ FORCE_COLOR.`,
   addDigest(program, found)
   addKeygen(program, found)
   addId(program, found)
+  addCa(program, found)
   for (const command of program.commands) {
+    addTls(command)
     command.showHelpAfterError(`(see fr ${command.name()} --help)`)
   }
   return program

@@ -8,7 +8,7 @@
 import type { Socket } from 'node:net'
 import { FrError } from '../base/errors.js'
 import { type Lacking, lacksAll } from '../control/messages/types.js'
-import { ownDigests } from '../protocol/greeting.js'
+import { ownDigests, saidBy } from '../protocol/greeting.js'
 import * as wire from '../protocol/ticket.js'
 import { nodePrimitives, randomNonce } from './crypto.js'
 import { Established, type Introduction, remoteAddressOf, type Ticketed } from './established.js'
@@ -23,6 +23,7 @@ import {
   writeLast,
 } from './hello-stream.js'
 import type { Key } from './keys.js'
+import { OtherKeyWanted } from './tls.js'
 
 export interface DataHello extends wire.TicketPlace {
   readonly edge: wire.Edge
@@ -42,9 +43,9 @@ export async function greetData(
   try {
     const nonce = randomNonce()
     const ticket = { ...place, edgeId: edge.id, nonce, isBeside }
-    await stream.write(wire.encodeTicket(nodePrimitives, key.bytes, ticket))
+    await stream.write(wire.encodeTicket(nodePrimitives, sharedOf(key, edge), ticket))
     const challenge = await stream.read()
-    const nonces = { dialler: nonce, acceptor: wire.nonceOf(challenge) }
+    const nonces = { dialler: nonce, acceptor: nonceIn(challenge) }
     const keys = wire.feedKeys(nodePrimitives, edge, place, nonces)
     if (!wire.isChallengeOf(nodePrimitives, keys, challenge)) throw badProof('accepting')
     if (hasLastWord) await stopReading(socket)
@@ -64,25 +65,52 @@ export async function greetData(
   }
 }
 
-/** Rejects as `greetData` does. */
+/** What the MAC of a ticket is made with. */
+function sharedOf(key: Key, edge: wire.Edge): Uint8Array {
+  return key.certificates ? edge.secret : key.bytes
+}
+
+/** Throws OtherKeyWanted where the acceptor does not know the key of the ticket. */
+function nonceIn(challenge: Uint8Array): Uint8Array {
+  try {
+    return wire.nonceOf(challenge)
+  } catch (error) {
+    const isUnknown = error instanceof FrError && error.code === 'ERR_FR_AUTH'
+    if (!isUnknown) throw error
+    throw saidBy(new OtherKeyWanted('ERR_FR_AUTH', error.message))
+  }
+}
+
+/**
+ * Rejects as `greetData` does. `proved` is called once the dialler is known to be no stranger: with
+ * a key by its ticket, with certificates only by the secret of its edge.
+ */
 export async function takeData(
   socket: Socket,
   keys: readonly Key[],
-  helloMs?: number,
+  helloMs: number | undefined,
+  proved: () => void,
 ): Promise<Ticketed> {
   const stream = new HelloStream(socket, wire.ticketBytesOf)
   try {
     const message = await stream.read()
     const { edgeId, nonce, isBeside = false, ...place } = wire.decodeTicket(message)
-    const key = keys.find((own) => wire.isTicketOf(nodePrimitives, own.bytes, message))
+    const isFor = (own: Key): boolean =>
+      own.certificates !== undefined || wire.isTicketOf(nodePrimitives, own.bytes, message)
+    const key = keys.find(isFor)
     if (key === undefined)
       throw new FrError('ERR_FR_AUTH', 'the dialling side does not hold the same key')
+    const isLater = key.certificates !== undefined
+    const isProved = (edge: wire.Edge): boolean =>
+      !isLater || wire.isTicketOf(nodePrimitives, edge.secret, message)
     await stopReading(socket)
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'the dialler of a data connection did not wait for go')
     socket.on('error', ignore)
     const introduction = introductionOf(socket, place, key)
-    return ticketed(socket, introduction, { edgeId, isBeside, nonce, place }, helloMs)
+    if (!isLater) proved()
+    const shown = { edgeId, isBeside, nonce, place, isProved, proved }
+    return ticketed(socket, introduction, shown, helloMs)
   } catch (error) {
     stream.release()
     closeAfter(socket, error, wire.encodeRefusal)
@@ -96,12 +124,15 @@ interface Shown {
   /** Nonce of the dialler. */
   readonly nonce: Uint8Array
   readonly place: wire.TicketPlace
+  /** False: the ticket was not made by whoever has the secret of this edge. */
+  readonly isProved: (edge: wire.Edge) => boolean
+  readonly proved: () => void
 }
 
 function ticketed(
   socket: Socket,
   introduction: FeedIntroduction,
-  { edgeId, isBeside, nonce, place }: Shown,
+  { edgeId, isBeside, nonce, place, isProved, proved }: Shown,
   helloMs: number | undefined,
 ): Ticketed {
   const decide = onlyOnce()
@@ -111,10 +142,12 @@ function ticketed(
     isBeside,
     async go(edge, lacking = () => lacksAll) {
       decide()
+      if (!isProved(edge)) throw refused(socket, badProof('dialling'))
       const own = randomNonce()
       const nonces = { dialler: nonce, acceptor: own }
       const keys = wire.feedKeys(nodePrimitives, edge, place, nonces)
       await within(socket, helloMs, undefined, () => confirmed(socket, keys, own, lacking))
+      proved()
       return new Established(introduction, keys, { socket, raw: socket })
     },
     refuse(code, text) {
@@ -122,6 +155,11 @@ function ticketed(
       closeWithError(socket, wire.encodeRefusal(code, text))
     },
   }
+}
+
+function refused(socket: Socket, error: FrError): FrError {
+  closeAfter(socket, error, wire.encodeRefusal)
+  return error
 }
 
 /** Challenges the dialler; `go`, where there is one, has been sent when this resolves. */

@@ -1,6 +1,6 @@
 /**
- * Both sides of the opening of a link: TLS with the cluster's key, then hello, welcome and go
- * (protocol/greeting.ts).
+ * Both sides of the opening of a link: TLS with the cluster's key or certificates, then hello,
+ * welcome and go (protocol/greeting.ts).
  *
  * Never: accepts a link that leads back to the node that dialled it.
  */
@@ -18,7 +18,8 @@ import {
   writeLast,
 } from './hello-stream.js'
 import type { Key } from './keys.js'
-import { secureAsAcceptor, secureAsDialler } from './tls.js'
+import { type Secured, secureAsAcceptor, secureAsDialler } from './tls.js'
+import { certifiedAcceptor, certifiedDialler } from './tls-certified.js'
 
 export interface LinkHello {
   readonly self: wire.Self
@@ -46,17 +47,20 @@ export async function greetLink(
   key: Key,
   otherKeys: readonly Key[],
 ): Promise<Established> {
-  const secured = await secureAsDialler(raw, key, otherKeys)
-  const { socket, channel } = secured
+  const secured = key.certificates
+    ? await certifiedDialler(raw, key)
+    : await secureAsDialler(raw, key, otherKeys)
+  const { socket, channel, refusal } = secured
   const stream = new HelloStream(socket, wire.greetingBytes)
   try {
+    if (refusal !== undefined) throw refusal
     const { self, expectedNodeId, link, ...part } = hello
     const word = wordOf(self, wire.linkStatement('dialler', channel, idsOf(self, null)))
     const heard = link?.heard?.()
     const told = link && { link: { id: link.id, ...(heard !== undefined && { heard }) } }
     await stream.write(wire.encodeHello({ ...part, ...word, ...told }))
     const their = wire.decodeWelcome(await stream.read())
-    const peer = peerOf(their)
+    const peer = peerOf(their, secured)
     const statement = wire.linkStatement('acceptor', channel, idsOf(self, peer))
     if (!isSigned(their, statement)) throw badSignature('accepting')
     if (peer.nodeId === self.nodeId) throw ledBack()
@@ -71,6 +75,7 @@ export async function greetLink(
     const lasting = link && { link: { id: link.id, ...go } }
     const introduction = { ...part, peer, remoteAddress, digests, key, ...lasting }
     const behindGo = stream.stop()
+    watch(raw, secured, peer)
     socket.on('error', ignore)
     // The acceptor may send frames right after `go`.
     if (behindGo.length > 0) socket.unshift(behindGo)
@@ -88,12 +93,16 @@ export async function takeLink(
   self: wire.Self,
   keys: readonly Key[],
 ): Promise<Admitted> {
-  const secured = await secureAsAcceptor(raw, keys)
-  const { socket, key, channel } = secured
+  const [own] = keys
+  const secured = own?.certificates
+    ? await certifiedAcceptor(raw, own)
+    : await secureAsAcceptor(raw, keys)
+  const { socket, key, channel, refusal } = secured
   const stream = new HelloStream(socket, wire.greetingBytes)
   try {
+    if (refusal !== undefined) throw refusal
     const their = wire.decodeHello(await stream.read())
-    const peer = peerOf(their)
+    const peer = peerOf(their, secured)
     const statement = wire.linkStatement('dialler', channel, idsOf(peer, null))
     if (!isSigned(their, statement)) throw badSignature('dialling')
     if (peer.nodeId === self.nodeId) throw ledBack()
@@ -108,6 +117,7 @@ export async function takeLink(
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'handshake: the dialler did not wait for go')
     socket.on('error', ignore)
+    watch(raw, secured, peer)
     const introduction: LinkIntroduction = {
       channel: their.channel,
       transfer: their.transfer,
@@ -153,12 +163,21 @@ function idsOf(dialler: Named, acceptor: Named | null) {
   return { dialler: dialler.nodeId, acceptor: acceptor?.nodeId ?? null }
 }
 
-function peerOf({ publicKey, incarnation, ...more }: wire.Welcome): wire.Identity {
+/** With certificates the link ends when that of the other side is revoked. */
+function watch(raw: Socket, { key, peer: shown }: Secured, { nodeId }: Named): void {
+  if (shown !== undefined) key.certificates?.connected(raw, { nodeId, ...shown })
+}
+
+function peerOf(
+  { publicKey, incarnation, ...more }: wire.Welcome,
+  { peer }: Secured,
+): wire.Identity {
   const nodeId = wire.nodeIdOf(nodePrimitives, publicKey)
+  const certified = peer && { name: peer.name }
   const { attributes, advertise, limits, sealed } = more
   const claims = attributes && { attributes }
   const said = { ...claims, ...(advertise && { advertise }), ...(limits && { limits }) }
-  return { nodeId, incarnation, ...said, ...(sealed && { sealed }) }
+  return { nodeId, incarnation, ...certified, ...said, ...(sealed && { sealed }) }
 }
 
 /** What this side says about itself. */

@@ -190,8 +190,8 @@ export function accept(
         ? await takeLink(socket, self, keys)
         : isGateway && first === bridgeFirstByte
           ? await takeCrossing(socket)
-          : await takeData(socket, keys, options.helloMs)
-    guard?.release(socket)
+          : await takeData(socket, keys, options.helloMs, () => guard?.release(socket))
+    if (admitted.channel !== 'data') guard?.release(socket)
     return admitted
   })
 }
@@ -228,6 +228,9 @@ function firstByte(socket: Socket): Promise<number> {
 function requireKeys(keys: readonly Key[]): void {
   if (keys.length === 0 || keys.length > limits.keysPerSide) {
     throw new TypeError(`keys must hold 1 to ${limits.keysPerSide} keys`)
+  }
+  if (keys.length > 1 && keys.some((key) => key.certificates !== undefined)) {
+    throw new TypeError('keys must not mix certificates with others')
   }
   if (keys.length > 1 && keys.some((key) => key.isOpen)) {
     throw new TypeError('keys must not mix the open key with others')

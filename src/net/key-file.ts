@@ -6,12 +6,13 @@
  * (Kubernetes secrets are `root:GROUP 0440`). Errors say what to do. It must never wait for a pipe
  * without an end, nor read more than a key.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { FrError, type FrErrorDetails } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { Patience } from '../base/time/patience.js'
+import { exposure, ownGroups } from './exposure.js'
 import { Key, withoutNewline } from './keys.js'
 
 /** A key, its newline, and one more byte to detect a longer text. */
@@ -90,29 +91,6 @@ function readStream(stream: Readable, name: string): Promise<Uint8Array> {
     stream.on('end', end)
     stream.on('error', fail)
   })
-}
-
-/** Says who else can read or change the key and what to do about it; null when nobody can. */
-function exposure(path: string, { mode, uid, gid }: Stats): string | null {
-  if (process.platform === 'win32') return null
-  const isOthers = (mode & 0o007) !== 0
-  const isChangedByGroup = (mode & 0o030) !== 0
-  const isStrangersGroup = (mode & 0o040) !== 0 && !ownGroups().includes(gid)
-  if (!isOthers && !isChangedByGroup && !isStrangersGroup) return null
-  const text = `has mode ${(mode & 0o777).toString(8).padStart(4, '0')}: `
-  const who = isOthers ? 'every user' : `group ${gid}`
-  const why = isStrangersGroup && !isOthers ? ', and this process is not in that group' : ''
-  const advice =
-    uid === process.geteuid?.()
-      ? `chmod 600 ${path}`
-      : `as its owner (uid ${uid}) chgrp it to a group of this process ` +
-        `(${ownGroups().join(', ')}) and chmod 440 ${path}`
-  return `${text}${who} can read or change it${why}; ${advice}`
-}
-
-function ownGroups(): number[] {
-  const all = [process.getegid?.() ?? -1, ...(process.getgroups?.() ?? [])]
-  return [...new Set(all)]
 }
 
 function keyError(path: string, problem: string, details: FrErrorDetails = {}): FrError {

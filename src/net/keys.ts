@@ -8,15 +8,24 @@ import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
+import type { Certificates } from './certificates.js'
 
 export class Key {
   readonly #bytes: Uint8Array
   readonly #isOpen: boolean
+  /** What this side has in place of a key, if so. */
+  readonly certificates: Certificates | undefined
 
-  /** For this module; others use Key.of, parseKey or openKey. */
-  private constructor(bytes: Uint8Array, isOpen: boolean) {
+  /** For this module; others use Key.of, Key.certified, parseKey or openKey. */
+  private constructor(bytes: Uint8Array, isOpen: boolean, certificates?: Certificates) {
     this.#bytes = bytes
     this.#isOpen = isOpen
+    this.certificates = certificates
+  }
+
+  /** In place of a key: it has no bytes. */
+  static certified(certificates: Certificates): Key {
+    return new Key(new Uint8Array(), false, certificates)
   }
 
   /** Throws ERR_FR_KEY; the bytes are copied. */
@@ -48,6 +57,7 @@ export class Key {
   }
 
   toString(): string {
+    if (this.certificates !== undefined) return 'Key(certificates)'
     return this.#isOpen ? 'Key(open)' : 'Key(secret)'
   }
 

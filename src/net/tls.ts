@@ -44,10 +44,11 @@ const protocol = {
 export const tlsFirstByte = 0x16
 
 /** Alerts with the acceptor's reason, and Node's error codes for them (RFC 8446, section 6). */
-const alerts = {
+export const alerts = {
   protocolVersion: [70, 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION'],
   keyless: [71, 'ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY'],
   unknownKey: [115, 'ERR_SSL_TLSV1_ALERT_UNKNOWN_PSK_IDENTITY'],
+  certified: [116, 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'],
 } as const
 /** OpenSSL's own alert: another key has that name. */
 const wrongBinder = 'ERR_SSL_SSLV3_ALERT_ILLEGAL_PARAMETER'
@@ -82,6 +83,10 @@ export interface Secured {
   readonly key: Key
   /** Exporter of RFC 9266: 32 bytes that no other connection has. */
   readonly channel: Uint8Array
+  /** With certificates: whose it is. */
+  readonly peer?: { readonly name: string; readonly certificate: Uint8Array }
+  /** With certificates: why the other side is nobody; it is to be told. */
+  readonly refusal?: FrError
 }
 
 /** The acceptor does not know our first key, but may know the next one. */
@@ -198,6 +203,8 @@ function diallerError(error: NodeJS.ErrnoException, key: Key): FrError {
     case alerts.unknownKey[1]:
       if (key.isOpen) return new FrError('ERR_FR_AUTH', lacks('dialling'))
       return new OtherKeyWanted('ERR_FR_AUTH', notSame('accepting'))
+    case alerts.certified[1]:
+      return new FrError('ERR_FR_AUTH', hasCertificate('accepting'))
     case wrongBinder:
       return new FrError('ERR_FR_AUTH', notSame('accepting'))
     default:
@@ -220,8 +227,18 @@ function lacks(side: 'dialling' | 'accepting'): string {
   return `the ${other} side has a key, the ${side} side has none`
 }
 
+/** The other side has a key, or nothing. */
+export function hasCertificate(side: 'dialling' | 'accepting'): string {
+  const other = side === 'dialling' ? 'accepting' : 'dialling'
+  return `the ${side} side has a certificate, the ${other} side has none`
+}
+
 /** Resolves when the handshake is over; the `error` listener `ignore` stays. */
-function settled(socket: TLSSocket, raw: Socket, done: 'secure' | 'secureConnect'): Promise<void> {
+export function settled(
+  socket: TLSSocket,
+  raw: Socket,
+  done: 'secure' | 'secureConnect',
+): Promise<void> {
   raw.on('error', ignore)
   socket.on('error', ignore)
   return new Promise((resolve, reject) => {
@@ -248,6 +265,9 @@ function settled(socket: TLSSocket, raw: Socket, done: 'secure' | 'secureConnect
 }
 
 function secured(socket: TLSSocket, key: Key): Secured {
-  const channel = socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
-  return { socket, key, channel }
+  return { socket, key, channel: channelOf(socket) }
+}
+
+export function channelOf(socket: TLSSocket): Uint8Array {
+  return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
 }

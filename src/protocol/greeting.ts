@@ -35,6 +35,8 @@ export interface Identity {
   /** 32 hex digits: see `nodeIdOf`. */
   readonly nodeId: string
   readonly incarnation: number
+  /** What its certificate calls it; absent without certificates. */
+  readonly name?: string
   /** What it says of itself, its name among it. */
   readonly attributes?: Attributes
   /** Acceptors: HOST:PORT that mates should dial; by default the address that the origin dials. */
@@ -46,7 +48,7 @@ export interface Identity {
 }
 
 /** Identity of this side and the key that proves it. */
-export interface Self extends Omit<Identity, 'limits' | 'sealed'> {
+export interface Self extends Omit<Identity, 'name' | 'limits' | 'sealed'> {
   readonly signer: Signer
   /** Its data connections are to be sealed, or it has none. */
   readonly seal?: 'wanted' | 'required'
@@ -56,7 +58,7 @@ export interface Self extends Omit<Identity, 'limits' | 'sealed'> {
   readonly admits?: (nodeId: string) => boolean
 }
 
-export interface Welcome extends Omit<Identity, 'nodeId'> {
+export interface Welcome extends Omit<Identity, 'nodeId' | 'name'> {
   /** 32 bytes, of the sender. */
   readonly publicKey: Uint8Array
   /** Digest algorithms, best first. */

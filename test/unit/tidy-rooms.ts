@@ -120,7 +120,11 @@ const rooms: Record<string, Room> = {
   },
   'store/files': { rooms: ['base'], node: 'all' },
   'store/rules': { rooms: [], packages: ['ignore'] },
-  net: { rooms: ['protocol', 'control/messages', 'base/*', 'ports'], node: 'all' },
+  net: {
+    rooms: ['protocol', 'control/messages', 'base/*', 'ports'],
+    packages: ['@peculiar/x509', 'reflect-metadata'],
+    node: 'all',
+  },
   'engine/native': {
     rooms: ['engine', 'base', 'ports'],
     packages: ['node-gyp-build'],

@@ -5,15 +5,23 @@
  */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
+import type { TlsOptions } from '../../api/types.js'
 import type { Context } from '../render/context.js'
 
 const credentialName = 'fr.key'
 
-/** `{ key }`, or nothing when there is none; only loopback is then served and dialled. */
+/** What a command says of a key, or of certificates in its place. */
+export interface Proof {
+  readonly keyFile?: string
+  readonly tls?: TlsOptions
+}
+
+/** `{ key }`, `{ tls }`, or nothing: only loopback is then served and dialled. */
 export async function keyOption(
-  keyFile: string | undefined,
+  { keyFile, tls }: Proof,
   context: Context,
-): Promise<{ key?: Uint8Array | string }> {
+): Promise<{ key?: Uint8Array | string; tls?: TlsOptions }> {
+  if (tls !== undefined) return { tls }
   if (keyFile !== undefined) return { key: await readKey(keyFile, context) }
   const key = context.env['FR_KEY']
   // An empty FR_KEY was meant to be a key: it is refused, not ignored.

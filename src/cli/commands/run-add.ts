@@ -8,7 +8,7 @@ export async function runAdd(command: AddCommand, context: Context): Promise<num
   const signal = watchSignals((text) => context.stderr(`fr add: ${text}\n`))
   // Loading engine and push would add a quarter to the start of a command that needs neither.
   const { addNode } = await import('../../api/status.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const { transfer, via } = command
   await addNode(transfer, command.node, { via, ...key, signal })
   const node = command.node.address

@@ -15,7 +15,7 @@ export async function runCopy(command: CopyCommand, context: Context): Promise<n
   const { from } = command
   const to = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
   const { copy, startCopy } = await import('../../api/copy.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const name = argumentBytes(command.name) ?? command.name
   const as = command.as === undefined ? undefined : (argumentBytes(command.as) ?? command.as)
   const options: CopyOptions = {

@@ -10,7 +10,7 @@ import { eachNode } from './each-node.js'
 export async function runDisks(command: DisksCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr disks: ${text}\n`))
   const { disks } = await import('../../api/client.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const columns = context.stdoutIsTerminal ? context.terminal()?.columns : undefined
   const found = new Map<string, readonly DiskStatus[]>()
   const status = await eachNode(command, context, async (node, tally) => {

@@ -14,9 +14,9 @@ import { given } from './options.js'
 export async function runGetSet(command: GetCommand, context: Context): Promise<number> {
   const { getSet } = await import('../../api/get-set.js')
   const signal = watchSignals((text) => context.stderr(`fr get: ${text}\n`))
-  const { from, output, engine, seal, keyFile, json, set: path = '' } = command
+  const { from, output, engine, seal, json, set: path = '' } = command
   const set = await readSet(path)
-  const key = await keyOption(keyFile, context)
+  const key = await keyOption(command, context)
   const options = { from, signal, ...given({ output, engine, seal }), ...key }
   let result: GetSetResult | undefined
   try {

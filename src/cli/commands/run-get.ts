@@ -27,7 +27,7 @@ export async function runGet(command: GetCommand, context: Context): Promise<num
     ...{ from, force, signal },
     ...given({ range, engine, timeoutMs, flows, seal }),
     ...given({ output: output === '-' ? process.stdout : output }),
-    ...(await keyOption(command.keyFile, context)),
+    ...(await keyOption(command, context)),
     logger: (line) => {
       if (isLogged(line.level, log.level)) view.say(logText(line, log.format, Date.now()))
     },

@@ -9,7 +9,7 @@ import { given } from './options.js'
 export async function runLimit(command: LimitCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr limit: ${text}\n`))
   const { limit } = await import('../../api/limits.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const { via, transfer, upBytesPerSecond: up, downBytesPerSecond: down } = command
   const applied = await limit(via, {
     ...(up !== undefined && { upBytesPerSecond: up }),

@@ -16,7 +16,7 @@ const rowsAtOnce = 4_096
 export async function runLs(command: LsCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr ls: ${text}\n`))
   const { list } = await import('../../api/client.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const glob = command.glob && heldGlob(command.glob)
   const isSeveral = command.addresses.length > 1
   const columns = context.stdoutIsTerminal ? context.terminal()?.columns : undefined

@@ -62,7 +62,7 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
     mirror: command.mirror,
     readOnly: command.readOnly,
     relayOnly: command.relayOnly,
-    ...(await keyOption(command.keyFile, context)),
+    ...(await keyOption(command, context)),
   }
   if (command.previousKeyFile !== undefined) {
     options.previousKey = await readKey(command.previousKeyFile, context)

@@ -23,7 +23,7 @@ async function pushSource(
   source: Source,
 ): Promise<number> {
   const { push } = await import('../../api/push.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const [path] = command.paths
   const several = command.descriptors ? `${command.paths.length} descriptors` : '-'
   const isUnnamed = path === '-' || areSeveral(command)

@@ -11,7 +11,7 @@ import type { RmCommand } from './rm.js'
 export async function runRm(command: RmCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr rm: ${text}\n`))
   const { remove } = await import('../../api/client.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const { json } = command
   const { name, isPattern } = heldName(command.name)
   const asked = { ...key, signal }

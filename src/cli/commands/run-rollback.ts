@@ -13,7 +13,7 @@ import type { RollbackCommand } from './rollback.js'
 export async function runRollback(command: RollbackCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr rollback: ${text}\n`))
   const { forceCommit, rollback, rollbackTogether } = await import('../../api/client.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const { name: said } = heldName(command.name)
   const bytes = typeof said === 'string' ? new TextEncoder().encode(said) : said
   const { name, ...version } = versionedName(bytes) ?? { name: bytes }

@@ -9,7 +9,7 @@ export async function runStatus(command: StatusCommand, context: Context): Promi
   const signal = watchSignals((text) => context.stderr(`fr status: ${text}\n`))
   // Loading engine and push would add a quarter to the start of a command that needs neither.
   const { fetchStatus } = await import('../../api/status.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const status = await fetchStatus(command.address, { ...key, signal })
   if (command.json) {
     context.stdout(`${jsonText(status)}\n`)

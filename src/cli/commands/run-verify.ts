@@ -15,7 +15,7 @@ const clear = '\r\u001b[K'
 export async function runVerify(command: VerifyCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr verify: ${text}\n`))
   const { verify } = await import('../../api/client.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const { json } = command
   const wanted = command.name === undefined ? undefined : heldName(command.name)
   const isSeveral = command.addresses.length > 1

@@ -13,7 +13,7 @@ import type { VersionsCommand } from './versions.js'
 export async function runVersions(command: VersionsCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr versions: ${text}\n`))
   const { versions } = await import('../../api/client.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const glob = command.glob && heldGlob(command.glob)
   const columns = context.stdoutIsTerminal ? context.terminal()?.columns : undefined
   const found = new Map<string, FileVersion[]>()

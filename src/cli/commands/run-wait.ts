@@ -6,7 +6,7 @@ import type { WaitCommand } from './wait.js'
 
 export async function runWait(command: WaitCommand, context: Context): Promise<number> {
   const { waitFor } = await import('../../api/copy.js')
-  const key = await keyOption(command.keyFile, context)
+  const key = await keyOption(command, context)
   const { transfer, via } = command
   return showTransfer({ label: 'fr wait', name: transfer }, command, context, (_, signal) =>
     waitFor(transfer, { via, ...key, signal }),
