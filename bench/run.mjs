@@ -9,6 +9,7 @@
  */
 import { existsSync } from 'node:fs'
 import { coding } from './coding.mjs'
+import { disks } from './disks.mjs'
 import { engine } from './engine.mjs'
 import { follow } from './follow.mjs'
 import { limits } from './limits.mjs'
@@ -48,6 +49,7 @@ export const suites = [
   coding,
   versions,
   follow,
+  disks,
   limits,
   micro,
   ofLab(

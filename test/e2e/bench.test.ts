@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Running, until } from '../../bench/running.mjs'
+import { canFail } from '../chaos/disks.mjs'
 
 const directories: string[] = []
 
@@ -21,6 +22,22 @@ afterEach(() => {
 function bench(args: readonly string[]) {
   const options = { encoding: 'utf8', timeout: 100_000 } as const
   return spawnSync(process.execPath, ['bench/main.mjs', ...args], options)
+}
+
+/** Whether this machine has what the bench of disks needs. */
+const canLimitDisks =
+  canFail() && /^\S+ \S+ cgroup \S*\bblkio\b/m.test(readFileSync('/proc/mounts', 'utf8'))
+
+/** File systems, control groups and directories of a bench. */
+function leftOf(pid: number | undefined): string[] {
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n')
+  const groups = mounts.flatMap((line) => {
+    const [, at = '', type] = line.split(' ')
+    return type === 'cgroup' ? [path.join(at, `fr-bench-${pid}`)] : []
+  })
+  const inMemory = readdirSync('/dev/shm').map((name) => path.join('/dev/shm', name))
+  const own = [...mounts, ...inMemory].filter((text) => text.includes(`fr-bench-${pid}-`))
+  return [...own, ...groups.filter((group) => existsSync(group))]
 }
 
 interface Row {
@@ -85,6 +102,31 @@ describe('fr-bench --quick', () => {
       '8 MiB, a stream',
     ])
     expect(report?.rows[0]).toMatchObject({ p50: expect.anything(), p99: expect.anything() })
+  })
+
+  test('disks: one, two alike, two that are not; or what is missing here, in one line', () => {
+    const { stdout, status, stderr, pid } = bench(['disks', '--quick', '--json'])
+    if (!canLimitDisks) {
+      expect(stderr).toMatch(/^fr-bench disks: .+\n$/)
+      expect(status).toBe(2)
+      return
+    }
+    expect(`${status} ${stderr}`).toMatch(/^0 /)
+    const share = expect.stringMatching(/^\d+\.\d\d : 1$/)
+    expect(reportsOf(stdout)[0]?.rows).toMatchObject([
+      { name: 'one disk: 32 MiB/s', ratio: 1, shares: null },
+      { name: 'striped, equal disks: 32 + 32 MiB/s', shares: share },
+      { name: 'striped, one three times as fast: 48 + 16 MiB/s', shares: share },
+    ])
+    expect(leftOf(pid)).toEqual([])
+  })
+
+  test.runIf(canLimitDisks)('disks leaves nothing behind when it is stopped', async () => {
+    const running = new Running(process.execPath, ['bench/main.mjs', 'disks', '--quick'])
+    await running.until('round', () => running.stderr.includes('one disk, round 1'))
+    running.kill('SIGTERM')
+    expect(await running.ended).toBe(143)
+    expect(leftOf(running.child.pid)).toEqual([])
   })
 
   test('micro', () => {
