@@ -6,7 +6,7 @@
  * can be read anywhere, and one that fails takes nothing with it but what lies there. Who asks for
  * a name, or brings a file, is led to the right one (disks.ts).
  */
-import { statfs } from 'node:fs/promises'
+import { stat, statfs } from 'node:fs/promises'
 import type { DigestAlgorithm } from '../base/digests.js'
 import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
@@ -21,6 +21,7 @@ import type { EngineRouter } from '../session/router.js'
 import type { HeldStream } from '../store/catalogue/record.js'
 import type { DiskState } from '../store/disks/choice.js'
 import { DiskLoad } from '../store/disks/load.js'
+import type { Room } from '../store/disks/room.js'
 import type { HeldWork } from '../store/held/work.js'
 import { NodeStore, type NodeStoreSpec } from '../store/node-store.js'
 import { HeldTrees } from '../store/trees/held-trees.js'
@@ -51,6 +52,8 @@ export interface DiskRules {
   readonly log: Logger
   /** Its files are spread over the other disks; it takes no trees. */
   readonly isStriped?: boolean
+  /** Of the free bytes at a disk: what this transfer must leave to others. */
+  readonly reservedBytes: (disk: Disk, guest: Guest) => number
 }
 
 /** What disks work with. */
@@ -94,6 +97,7 @@ export class Disk {
   readonly #heldTrees: HeldTrees
   readonly #load: DiskLoad
   readonly #adoption: Adoption
+  #device: bigint | undefined
 
   constructor({ dir, dataDir, number }: DataDir, tools: DiskTools, rules: DiskRules) {
     this.number = number
@@ -135,6 +139,7 @@ export class Disk {
   /** Rejects with ERR_FR_CATALOGUE. */
   async start(): Promise<void> {
     await this.store.start()
+    await this.#findDevice()
     await this.trees?.start()
     if (!this.#rules.isRelayOnly) await this.#load.start()
   }
@@ -192,10 +197,25 @@ export class Disk {
   }
 
   /** Sets aside what a transfer needs here. Rejects with ERR_FR_NO_SPACE. */
-  requireSpace(guest: Guest): Promise<void> {
+  async requireSpace(guest: Guest): Promise<void> {
     const { dataDir } = this
-    const { minFreeBytes } = this.#rules
-    return requireSpace(guest, this.store, () => this.holders, { minFreeBytes, dataDir })
+    await this.#findDevice()
+    const reservedBytes = () => this.#rules.reservedBytes(this, guest)
+    await requireSpace(guest, this.store, { reservedBytes, dataDir })
+  }
+
+  /** What transfers that have room here will still write, without this one. */
+  roomWithout(guest: Guest): Room {
+    let openBytes = 0
+    for (const other of this.holders)
+      if (other !== guest && other.hasSpace) openBytes += other.openBytes
+    return { device: this.#device, freeBytes: this.store.freeBytes, openBytes }
+  }
+
+  /** Another file system may have been mounted there. */
+  async #findDevice(): Promise<void> {
+    const found = await stat(this.dataDir, { bigint: true }).catch(() => undefined)
+    this.#device = found?.dev ?? this.#device
   }
 
   /** Bytes that transfers will still write here. */

@@ -17,13 +17,15 @@ import { limits } from '../base/limits.js'
 import type { DiskEntry } from '../control/messages/types.js'
 import { decodeName } from '../protocol/manifest.js'
 import { geometryOf } from '../session/receiver/growing.js'
+import type { Guest } from '../session/receiver/node-host.js'
 import { chooseDisk, isResting } from '../store/disks/choice.js'
+import { reservedOf, reservedOfAll } from '../store/disks/room.js'
 import { type DataDir, type MissingDir, openMissing } from './data-dirs.js'
 import { Disk, type DiskRules, type DiskTools } from './disk.js'
 import type { CompleteOffer } from './offers.js'
 import { type StripedDir, StripedDisk } from './striped-disk.js'
 
-export interface DisksSpec extends DiskRules {
+export interface DisksSpec extends Omit<DiskRules, 'reservedBytes'> {
   readonly dirs: readonly DataDir[]
   readonly missing: readonly MissingDir[]
   /** Of the heads of striped files; undefined: there are none. */
@@ -36,6 +38,7 @@ type Arriving = Pick<CompleteOffer, 'offer' | 'entry'>
 export class Disks {
   readonly #tools: DiskTools
   readonly #spec: DisksSpec
+  readonly #rules: DiskRules
   /** In the order of their numbers, and never empty. */
   #all: readonly Disk[]
   #missing: readonly MissingDir[]
@@ -49,14 +52,16 @@ export class Disks {
   constructor(tools: DiskTools, spec: DisksSpec) {
     this.#tools = tools
     this.#spec = spec
-    this.#all = spec.dirs.map((dir) => new Disk(dir, tools, spec))
+    const reservedBytes: DiskRules['reservedBytes'] = (disk, guest) => this.#reserved(disk, guest)
+    this.#rules = { ...spec, reservedBytes }
+    this.#all = spec.dirs.map((dir) => new Disk(dir, tools, this.#rules))
     this.#missing = spec.missing
     const { striped } = spec
     const disks = {
       disks: () => this.#all.filter(({ store }) => !store.isAway),
       isAll: () => this.#missing.length === 0 && this.#all.every(({ store }) => !store.isAway),
     }
-    this.#striped = striped && new StripedDisk(tools, spec, striped, disks)
+    this.#striped = striped && new StripedDisk(tools, this.#rules, striped, disks)
   }
 
   /** With that of striped files. */
@@ -134,7 +139,7 @@ export class Disks {
       let disk: Disk | undefined
       try {
         const opened = await openMissing(storage, missing, isReadOnly)
-        disk = new Disk(opened, this.#tools, this.#spec)
+        disk = new Disk(opened, this.#tools, this.#rules)
         await disk.start()
         if (this.#isClosed) throw new FrError('ERR_FR_CLOSED', 'the node is closing')
         this.#all = [...this.#all, disk].sort((a, b) => a.number - b.number)
@@ -213,6 +218,18 @@ export class Disks {
     const takers = there.filter(({ state }) => !isResting(state, bytes))
     if (takers.length > 0) return takers
     return there.length === 0 ? this.#all : there
+  }
+
+  /** Transfers in one piece and striped ones count each other, on whatever device they meet. */
+  #reserved(disk: Disk, guest: Guest): number {
+    const { minFreeBytes } = this.#spec
+    const striped = this.#striped?.disk
+    const stripedBytes = striped?.roomWithout(guest).openBytes ?? 0
+    const own = disk.roomWithout(guest)
+    const others = this.#all.filter((one) => one !== disk && !one.store.isAway)
+    const rooms = others.map((one) => one.roomWithout(guest))
+    if (disk === striped) return reservedOfAll({ rooms, stripedBytes, minFreeBytes })
+    return reservedOf(own, { rooms: [own, ...rooms], stripedBytes, minFreeBytes })
   }
 
   async #withName(there: readonly Disk[], name: Uint8Array): Promise<Disk | undefined> {

@@ -6,28 +6,18 @@ import type { NodeStore } from '../store/node-store.js'
 import type { KeptFiles } from '../store/versions/kept-files.js'
 
 export interface SpaceRules {
-  /** Bytes that stay free. */
-  readonly minFreeBytes: number
+  /** Of the free bytes: what stays free, and what other transfers will still write. */
+  readonly reservedBytes: () => number
   /** For messages. */
   readonly dataDir: string
 }
 
-/**
- * Sets aside what the guest needs. Rejects with ERR_FR_NO_SPACE; counts what others, of whom
- * `holders` are those with a name here, will still write.
- */
+/** Sets aside what the guest needs. Rejects with ERR_FR_NO_SPACE. */
 export async function requireSpace(
   guest: Guest,
   store: Pick<NodeStore, 'free' | 'expire'> & { readonly versions: Pick<KeptFiles, 'evict'> },
-  holders: () => Iterable<Guest>,
-  { minFreeBytes, dataDir: path }: SpaceRules,
+  { reservedBytes, dataDir: path }: SpaceRules,
 ): Promise<void> {
-  const reservedBytes = (): number => {
-    let reserved = minFreeBytes
-    for (const other of holders())
-      if (other !== guest && other.hasSpace) reserved += other.openBytes
-    return reserved
-  }
   let free = await store.free()
   if (guest.neededBytes > free - reservedBytes()) {
     // Partials of transfers that are over give way.

@@ -1,13 +1,17 @@
 /**
  * Nodes in a process of their own, one for each directory: prints their addresses and serves until
- * it is stopped. Arguments: common options in JSON, directories.
+ * it is stopped. Arguments: common options in JSON (`beside`: more directories of a node),
+ * directories.
  */
 import { startNode } from '../../dist/api/index.js'
 
 const [options, ...dataDirs] = process.argv.slice(2)
-const common = { listen: '127.0.0.1:0', ...JSON.parse(options) }
+const { beside = [], ...common } = { listen: '127.0.0.1:0', ...JSON.parse(options) }
 const nodes = await Promise.all(
-  dataDirs.map((dataDir) => startNode({ ...common, ...(!common.relayOnly && { dataDir }) })),
+  dataDirs.map((first) => {
+    const dataDir = [first, ...beside]
+    return startNode({ ...common, ...(!common.relayOnly && { dataDir }) })
+  }),
 )
 console.log(JSON.stringify(nodes.map((node) => node.address)))
 process.on('SIGTERM', () => Promise.all(nodes.map((node) => node.close())))

@@ -84,16 +84,20 @@ export class World {
     return nodes as Several<WorldNode, N>
   }
 
-  /** A node in a process of its own, so that it can be killed. */
+  /**
+   * A node in a process of its own, so that it can be killed; `dataDir`: directories beside the
+   * one that it is given.
+   */
   async childNode(
     env: NodeJS.ProcessEnv = {},
     prepare: (dataDir: string) => unknown = () => {},
-    more: Partial<NodeOptions> = {},
+    { dataDir: beside = [], ...more }: Partial<NodeOptions> = {},
   ) {
     const dataDir = this.dataDir()
     await prepare(dataDir)
     const program = join(import.meta.dirname, 'push-node.mjs')
-    const options = JSON.stringify({ engine: this.engine, minFreeBytes: 0, ...more })
+    const common = { engine: this.engine, minFreeBytes: 0, beside, ...more }
+    const options = JSON.stringify(common)
     const args = [program, options, dataDir]
     const running = this.#here.start(process.execPath, args, { env })
     const [address] = (await running.ready('node')) as [string]

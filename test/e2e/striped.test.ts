@@ -26,6 +26,14 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     return readFileSync(output)
   }
 
+  /** What a node says that has a file and cannot bring it now: whoever gets it would wait. */
+  async function whyNot(name: string, from: string): Promise<string> {
+    await using fetching = get(name, { from: [from], output: join(world.dir, 'none'), engine })
+    for await (const { holders } of fetching)
+      for (const { reason } of holders) if (reason !== null) return reason
+    return 'it ended'
+  }
+
   async function held(address: string): Promise<(string | null)[][]> {
     const files: (string | null)[][] = []
     for await (const { name, disk, state } of client.list(address)) {
@@ -104,7 +112,7 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const { address } = node
     const states = (await client.disks(address)).map(({ state }) => state)
     expect(states).toEqual(['ok', 'missing', 'ok'])
-    await expect(fetched('large', address)).rejects.toThrow(/not there now/)
+    expect(await whyNot('large', address)).toMatch(/^ERR_FR_DATA_DIR_GONE: .*not there now$/)
     // What comes now has its parts on what there is.
     const other = world.file('other', 8 * MIB)
     await pushed(other.path, address)
@@ -153,6 +161,73 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     expect((await fetched('large', address)).equals(content)).toBe(true)
   })
 
+  it('goes on after it was killed in the middle of a file', async () => {
+    const second = world.dataDir()
+    const killed = await world.childNode({}, () => {}, { placement, dataDir: [second] })
+    const one = killed.dataDir
+    const { path, content } = world.file('large', 32 * MIB)
+    await pushed(world.file('before', 8 * MIB).path, killed.address)
+    const door = await world.holding(killed.address, 20 * MIB)
+    const stop = new AbortController()
+    const { signal } = stop
+    const { result } = push(path, { to: [door.address], engine, signal, logger: world.logger })
+    const ended = result.then(
+      () => 'complete',
+      () => 'stopped',
+    )
+    await until(() => door.isHolding(), 'the push is in the middle')
+    await until(() => partBytes(one) + partBytes(second) > 18 * MIB, 'some of it is there')
+    killed.kill('SIGKILL')
+    await killed.ended
+    stop.abort()
+    expect(await ended).toBe('stopped')
+    const { address } = await world.node({ dataDir: [one, second], placement })
+    const listed = await held(address)
+    expect(listed).toContainEqual(['before', 'held'])
+    expect(listed).not.toContainEqual(['large', 'held'])
+    expect((await fetched('before', address)).length).toBe(8 * MIB)
+    await pushed(path, address)
+    expect((await fetched('large', address)).equals(content)).toBe(true)
+    // Parts are of these two files alone.
+    const ids = (): number => {
+      const names = [one, second].flatMap((dir) => readdirSync(join(dir, '.fastreplica/parts')))
+      return new Set(names.map((name) => name.split('.')[0])).size
+    }
+    await until(() => ids() === 2, 'other parts are gone')
+    await client.remove(address, 'before')
+    await client.remove(address, 'large')
+    await until(() => partBytes(one) + partBytes(second) === 0, 'all parts are gone')
+  })
+
+  it.runIf(canFail())('goes on beside a disk that becomes read-only', async () => {
+    const one = world.dataDir()
+    const disk = new FileDisk(join(world.dir, 'read-only'), '128M')
+    world.defer(() => disk.unmount())
+    const dataDir = [one, disk.directory]
+    const { address } = await world.node({ dataDir, placement, minFreeBytes: 0 })
+    const before = world.file('before', 16 * MIB)
+    await pushed(before.path, address)
+    expect(partBytes(disk.directory)).toBeGreaterThan(2 * MIB)
+    const { path, content } = world.file('large', 48 * MIB)
+    const door = await world.holding(address, 16 * MIB)
+    const { result } = push(path, { to: [door.address], engine, logger: world.logger })
+    await until(() => door.isHolding(), 'the push is in the middle')
+    await until(() => partBytes(disk.directory) > 10 * MIB, 'some is there')
+    disk.becomeReadOnly()
+    door.open()
+    const { nodes, originBytesSent } = await result
+    expect(nodes[0]).toMatchObject({ status: 'complete' })
+    expect(originBytesSent).toBeLessThan(80 * MIB)
+    expect((await fetched('large', address)).equals(content)).toBe(true)
+    // What it has is served on, and what comes goes elsewhere.
+    expect((await fetched('before', address)).equals(before.content)).toBe(true)
+    const used = partBytes(disk.directory)
+    const after = world.file('after', 8 * MIB)
+    await pushed(after.path, address)
+    expect((await fetched('after', address)).equals(after.content)).toBe(true)
+    expect(partBytes(disk.directory)).toBe(used)
+  })
+
   it.runIf(canFail())('goes on without a disk that dies, and says so', async () => {
     const one = world.dataDir()
     const disk = new FileDisk(join(world.dir, 'dying'), '96M')
@@ -190,5 +265,33 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     expect(nodes[0]).toMatchObject({ status: 'complete' })
     expect(originBytesSent).toBeLessThan(80 * MIB)
     expect((await fetched('large', address)).equals(content)).toBe(true)
+  })
+
+  it.runIf(isRoot)('sets room aside for striped files and for others alike', async () => {
+    const dataDir = [world.dataDir(), world.dataDir()]
+    for (const dir of dataDir) {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', dir])
+      world.defer(() => execFileSync('umount', [dir]))
+    }
+    const { address } = await world.node({ dataDir, placement, minFreeBytes: 0 })
+    const tree = join(world.dir, 'tree')
+    execFileSync('mkdir', [tree])
+    const [{ path: striped }] = [world.file('large', 96 * MIB), world.file('tree/in it', 48 * MIB)]
+    for (const [first, second] of [
+      [striped, tree],
+      [tree, striped],
+    ] as const) {
+      const door = await world.holding(address, 8 * MIB)
+      const { result } = push(first, { to: [door.address], engine, logger: world.logger })
+      await until(() => door.isHolding(), 'the push is in the middle')
+      // Either fits, beside what is there so far.
+      const other = push(second, { to: [address], engine, retries: 0, logger: world.logger })
+      const reason = (await other.result).nodes[0]?.reason
+      expect(reason).toMatch(/^ERR_FR_NO_SPACE: .* free in .*, .* set aside$/)
+      door.open()
+      expect((await result).nodes[0]).toMatchObject({ status: 'complete' })
+      await client.remove(address, first === tree ? 'tree' : 'large')
+      await until(() => dataDir.every((dir) => partBytes(dir) === 0), 'all parts are gone')
+    }
   })
 })
