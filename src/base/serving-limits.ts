@@ -65,4 +65,6 @@ export const servingLimits = {
   fetchOtherMs: 6_000,
   /** Bytes fetched ahead of where the reader of an output that is read in order is. */
   fetchAheadBytes: 64 * mib,
+  /** Bytes, and at least 4 blocks, asked ahead of what is verified of what is still written. */
+  followAheadBytes: 16 * mib,
 } as const

@@ -18,6 +18,10 @@ relation(
 relation(4 * limits.nameBytes < 3 * limits.listCursorChars, 'a list goes on behind any name')
 relation(limits.acceptMs < limits.fetchOtherMs, 'a holder has its time to answer')
 relation(limits.fetchOtherMs < limits.fetchSilenceMs, 'where others are it is left sooner')
+relation(
+  limits.followAheadBytes <= limits.pullRequests * limits.pullUnitBytesMax,
+  'what a reader asks ahead of what it has verified is taken on by its node',
+)
 relation(limits.verifyingMs * 3 < limits.acceptMs, 'who verifies is heard in time')
 relation(
   limits.commitMembers * (limits.addressChars + 100) + 8 * limits.nameBytes < limits.frameBytes,
