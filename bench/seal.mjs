@@ -45,7 +45,10 @@ export const seal = {
     }
     const cpuOf = (all) => median(all.map(({ perGB }) => perGB))
     const more = cpuOf(trials.sealed) - cpuOf(trials['not sealed'])
-    const judged = judge('sealed', { 'CPU-s/GB more': wantedMore }, { 'CPU-s/GB more': more })
+    // So few bytes show that it works; what they cost is mostly the start of five processes.
+    const judged = quick
+      ? {}
+      : judge('sealed', { 'CPU-s/GB more': wantedMore }, { 'CPU-s/GB more': more })
     return {
       suite: 'seal',
       title: `${bytes / MIB} MiB to ${nodes} nodes, loopback, Node ${process.versions.node}`,
@@ -64,8 +67,8 @@ export const seal = {
         seconds: median(all.map(({ seconds }) => seconds)),
         trials: all,
       })),
-      isJudged: true,
-      missed: judged.missed,
+      isJudged: !quick,
+      ...(!quick && { missed: judged.missed }),
       notes: [`${rounds} rounds`],
     }
   },

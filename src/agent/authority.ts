@@ -11,6 +11,7 @@ import type { Logger } from '../base/log.js'
 import { Rights, type Wanted } from '../base/rights.js'
 import { nowMs } from '../base/time/awake.js'
 import type { Identity } from '../net/handshake.js'
+import { type RequestName, wordOf } from './requests.js'
 
 /** What a list says of one peer. */
 export interface PeerEntry {
@@ -36,7 +37,7 @@ export interface AuditLine {
   readonly name: string | null
   /** Where it asked from the last time. */
   readonly address: string
-  /** The request, and what it was about. */
+  /** The request, as users call it, and what it was about. */
   readonly what: string
   readonly decision: 'allowed' | 'refused'
   /** The right that was missing. */
@@ -63,7 +64,7 @@ export class Authority {
   }
 
   /** Throws ERR_FR_RIGHT that names the right that is missing. `isRead`: it changes nothing. */
-  require(asking: Asking, request: string, wanted: readonly Wanted[], isRead = false): void {
+  require(asking: Asking, request: RequestName, wanted: readonly Wanted[], isRead = false): void {
     const { rights, name } = this.#of(asking.peer?.nodeId ?? '')
     const missing = wanted.map((one) => rights.missing(one)).find((right) => right !== null)
     this.#note(asking, this.#nameOf(asking, name), whatOf(request, wanted), missing ?? null, isRead)
@@ -133,8 +134,9 @@ export class Authority {
 }
 
 /** A request and its name, cut to what a line may have. */
-function whatOf(request: string, wanted: readonly Wanted[]): string {
+function whatOf(request: RequestName, wanted: readonly Wanted[]): string {
+  const word = wordOf(request)
   const name = wanted.find((one) => one.name)?.name
-  const text = name ? `${request} ${Buffer.from(name).toString()}` : request
+  const text = name ? `${word} ${Buffer.from(name).toString()}` : word
   return text.slice(0, limits.auditChars)
 }

@@ -251,7 +251,7 @@ export class NodeService {
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (admitted.channel === 'crossing') return await this.#bridges.cross(admitted)
       const { channel } = admitted
-      if (channel === 'pull' || channel === 'bridge') this.#requireMember(admitted)
+      if (channel === 'pull' || channel === 'bridge') this.#requireMember(admitted, channel)
       if (admitted.channel === 'data' || admitted.channel === 'pull') return this.#place(admitted)
       if (admitted.channel === 'fetch' && isGateway)
         return admitted.refuse('ERR_FR_RELAY_ONLY', new FrError('ERR_FR_RELAY_ONLY').message)
@@ -271,9 +271,9 @@ export class NodeService {
   }
 
   /** Refuses a link of a member that has no right to be one, and throws. */
-  #requireMember(admitted: Admitted): void {
+  #requireMember(admitted: Admitted, as: 'pull' | 'bridge'): void {
     try {
-      this.authority.require(admitted, admitted.channel, memberRights)
+      this.authority.require(admitted, as, memberRights)
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
       admitted.refuse(code, text)
@@ -343,7 +343,7 @@ export class NodeService {
   #take(complete: CompleteOffer, caller: Caller): void {
     const { established, link } = caller
     const { offer, entry } = complete
-    this.authority.require(established, `offer (${offer.role})`, wantedByOffer(offer, entry))
+    this.authority.require(established, offer.role, wantedByOffer(offer, entry))
     const refuse = (error: unknown): void =>
       this.#orRefuse(link, () => {
         throw error

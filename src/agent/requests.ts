@@ -45,6 +45,39 @@ export const readsOnly: ReadonlySet<QuestionType> = new Set<QuestionType>([
   ...(['statusRequest', 'list', 'versions', 'lacks', 'disks', 'follow', 'consult'] as const),
 ])
 
+/** What logs and the status call each request: the words of those who use the product. */
+const words = {
+  statusRequest: 'status',
+  list: 'list',
+  versions: 'versions',
+  lacks: 'compare',
+  disks: 'disks',
+  follow: 'wait',
+  add: 'add',
+  limit: 'limit',
+  verify: 'verify',
+  copy: 'copy',
+  remove: 'remove',
+  rollback: 'rollback',
+  prepare: 'commit',
+  consult: 'commit: decide',
+  force: 'commit: force',
+  fetch: 'get',
+  receiver: 'push',
+  mirror: 'mirror',
+  gateway: 'relay',
+  pull: 'ask as a mate',
+  bridge: 'connect through',
+  succeed: 'take over',
+} as const satisfies Record<QuestionType | Offer['role'], string> & Record<string, string>
+
+/** A question by its frame, an offer by its role, a link by its channel. */
+export type RequestName = keyof typeof words
+
+export function wordOf(request: RequestName): string {
+  return words[request]
+}
+
 export function isQuestion(frame: Frame): frame is Question {
   return Object.hasOwn(questions, frame.type)
 }

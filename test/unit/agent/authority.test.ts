@@ -7,9 +7,11 @@ import {
   memberRights,
   type Question,
   questionTypes,
+  type RequestName,
   wantedBy,
   wantedByFetch,
   wantedByOffer,
+  wordOf,
 } from '../../../src/agent/requests.js'
 import type { FrErrorCode } from '../../../src/base/errors.js'
 import { limits } from '../../../src/base/limits.js'
@@ -28,7 +30,7 @@ function node(rightsText: string | null, list: Record<string, PeerEntry> = {}) {
   return { authority, lines }
 }
 
-function refusal(rightsText: string | null, request: string, wanted: readonly Wanted[]) {
+function refusal(rightsText: string | null, request: RequestName, wanted: readonly Wanted[]) {
   try {
     node(rightsText).authority.require(asking, request, wanted)
   } catch (error) {
@@ -44,7 +46,7 @@ function sample<T extends Frame['type']>(type: T): Extract<Frame, { readonly typ
 }
 
 /** What suffices for each request, and with what is left out of that it does not. */
-const requests: readonly (readonly [string, readonly Wanted[], readonly string[]])[] = [
+const requests: readonly (readonly [RequestName, readonly Wanted[], readonly string[]])[] = [
   ...questionTypes.map((type) => {
     const wanted = wantedBy(sample(type) as Question)
     return [type, wanted, wanted.map(({ right }) => right)] as const
@@ -53,9 +55,11 @@ const requests: readonly (readonly [string, readonly Wanted[], readonly string[]
   ...(['receiver', 'mirror', 'gateway'] as const).map((role) => {
     const [entry] = sample('manifest').entries
     const wanted = wantedByOffer({ ...sample('offer'), role }, entry as NonNullable<typeof entry>)
-    return [`offer (${role})`, wanted, wanted.map(({ right }) => right)] as const
+    return [role, wanted, wanted.map(({ right }) => right)] as const
   }),
-  ...['pull', 'bridge', 'succeed'].map((type) => [type, memberRights, ['relay']] as const),
+  ...(['pull', 'bridge', 'succeed'] as const).map(
+    (type) => [type, memberRights, ['relay']] as const,
+  ),
 ]
 
 describe('a peer with too few rights', () => {
@@ -106,6 +110,13 @@ describe('without a list', () => {
 describe('the audit', () => {
   const name = new TextEncoder().encode('a/b')
 
+  it('has a word for each request, no two alike, and none of the protocol', () => {
+    const words = requests.map(([request]) => wordOf(request))
+    expect(new Set(words).size).toBe(requests.length)
+    for (const word of words) expect(word).toMatch(/^[a-z]+(:? [a-z]+)*$/)
+    expect([wordOf('statusRequest'), wordOf('receiver')]).toEqual(['status', 'push'])
+  })
+
   it('has a line for each request: who, what, decision', () => {
     const { authority, lines } = node('get')
     authority.require(asking, 'fetch', [{ right: 'get', name }])
@@ -114,7 +125,7 @@ describe('the audit', () => {
     const who = { peer: nodeId, name: 'edge-1', address: '10.0.0.9:4000' }
     expect(authority.audit).toEqual([
       {
-        ...{ ...who, what: 'fetch a/b', decision: 'allowed', missing: null, count: 2 },
+        ...{ ...who, what: 'get a/b', decision: 'allowed', missing: null, count: 2 },
         secondsAgo: expect.any(Number),
       },
       {
@@ -132,8 +143,10 @@ describe('the audit', () => {
 
   it('is bounded, and reads alone are no line of the usual log', () => {
     const { authority, lines } = node('status')
+    const named = (text: string) =>
+      [{ right: 'status', name: new TextEncoder().encode(text) }] as const
     for (let n = 0; n <= limits.auditLines; n++)
-      authority.require(asking, `list ${n}`, [{ right: 'status' }], true)
+      authority.require(asking, 'list', named(`${n}`), true)
     const long = { right: 'status', name: new Uint8Array(4_096).fill(0x78) } as const
     authority.require(asking, 'verify', [long], true)
     expect(authority.audit.length).toBe(limits.auditLines)
