@@ -138,13 +138,19 @@ describe.each(engines)('$kind engine: sealed feeds', (under) => {
     expect(to.content().equals(bytes)).toBe(true)
   })
 
-  it.each<[string, (records: Buffer[]) => Buffer[], string]>([
+  it.each<[string, (records: Buffer[], others: Buffer[]) => Buffer[], string]>([
     ['a bit changed', ([a, b, c]) => [a, flipped(b, 200), c] as Buffer[], 'ERR_FR_SPOILT'],
     ['a tag changed', ([a, b, c]) => [a, flipped(b, -1), c] as Buffer[], 'ERR_FR_SPOILT'],
     ['a length changed', ([a, b, c]) => [a, flipped(b, 3), c] as Buffer[], 'ERR_FR_SPOILT'],
     ['one left out', ([a, , c]) => [a, c] as Buffer[], 'ERR_FR_SPOILT'],
     ['one repeated', ([a, b, c]) => [a, a, b, c] as Buffer[], 'ERR_FR_SPOILT'],
     ['two swapped', ([a, b, c]) => [a, c, b] as Buffer[], 'ERR_FR_SPOILT'],
+    [
+      'one of another session in its place',
+      ([a, , c], [, other]) => [a, other, c] as Buffer[],
+      'ERR_FR_SPOILT',
+    ],
+    ['another session behind', ([a], others) => [a, ...others] as Buffer[], 'ERR_FR_SPOILT'],
     [
       'plain bytes behind',
       ([a]) => [a, rawPayload(9000, Buffer.alloc(9000))] as Buffer[],
@@ -157,12 +163,8 @@ describe.each(engines)('$kind engine: sealed feeds', (under) => {
     const bytes = fileBytes(30_000)
     const to = await world.receiver(party, bytes.length)
     const { socket, feed: into } = await rawSender(party, to.transfer)
-    const sealing = new Sealing(secret)
-    const records = [0, 10_000, 20_000].map((at) => {
-      const end = at === 20_000 ? [rawEnd] : []
-      return Buffer.concat(sealing.seal([rawPayload(at, bytes.subarray(at, at + 10_000)), ...end]))
-    })
-    socket.end(Buffer.concat(touch(records)))
+    const [records, others] = [secret, secretOf(2)].map((by) => sealedBy(by, bytes))
+    socket.end(Buffer.concat(touch(records as Buffer[], others as Buffer[])))
     expect((await party.closed(into)).code).toBe(code)
     const { landedBytes } = party.engine.stats(to.transfer)
     expect(landedBytes).toBeGreaterThanOrEqual(10_000)
@@ -252,6 +254,15 @@ describe.each(engines)('$kind engine: sealed feeds', (under) => {
       )
   })
 })
+
+/** 30,000 bytes of a file and its end, in three records of one session. */
+function sealedBy(by: Uint8Array, bytes: Buffer): Buffer[] {
+  const sealing = new Sealing(by)
+  return [0, 10_000, 20_000].map((at) => {
+    const end = at === 20_000 ? [rawEnd] : []
+    return Buffer.concat(sealing.seal([rawPayload(at, bytes.subarray(at, at + 10_000)), ...end]))
+  })
+}
 
 /** A record without bytes that is right in all else, as the one of this number. */
 function sealedNothing(number: number): Buffer {
