@@ -104,4 +104,22 @@ describe.each(usualEngines)('replays to a node on the %s engine', (engine) => {
     // The place is free for the holder of the secret.
     await recorded(node.address, origin.transfer)
   })
+
+  it('are refused once the place is in no plan, or the transfer over, also with the secret', async () => {
+    const node = await world.node({ key: keyText })
+    const origin = peer(node.address)
+    const link = await taking(origin)
+    const [feed, sent] = await recorded(node.address, origin.transfer)
+    feed.record({ length: block }, Buffer.alloc(block, 1))
+    await until(() => node.status().transfers[0]?.landedBytes === block, 'the first block lands')
+    link.say(origin.plan([{ ...mateOf('cd'.repeat(16)), number: 2 }]))
+    const thief = peer(node.address, origin.transfer)
+    // It waits for the plan.
+    await thief.data(2)
+    expect(await refusalOf(node.address, sent)).toBe('ERR_FR_PROTOCOL')
+    await expect(thief.data(1)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
+    origin.leave()
+    await until(() => node.status().transfers.length === 0, 'the transfer is over')
+    await expect(thief.data(1)).rejects.toMatchObject({ code: 'ERR_FR_TIMEOUT' })
+  })
 })
