@@ -159,10 +159,10 @@ function same(a: Marks, b: Marks): boolean {
   )
 }
 
-/** The directory itself is made when it is missing, the ones above it are not. */
+/** Made when it is missing, the ones above it are not; 0755, as the native engine makes it. */
 async function makeMissing(path: string): Promise<void> {
   try {
-    await mkdir(path)
+    await mkdir(path, 0o755)
     await syncDirectory(dirname(path))
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error

@@ -116,7 +116,7 @@ export class Ways {
     if (known !== undefined) return known
     let stats = await lookAtPath(path)
     if (stats === undefined && isMaking) {
-      await mkdir(path).catch((error: unknown) => {
+      await mkdir(path, 0o755).catch((error: unknown) => {
         if (systemCode(error) !== 'EEXIST') throw refuseLookup(error)
       })
       stats = await lookAtPath(path)

@@ -208,7 +208,7 @@ export async function makeParents(root: Buffer, name: ConfinedName): Promise<voi
     const above = path
     path = join(path, component)
     try {
-      await mkdir(path)
+      await mkdir(path, 0o755)
       await syncDirectory(above)
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw refuseLookup(error)
