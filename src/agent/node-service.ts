@@ -18,7 +18,7 @@ import { nowMs } from '../base/time/awake.js'
 import { Waiting } from '../base/time/patience.js'
 import type { NodeLink } from '../control/messages/copying.js'
 import type { Frame } from '../control/messages/types.js'
-import { boundAddress, formatAddress, requireServable } from '../net/address.js'
+import { boundAddress, requireServable } from '../net/address.js'
 import { type Dialler, type LinkEvents, linkOver } from '../net/dial.js'
 import {
   type Admitted,
@@ -58,6 +58,7 @@ import { Disks } from './disks.js'
 import { EndedTransfers, endingOf } from './ended.js'
 import { openTreeFiles } from './engines.js'
 import { LastingLinks } from './lasting-links.js'
+import { bind } from './listening.js'
 import { NameClaims } from './name-claims.js'
 import { freshCounters } from './node-counters.js'
 import { LimitedEngine } from './node-limits.js'
@@ -191,19 +192,9 @@ export class NodeService {
     const { isReadOnly, isRelayOnly } = this.#spec
     if (!isReadOnly && !isRelayOnly) await this.#commits.load()
     this.limited.start()
-    await new Promise<void>((resolve, reject) => {
-      const failed = (cause: NodeJS.ErrnoException): void => {
-        const text = `cannot listen on ${formatAddress(listen)}: ${cause.code ?? cause.message}`
-        reject(new FrError('ERR_FR_LISTEN', text, { cause }))
-      }
-      this.#server.once('error', failed)
-      this.#server.listen({ host: listen.host, port: listen.port, backlog: 511 }, () => {
-        this.#server.off('error', failed)
-        this.#server.on('error', (error) => {
-          this.log({ level: 'error', event: 'listener-error', fields: { text: error.message } })
-        })
-        resolve()
-      })
+    await bind(this.#server, listen, this.#spec.privileges)
+    this.#server.on('error', (error) => {
+      this.log({ level: 'error', event: 'listener-error', fields: { text: error.message } })
     })
     this.disks.adopt()
   }

@@ -8,6 +8,7 @@ import type { Audience } from '../session/receiver/acceptance.js'
 import type { EngineRouter } from '../session/router.js'
 import type { DisksSpec } from './disks.js'
 import type { Peers } from './peers.js'
+import type { Privileges } from './privileges.js'
 
 export interface NodeServiceSpec extends DisksSpec {
   readonly engine: DataEngine
@@ -23,6 +24,8 @@ export interface NodeServiceSpec extends DisksSpec {
   readonly audience: Audience
   /** Who may speak to it, and what each may ask; absent: whoever holds the key may do all. */
   readonly peers?: Peers | undefined
+  /** Of a process that root has started, and that serves as another user. */
+  readonly privileges?: Privileges | undefined
   /** Returns the status as JSON, for questions over the wire. */
   readonly statusJson: () => string
 }

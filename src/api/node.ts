@@ -7,6 +7,7 @@ import { type OpenedDirs, openDataDirs } from '../agent/data-dirs.js'
 import { type EngineHolder, openEngine } from '../agent/engines.js'
 import { NodeService } from '../agent/node-service.js'
 import { Peers } from '../agent/peers.js'
+import { Privileges } from '../agent/privileges.js'
 import { openStripes } from '../agent/striped-disk.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { Rights } from '../base/rights.js'
@@ -24,15 +25,16 @@ import { version } from './version.js'
 /**
  * Resolves when the node listens. Rejects with TypeError for misuse and FrError otherwise:
  * ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED, ERR_FR_CATALOGUE, ERR_FR_LISTEN, ERR_FR_OPEN,
- * ERR_FR_KEY, ERR_FR_ENGINE.
+ * ERR_FR_KEY, ERR_FR_ENGINE, ERR_FR_PRIVILEGES.
  */
 export async function startNode(options: NodeOptions): Promise<FrNode> {
   const checked = checkNode(options)
   options.signal?.throwIfAborted()
   const log = safeLogger(options.logger)
-  const holder = await openEngine(checked.engine, log)
+  const { dropPrivileges: user } = checked
+  const privileges = user === undefined ? undefined : Privileges.assume(user)
   try {
-    const node = await openNode(checked, holder, log)
+    const node = await openWith(checked, log, privileges)
     const { signal } = options
     if (signal !== undefined) {
       const onAbort = (): void => void node.close()
@@ -45,6 +47,20 @@ export async function startNode(options: NodeOptions): Promise<FrNode> {
     }
     return node
   } catch (error) {
+    privileges?.restore()
+    throw error
+  }
+}
+
+async function openWith(
+  checked: CheckedNode,
+  log: Logger,
+  privileges: Privileges | undefined,
+): Promise<NodeObject> {
+  const holder = await openEngine(checked.engine, log)
+  try {
+    return await openNode(checked, holder, log, privileges)
+  } catch (error) {
     await holder.engine.shutdown()
     throw error
   }
@@ -54,6 +70,7 @@ async function openNode(
   checked: CheckedNode,
   holder: EngineHolder,
   log: Logger,
+  privileges: Privileges | undefined,
 ): Promise<NodeObject> {
   const { engine, router } = holder
   const { relayOnly: isRelayOnly } = checked
@@ -117,6 +134,7 @@ async function openNode(
       limits: checked.limits,
       log,
       peers,
+      privileges,
       audience: {
         accept,
         offered: (offer) => tell(() => node.emit('offer', offer)),
@@ -133,6 +151,7 @@ async function openNode(
       await engine.shutdown()
     })
     await service.listen()
+    privileges?.drop()
     node.address = service.address
     if (keys[0]?.isOpen) {
       const what = isRelayOnly ? 'send through this node' : isReadOnly ? 'read here' : 'write here'

@@ -59,6 +59,7 @@ export const optionNames = {
     seal: true,
     requireSeal: true,
     authorize: true,
+    dropPrivileges: true,
     accept: true,
     logger: true,
     signal: true,

@@ -224,6 +224,7 @@ export interface CheckedNode {
   /** The same with its name, for peers. */
   readonly claims: Pick<Self, 'attributes'>
   readonly authorize: string | undefined
+  readonly dropPrivileges: string | undefined
   readonly mirror: boolean
   readonly advertise: string | undefined
   readonly engine: 'native' | 'portable' | undefined
@@ -256,7 +257,8 @@ export function checkNode(options: NodeOptions): CheckedNode {
     if (relayOnly && options[name] !== undefined && options[name] !== false)
       throw new TypeError(`${name} and relayOnly exclude each other: such a node has no files`)
   if (options.name !== undefined) requireText('name', options.name)
-  if (options.authorize !== undefined) requireText('authorize', options.authorize)
+  for (const name of ['authorize', 'dropPrivileges'] as const)
+    if (options[name] !== undefined) requireText(name, options[name])
   requireBoolean('adopt', options.adopt)
   requireBoolean('mirror', options.mirror)
   requireBoolean('readOnly', options.readOnly)
@@ -279,6 +281,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     attributes: { ...options.attributes },
     claims: checkAttributes(options.attributes, options.name),
     authorize: options.authorize,
+    dropPrivileges: options.dropPrivileges,
     mirror: options.mirror ?? false,
     readOnly: options.readOnly ?? false,
     relayOnly,

@@ -8,4 +8,9 @@ export interface PeerOptions extends NodeSealOptions, ClaimOptions {
    * dialled; whoever leaves the list loses what is open within 2 s. Default: all with the key.
    */
   authorize?: string
+  /**
+   * User that the whole process becomes, for good, once its port is bound: root has started it, and
+   * read the key. What is in `dataDir` is that user's. ERR_FR_PRIVILEGES where that cannot be.
+   */
+  dropPrivileges?: string
 }

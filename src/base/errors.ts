@@ -159,6 +159,10 @@ export const errorTable = {
     retryable: false,
   },
   ERR_FR_LISTEN: { meaning: 'the node cannot listen on the address', retryable: false },
+  ERR_FR_PRIVILEGES: {
+    meaning: 'the process cannot become the user that it should be (--drop-privileges)',
+    retryable: false,
+  },
   ERR_FR_PEERS: { meaning: 'the list of authorized peers cannot be used', retryable: false },
   ERR_FR_CERTIFICATE: {
     meaning: 'a file of certificates (--tls-ca, --tls-cert, --tls-key, --tls-crl) cannot be used',

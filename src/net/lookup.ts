@@ -3,10 +3,10 @@
  *
  * getaddrinfo cannot be cancelled. In this process it would hold one of the two threads that libuv
  * uses for names, and the process could not end before it, because exit joins the pool. So it runs
- * in `getent`, a process of a few milliseconds that can be killed. Systems without getent use this
- * process.
+ * in `getent`, a process of a few milliseconds that can be killed. Systems without getent, or
+ * that let this process start no other, use this process.
  */
-import { execFile } from 'node:child_process'
+import { type ExecFileException, execFile } from 'node:child_process'
 import { lookup as dnsLookup } from 'node:dns'
 import { KIB } from '../base/limits.js'
 import { isIp } from './address.js'
@@ -27,15 +27,21 @@ export const systemLookup: HostLookup = (host, callback) => {
   let isCancelled = false
   const { FR_KEY: _, ...env } = process.env
   const options = { env, maxBuffer: 64 * KIB } as const
-  const child = execFile('getent', ['ahosts', host], options, (error, output) => {
+  const started = (error: ExecFileException | null, output: string): void => {
     if (isCancelled) return
     if (error === null) callback(null, addressesIn(output))
     else if (error.code === unknownName) callback(null, [])
     else withinProcess(host, callback)
-  })
-  return () => {
-    isCancelled = true
-    child.kill('SIGKILL')
+  }
+  try {
+    const child = execFile('getent', ['ahosts', host], options, started)
+    return () => {
+      isCancelled = true
+      child.kill('SIGKILL')
+    }
+  } catch {
+    // Node throws some errors (EPERM of a system call filter), and gives others to the callback.
+    return withinProcess(host, callback)
   }
 }
 

@@ -1,6 +1,6 @@
-/** What a process that a node starts, to look up a name, gets of the node: nothing. */
+/** Look-ups of names by another program: it gets nothing of the node, and can be missed. */
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
@@ -67,5 +67,27 @@ describe.runIf(process.platform === 'linux').each(engines)('%s engine: a look-up
     expect(spied.descriptors()).toEqual(before)
     expect(spied.text()).toContain('ahosts a.host')
     expect(spied.text()).not.toContain(secret)
+  })
+})
+
+describe.runIf(process.platform === 'linux')('where no program can be started', () => {
+  const world = useWorld('portable')
+
+  it.each([
+    ['is none', (_path: string) => {}],
+    ['may not be run', (path: string) => writeFileSync(path, '', { mode: 0o644 })],
+    // The call itself throws, as where a filter of system calls says EPERM.
+    ['leads to itself', (path: string) => symlinkSync('getent', path)],
+  ])('names are looked up by the process: getent %s', async (_, make) => {
+    const path = process.env['PATH']
+    world.defer(() => {
+      process.env['PATH'] = path
+    })
+    process.env['PATH'] = world.dir
+    make(join(world.dir, 'getent'))
+    const found = await new Promise((resolve) =>
+      systemLookup('localhost', (error, addresses) => resolve(error ?? addresses)),
+    )
+    expect(found).toContain('127.0.0.1')
   })
 })

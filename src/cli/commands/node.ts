@@ -14,7 +14,6 @@ import {
   keyFileOption,
   listed,
   logOptions,
-  refuse,
   sealOption,
   type Values,
 } from './options.js'
@@ -46,6 +45,7 @@ export interface NodeCommand {
   readonly seal?: boolean
   readonly requireSeal?: boolean
   readonly authorize?: string
+  readonly dropPrivileges?: string
   readonly maxFeeds?: number
   readonly log: LogWish
   readonly json: boolean
@@ -75,6 +75,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key, accepted during key rotation')
     .option('--authorize <file>', 'serve only the peers in this list (fr id), read again on change')
+    .option('--drop-privileges <user>', 'started as root: become this user once the port is bound')
     .option('--name <name>', 'name of this node in status and logs')
     .option(
       '--attr <key=value>',
@@ -195,7 +196,7 @@ function nodeCommand(options: Values): NodeCommand {
     ...given({ maxSpaceBytes: options['maxSpace'], maxAgeSeconds: options['maxAge'] }),
     ...given({ seal: options['seal'], requireSeal: options['requireSeal'] }),
     ...given({ attributes: options['attr'] }),
-    ...given({ authorize: options['authorize'] }),
+    ...given({ authorize: options['authorize'], dropPrivileges: options['dropPrivileges'] }),
     ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
     ...given({
       limitUpBytesPerSecond: options['limitUp'],

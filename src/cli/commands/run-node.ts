@@ -70,13 +70,13 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   const { dataDir, placement, name, attributes, advertise, engine } = command
   const { minFreeBytes, keepPartialsSeconds, maxServes } = command
   const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal } = command
-  const { authorize } = command
+  const { authorize, dropPrivileges } = command
   const { keep, maxSpaceBytes, maxAgeSeconds, minVersions } = command
   return {
     ...options,
     ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal }),
     ...given({ keep, maxSpaceBytes, maxAgeSeconds, minVersions }),
-    ...given({ authorize }),
+    ...given({ authorize, dropPrivileges }),
     ...given({ dataDir, placement, name, attributes, advertise, engine }),
     ...given({ minFreeBytes, keepPartialsSeconds, maxServes }),
   }
