@@ -1,6 +1,6 @@
 /**
  * Somebody on the way, or a member that passes them on, puts other bytes into a file, with a digest
- * that is the same under XXH64: anybody can compute them. What lets them through, and what does not.
+ * that is the same under XXH64: anybody can compute them. What lets them through, what does not.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

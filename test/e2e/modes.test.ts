@@ -47,7 +47,8 @@ describe.each(engines)('%s engine: what a node makes', (engine) => {
     }
     await sent(path, 'x/decided', { commit: 'all' })
     // Something unfinished, too.
-    const slow = push(path, { to, as: 'x/cut', engine, limitUpBytesPerSecond: 256 * KIB, retries: 0 })
+    const limit = { limitUpBytesPerSecond: 256 * KIB, retries: 0 }
+    const slow = push(path, { to, as: 'x/cut', engine, ...limit })
     const landed = () => node.status().transfers[0]?.landedBytes ?? 0
     await until(() => landed() > 0, 'a part of it lands')
     await slow.cancel()

@@ -105,7 +105,7 @@ describe.each(usualEngines)('replays to a node on the %s engine', (engine) => {
     await recorded(node.address, origin.transfer)
   })
 
-  it('are refused once the place is in no plan, or the transfer over, also with the secret', async () => {
+  it('are refused once the place is in no plan, or the transfer over', async () => {
     const node = await world.node({ key: keyText })
     const origin = peer(node.address)
     const link = await taking(origin)

@@ -1,4 +1,4 @@
-/** What peers may ask of a node that has a list with rights: everything that can be asked, asked. */
+/** What peers may ask of a node that has a list with rights: all that can be asked is asked. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
