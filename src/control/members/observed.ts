@@ -20,7 +20,8 @@ interface Sample {
 export class ObservedRate {
   /** The window that ends with the newest sample; its first sample is the last one old enough. */
   readonly #samples: Sample[] = []
-  #start: Sample | undefined
+  /** When the first look was. */
+  #startMs: number | undefined
   /** Bytes per second over the last half second, or as much of it as there has been. */
   recent = 0
   /** Bytes per second of the best half second; null: before half a second has passed. */
@@ -31,7 +32,7 @@ export class ObservedRate {
     const last = this.#samples.at(-1)
     if (last !== undefined && nowMs < last.atMs) return
     const sample = { atMs: nowMs, bytes: Math.max(bytes, last?.bytes ?? 0) }
-    this.#start ??= sample
+    this.#startMs ??= nowMs
     // The newest look always counts: it may be the last one.
     const before = this.#samples.at(-2)
     if (before !== undefined && nowMs - before.atMs < stepMs) this.#samples.pop()
@@ -44,8 +45,9 @@ export class ObservedRate {
     this.recent = (((this.#samples.at(-1) as Sample).bytes - first.bytes) / elapsedMs) * 1000
     // Time in which nothing came, at the end, is not part of what lasted.
     if (elapsedMs < windowMs || sample.bytes === (last?.bytes ?? sample.bytes)) return
-    // At least the mean of all the time: what ended between two windows counts in it.
-    const mean = ((sample.bytes - this.#start.bytes) / (nowMs - this.#start.atMs)) * 1000
+    // At least the mean of all the time: what ended between two windows counts in it, and what had
+    // gone before the first look, which may come late.
+    const mean = (sample.bytes / (nowMs - this.#startMs)) * 1000
     this.highest = Math.max(this.highest ?? 0, this.recent, mean)
   }
 }

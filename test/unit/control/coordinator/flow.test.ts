@@ -50,6 +50,13 @@ describe('an observed rate', () => {
     expect(rate.highest).toBe(1_000_000)
   })
 
+  it('counts what had gone before a first look that came late', () => {
+    const rate = new ObservedRate()
+    rate.add(400_000, 100)
+    rate.add(500_000, 600)
+    expect(rate).toMatchObject({ recent: 200_000, highest: 1_000_000 })
+  })
+
   it('needs half a second, and takes neither a burst nor the rest after it for one', () => {
     const rate = new ObservedRate()
     rate.add(0, 0)

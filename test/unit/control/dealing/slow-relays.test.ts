@@ -61,6 +61,34 @@ describe('a relay far slower than the others', () => {
   })
 })
 
+describe('a relay is none of these', () => {
+  it('for a rate that fades because it has passed on all it was dealt', () => {
+    const small = 4 * MIB
+    const dealer = new GroupDealer(new Pool(small), undefined, [], true, 0.05)
+    const bench = new DealerBench(small, 4, 4_000, dealer)
+    bench.relay(3).rate = 40
+    bench.start()
+    bench.pass(600)
+    const { listed, forwarded } = bench.relay(3)
+    expect([dealer.openBytes, listed - forwarded]).toEqual([0, 0])
+    for (let i = 0; i < 50; i++) {
+      bench.pass(100)
+      expect(dealer.demoted).toEqual([])
+    }
+  })
+
+  it('for a moment in which it was slow, before the origin paused', () => {
+    const bench = slowed(40)
+    bench.pass(1_200)
+    bench.nowMs += 2_000
+    // The reports that came meanwhile are read first.
+    for (const node of bench.relays.keys()) bench.report(node)
+    bench.tick()
+    expect(bench.dealer.demoted).toEqual([])
+    until(bench, () => bench.dealer.demoted.length > 0)
+  })
+})
+
 it.each([
   ['that is half as fast', slowed(2_000)],
   ['where nobody is to be demoted', slowed(40, 0)],
