@@ -13,7 +13,14 @@ import {
 } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { usualEngines } from './engines.js'
-import { expectCopies, keepsNothing, partials, until, useWorld } from './push-support.js'
+import {
+  expectCopies,
+  keepsNothing,
+  partials,
+  until,
+  useWorld,
+  verifiedBehind,
+} from './push-support.js'
 
 for (const engine of usualEngines) {
   describe(`faults on the ${engine} engine`, () => {
@@ -213,12 +220,7 @@ for (const engine of usualEngines) {
       const door = await world.holding(closing.address, 4 * MIB)
       const to = [first.address, door.address, last.address]
       const transfer = push(path, { to, engine, retries: 0 })
-      await until(door.isHolding, 'the node is in the middle', 60_000)
-      await until(() => {
-        // Digests may wait behind payload.
-        door.sip()
-        return (closing.status().transfers[0]?.verifiedBytes ?? 0) > 0
-      }, 'the node has something')
+      await verifiedBehind(door, closing, 1)
       await closing.close()
       expect(partials(closing.dataDir)).toEqual([
         expect.stringMatching(/^[0-9a-f]{32}\.data\.bin$/),

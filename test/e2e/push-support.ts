@@ -146,6 +146,24 @@ export class World {
   }
 }
 
+/**
+ * Waits until the node behind this door has verified so much. Digests may wait behind payload that
+ * was on its way before them, as their worker has to start: then a little more passes, slowly, so
+ * that they come before the push is through.
+ */
+export async function verifiedBehind(door: Door, node: FrNode, bytes: number): Promise<void> {
+  const sipMs = 25
+  await until(door.isHolding, 'the push is in the middle', 60_000)
+  let sippedMs = 0
+  await until(() => {
+    if ((node.status().transfers[0]?.verifiedBytes ?? 0) >= bytes) return true
+    if (performance.now() < sippedMs + sipMs) return false
+    door.sip()
+    sippedMs = performance.now()
+    return false
+  }, `${bytes} bytes are verified`)
+}
+
 export interface Gate {
   readonly address: string
   /** True once the first data connection of this sender is held back. */

@@ -19,21 +19,17 @@ import { describe, expect, it } from 'vitest'
 import { type FrNode, push } from '../../src/api/index.js'
 import { limits, MIB } from '../../src/base/limits.js'
 import { Journal } from '../../src/store/journal/journal.js'
-import type { Door } from './door.js'
 import { engines, usualEngines } from './engines.js'
-import { expectCopies, keepsNothing, partials, until, useWorld } from './push-support.js'
+import {
+  expectCopies,
+  keepsNothing,
+  partials,
+  until,
+  useWorld,
+  verifiedBehind,
+} from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
-
-/** Waits until the node has verified blocks and the rest of its file waits at the door. */
-async function isInTheMiddle(node: FrNode, door: Door): Promise<void> {
-  await until(door.isHolding, 'the push is in the middle')
-  await until(() => {
-    // Digests may wait behind payload that was on its way before them.
-    door.sip()
-    return (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB
-  }, 'blocks are verified')
-}
 
 describe.each(engines)('the data directory of a %s node', (engine) => {
   const world = useWorld(engine)
@@ -99,7 +95,7 @@ describe.each(engines)('the data directory of a %s node', (engine) => {
     const { path } = world.file('data.bin', 64 * MIB)
     const door = await world.holding(node.address, 24 * MIB)
     const running = push(path, { to: [door.address], engine, retries: 0 })
-    await isInTheMiddle(node, door)
+    await verifiedBehind(door, node, MIB)
     const [id] = partials(node.dataDir).filter((name) => !name.endsWith('.scratch'))
     const partial = join(node.dataDir, '.fastreplica/partials', id as string)
     truncateSync(partial, 0)
@@ -148,7 +144,7 @@ describe.each(usualEngines)('what a failed push leaves at a %s node', (engine) =
       // A node waits for another coordinator as long as for a silent node.
       const options = { silenceMs: limits.silenceMsMin, retries: 0 }
       const running = push(path, { to: [door.address], engine, ...options })
-      await isInTheMiddle(node, door)
+      await verifiedBehind(door, node, MIB)
       // Like a killed sender: its links break without a message.
       await door.close()
       await running.result

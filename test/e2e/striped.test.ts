@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { client, copy, get, push } from '../../src/api/index.js'
 import { canFail, FileDisk } from '../chaos/disks.mjs'
 import { usualEngines } from './engines.js'
-import { until, useWorld } from './push-support.js'
+import { until, useWorld, verifiedBehind } from './push-support.js'
 
 const MIB = 1024 * 1024
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
@@ -141,7 +141,7 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const [one, two] = [world.dataDir(), world.dataDir()]
     const first = await world.node({ dataDir: [one, two], placement })
     const { path, content } = world.file('large', 32 * MIB)
-    const door = await world.holding(first.address, 20 * MIB)
+    const door = await world.holding(first.address, 12 * MIB)
     const stop = new AbortController()
     const { signal } = stop
     const { result } = push(path, { to: [door.address], engine, signal, logger: world.logger })
@@ -149,8 +149,7 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
       () => 'complete',
       () => 'stopped',
     )
-    await until(() => door.isHolding(), 'the push is in the middle')
-    await until(() => (first.status().transfers[0]?.verifiedBytes ?? 0) > 8 * MIB, 'some is there')
+    await verifiedBehind(door, first, 8 * MIB)
     stop.abort()
     expect(await failed).toBe('stopped')
     await first.close()
