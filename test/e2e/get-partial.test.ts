@@ -104,7 +104,7 @@ describe.each(engines)('with the %s engine', (engine) => {
       return listed
     }
     const isKept = async () => (await entries()).some(({ heldBytes }) => heldBytes > 0)
-    await verifiedBehind(door, cut, 1)
+    await verifiedBehind(door, cut, 8 * MIB)
     transfer.cancel()
     await transfer.result.catch(() => {})
     await until(isKept, 'it is kept')
