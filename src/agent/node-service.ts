@@ -57,6 +57,7 @@ import { hostAt, type NodeParts } from './disk-host.js'
 import { Disks } from './disks.js'
 import { EndedTransfers, endingOf } from './ended.js'
 import { openTreeFiles } from './engines.js'
+import { growingOf } from './growing-of.js'
 import { LastingLinks } from './lasting-links.js'
 import { bind } from './listening.js'
 import { NameClaims } from './name-claims.js'
@@ -148,13 +149,12 @@ export class NodeService {
       ended: this.#ended,
     })
     this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
-    const { nodeId } = spec.self
     const dialler = () => this.dialler()
-    this.#commits = new Commits({ nodeId, disks, names, dialler, log, told })
+    this.#commits = new Commits({ nodeId: spec.self.nodeId, disks, names, dialler, log, told })
     const sources = (name: Uint8Array) => disks.likely(name).map(({ served }) => served)
-    const isSealed = spec.self.seal !== undefined
     this.#serves = new Serves({
-      ...{ engine, sources, log, most, places, isSealed },
+      ...{ engine, sources, log, most, places, isSealed: spec.self.seal !== undefined },
+      growing: (name) => growingOf(this.#receptions.values(), name),
       attributesOf: this.#attributesOf,
       admit: (who, frame) => this.authority.require(who, 'fetch', wantedByFetch(frame)),
     })

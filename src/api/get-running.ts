@@ -5,7 +5,7 @@ import type { FetchView } from '../session/fetch/fetch-run.js'
 /** How far it is. */
 export type Seen = Omit<FetchView, 'content'>
 
-export interface Running<T extends Seen> {
+export interface Running<T extends Seen | null> {
   run(): Promise<T>
   view(): Seen
   cancel(text: string): void
@@ -14,7 +14,7 @@ export interface Running<T extends Seen> {
 const progressMs = 250
 
 /** Tells how far it is until it ends. Rejects as it does, or with the signal's reason. */
-export async function carriedOut<T extends Seen>(
+export async function carriedOut<T extends Seen | null>(
   running: Running<T>,
   tell: (view: Seen) => void,
   signal: AbortSignal,
@@ -26,7 +26,7 @@ export async function carriedOut<T extends Seen>(
   if (signal.aborted) onAbort()
   try {
     const view = await viewed
-    tell(view)
+    if (view !== null) tell(view)
     return view
   } catch (error) {
     // The caller cancelled, so it gets its own reason.

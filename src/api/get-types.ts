@@ -29,6 +29,13 @@ export interface GetOptions extends Credentials, SealOptions {
    * one: all that matches, files and trees, is stored there under its whole name.
    */
   glob?: boolean
+  /**
+   * Also what is still written (`push` with `follow`, `pushStream`): each byte comes once the node
+   * has verified it, from one node at a time, until the push has said where the file ends. By
+   * default such a name is ERR_FR_NOT_HELD. A file that is written no more comes as it always does.
+   */
+  follow?: boolean
+  key?: Uint8Array | string
   engine?: 'native' | 'portable'
   /**
    * Milliseconds that it may take; no limit by default. Whatever the limit, it fails when nothing
@@ -58,7 +65,7 @@ export interface GetHolder {
 export interface GetProgress {
   readonly event: 'progress'
   readonly name: string
-  /** What is fetched; null until a node has said how much that is. */
+  /** What is fetched; null until a node has said how much that is, or the last byte is written. */
   readonly bytes: number | null
   /** Of `bytes`, here and right. */
   readonly verifiedBytes: number

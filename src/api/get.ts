@@ -16,6 +16,7 @@ import type { Self } from '../net/handshake.js'
 import type { Key } from '../net/keys.js'
 import { Resolver } from '../net/resolver.js'
 import { FetchRun, type FetchView } from '../session/fetch/fetch-run.js'
+import { FollowRun } from '../session/fetch/follow-run.js'
 import { TreeFetch, type TreeFetchView } from '../session/fetch/tree-fetch.js'
 import { PoolWork } from '../session/receiver/held-work.js'
 import { clientKey } from '../store/identity.js'
@@ -44,6 +45,7 @@ interface CheckedGet {
   readonly output: string | Writable | undefined
   readonly range: FetchRange | null
   readonly force: boolean
+  readonly follow: boolean
   readonly key: Key
   readonly engine: 'native' | 'portable' | undefined
   readonly timeoutMs: number | null
@@ -85,7 +87,7 @@ async function run(
     const self = { ...selfOf(signer), ...checked.sealing }
     const { connectMs } = limits
     const dialler = { keys: [checked.key], self, connectMs, resolver: new Resolver() }
-    const { name, holders, output, range, force, timeoutMs, flows, glob } = checked
+    const { name, holders, output, range, force, timeoutMs, flows, glob, follow } = checked
     const spec = { name, holders, timeoutMs, flows, dialler, log }
     const tell = (view: Seen): void => show(progressOf(view, name))
     const work = new PoolWork(engine, pool, signer)
@@ -115,6 +117,12 @@ async function run(
       return resultOf(await fetchMatching(to, matches), name, to)
     }
     const to = output ?? lastOf(name)
+    if (follow) {
+      const following = new FollowRun(engine, router, pool, { ...spec, output: to, force })
+      const followed = await carriedOut(following, tell, signal)
+      // Null: it is written no more, and is fetched like any other.
+      if (followed !== null) return resultOf(followed, name, typeof to === 'string' ? to : null)
+    }
     return resultOf(await fetchNamed(to), name, typeof to === 'string' ? to : null)
   } finally {
     await pool.close()
@@ -161,7 +169,7 @@ function resultOf(
 
 function checkGet(name: string | Uint8Array, options: GetOptions): CheckedGet {
   requireOptions('get', options)
-  const { from, output, range, force, glob } = options
+  const { from, output, range, force, glob, follow } = options
   if (!Array.isArray(from)) throw new TypeError('from must be a list of addresses')
   const holders = from.map((address, i) => requireAddressText(address, `from[${i}]`))
   if (holders.length === 0) throw new TypeError('from must name at least one node')
@@ -171,17 +179,21 @@ function checkGet(name: string | Uint8Array, options: GetOptions): CheckedGet {
     throw new TypeError('from names a node twice')
   requireBoolean('force', force)
   requireBoolean('glob', glob)
+  requireBoolean('follow', follow)
   requireSignal(options.signal)
   requireFunction('logger', options.logger)
   const isGlob = glob === true
   const bytes = isGlob ? checkGlob(name) : checkName(name)
   if (isGlob && range !== undefined) throw new TypeError('range is not possible with glob')
+  if (follow === true && (isGlob || range !== undefined))
+    throw new TypeError(`${isGlob ? 'glob' : 'range'} is not possible with follow`)
   return {
     name: bytes,
     holders,
     output: checkOutput(output, bytes, isGlob),
     range: checkRange(range),
     force: force ?? false,
+    follow: follow ?? false,
     key: checkCredentials(options),
     engine: oneOf('engine', options.engine, engines),
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax) ?? null,

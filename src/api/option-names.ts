@@ -236,6 +236,7 @@ export const optionNames = {
     range: true,
     force: true,
     glob: true,
+    follow: true,
     key: true,
     tls: true,
     engine: true,

@@ -311,13 +311,16 @@ const frameTable: FrameTable = {
 
 function readFetchOffer(body: Fields): FetchOffer {
   const edge = body.object('edge')
+  const entry = readStreamEntry(body.object('entry'))
+  // Of what is still written nobody knows it.
+  const isUnknown = entry.growing === true && body.string('fileDigest', 96) === ''
   return {
     transfer: body.hex('transfer', 32),
     you: body.integer('you', 1, numberMax),
     edge: { id: edge.hex('id', 32), secret: edge.hex('secret', 64), ...readSealed(edge) },
-    entry: readStreamEntry(body.object('entry')),
+    entry,
     digest: body.oneOf('digest', digestAlgorithms),
-    fileDigest: readFileDigest(body, 'fileDigest'),
+    fileDigest: isUnknown ? '' : readFileDigest(body, 'fileDigest'),
     ...(body.has('pack') && { pack: readPackOffer(body.object('pack')) }),
   }
 }

@@ -26,6 +26,8 @@ export interface GetCommand {
   readonly output?: string
   readonly range?: { readonly first: number; readonly last: number }
   readonly force: boolean
+  /** Also what is still written. */
+  readonly follow: boolean
   readonly keyFile?: string
   readonly engine?: 'native' | 'portable'
   readonly timeoutMs?: number
@@ -56,6 +58,7 @@ export function addGet(program: Commander, found: (command: GetCommand) => void)
     )
     .option('--range <first-last>', 'only these bytes, the last one included', checked(parseRange))
     .option('--force', 'replace the output if it is there')
+    .option('--follow', 'also a file that is still written: read it as it comes, to its end')
     .option('--set <file>', 'instead of a name: all that fr ls --json said, into the directory -o')
     .option(
       '--timeout <duration>',
@@ -80,6 +83,7 @@ Examples:
   $ fr get model.bin --from 10.0.0.2,10.0.0.3 --key-file fr.key
   $ fr get models/v2.tar --from 10.0.0.2 -o - | tar x
   $ fr get model.bin --from 10.0.0.2 --range 0-1023 -o head.bin
+  $ fr get app.log --from 10.0.0.2,10.0.0.3 --follow -o - | grep ERROR
   $ fr get site --from 10.0.0.2,10.0.0.3 -o copy
   $ fr get 'site/**/*.html' --from 10.0.0.2 -o pages
   $ fr ls 10.0.0.2 'models/**' --json > set.json
@@ -104,9 +108,11 @@ function getCommand(named: string | undefined, options: Values): GetCommand {
   const { set } = options
   if ((named === undefined) === (set === undefined))
     throw new UsageError('either NAME or --set FILE (see fr get --help)')
-  for (const option of ['range', 'timeout', 'flows', 'force'])
+  for (const option of ['range', 'timeout', 'flows', 'force', 'follow'])
     if (set !== undefined && options[option] !== undefined)
       throw new UsageError(`--${option} is of one file, not of a --set`)
+  if (options['follow'] !== undefined && options['range'] !== undefined)
+    throw new UsageError('--range is of a file that is there, not with --follow')
   const name = named ?? ''
   const { from, output, range, keyFile, engine, timeout: timeoutMs, flows, seal } = options
   if (named === '') throw new UsageError('NAME is empty')
@@ -122,6 +128,7 @@ function getCommand(named: string | undefined, options: Values): GetCommand {
     from: addressesOf(from),
     ...given({ set, output, range, keyFile, engine, timeoutMs, flows, seal }),
     force: options['force'] === true,
+    follow: options['follow'] === true,
     json: options['json'] === true,
     progress: options['progress'] !== false,
     log: { format: options['logFormat'], level: options['logLevel'] },

@@ -22,9 +22,9 @@ export async function runGet(command: GetCommand, context: Context): Promise<num
   const { json } = command
   const view = new GetView(command, context)
   const signal = watchSignals((text) => view.say(`fr get: ${text}`))
-  const { from, range, force, engine, timeoutMs, flows, seal, output, log } = command
+  const { from, range, force, follow, engine, timeoutMs, flows, seal, output, log } = command
   const options: GetOptions = {
-    ...{ from, force, signal },
+    ...{ from, force, follow, signal },
     ...given({ range, engine, timeoutMs, flows, seal }),
     ...given({ output: output === '-' ? process.stdout : output }),
     ...(await keyOption(command, context)),
@@ -34,7 +34,8 @@ export async function runGet(command: GetCommand, context: Context): Promise<num
   }
   try {
     const { name, isPattern } = heldName(command.name)
-    const glob = isPattern && range === undefined && command.output !== '-'
+    const isMany = range === undefined && command.output !== '-' && !follow
+    const glob = isPattern && isMany
     const fetching = begun(() => get(name, { ...options, glob }))
     for await (const progress of fetching) view.progress(progress)
     const result = await fetching.result

@@ -62,6 +62,8 @@ export type FetchFact =
       readonly offset: number
       readonly length: number
       readonly digests: Uint8Array | null
+      /** The content ends where they do; said of one that is still written. */
+      readonly isFinal?: boolean
     }
   | { readonly type: 'copied'; readonly offset: number; readonly length: number }
   /** Payload that has come from a member so far. */

@@ -169,6 +169,8 @@ export class FetchMachine {
   #onOffer(holder: FetchHolder, offer: FetchOffer, nowMs: number): void {
     if (holder.state !== 'asked')
       return this.#drop(holder, protocolFailure('offered the file twice'), nowMs)
+    if (offer.entry.growing === true)
+      return this.#drop(holder, protocolFailure('offered what is still written'), nowMs)
     if (offer.entry.base !== 0 || offer.entry.stream !== 0)
       return this.#drop(holder, protocolFailure('offered a file at another place'), nowMs)
     holder.state = 'offered'

@@ -188,6 +188,7 @@ export interface FetchOffer {
   readonly edge: Omit<EdgeWord, 'member'>
   readonly entry: StreamEntry
   readonly digest: DigestAlgorithm
+  /** Empty: it is still written. */
   readonly fileDigest: string
   /** Where a part of a tree was asked for: the file is a bundle. */
   readonly pack?: PackOffer

@@ -19,6 +19,7 @@ import type { ControlLink } from '../../net/link.js'
 import type { FeedHandle, FeedStats } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
 import type { FreePlace } from '../driver/feed-places.js'
+import type { GrowingHere } from '../growing-here.js'
 import type { FeedOwner, ServedFile } from './served-file.js'
 
 type Frames<T extends Frame['type']> = Extract<Frame, { type: T }>
@@ -32,6 +33,14 @@ export class Client implements FeedOwner {
   isSealed = false
   place: Pick<FetchOffer, 'transfer' | 'you'> | undefined
   isOver = false
+  /** It has heard how far a content is that is still written. */
+  #toldBytes = -1
+  #isToldFinal = false
+  #pulledTo = 0
+  /** It has asked for something, so it is ready for what comes by itself. */
+  #hasAsked = false
+  #telling: NodeJS.Timeout | undefined
+  #unwatch: () => void = () => {}
   readonly #link: ControlLink
   readonly #serving = new Serving()
   #feed: FeedHandle | undefined
@@ -66,10 +75,45 @@ export class Client implements FeedOwner {
     const offer = file.join(edge)
     this.place = offer
     this.#link.send({ type: 'fetched', ...offer })
+    const { growing } = file.content
+    if (growing === undefined) return
+    this.#unwatch = growing.watch(() => this.#more(growing))
+    this.#more(growing)
+  }
+
+  /** It has asked for all that there is, and waits for more. */
+  get isWaiting(): boolean {
+    const { growing } = this.file?.content ?? {}
+    return growing?.isFinal === false && this.#pulledTo >= growing.bytes
+  }
+
+  /** At once, and what comes soon after that together. */
+  #more(growing: GrowingHere): void {
+    if (this.#telling !== undefined) return
+    const { bytes, isFinal } = growing
+    if (bytes <= this.#toldBytes && isFinal === this.#isToldFinal) return
+    this.#toldBytes = bytes
+    this.#isToldFinal = isFinal
+    this.#link.send({ type: 'more', bytes, isFinal })
+    this.#sendEnd()
+    this.#telling = setTimeout(() => {
+      this.#telling = undefined
+      this.#more(growing)
+    }, limits.reachedMs)
+  }
+
+  /** The record that says where the content ends comes by itself. */
+  #sendEnd(): void {
+    const { end } = this.file?.content.growing ?? {}
+    if (end === undefined || this.#feed === undefined || !this.#isToldFinal) return
+    if (!this.#hasAsked) return
+    const { engine } = this.#served
+    engine.sendDigests(this.#feed, { stream: 0, ...end })
   }
 
   /** Throws FrError for what no honest client asks. */
   said(frame: Frame): void {
+    this.#asks()
     if (frame.type === 'pull') return this.#pull(frame)
     if (frame.type === 'need') return this.#repair(frame)
     if (frame.type === 'needDigests') return this.#digests(frame.ranges)
@@ -94,6 +138,7 @@ export class Client implements FeedOwner {
     const waiting = this.#digestsOf
     this.#digestsOf = []
     if (waiting.length > 0) this.#digests(waiting)
+    this.#sendEnd()
   }
 
   /** The data connection is gone: the client opens another one, or leaves. */
@@ -116,6 +161,8 @@ export class Client implements FeedOwner {
   end(): void {
     if (this.isOver) return
     this.isOver = true
+    this.#unwatch()
+    clearTimeout(this.#telling)
     if (this.#feed !== undefined) this.file?.disown(this.#feed)
     this.#freeAll()
     this.file?.leave()
@@ -127,9 +174,17 @@ export class Client implements FeedOwner {
     throw new FrError('ERR_FR_PROTOCOL', 'bytes were asked for before a name')
   }
 
+  #asks(): void {
+    if (this.#hasAsked) return
+    this.#hasAsked = true
+    this.#sendEnd()
+  }
+
   #pull({ request, ranges }: Frames<'pull'>): void {
     const file = this.#served
     this.#check(pullFault({ ranges }, file.content.size, file.content.blockBytes))
+    for (const [offset, length] of ranges)
+      this.#pulledTo = Math.max(this.#pulledTo, offset + length)
     const fill = this.#fill
     if (fill !== undefined) this.#look(fill)
     const held = { request, ranges: file.content.present(ranges) }
@@ -162,10 +217,13 @@ export class Client implements FeedOwner {
   #digests(ranges: readonly RangePair[]): void {
     const file = this.#served
     const last = ranges.at(-1)
-    if (last !== undefined && last[0] + last[1] > file.content.size)
+    // Of a content that came to nothing its end is asked for by its first byte.
+    const most = file.content.growing === undefined ? file.content.size : file.content.size || 1
+    if (last !== undefined && last[0] + last[1] > most)
       throw new FrError('ERR_FR_PROTOCOL', 'digests beyond the file')
     if (this.#feed === undefined) {
-      this.#digestsOf = ranges
+      const isOne = file.content.growing === undefined
+      this.#digestsOf = isOne ? ranges : [...this.#digestsOf, ...ranges].slice(-limits.needRanges)
       return
     }
     this.#sendDigests(file, this.#feed, ranges).catch((error: unknown) => {
@@ -178,10 +236,11 @@ export class Client implements FeedOwner {
     feed: FeedHandle,
     ranges: readonly RangePair[],
   ): Promise<void> {
-    const runs = await file.content.runs()
+    const runs = await file.content.runs(ranges)
     for (const { offset, length, payload } of runs) {
       if (this.isOver || this.#feed !== feed) return
       if (!ranges.some(([at, bytes]) => at < offset + length && offset < at + bytes)) continue
+      file.naming(offset + length)
       file.engine.sendDigests(feed, { stream: 0, offset, length, payload })
     }
   }

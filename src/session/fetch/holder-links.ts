@@ -21,7 +21,7 @@ import { adopt, type Dialler, linkOver } from '../../net/dial.js'
 import { dial } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
 import type { DataEngine, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
-import { readDigests } from '../../protocol/digest-record.js'
+import { type ReadDigests, readDigests } from '../../protocol/digest-record.js'
 
 export interface HolderSpec {
   readonly dialler: Dialler
@@ -42,6 +42,9 @@ interface Way {
   flows: number
   isOver: boolean
 }
+
+/** Of a record that is not the author's. */
+const nothingRead = { digests: null, isFinal: false }
 
 /** Round trips from the first packet to the word `go`: TCP, TLS, greetings. */
 const handshakeTrips = 3
@@ -126,13 +129,13 @@ export class HolderLinks {
     const way = this.#byFeed.get(feed)
     if (way === undefined || way.isOver) return
     const { member } = way
-    let digests: Uint8Array | null = null
+    let read: Pick<ReadDigests, 'isFinal'> & { digests: Uint8Array | null } = nothingRead
     try {
-      digests = this.#read(member, { offset, length }, payload)
+      read = this.#read(member, { offset, length }, payload)
     } catch (error) {
       if (!(error instanceof FrError)) throw error
     }
-    this.#hooks.post({ type: 'digests', member, offset, length, digests })
+    this.#hooks.post({ type: 'digests', member, offset, length, ...read })
   }
 
   /** Resolves when the links are closed. */
@@ -145,7 +148,7 @@ export class HolderLinks {
     member: number,
     place: { readonly offset: number; readonly length: number },
     payload: Uint8Array,
-  ): Uint8Array {
+  ): ReadDigests {
     const { offer } = this.#holders[member - 1] as FetchHolder
     if (offer === undefined) throw new FrError('ERR_FR_PROTOCOL', 'digests before an offer')
     const { digest: algorithm, entry } = offer
@@ -156,9 +159,9 @@ export class HolderLinks {
     const content = {
       contentId: entry.contentId,
       algorithm,
-      blockBytes: blockBytesFor(entry.size),
+      blockBytes: entry.growing ? ('sections' as const) : blockBytesFor(entry.size),
     }
-    return readDigests(nodePrimitives, author, content, place, payload).digests
+    return readDigests(nodePrimitives, author, content, place, payload)
   }
 
   async #connect(way: Way): Promise<void> {

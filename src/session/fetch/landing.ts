@@ -28,11 +28,19 @@ import { asFrError } from '../../base/failures.js'
 import { settableTime } from '../../base/file-times.js'
 import { formatBytes, limits, MIB } from '../../base/limits.js'
 import { hiddenDir } from '../../base/names.js'
+import type { BlockBytes } from '../../base/sections.js'
 import type { FetchedContent, FetchRange, FoundRun } from '../../control/fetching/events.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
 import { syncParent } from '../../store/files/durable.js'
 import { Journal, type Look, readJournal } from '../../store/journal/journal.js'
+
+/** What lands. */
+export interface LandingContent
+  extends Pick<FetchedContent, 'entry' | 'digest' | 'fileDigest' | 'size' | 'length'> {
+  /** By sections: it is still written, and `size` is 0 until that is over. */
+  readonly blockBytes: BlockBytes
+}
 
 export interface LandingSpec {
   readonly storage: Storage
@@ -60,7 +68,8 @@ export class Landing {
   #dir: DataDirHandle | undefined
   #landed: Landed | undefined
   #journal: Journal | undefined
-  #content: FetchedContent | undefined
+  #content: LandingContent | undefined
+  #id = ''
   #isWorthKeeping = false
   readonly #waiting: HeldRun[] = []
   #isWriting = false
@@ -90,8 +99,9 @@ export class Landing {
   }
 
   /** Opens what an earlier fetch of this content left, or begins anew. */
-  async open(content: FetchedContent): Promise<Landed> {
+  async open(content: LandingContent): Promise<Landed> {
     this.#content = content
+    this.#id = idOf(content)
     const { storage } = this.#spec
     const dir = this.#dir as DataDirHandle
     for (const { id } of await storage.listPartials(dir))
@@ -137,10 +147,19 @@ export class Landing {
   /** Makes all of it durable; whether it may have been changed since it was verified. */
   async flush(): Promise<boolean> {
     const { file } = this.#landed as Landed
-    const { size, entry } = this.#content as FetchedContent
+    const { size, entry } = this.#content as LandingContent
     const flushed = await this.#spec.storage.flush(file)
     const isShort = this.#spec.range === null && flushed.allocatedBytes < entry.dataBytes
     return flushed.size !== size || flushed.wasTouched || isShort
+  }
+
+  /** What was still written has this size in the end; it gets the time of now. */
+  endsAs(size: number): void {
+    const content = this.#content as LandingContent
+    const ms = Date.now()
+    const time = { mtimeSeconds: Math.floor(ms / 1000), mtimeNanos: (ms % 1000) * 1_000_000 }
+    const entry = { ...content.entry, ...time, size, dataBytes: size }
+    this.#content = { ...content, entry, size, length: size }
   }
 
   /** The output is durable under its name when it resolves. */
@@ -185,27 +204,23 @@ export class Landing {
 
   // --- what is there ---
 
-  get #id(): string {
-    const { fileDigest = '', size = 0 } = this.#content ?? {}
-    return createHash('sha256').update(`${fileDigest} ${size}`).digest('hex').slice(0, 32)
-  }
-
   get #journalPath(): string {
     return join(this.#workDir, hiddenDir, 'journals', this.#id)
   }
 
-  #header({ entry, digest: algorithm, blockBytes, size }: FetchedContent) {
+  #header({ entry, digest: algorithm, blockBytes, ...content }: LandingContent) {
+    const size = spanOf({ blockBytes, ...content })
     const name = new Uint8Array(Buffer.from(outputName))
     const { contentId, author } = entry
     return { contentId, author, algorithm, blockBytes, size, name, transfer: this.#id }
   }
 
-  async #openKept({ size }: FetchedContent): Promise<FileHandle | undefined> {
+  async #openKept({ size, blockBytes }: LandingContent): Promise<FileHandle | undefined> {
     const { storage } = this.#spec
     const dir = this.#dir as DataDirHandle
     try {
       const file = await storage.openPartial(dir, this.#id)
-      if ((await storage.identityOf(file)).size === size) return file
+      if (blockBytes === 'sections' || (await storage.identityOf(file)).size === size) return file
       storage.closeFile(file)
     } catch (error) {
       if (!(error instanceof FrError) || error.code !== 'ERR_FR_NOT_HELD') throw error
@@ -221,12 +236,13 @@ export class Landing {
 
   /** Blocks of this content, by the journal. */
   async #foundIn(
-    { digest, blockBytes, size }: FetchedContent,
+    { digest, blockBytes, ...content }: LandingContent,
     file: FileHandle,
   ): Promise<FoundRun[]> {
     const identity = await this.#spec.storage.identityOf(file)
     const journal = await readJournal(this.#journalPath, identity)
     const { header } = journal ?? {}
+    const size = spanOf({ blockBytes, ...content })
     const isOfContent =
       header?.algorithm === digest && header.blockBytes === blockBytes && header.size === size
     if (journal === null || !isOfContent) return []
@@ -237,7 +253,7 @@ export class Landing {
     }))
   }
 
-  async #requireRoom(content: FetchedContent, found: readonly FoundRun[]): Promise<void> {
+  async #requireRoom(content: LandingContent, found: readonly FoundRun[]): Promise<void> {
     const free = await this.#spec.storage.freeBytes(this.#dir as DataDirHandle)
     const foundBytes = found.reduce((sum, { length }) => sum + length, 0)
     const needed = Math.min(content.length, content.entry.dataBytes) - foundBytes
@@ -250,7 +266,7 @@ export class Landing {
   // --- the output ---
 
   async #publishWhole(): Promise<void> {
-    const { entry } = this.#content as FetchedContent
+    const { entry } = this.#content as LandingContent
     const { file } = this.#landed as Landed
     await this.#spec.storage.publish(this.#dir as DataDirHandle, {
       file,
@@ -264,7 +280,7 @@ export class Landing {
 
   /** Just these bytes, with the attributes of the file. */
   async #copyRange({ first, last }: FetchRange, path: string): Promise<void> {
-    const { entry } = this.#content as FetchedContent
+    const { entry } = this.#content as LandingContent
     try {
       const from = await open(this.partialPath, 'r')
       try {
@@ -294,6 +310,18 @@ export class Landing {
       throw systemError(error, path)
     }
   }
+}
+
+/** Of what is still written, whatever it comes to. */
+function idOf({ entry, fileDigest, size, blockBytes }: LandingContent): string {
+  const { author, contentId } = entry
+  const what = blockBytes === 'sections' ? `${author} ${contentId}` : `${fileDigest} ${size}`
+  return createHash('sha256').update(what).digest('hex').slice(0, 32)
+}
+
+/** The most that it may come to. */
+function spanOf({ blockBytes, size }: Pick<LandingContent, 'blockBytes' | 'size'>): number {
+  return blockBytes === 'sections' ? limits.growingSpanBytes : size
 }
 
 /** Refuses an output that may not be written before anything is fetched. */

@@ -6,8 +6,9 @@
  */
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import { isHidden } from '../../base/names.js'
+import { hiddenDir, isHidden } from '../../base/names.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { blockBytesAt } from '../../base/sections.js'
 import { versionedName } from '../../base/versions.js'
 import type { FetchOffer, PackOffer } from '../../control/messages/types.js'
 import { spanBytes } from '../../control/space/space.js'
@@ -21,6 +22,7 @@ import { fullName, shown } from '../../store/trees/full-name.js'
 import type { TreePlace } from '../../store/trees/held-trees.js'
 import { digestText } from '../../store/trees/local-copies.js'
 import { geometryOf, rawDigest } from '../../store/trees/raw-digest.js'
+import { GrowingHere } from '../growing-here.js'
 import { openPack, type PackKey, type PackSource } from './tree-pack.js'
 
 type Described = Pick<
@@ -40,10 +42,12 @@ type Described = Pick<
 
 export interface ServedContent extends Described {
   readonly file: FileHandle
-  /** As its author signed them. */
-  runs(): Promise<readonly DigestRun[]>
+  /** As its author signed them; those that are about these ranges, and perhaps others. */
+  runs(ranges: readonly RangePair[]): Promise<readonly DigestRun[]>
   /** What of these ranges is here. */
   present(ranges: readonly RangePair[]): RangePair[]
+  /** Of what is still written: `size` is how far it is verified. */
+  readonly growing?: GrowingHere
   /** Of a part of a tree. */
   readonly pack?: PackOffer
   /** Looks at the file again: why it may not be served any longer; null: it may. Never rejects. */
@@ -57,7 +61,7 @@ export interface ContentSource extends PackSource {
 }
 
 /** What stands for a content while nothing changes. */
-export type ContentKey = HeldStream | TreePlace | PackKey | string
+export type ContentKey = HeldStream | TreePlace | PackKey | GrowingHere | string
 
 /** Undefined: the node holds nothing of the name that it could prove. */
 export async function keyOf(
@@ -92,25 +96,28 @@ async function versionInTree(
 /** Rejects with ERR_FR_NOT_HELD when it is not what was verified. */
 export function openContent(source: ContentSource, key: ContentKey): Promise<ServedContent> {
   if (typeof key === 'string') return openUnfinished(source, key)
+  if (key instanceof GrowingHere) return openGrowing(source, key)
   if ('ask' in key) return openPart(source, key)
   return 'row' in key ? openOfTree(source, key) : openHeld(source, key)
 }
 
 export function entryOf(content: ServedContent): FetchOffer['entry'] {
   const { name, contentId, size, dataBytes, blockBytes, mode, mtime, author, only } = content
+  const isGrowing = content.growing !== undefined
   return {
     stream: 0,
     contentId,
     author,
     ...encodeName(name),
     base: 0,
-    span: spanBytes(size, blockBytes),
+    span: isGrowing ? limits.growingSpanBytes : spanBytes(size, blockBytes),
     size,
     dataBytes,
     mode,
     mtimeSeconds: mtime.seconds,
     mtimeNanos: mtime.nanos,
     ...(only !== undefined && { only }),
+    ...(isGrowing && { growing: true as const }),
   }
 }
 
@@ -253,6 +260,38 @@ async function openUnfinished(
   } catch (error) {
     storage.closeFile(file)
     throw error
+  }
+}
+
+/** Its file gets its name while it is read, and stays what it is. */
+async function openGrowing(
+  { engine: { storage }, dataDir }: ContentSource,
+  growing: GrowingHere,
+): Promise<ServedContent> {
+  const { name, entry, algorithm, partialId } = growing.spec
+  const { contentId, author, mode, mtimeSeconds: seconds, mtimeNanos: nanos } = entry
+  const path = `${dataDir}/${hiddenDir}/partials/${partialId()}`
+  const { file } = await storage.openSource(path).catch((cause: unknown) => {
+    // It got its name a moment ago.
+    throw new FrError('ERR_FR_BUSY', 'the file is being published', { cause })
+  })
+  const { failure } = growing
+  if (failure !== null) {
+    storage.closeFile(file)
+    throw new FrError(failure.code, failure.text)
+  }
+  return {
+    ...{ name, contentId, author, algorithm, blockBytes: blockBytesAt(0), mode, file, growing },
+    ...{ fileDigest: '', mtime: { seconds, nanos } },
+    get size() {
+      return growing.bytes
+    },
+    get dataBytes() {
+      return growing.bytes
+    },
+    runs: (ranges) => Promise.resolve(growing.runs(ranges)),
+    present: (ranges) => [...ranges],
+    look: () => Promise.resolve(null),
   }
 }
 

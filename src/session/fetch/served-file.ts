@@ -13,6 +13,7 @@ import type { FetchOffer } from '../../control/messages/types.js'
 import { randomId } from '../../net/crypto.js'
 import type { DataEngine, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
+import type { GrowingHere } from '../growing-here.js'
 import type { EngineRouter } from '../router.js'
 import {
   type ContentKey,
@@ -41,6 +42,7 @@ export class ServedFile {
   readonly #failed: (error: FrError) => void
   readonly #owners = new Map<FeedHandle, FeedOwner>()
   readonly #look: NodeJS.Timeout
+  readonly #unwatch: () => void
   #users = 0
   #next = 1
   #isClosed = false
@@ -60,8 +62,11 @@ export class ServedFile {
     spec.router.route(this.transfer, (events) => this.#onEngine(events))
     const { file, size, blockBytes, dataBytes } = content
     const sparse = dataBytes < size
-    const stream = { stream: 0, file, size, blockBytes, complete: true, sparse }
+    const { growing } = content
+    const grows = growing !== undefined && { growing: true as const }
+    const stream = { stream: 0, file, size, blockBytes, complete: true, sparse, ...grows }
     spec.engine.addStream(this.transfer, stream)
+    this.#unwatch = growing?.watch(() => this.#grew(growing)) ?? (() => {})
     this.#look = setInterval(() => void this.#compare(), limits.serveLookMs)
   }
 
@@ -99,6 +104,17 @@ export class ServedFile {
     }
   }
 
+  /** Records of a content that is still written may go beyond what is there. */
+  naming(end: number): void {
+    if (this.content.growing === undefined) return
+    this.engine.grow(this.transfer, { stream: 0, size: end })
+  }
+
+  #grew({ bytes, failure }: GrowingHere): void {
+    if (failure !== null) return this.#failed(new FrError(failure.code, failure.text))
+    this.naming(bytes)
+  }
+
   leave(): void {
     this.#users--
   }
@@ -116,6 +132,7 @@ export class ServedFile {
     if (this.#isClosed) return
     this.#isClosed = true
     clearInterval(this.#look)
+    this.#unwatch()
     this.#spec.router.forget(this.transfer)
     this.engine.closeTransfer(this.transfer)
     this.engine.storage.closeFile(this.content.file)

@@ -19,6 +19,7 @@ import { decodeName } from '../../protocol/manifest.js'
 import { atFirst } from '../../store/disks/at-first.js'
 import { shown } from '../../store/trees/full-name.js'
 import type { FeedPlaces, FreePlace } from '../driver/feed-places.js'
+import type { GrowingHere } from '../growing-here.js'
 import { type AttributesOf, holderFault } from '../holders.js'
 import { Client } from './client.js'
 import { type ContentKey, type ContentSource, keyOf } from './served-content.js'
@@ -28,6 +29,8 @@ import { packKeyOf } from './tree-pack.js'
 export interface ServesSpec extends Pick<OpenSpec, 'engine'> {
   /** Where something of this name may be, the most likely first. */
   readonly sources: (name: Uint8Array) => readonly OpenSpec[]
+  /** What lands here under this name while it is still written. */
+  readonly growing: (name: Uint8Array) => GrowingHere | undefined
   readonly log: Logger
   /** Throws where whoever asks may not have it. */
   readonly admit: (who: Established, frame: FetchFrame) => void
@@ -127,9 +130,7 @@ export class Serves {
     who: Established,
   ): Promise<void> {
     this.#spec.admit(who, frame)
-    const file = await atFirst(this.#spec.sources(name), async (source) =>
-      this.#open(source, await keyIn(source, name, frame.pack)),
-    )
+    const file = await this.#fileOf(name, frame)
     const fault = holderFault(file.content.only, who.peer, this.#spec.attributesOf)
     if (client.isOver || fault !== null) this.#closeUnused(file)
     if (fault !== null) throw fault
@@ -141,6 +142,23 @@ export class Serves {
     const { log } = this.#spec
     const fields = { peer: client.address, name: Buffer.from(name).toString('utf8') }
     log({ level: 'info', event: 'serving', fields })
+  }
+
+  async #fileOf(name: Uint8Array, { pack, follow }: FetchFrame): Promise<ServedFile> {
+    const growing = pack === undefined ? this.#spec.growing(name) : undefined
+    const sources = this.#spec.sources(name)
+    if (growing !== undefined && follow === true)
+      return atFirst(sources, (source) => this.#open(source, growing))
+    try {
+      return await atFirst(sources, async (source) =>
+        this.#open(source, await keyIn(source, name, pack)),
+      )
+    } catch (error) {
+      const isAbsent = error instanceof FrError && error.code === 'ERR_FR_NOT_HELD'
+      if (!isAbsent || growing === undefined) throw error
+      const text = `${shown(name)} is still written; --follow reads it as it comes`
+      throw new FrError('ERR_FR_NOT_HELD', text)
+    }
   }
 
   /** One open file for all who want the content. */
@@ -203,7 +221,10 @@ export class Serves {
 
   #expect(client: Client, forMs: number): void {
     this.#clients.add(client, forMs, () =>
-      this.#end(client, new FrError('ERR_FR_TIMEOUT', 'the client asked for nothing')),
+      // Who has all that is written has nothing to ask for.
+      client.isWaiting
+        ? this.#expect(client, forMs)
+        : this.#end(client, new FrError('ERR_FR_TIMEOUT', 'the client asked for nothing')),
     )
   }
 

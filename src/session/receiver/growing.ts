@@ -8,9 +8,13 @@ import type { StreamEntry } from '../../control/messages/types.js'
 import type { Told } from '../../control/receiver/events.js'
 import type { DataEngine } from '../../ports.js'
 import type { Partial } from '../../store/partial.js'
+import type { ReceiverPorts } from '../driver/receiver.js'
 import { finishedValues } from '../growing-digests.js'
+import { GrowingHere } from '../growing-here.js'
 import type { Publication } from './publish.js'
 import type { HowItCame } from './record.js'
+import type { SignedRuns } from './signed-runs.js'
+import type { ReceptionSpec } from './spec.js'
 
 /** How the content of an entry is cut, and the most that it may come to. */
 export function geometryOf({ growing, size }: Pick<StreamEntry, 'growing' | 'size'>): {
@@ -19,6 +23,33 @@ export function geometryOf({ growing, size }: Pick<StreamEntry, 'growing' | 'siz
 } {
   if (growing === true) return { blockBytes: 'sections', size: limits.growingSpanBytes }
   return { blockBytes: blockBytesFor(size), size }
+}
+
+/** For those who read at this node what is still written; undefined: it is not, or not kept. */
+export function growingHere(
+  { role, entry, algorithm }: ReceptionSpec,
+  name: Uint8Array,
+  partialId: () => string,
+  runs: SignedRuns,
+): GrowingHere | undefined {
+  if (entry.growing !== true || role !== 'receiver') return undefined
+  const signed: GrowingHere['spec']['signed'] = (ranges) => runs.touching(ranges)
+  return new GrowingHere({ name, entry, algorithm, partialId, signed })
+}
+
+/** What a session tells of digests that are signed, and of a prefix that is verified. */
+export function signedPorts(
+  runs: SignedRuns,
+  growing: GrowingHere | undefined,
+): Required<Pick<ReceiverPorts, 'signed' | 'signedFor' | 'reached'>> {
+  return {
+    signed: (record) => {
+      runs.keep(record)
+      growing?.signed(record)
+    },
+    signedFor: (ranges) => runs.touching(ranges).map((run) => ({ stream: 0, ...run })),
+    reached: (bytes, isFinal) => growing?.reached(bytes, isFinal),
+  }
 }
 
 export interface GrowingSpec {

@@ -28,7 +28,7 @@ import { Approval } from './acceptance.js'
 import { type Arrival, type ArrivalSpec, arrive, lend, type SignedCopy } from './arrival.js'
 import { coordinate } from './coordinate.js'
 import { Filler, fillFrom } from './filler.js'
-import { geometryOf } from './growing.js'
+import { geometryOf, growingHere, signedPorts } from './growing.js'
 import { hashRun } from './hash-run.js'
 import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
@@ -68,6 +68,7 @@ export class Reception {
   readonly #partial: Partial
   readonly #publication: Publication
   readonly #signedRuns: SignedRuns
+  readonly growing: ReturnType<typeof growingHere>
   readonly #tasks = new Set<Promise<unknown>>()
   #transfer: TransferHandle | undefined
   #verified: VerifiedLog | undefined
@@ -95,6 +96,7 @@ export class Reception {
     const sizeAtLast = (): number => this.session.machine.held.size
     this.#publication = publicationOf(host, this.#partial, this.#hasher, spec, sizeAtLast)
     this.#signedRuns = new SignedRuns(this.#geometry.size, this.#geometry.blockBytes)
+    this.growing = growingHere(spec, this.name, () => this.#partial.id, this.#signedRuns)
     this.session = this.#sessionOver()
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
@@ -130,9 +132,7 @@ export class Reception {
         primitives: nodePrimitives,
         log: (level, event, fields) => this.log.line(level, event, fields),
         misannounced: () => void this.#host.counters.wrongDigests++,
-        signed: (record) => this.#signedRuns.keep(record),
-        signedFor: (ranges) =>
-          this.#signedRuns.touching(ranges).map((run) => ({ stream: 0, ...run })),
+        ...signedPorts(this.#signedRuns, this.growing),
         ...(admits && { admits }),
         // Nobody but its origin knows what more there is of a content that grows.
         takeOver: (term) =>
@@ -231,8 +231,7 @@ export class Reception {
       hash: (run) => this.#hash(run),
       copyIn: (offset, length) => {
         const copied = this.#partial.copyIn({ offset, length })
-        const done = copied.then((): NodeFact => ({ type: 'copied', offset, length }))
-        this.#run(done)
+        this.#run(copied.then((): NodeFact => ({ type: 'copied', offset, length })))
       },
       sum: (digests) => this.log.summed(this.#publication.sum(digests)),
       publish: () => this.#run(this.#publish()),
@@ -412,6 +411,7 @@ export class Reception {
     const { servedBytes } = this.session
     if (servedBytes > 0) this.log.line('info', 'served', { bytes: servedBytes })
     if (failure !== null) {
+      this.growing?.failed(failure)
       this.log.failed(failure)
       // Before the claim no disk was touched, whatever code the accept hook chose.
       const { dataBytes: bytes, hasSpace: hadSpace } = this

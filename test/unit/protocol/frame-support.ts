@@ -232,6 +232,7 @@ const bodies: Bodies = {
   fetched: fc.oneof(
     fetched,
     fc.tuple(fetched, pack).map(([of, one]) => ({ ...of, pack: one })),
+    fetched.map((of) => (of.entry.growing === true ? { ...of, fileDigest: '' } : of)),
   ),
   bad: fc.record({ offset: fc.nat(2 ** 52), length: fc.integer({ min: 1, max: 2 ** 40 }) }),
   edgeLost: fc.record({ member: mate, incoming: fc.boolean(), code }),
