@@ -147,6 +147,18 @@ describe.each(engines)('$kind engine: a stream that grows', (under) => {
     expect(receiver.content().equals(whole)).toBe(true)
   })
 
+  it('is no longer than what is in it where it is trimmed before its end', async () => {
+    const { party, socket, landed, grow, receiver } = await node(blockBytes)
+    const path = join(receiver.data, '.fastreplica', 'partials', 'main')
+    const bytes = fileBytes(blockBytes + 100)
+    grow(5 * blockBytes)
+    socket.write(rawPayload(0, bytes))
+    await landed(blockBytes + 100)
+    await party.engine.storage.trim(receiver.file)
+    expect(statSync(path).size).toBe(blockBytes + 100)
+    expect(receiver.content().equals(bytes)).toBe(true)
+  })
+
   it('has blocks by sections, and tells no run across a border', async () => {
     const border = limits.sectionBytes
     const { party, socket, landed } = await node(border + 4 * blockBytes, 'blake3')

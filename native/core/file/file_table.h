@@ -56,8 +56,9 @@ struct File {
   std::unique_ptr<Joined> joined;
   // Bytes: of a source at opening, of a partial as created, or as far as it may grow by now.
   std::atomic<uint64_t> size;
-  // A partial that is made longer by what lands in it; `trim` gives it its size.
-  std::atomic<bool> grows{false};
+  // A partial that was made longer by what landed in it, and whose size is that of the whole by
+  // now: `trim` gives it that.
+  std::atomic<bool> has_end{false};
   // Place of the disk threads that work on it (disk.h).
   uint32_t disk = 0;
   // True for what open_source opened; `identity` is then what check_source compares with.

@@ -233,7 +233,7 @@ Status trim(uint32_t handle) noexcept {
   // What is allocated ahead runs on the thread that calls this: before it, or not at all.
   file->fallocate_ok = false;
   // One that ends in a hole is too short; what was allocated behind its end goes as well.
-  while (file->grows && ftruncate(file->fd, static_cast<off_t>(file->size.load())) != 0) {
+  while (file->has_end && ftruncate(file->fd, static_cast<off_t>(file->size.load())) != 0) {
     if (errno != EINTR) return status_of_errno(errno, "ftruncate");
   }
   trim_holes(file->fd);

@@ -125,9 +125,6 @@ Answer Engine::add_stream(const StreamRequest& r) {
   StreamEntry& entry = it->second.streams[r.stream];
   entry = {.size = r.size, .passes = stream.passes, .growing = r.growing};
   if (r.growing && !r.complete) entry.grown = {stream.main.file, stream.scratch.file};
-  for (const FileRef& file : entry.grown) {
-    if (file != nullptr) file->grows = true;
-  }
   entry.size_files();
   return done;
 }

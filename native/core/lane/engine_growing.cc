@@ -6,7 +6,9 @@ namespace fr {
 // Here and not in the lane, so that whoever trims a file after `grow` finds the size that it told.
 void Engine::StreamEntry::size_files() const {
   for (const FileRef& file : grown) {
-    if (file != nullptr) file->size = size;
+    if (file == nullptr) continue;
+    file->size = size;
+    file->has_end = is_final;
   }
 }
 

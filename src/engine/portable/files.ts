@@ -37,6 +37,7 @@ export class OpenFile {
   readonly fd: number
   readonly partial: PartialName | undefined
   #grownTo: number | undefined
+  #hasEnd = false
   #joined: JoinedFile | undefined
   #users = 1
   readonly #closed: () => void
@@ -47,9 +48,10 @@ export class OpenFile {
     this.#closed = closed
   }
 
-  /** It grows: this many bytes may be in it by now. */
-  grow(size: number): void {
+  /** It grows: this many bytes may be in it by now. `isFinal`: that is all. */
+  grow(size: number, isFinal: boolean): void {
     this.#grownTo = size
+    this.#hasEnd = isFinal
   }
 
   /** Of a partial: as made, or as far as it may grow by now. */
@@ -57,8 +59,9 @@ export class OpenFile {
     return this.#grownTo ?? this.partial?.size
   }
 
-  get grows(): boolean {
-    return this.#grownTo !== undefined
+  /** It has grown, and its size is that of the whole by now. */
+  get hasEnd(): boolean {
+    return this.#hasEnd
   }
 
   retain(): void {

@@ -267,7 +267,7 @@ export class PortableStorage implements Storage {
       const grown = this.#files.get(file)
       await grown.joined?.writeMap()
       // One that ends in a hole is too short.
-      if (grown.grows) await grown.using((fd) => ftruncateAsync(fd, grown.size ?? 0))
+      if (grown.hasEnd) await grown.using((fd) => ftruncateAsync(fd, grown.size ?? 0))
     })
   }
 

@@ -205,10 +205,10 @@ export class StreamState {
     return this.growing ? sectionOf(at) : { start: 0, end: Number.POSITIVE_INFINITY, blockBytes }
   }
 
-  /** A partial that grows has this size when it is trimmed. */
+  /** A partial that has grown to its end has this size when it is trimmed. */
   #sizeFiles(): void {
     if (this.complete) return
-    for (const target of [this.#main, this.#scratch]) target?.file.grow(this.#size)
+    for (const target of [this.#main, this.#scratch]) target?.file.grow(this.#size, this.#isFinal)
   }
 
   /**
