@@ -17,6 +17,8 @@ const made = spawnSync('ip', ['netns', 'add', probe], { encoding: 'utf8' })
 if (made.error !== undefined) fail('needs the `ip` tool (Debian: apt-get install iproute2)')
 if (made.status !== 0) fail(`this machine makes no network namespaces: ${made.stderr.trim()}`)
 spawnSync('ip', ['netns', 'delete', probe])
+if (spawnSync('ping', ['-V']).error !== undefined)
+  fail('needs the `ping` tool (Debian: apt-get install iputils-ping)')
 
 const vitest = [
   'node_modules/vitest/vitest.mjs',
