@@ -67,7 +67,7 @@ export class Authority {
   require(asking: Asking, request: RequestName, wanted: readonly Wanted[], isRead = false): void {
     const { rights, name } = this.#of(asking.peer?.nodeId ?? '')
     const missing = wanted.map((one) => rights.missing(one)).find((right) => right !== null)
-    this.#note(asking, this.#nameOf(asking, name), whatOf(request, wanted), missing ?? null, isRead)
+    this.#note(asking, nameOf(asking.peer, name), whatOf(request, wanted), missing ?? null, isRead)
     if (missing === undefined) return
     throw new FrError('ERR_FR_RIGHT', `the right '${missing}' is missing (--authorize)`)
   }
@@ -80,8 +80,8 @@ export class Authority {
     if (peer === null) return nobody
     const { rights, name } = this.#of(peer.nodeId)
     const own = rights.attributes ?? peer.attributes ?? nobody
-    const said = name ?? peer.name ?? attributeOf(peer.attributes ?? nobody, 'name')
-    return { ...own, ...(said !== undefined && { name: said }), id: peer.nodeId }
+    const said = nameOf(peer, name)
+    return { ...own, ...(said !== null && { name: said }), id: peer.nodeId }
   }
 
   /** The newest first. */
@@ -102,10 +102,6 @@ export class Authority {
       this.#parsed.set(entry, rights)
     }
     return { rights, name: entry.name }
-  }
-
-  #nameOf({ peer }: Asking, name: string | undefined): string | null {
-    return name ?? peer?.name ?? attributeOf(peer?.attributes ?? nobody, 'name') ?? null
   }
 
   #note(
@@ -131,6 +127,11 @@ export class Authority {
     const fields = { peer: nodeId, name, address, what, decision, ...right }
     this.#log({ level, event: 'audit', fields })
   }
+}
+
+/** What a peer is called: by the list, else by its certificate, else by itself. */
+function nameOf(peer: Asking['peer'], listed: string | undefined): string | null {
+  return listed ?? peer?.name ?? attributeOf(peer?.attributes ?? nobody, 'name') ?? null
 }
 
 /** A request and its name, cut to what a line may have. */

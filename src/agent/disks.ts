@@ -197,15 +197,14 @@ export class Disks {
     if (offer.role !== 'receiver') return this.#withWhole(this.#there, arriving) ?? this.first
     const takers = this.#takersOf(entry.dataBytes)
     // A tree is refused where its name is that of a striped file.
-    const striped = this.#striped?.placeOf(arriving) === 'none' ? undefined : this.#striped?.disk
+    const place = this.#striped?.placeOf(arriving) ?? 'none'
+    const striped = place === 'none' ? undefined : this.#striped?.disk
     const named = striped === undefined ? takers : [...takers, striped]
     const holder = await this.#withName(named, decodeName(entry))
     if (holder !== undefined) return holder
-    const spread = this.#striped?.placeOf(arriving) === 'new' ? striped : undefined
-    const found = await this.#withPart(
-      spread === undefined ? takers : [spread, ...takers],
-      arriving,
-    )
+    const spread = place === 'new' ? striped : undefined
+    const partial = spread === undefined ? takers : [spread, ...takers]
+    const found = await this.#withPart(partial, arriving)
     if (found !== undefined) return found
     if (spread !== undefined) return spread
     const states = takers.map(({ state }) => state)

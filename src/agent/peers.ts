@@ -15,6 +15,7 @@ import type { Socket } from 'node:net'
 import { type AuthorizedPeer, AuthorizedPeers } from '../base/authorized-peers.js'
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
+import { fileStamp } from '../base/file-stamp.js'
 import type { Logger } from '../base/log.js'
 import { peerLimits } from '../base/peer-limits.js'
 
@@ -146,9 +147,9 @@ async function read(path: string, { check }: PeersOptions): Promise<Read> {
     const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
     const file = await open(path, flags)
     try {
-      const { mode, uid } = await file.stat()
-      const isFile = (await file.stat()).isFile()
-      if (!isFile) throw new FrError('ERR_FR_PEERS', 'it is no file')
+      const found = await file.stat()
+      const { mode, uid } = found
+      if (!found.isFile()) throw new FrError('ERR_FR_PEERS', 'it is no file')
       const isOwn = uid === 0 || uid === process.geteuid?.()
       if (process.platform !== 'win32' && (!isOwn || (mode & 0o022) !== 0)) {
         const shown = (mode & 0o777).toString(8).padStart(4, '0')
@@ -174,11 +175,6 @@ async function read(path: string, { check }: PeersOptions): Promise<Read> {
 }
 
 /** Empty where there is none. */
-async function identityOf(path: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
-    return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
-  } catch {
-    return ''
-  }
+function identityOf(path: string): Promise<string> {
+  return stat(path, { bigint: true }).then(fileStamp, () => '')
 }

@@ -10,7 +10,8 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from '../base/limits.js'
 import { hiddenDir } from '../base/names.js'
-import type { DataDirHandle, DataEngine, Storage } from '../ports.js'
+import { overlaid } from '../base/overlaid.js'
+import type { DataDirHandle, Storage } from '../ports.js'
 import { unitBytesFor } from '../store/disks/head.js'
 import { Stripes } from '../store/striped-storage.js'
 import { Disk, type DiskRules, type DiskTools } from './disk.js'
@@ -54,7 +55,7 @@ export class StripedDisk {
     const { minFreeBytes: reserveBytes, log } = rules
     const { storage } = engine
     this.stripes = new Stripes({ storage, dir, dataDir, reserveBytes, log, ...others })
-    const own = { ...tools, engine: engineWith(engine, this.stripes.storage) }
+    const own = { ...tools, engine: overlaid(engine, { storage: this.stripes.storage }) }
     const number = limits.disksPerNode
     this.disk = new Disk({ dir, dataDir, number }, own, { ...rules, isStriped: true })
     this.#takesNew = takesNew && !rules.isReadOnly
@@ -71,15 +72,4 @@ export class StripedDisk {
     const isLong = size > unitBytesFor(size)
     return this.#takesNew && isWhole && isLong ? 'new' : 'named'
   }
-}
-
-/** The engine, with another storage. */
-function engineWith(engine: DataEngine, storage: Storage): DataEngine {
-  return new Proxy(engine, {
-    get: (target, key) => {
-      if (key === 'storage') return storage
-      const of = Reflect.get(target, key)
-      return typeof of === 'function' ? of.bind(target) : of
-    },
-  })
 }

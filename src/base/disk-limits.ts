@@ -3,6 +3,8 @@
 export const diskLimits = {
   /** Data directories of one node. */
   disksPerNode: 16,
+  /** Parts among which the bytes of one striped file are spread. */
+  stripedParts: 32,
   /** Bytes of the path of one, as it is told. */
   diskPathBytes: 4096,
   /** Sentences about what is wrong with one. */

@@ -8,6 +8,7 @@
  *
  * Offsets and lengths are bytes of the content, below limits.growingSpanBytes.
  */
+import { digestBytesOf } from './digests.js'
 import { limits } from './limits.js'
 
 /** How the blocks of a content are cut: all of one size in bytes, or by sections. */
@@ -23,6 +24,8 @@ export interface Section {
 }
 
 const blocksPerSection = limits.sectionBytes / limits.blockBytesMin
+/** Contents that are still written have digests of BLAKE3. */
+const digestBytes = digestBytesOf('blake3')
 const lastSection = Math.log2(limits.blockBytesMax / limits.blockBytesMin)
 
 /** The section of the byte at `offset`; the last one has no end but that of the span. */
@@ -78,4 +81,22 @@ export function wholeEnd(end: number): number {
 export function isInSection(offset: number, length: number): boolean {
   const { start, end, blockBytes } = sectionOf(offset)
   return (offset - start) % blockBytes === 0 && offset + length <= end
+}
+
+/** Digests of the blocks from `offset` on, of which the last may be the beginning of one. */
+export interface BlockRun {
+  readonly offset: number
+  readonly length: number
+  readonly digests: Uint8Array
+}
+
+/** One run for each block of a run, which does not go beyond its section. */
+export function blocksOf({ offset, length, digests }: BlockRun): BlockRun[] {
+  const { blockBytes } = sectionOf(offset)
+  const count = Math.ceil(length / blockBytes)
+  return Array.from({ length: count }, (_, i) => ({
+    offset: offset + i * blockBytes,
+    length: Math.min(blockBytes, length - i * blockBytes),
+    digests: digests.subarray(i * digestBytes, (i + 1) * digestBytes),
+  }))
 }

@@ -15,6 +15,7 @@ import type { Socket } from 'node:net'
 import { createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls'
 import { certificateNameOf } from '../base/certificate-names.js'
 import { FrError } from '../base/errors.js'
+import { fileStamp } from '../base/file-stamp.js'
 import type { Logger } from '../base/log.js'
 import { tlsLimits } from '../base/tls-limits.js'
 import { exposure } from './exposure.js'
@@ -221,8 +222,7 @@ function seenOf({ ca, cert, key, crl }: TlsFiles): string {
 
 function identityOf(path: string): string {
   try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
-    return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
+    return fileStamp(statSync(path, { bigint: true }))
   } catch {
     return ''
   }

@@ -2,12 +2,14 @@
  * Digests of a content that was still written when it was sent, now that it is whole: its blocks
  * were cut by sections, and those of a file of its size are unions of them.
  */
+
 import { concat } from '../base/bytes.js'
+import { digestBytesOf } from '../base/digests.js'
 import { blockBytesFor } from '../base/limits.js'
 import { sectionOf } from '../base/sections.js'
 import type { DataEngine, FileHandle } from '../ports.js'
 
-const valueBytes = 32
+const valueBytes = digestBytesOf('blake3')
 
 /**
  * The BLAKE3 values of the blocks of a finished file, laid end to end, from those of its blocks by

@@ -79,6 +79,13 @@ export class Hasher {
     done(digests)
   }
 
+  /** The same, where nobody has to hear of it before others. Rejects with an FrError. */
+  digestsOf(file: FileHandle, range: ByteRange): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      void this.hash(file, range, resolve, reject)
+    })
+  }
+
   #isWorthHere(range: ByteRange): boolean {
     const blockBytes = blockBytesAt(range.offset, this.#geometry.blockBytes)
     return blockBytes <= limits.hashInlineBytes && this.#budget.take(range.length, nowMs())

@@ -29,6 +29,7 @@ import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
 import { hiddenDir } from '../base/names.js'
+import { overlaid } from '../base/overlaid.js'
 import type {
   DataDirHandle,
   FileHandle,
@@ -59,8 +60,6 @@ export interface StripesSpec {
   readonly isAll: () => boolean
 }
 
-/** Numbers of parts, as many as a map can tell. */
-const partsMost = 32
 const namesOfPartial = 2
 /** What such a disk has is there. */
 const takesNoMore = ['ENOSPC', 'EDQUOT', 'EROFS']
@@ -80,7 +79,7 @@ export class Stripes {
   get storage(): Storage {
     const { storage } = this.#spec
     const swept = <T>(work: Promise<T>): Promise<T> => work.finally(() => this.sweep())
-    const own: Partial<Storage> = {
+    return overlaid(storage, {
       createPartial: (dir, id, size) => this.#create(dir, id, size),
       openPartial: (dir, id) => this.#openPartial(dir, id),
       openHeld: (dir, name) => this.#openHeld(dir, name),
@@ -92,12 +91,6 @@ export class Stripes {
       publish: (dir, spec) => swept(storage.publish(dir, spec)),
       placeEntries: (dir, steps) => swept(storage.placeEntries(dir, steps)),
       expirePartials: (dir, seconds) => swept(storage.expirePartials(dir, seconds)),
-    }
-    return new Proxy(storage, {
-      get: (target, key) => {
-        const of = Reflect.get(own, key) ?? Reflect.get(target, key)
-        return typeof of === 'function' ? of.bind(target) : of
-      },
     })
   }
 
@@ -224,7 +217,7 @@ export class Stripes {
     for (const [{ dir, dataDir }, takesMore] of probed) {
       if (!takesMore || parts.some((part) => part.dir === dir)) continue
       while (used.has(number)) number += 1
-      if (number > partsMost) break
+      if (number > limits.stripedParts) break
       used.add(number)
       parts.push({ number, dir, path: partPath(dataDir, id, number) })
     }

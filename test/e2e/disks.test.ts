@@ -22,17 +22,6 @@ const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 describe.each(usualEngines)('a %s node with two disks', (engine) => {
   const world = useWorld(engine)
 
-  async function pushed(path: string, to: string): Promise<void> {
-    const result = await push(path, { to: [to], engine, logger: world.logger }).result
-    expect(result.nodes[0]).toMatchObject({ status: 'complete' })
-  }
-
-  async function fetched(name: string, from: string): Promise<Buffer> {
-    const output = join(world.dir, 'fetched')
-    await get(name, { from: [from], output, force: true, engine, logger: world.logger }).result
-    return readFileSync(output)
-  }
-
   async function held(address: string): Promise<(string | null)[][]> {
     const files: (string | null)[][] = []
     for await (const { name, disk } of client.list(address)) files.push([name, disk])
@@ -46,18 +35,18 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
     const [one, two] = [world.dataDir(), world.dataDir()]
     const { address } = await world.node({ dataDir: [one, two] })
     const [a, b] = [world.file('a', MIB), world.file('b', MIB)]
-    await pushed(a.path, address)
-    await pushed(b.path, address)
+    await world.pushed(a.path, address)
+    await world.pushed(b.path, address)
     expect([isAt(one, 'a', a.content), isAt(two, 'b', b.content)]).toEqual([true, true])
     expect([existsSync(join(two, 'a')), existsSync(join(one, 'b'))]).toEqual([false, false])
     expect(await held(address)).toEqual([
       ['a', one],
       ['b', two],
     ])
-    expect((await fetched('b', address)).equals(b.content)).toBe(true)
+    expect((await world.fetched('b', address)).equals(b.content)).toBe(true)
     // A name stays where it is.
     const newer = world.file('b', 3 * MIB)
-    await pushed(newer.path, address)
+    await world.pushed(newer.path, address)
     expect([isAt(two, 'b', newer.content), existsSync(join(one, 'b'))]).toEqual([true, false])
     const disks = await client.disks(address)
     expect(disks.map(({ path, state, held: { files } }) => [path, state, files])).toEqual([
@@ -71,12 +60,12 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
   it('has a tree on one of them, and what comes into it', async () => {
     const [one, two] = [world.dataDir(), world.dataDir()]
     const { address } = await world.node({ dataDir: [one, two] })
-    await pushed(world.file('a', MIB).path, address)
+    await world.pushed(world.file('a', MIB).path, address)
     const tree = join(world.dir, 'tree')
     mkdirSync(join(tree, 'in'), { recursive: true })
     writeFileSync(join(tree, 'in/x'), 'x')
     writeFileSync(join(tree, 'y'), Buffer.alloc(2 * MIB, 'y'))
-    await pushed(tree, address)
+    await world.pushed(tree, address)
     const { path } = world.file('z', 10)
     await push(path, { to: [address], as: 'tree/in/z', engine, logger: world.logger }).result
     const names = ['tree/in/x', 'tree/y', 'tree/in/z']
@@ -90,7 +79,7 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
   it('brings to the other what was landing on one that goes', async () => {
     const [one, two] = [world.dataDir(), world.dataDir()]
     const node = await world.node({ dataDir: [one, two] })
-    await pushed(world.file('a', MIB).path, node.address)
+    await world.pushed(world.file('a', MIB).path, node.address)
     const { path, content } = world.file('b', 16 * MIB)
     const door = await world.holding(node.address, 4 * MIB)
     const { result } = push(path, { to: [door.address], engine, logger: world.logger })
@@ -112,7 +101,7 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
     }) as [string, string]
     const { address } = await world.node({ dataDir: [one, two] })
     const older = world.file('a', 8 * MIB)
-    await pushed(older.path, address)
+    await world.pushed(older.path, address)
     expect(isAt(two, 'a', older.content)).toBe(true)
     writeFileSync(join(two, 'of somebody else'), Buffer.alloc(50 * MIB))
     const { path, content } = world.file('a', 16 * MIB)
@@ -122,9 +111,9 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
     const [, refusing] = await client.disks(address)
     const problems = [expect.stringContaining('ERR_FR_NO_SPACE')]
     expect(refusing).toMatchObject({ path: two, state: 'ok', problems })
-    await pushed(path, address)
+    await world.pushed(path, address)
     expect([isAt(one, 'a', content), isAt(two, 'a', older.content)]).toEqual([true, true])
-    expect((await fetched('a', address)).equals(content)).toBe(true)
+    expect((await world.fetched('a', address)).equals(content)).toBe(true)
   })
 
   it.runIf(canFail())('lands on the others while one hangs', async () => {
@@ -146,29 +135,29 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
       // As many as meet every lane.
       for (let round = 0; round < 2 * availableParallelism(); round += 1) {
         const { path, content } = world.file('lands', 2 * MIB + round)
-        await pushed(path, address)
+        await world.pushed(path, address)
         expect(isAt(one, 'lands', content)).toBe(true)
       }
     } finally {
       disk.thaw()
     }
     expect((await late).nodes[0]).toMatchObject({ status: 'complete' })
-    expect((await fetched('waits', address)).equals(hanging.content)).toBe(true)
+    expect((await world.fetched('waits', address)).equals(hanging.content)).toBe(true)
   })
 
   it('goes on without one that is gone, and with it when it is back', async () => {
     const [one, two] = [world.dataDir(), world.dataDir()]
     const node = await world.node({ dataDir: [one, two] })
     const { address } = node
-    await pushed(world.file('a', MIB).path, address)
-    await pushed(world.file('b', MIB).path, address)
+    await world.pushed(world.file('a', MIB).path, address)
+    await world.pushed(world.file('b', MIB).path, address)
     renameSync(two, `${two}.gone`)
     const problems = (): readonly string[] => node.status().problems
     await until(() => problems().some((text) => text.startsWith(two)), 'the disk is missed')
     expect((await client.disks(address)).map(({ state }) => state)).toEqual(['ok', 'away'])
     expect(await held(address)).toEqual([['a', one]])
     const newer = world.file('b', 2 * MIB)
-    await pushed(newer.path, address)
+    await world.pushed(newer.path, address)
     expect(isAt(one, 'b', newer.content)).toBe(true)
     renameSync(`${two}.gone`, two)
     await until(() => problems().length === 0, 'the disk is back')
@@ -177,7 +166,7 @@ describe.each(usualEngines)('a %s node with two disks', (engine) => {
       ['b', one],
       ['b', two],
     ])
-    expect((await fetched('b', address)).equals(newer.content)).toBe(true)
+    expect((await world.fetched('b', address)).equals(newer.content)).toBe(true)
     const all = join(world.dir, 'all')
     await get('*', { from: [address], output: all, glob: true, engine }).result
     expect(readFileSync(join(all, 'b')).equals(newer.content)).toBe(true)

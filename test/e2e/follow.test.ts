@@ -14,23 +14,12 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Workspace } from '../../bench/workspace.mjs'
+import { describe, expect, it } from 'vitest'
 import { digestFile, type FrError, push, pushStream, type Transfer } from '../../src/api/index.js'
 import { engines, usualEngines } from './engines.js'
-import { until, useWorld, type WorldNode } from './push-support.js'
+import { until, useCache, useWorld, type WorldNode } from './push-support.js'
 
-/** What is kept of growing files is that of these tests alone. */
-const cache = new Workspace(0, 'any', { name: 'fr-follow' })
-const before = process.env['XDG_CACHE_HOME']
-beforeAll(() => {
-  process.env['XDG_CACHE_HOME'] = cache.directory
-})
-afterAll(() => {
-  if (before === undefined) delete process.env['XDG_CACHE_HOME']
-  else process.env['XDG_CACHE_HOME'] = before
-  cache.close()
-})
+const cache = useCache()
 
 /** What has landed at a node of a name that it has not published; empty: nothing. */
 function partialOf({ dataDir }: { readonly dataDir: string }): Buffer {

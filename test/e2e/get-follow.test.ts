@@ -2,23 +2,12 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Workspace } from '../../bench/workspace.mjs'
+import { describe, expect, it } from 'vitest'
 import { digestFile, get, push, pushStream } from '../../src/api/index.js'
 import { engines, usualEngines } from './engines.js'
-import { until, useWorld, type World, type WorldNode } from './push-support.js'
+import { until, useCache, useWorld, type World, type WorldNode } from './push-support.js'
 
-/** What is kept of growing files is that of these tests alone. */
-const cache = new Workspace(0, 'any', { name: 'fr-get-follow' })
-const before = process.env['XDG_CACHE_HOME']
-beforeAll(() => {
-  process.env['XDG_CACHE_HOME'] = cache.directory
-})
-afterAll(() => {
-  if (before === undefined) delete process.env['XDG_CACHE_HOME']
-  else process.env['XDG_CACHE_HOME'] = before
-  cache.close()
-})
+useCache()
 
 /** All states of a node that has heard of the content. */
 const isThere: ReadonlySet<string> = new Set(['accepted', 'receiving', 'verifying'])

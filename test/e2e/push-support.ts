@@ -2,10 +2,17 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { until } from '../../bench/running.mjs'
 import { Workspace } from '../../bench/workspace.mjs'
-import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
+import {
+  type FrNode,
+  get,
+  type LogLine,
+  type NodeOptions,
+  push,
+  startNode,
+} from '../../src/api/index.js'
 import type { Several } from './cli-world.js'
 import { callerOf, type Door, holdingDoor, payloadFinder, tagFinder } from './door.js'
 import type { EngineKind } from './engines.js'
@@ -20,6 +27,21 @@ export function useWorld(engine: EngineKind): World {
   const world = new World(engine)
   afterEach(() => world.dispose())
   return world
+}
+
+/** What this user's cache keeps is that of one test file alone. */
+export function useCache(): Workspace {
+  const cache = new Workspace(0, 'any', { name: 'fr-cache' })
+  const before = process.env['XDG_CACHE_HOME']
+  beforeAll(() => {
+    process.env['XDG_CACHE_HOME'] = cache.directory
+  })
+  afterAll(() => {
+    if (before === undefined) delete process.env['XDG_CACHE_HOME']
+    else process.env['XDG_CACHE_HOME'] = before
+    cache.close()
+  })
+  return cache
 }
 
 /** Everything a test opens; `dispose` closes it in reverse order. */
@@ -56,6 +78,21 @@ export class World {
 
   readonly logger = (line: LogLine): void => {
     this.log.push(line)
+  }
+
+  /** One node has all of it. */
+  async pushed(path: string, to: string): Promise<void> {
+    const { engine, logger } = this
+    const result = await push(path, { to: [to], engine, logger }).result
+    expect(result.nodes[0]).toMatchObject({ status: 'complete' })
+  }
+
+  /** The bytes of a file at a node, as a client gets them. */
+  async fetched(name: string, from: string): Promise<Buffer> {
+    const { engine, logger } = this
+    const output = join(this.dir, 'fetched')
+    await get(name, { from: [from], output, force: true, engine, logger }).result
+    return readFileSync(output)
   }
 
   dataDir(): string {

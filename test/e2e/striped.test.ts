@@ -15,17 +15,6 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
   const world = useWorld(engine)
   const placement = 'striped' as const
 
-  async function pushed(path: string, to: string): Promise<void> {
-    const result = await push(path, { to: [to], engine, logger: world.logger }).result
-    expect(result.nodes[0]).toMatchObject({ status: 'complete' })
-  }
-
-  async function fetched(name: string, from: string): Promise<Buffer> {
-    const output = join(world.dir, 'fetched')
-    await get(name, { from: [from], output, force: true, engine, logger: world.logger }).result
-    return readFileSync(output)
-  }
-
   /** What a node says that has a file and cannot bring it now: whoever gets it would wait. */
   async function whyNot(name: string, from: string): Promise<string> {
     await using fetching = get(name, { from: [from], output: join(world.dir, 'none'), engine })
@@ -56,12 +45,12 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const [one, two] = [world.dataDir(), world.dataDir()]
     const { address } = await world.node({ dataDir: [one, two], placement })
     const { path, content } = world.file('large', 24 * MIB + 12_345)
-    await pushed(path, address)
+    await world.pushed(path, address)
     expect([existsSync(join(one, 'large')), existsSync(join(two, 'large'))]).toEqual([false, false])
     expect(Math.min(partBytes(one), partBytes(two))).toBeGreaterThan(2 * MIB)
     expect(partBytes(one) + partBytes(two)).toBeLessThan(25 * MIB)
     expect(await held(address)).toEqual([['large', 'held']])
-    expect((await fetched('large', address)).equals(content)).toBe(true)
+    expect((await world.fetched('large', address)).equals(content)).toBe(true)
     for await (const found of client.verify(address, { names: ['large'] }))
       if (found.event === 'verified') expect(found).toMatchObject({ status: 'good' })
     const other = world.dataDir()
@@ -75,8 +64,8 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     ])
     // The next version takes its place, and then nothing is left of either.
     const newer = world.file('large', 20 * MIB)
-    await pushed(newer.path, address)
-    expect((await fetched('large', address)).equals(newer.content)).toBe(true)
+    await world.pushed(newer.path, address)
+    expect((await world.fetched('large', address)).equals(newer.content)).toBe(true)
     await until(() => partBytes(one) + partBytes(two) < 21 * MIB, 'the older parts are gone')
     await client.remove(address, 'large')
     await until(() => partBytes(one) + partBytes(two) === 0, 'all parts are gone')
@@ -86,15 +75,15 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
   it('keeps in one piece what is short, or a tree', async () => {
     const [one, two] = [world.dataDir(), world.dataDir()]
     const { address } = await world.node({ dataDir: [one, two], placement })
-    await pushed(world.file('short', MIB).path, address)
+    await world.pushed(world.file('short', MIB).path, address)
     const tree = join(world.dir, 'tree')
     execFileSync('mkdir', [tree])
     writeFileSync(join(tree, 'in it'), Buffer.alloc(4 * MIB, 'x'))
-    await pushed(tree, address)
+    await world.pushed(tree, address)
     const isAt = (name: string): boolean => [one, two].some((dir) => existsSync(join(dir, name)))
     expect([isAt('short'), isAt('tree/in it')]).toEqual([true, true])
     expect(partBytes(one) + partBytes(two)).toBe(0)
-    await pushed(world.file('large', 4 * MIB).path, address)
+    await world.pushed(world.file('large', 4 * MIB).path, address)
     const onto = push(tree, { to: [address], as: 'large', engine, logger: world.logger })
     expect((await onto.result).nodes[0]).toMatchObject({ status: 'refused' })
   })
@@ -103,8 +92,8 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const [one, two] = [world.dataDir(), world.dataDir()]
     const first = await world.node({ dataDir: [one, two], placement })
     const { path, content } = world.file('large', 16 * MIB)
-    await pushed(path, first.address)
-    await pushed(world.file('renewed', 8 * MIB).path, first.address)
+    await world.pushed(path, first.address)
+    await world.pushed(world.file('renewed', 8 * MIB).path, first.address)
     await first.close()
     renameSync(two, `${two}.gone`)
     execFileSync('mkdir', [two])
@@ -115,25 +104,25 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     expect(await whyNot('large', address)).toMatch(/^ERR_FR_DATA_DIR_GONE: .*not there now$/)
     // What comes now has its parts on what there is.
     const other = world.file('other', 8 * MIB)
-    await pushed(other.path, address)
+    await world.pushed(other.path, address)
     expect(await held(address)).toEqual([
       ['large', 'partial'],
       ['other', 'held'],
       ['renewed', 'partial'],
     ])
     const newer = world.file('renewed', 9 * MIB)
-    await pushed(newer.path, address)
-    expect((await fetched('renewed', address)).equals(newer.content)).toBe(true)
+    await world.pushed(newer.path, address)
+    expect((await world.fetched('renewed', address)).equals(newer.content)).toBe(true)
     execFileSync('rmdir', [two])
     renameSync(`${two}.gone`, two)
     await until(() => node.status().problems.length === 0, 'the disk is back')
-    expect((await fetched('large', address)).equals(content)).toBe(true)
-    expect((await fetched('other', address)).equals(other.content)).toBe(true)
+    expect((await world.fetched('large', address)).equals(content)).toBe(true)
+    expect((await world.fetched('other', address)).equals(other.content)).toBe(true)
     await node.close()
     // And where nothing is striped any more.
     const whole = await world.node({ dataDir: [one, two] })
-    expect((await fetched('large', whole.address)).equals(content)).toBe(true)
-    await pushed(world.file('plain', 8 * MIB).path, whole.address)
+    expect((await world.fetched('large', whole.address)).equals(content)).toBe(true)
+    await world.pushed(world.file('plain', 8 * MIB).path, whole.address)
     expect([one, two].some((dir) => existsSync(join(dir, 'plain')))).toBe(true)
   })
 
@@ -157,7 +146,7 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const again = await push(path, { to: [address], engine, logger: world.logger }).result
     expect(again.nodes[0]).toMatchObject({ status: 'complete' })
     expect(again.originBytesSent).toBeLessThan(28 * MIB)
-    expect((await fetched('large', address)).equals(content)).toBe(true)
+    expect((await world.fetched('large', address)).equals(content)).toBe(true)
   })
 
   it('goes on after it was killed in the middle of a file', async () => {
@@ -165,7 +154,7 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const killed = await world.childNode({}, () => {}, { placement, dataDir: [second] })
     const one = killed.dataDir
     const { path, content } = world.file('large', 32 * MIB)
-    await pushed(world.file('before', 8 * MIB).path, killed.address)
+    await world.pushed(world.file('before', 8 * MIB).path, killed.address)
     const door = await world.holding(killed.address, 20 * MIB)
     const stop = new AbortController()
     const { signal } = stop
@@ -184,9 +173,9 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const listed = await held(address)
     expect(listed).toContainEqual(['before', 'held'])
     expect(listed).not.toContainEqual(['large', 'held'])
-    expect((await fetched('before', address)).length).toBe(8 * MIB)
-    await pushed(path, address)
-    expect((await fetched('large', address)).equals(content)).toBe(true)
+    expect((await world.fetched('before', address)).length).toBe(8 * MIB)
+    await world.pushed(path, address)
+    expect((await world.fetched('large', address)).equals(content)).toBe(true)
     // Parts are of these two files alone.
     const ids = (): number => {
       const names = [one, second].flatMap((dir) => readdirSync(join(dir, '.fastreplica/parts')))
@@ -205,7 +194,7 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const dataDir = [one, disk.directory]
     const { address } = await world.node({ dataDir, placement, minFreeBytes: 0 })
     const before = world.file('before', 16 * MIB)
-    await pushed(before.path, address)
+    await world.pushed(before.path, address)
     expect(partBytes(disk.directory)).toBeGreaterThan(2 * MIB)
     const { path, content } = world.file('large', 48 * MIB)
     const door = await world.holding(address, 16 * MIB)
@@ -217,13 +206,13 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const { nodes, originBytesSent } = await result
     expect(nodes[0]).toMatchObject({ status: 'complete' })
     expect(originBytesSent).toBeLessThan(80 * MIB)
-    expect((await fetched('large', address)).equals(content)).toBe(true)
+    expect((await world.fetched('large', address)).equals(content)).toBe(true)
     // What it has is served on, and what comes goes elsewhere.
-    expect((await fetched('before', address)).equals(before.content)).toBe(true)
+    expect((await world.fetched('before', address)).equals(before.content)).toBe(true)
     const used = partBytes(disk.directory)
     const after = world.file('after', 8 * MIB)
-    await pushed(after.path, address)
-    expect((await fetched('after', address)).equals(after.content)).toBe(true)
+    await world.pushed(after.path, address)
+    expect((await world.fetched('after', address)).equals(after.content)).toBe(true)
     expect(partBytes(disk.directory)).toBe(used)
   })
 
@@ -243,7 +232,7 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const { nodes, originBytesSent } = await result
     expect(nodes[0]).toMatchObject({ status: 'complete' })
     expect(originBytesSent).toBeLessThan(80 * MIB)
-    expect((await fetched('large', address)).equals(content)).toBe(true)
+    expect((await world.fetched('large', address)).equals(content)).toBe(true)
   })
 
   it.runIf(isRoot)('goes on without a disk that fills up', async () => {
@@ -263,7 +252,7 @@ describe.each(usualEngines)('a %s node that stripes', (engine) => {
     const { nodes, originBytesSent } = await result
     expect(nodes[0]).toMatchObject({ status: 'complete' })
     expect(originBytesSent).toBeLessThan(80 * MIB)
-    expect((await fetched('large', address)).equals(content)).toBe(true)
+    expect((await world.fetched('large', address)).equals(content)).toBe(true)
   })
 
   it.runIf(isRoot)('sets room aside for striped files and for others alike', async () => {

@@ -19,6 +19,7 @@
 #include <mutex>
 #include <string>
 
+#include "core/base/bounds.h"
 #include "core/base/status.h"
 
 namespace fr {
@@ -51,7 +52,7 @@ struct Piece {
 
 class Joined {
  public:
-  static constexpr size_t kPartsMax = 32;
+  static constexpr size_t kPartsMax = bounds::stripedParts;
   static constexpr uint64_t kMapOffset = 64;
   // Of the header: 1 once units have lost what was in them.
   static constexpr uint64_t kLostOffset = 48;

@@ -24,7 +24,7 @@ export type DemandState =
   /** Nobody from whom it may be had has what is missing, or all of it is on its way. */
   | { readonly kind: 'source' }
   /** This resource has no room for it. */
-  | { readonly kind: 'room'; readonly resource: number; readonly sinceMs: number }
+  | { readonly kind: 'room'; readonly resource: number }
 
 export interface Demand extends DemandSpec {
   readonly site: SiteId

@@ -114,7 +114,6 @@ export class Master {
   readonly scheduler: CopyScheduler
   readonly #plans: Plans
   readonly #members = new Map<string, Member>()
-  readonly #byId = new Map<NodeId, Member>()
   /** Copies that are under way, by when their targets have to have spoken of them. */
   readonly #patience = new LeastFirst<number>()
   #sets: readonly FileSet[] = []
@@ -211,7 +210,6 @@ export class Master {
     }
     Object.assign(member, { attributes, isHere: true })
     this.#members.set(node, member)
-    this.#byId.set(id, member)
     this.#require(member)
   }
 

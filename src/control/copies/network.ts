@@ -101,6 +101,8 @@ export function topologyFaults({ sites, links, routes }: TopologySpec): string[]
     known.set(link.name, link)
     for (const end of [link.from, link.to])
       if (!names.has(end)) faults.push(`link ${link.name}: there is no site ${end}`)
+    if ((link.budget?.length ?? 0) > limits.budgetWindows)
+      faults.push(`link ${link.name}: more than ${limits.budgetWindows} windows of the day`)
     if (link.from === link.to) faults.push(`link ${link.name} leads from ${link.from} to itself`)
   }
   const pairs = new Set<string>()
@@ -184,6 +186,7 @@ export class Network {
       return known
     }
     const id = this.#nodes.length
+    if (id >= limits.masterNodes) throw new RangeError(`more than ${limits.masterNodes} nodes`)
     const own = { up: this.resources.add(uplink), down: this.resources.add(downlink) }
     this.#nodes.push({ name, site: at, ...own })
     this.#nodeIds.set(name, id)

@@ -23,14 +23,12 @@ export class Parked {
     return Number.POSITIVE_INFINITY
   }
 
-  /** Returns since when it waits, with what it has waited for other resources. */
-  add(demand: Demand, resource: ResourceId, nowMs: number): number {
+  /** What it has waited for other resources counts. */
+  add(demand: Demand, resource: ResourceId, nowMs: number): void {
     const waiting = this.#byResource.get(resource)
     if (waiting === undefined) this.#byResource.set(resource, new Set([demand]))
     else waiting.add(demand)
-    const sinceMs = this.#since.get(demand) ?? nowMs
-    if (!this.#since.has(demand)) this.#since.set(demand, sinceMs)
-    return sinceMs
+    if (!this.#since.has(demand)) this.#since.set(demand, nowMs)
   }
 
   /** It waits for no resource now. Since when it has not been served stays known. */

@@ -113,6 +113,8 @@ export class CopyScheduler {
     const file = this.#fileOf(spec.file)
     const known = file.demands.get(spec.node)
     const site = this.#siteOf(spec.node)
+    const isTooMany = known === undefined && this.#wanting >= limits.masterDemands
+    if (isTooMany) throw new RangeError('too many demands')
     const coming = known?.coming ?? null
     if (known !== undefined) this.wantsNoMore(spec.file, spec.node)
     const demand: Demand = { ...spec, site, coming, order: 0, state: openState }
@@ -341,7 +343,8 @@ export class CopyScheduler {
       file.wait(demand)
       return this.#isServed(demand)
     }
-    demand.state = { kind: 'room', resource, sinceMs: this.#parked.add(demand, resource, nowMs) }
+    demand.state = { kind: 'room', resource }
+    this.#parked.add(demand, resource, nowMs)
   }
 
   /** What a node holds is more or less than before. */

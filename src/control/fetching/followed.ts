@@ -13,7 +13,7 @@
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
-import { blockBytesAt, wholeEnd } from '../../base/sections.js'
+import { type BlockRun, blockBytesAt, blocksOf, wholeEnd } from '../../base/sections.js'
 
 /** Digest of a block, or of its beginning up to `end`. */
 interface Part {
@@ -22,10 +22,7 @@ interface Part {
 }
 
 /** A record of digests that the author has signed. */
-export interface FollowedRecord {
-  readonly offset: number
-  readonly length: number
-  readonly digests: Uint8Array
+export interface FollowedRecord extends BlockRun {
   /** The content ends where the record does. */
   readonly isFinal: boolean
 }
@@ -39,8 +36,6 @@ export type FollowWish =
   | { readonly type: 'grow'; readonly bytes: number; readonly isFinal: boolean }
   /** The prefix ends here now; the digest is that of its last block as far as it goes. */
   | { readonly type: 'verified'; readonly offset: number; readonly part: Part }
-
-const digestBytes = 32
 
 export class Followed {
   #prefix: number
@@ -202,17 +197,10 @@ export class Followed {
 }
 
 /** Each block of a run, or the beginning of one, by where it begins. */
-function* partsOf({
-  offset,
-  length,
-  digests,
-}: Omit<FollowedRecord, 'isFinal'>): IterableIterator<[number, Part]> {
-  const blockBytes = blockBytesAt(offset)
-  for (let i = 0; i * blockBytes < length; i++) {
-    const start = offset + i * blockBytes
-    const end = Math.min(start + blockBytes, offset + length)
-    yield [start, { end, digest: digests.slice(i * digestBytes, (i + 1) * digestBytes) }]
-  }
+function partsOf(run: BlockRun): [number, Part][] {
+  return blocksOf(run).map(({ offset, length, digests }) => {
+    return [offset, { end: offset + length, digest: digests.slice() }]
+  })
 }
 
 function fault(text: string): Failure {

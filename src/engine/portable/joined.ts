@@ -6,6 +6,7 @@
 import { close, constants, fdatasync, read, statfs, writev } from 'node:fs'
 import { promisify } from 'node:util'
 import { FrError } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
 import type { JoinSpec, Spread } from '../../ports.js'
 import { asFrError, checkInteger, systemCode } from '../checks.js'
 import { readSpread } from '../read-now.js'
@@ -19,12 +20,11 @@ const statfsAsync = promisify(statfs)
 /** Of the header of a head: where the map is, and what says that units have lost their bytes. */
 const mapAt = 64
 const lostAt = 48
-export const partsMost = 32
 /** A part is flushed when so much waits for its device. */
 const flushBytes = 8 * 1024 * 1024
 /** Of the newest measurement in the speed. */
 const newest = 0.3
-const usualBytesPerMs = (128 * 1024 * 1024) / 1000
+const usualBytesPerMs = limits.diskBytesPerSecond / 1000
 /** One that is busy with a flush for longer most likely hangs. */
 const longMs = 1000
 const stays = ['ENOSPC', 'EDQUOT', 'EROFS', 'EFBIG']
@@ -101,7 +101,7 @@ export class JoinedFile {
   }
 
   async #open(number: number, path: string, queue: DeviceQueue, isWritten: boolean): Promise<Part> {
-    if (!(number >= 1 && number <= partsMost) || this.#parts.has(number))
+    if (!(number >= 1 && number <= limits.stripedParts) || this.#parts.has(number))
       throw new FrError('ERR_FR_IO', 'a part has no number of its own')
     const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants
     const flags = (isWritten ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW
@@ -142,7 +142,7 @@ export class JoinedFile {
 
   /** Descriptors of the parts, by number, and the map: for whoever reads beside this. */
   get spread(): Spread {
-    const fds = new Array<number>(partsMost + 1).fill(-1)
+    const fds = new Array<number>(limits.stripedParts + 1).fill(-1)
     for (const { number, fd } of this.#parts.values()) fds[number] = fd
     return { unitBytes: this.#unitBytes, size: this.#size, map: this.#map, fds }
   }

@@ -9,9 +9,8 @@
  */
 import type { Failure } from '../../base/errors.js'
 import { FrError } from '../../base/errors.js'
-import { asFrError } from '../../base/failures.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
-import { blockBytesAt } from '../../base/sections.js'
+import { blockBytesAt, blocksOf } from '../../base/sections.js'
 import type { OriginFact, OriginWish } from '../../control/coordinator/events.js'
 import type { HashRun } from '../../control/messages/facts.js'
 import type { ByteRange, DataEngine, FileHandle, HashPool } from '../../ports.js'
@@ -27,8 +26,6 @@ export interface GrowingOrigin {
 }
 
 type CutWish = OriginWish & { readonly type: 'cut' }
-
-const digestBytes = 32
 
 export class GrowingWork {
   readonly #engine: DataEngine
@@ -184,30 +181,12 @@ export async function stillHolds(
 
 async function holds(hasher: Hasher, file: FileHandle, run: GrowthRun): Promise<boolean> {
   const { offset, length, digests } = run
-  const found = await new Promise<Uint8Array>((resolve, reject) => {
-    void hasher.hash(file, { offset, length }, resolve, reject)
-  }).catch((error: unknown) => {
-    throw asFrError(error, 'ERR_FR_IO')
-  })
-  return Buffer.compare(found, digests) === 0
+  return Buffer.compare(await hasher.digestsOf(file, { offset, length }), digests) === 0
 }
 
 function hasherOf(engine: DataEngine, pool: HashPool): Hasher {
   const fileBytes = limits.growingSpanBytes
   return new Hasher(engine, pool, { fileBytes, blockBytes: 'sections', algorithm: 'blake3' })
-}
-
-/** One run for each of its blocks; the last may be the beginning of one. */
-function blocksOf({ offset, length, digests }: GrowthRun): GrowthRun[] {
-  const blockBytes = blockBytesAt(offset)
-  const blocks: GrowthRun[] = []
-  for (let at = 0, i = 0; at < length; at += blockBytes, i += digestBytes)
-    blocks.push({
-      offset: offset + at,
-      length: Math.min(blockBytes, length - at),
-      digests: digests.subarray(i, i + digestBytes),
-    })
-  return blocks
 }
 
 function changedAt(offset: number): FrError {

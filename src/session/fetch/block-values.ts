@@ -1,7 +1,8 @@
 /** The values of the blocks of a content by sections, one after the other as it grows. */
+import { digestBytesOf } from '../../base/digests.js'
 import { blockAt, wholeEnd } from '../../base/sections.js'
 
-const valueBytes = 32
+const valueBytes = digestBytesOf('blake3')
 
 export class BlockValues {
   #bytes = new Uint8Array(valueBytes * 64)

@@ -294,17 +294,20 @@ export class FollowAttempt {
       case 'needDigests':
         return this.#links.say(member, { type: 'needDigests', ranges: [wish.range] })
       case 'cut':
-        return this.#engine.cut(this.#transfer, { stream, ...placeOf(wish) })
+        return this.#engine.cut(this.#transfer, {
+          stream,
+          offset: wish.offset,
+          length: wish.length,
+        })
       case 'grow':
         return this.#engine.grow(this.#transfer, {
           ...{ stream, size: wish.bytes, isFinal: wish.isFinal },
         })
       case 'verified': {
-        const { offset, part } = wish
-        this.#holder.verifiedBytes += part.end - this.#output.prefix
+        this.#holder.verifiedBytes += wish.part.end - this.#output.prefix
         this.#holder.proved()
         this.#movedMs = awakeMs()
-        return this.#output.verified({ type: 'verified', offset, part })
+        return this.#output.verified(wish)
       }
       default:
         return wish satisfies never
@@ -329,8 +332,4 @@ export class FollowAttempt {
     this.#tasks.add(task)
     void task.finally(() => this.#tasks.delete(task))
   }
-}
-
-function placeOf({ offset, length }: { readonly offset: number; readonly length: number }) {
-  return { offset, length }
 }

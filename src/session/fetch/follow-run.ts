@@ -282,9 +282,7 @@ export class FollowRun {
     for (let at = 0; at < bytes; ) {
       const step = taskBytesFor(blockBytesAt(at))
       const range = { offset: at, length: Math.min(step, bytes - at) }
-      const digests = await new Promise<Uint8Array>((resolve, reject) => {
-        void this.#hasher?.hash(file, range, resolve, reject)
-      })
+      const digests = await (this.#hasher as Hasher).digestsOf(file, range)
       if (!Buffer.from(digests).equals(this.#values.of(range.offset, range.length))) return false
       at += range.length
     }

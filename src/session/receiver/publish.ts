@@ -157,11 +157,7 @@ export class FilePublication implements Publication {
     const step = Math.max(blockBytes, limits.hashTaskBytes)
     for (let offset = 0; offset < entry.size; offset += step) {
       const range = { offset, length: Math.min(step, entry.size - offset) }
-      parts.push(
-        await new Promise<Uint8Array>((resolve, reject) => {
-          void this.#hasher.hash(this.#partial.file, range, resolve, reject)
-        }),
-      )
+      parts.push(await this.#hasher.digestsOf(this.#partial.file, range))
     }
     return this.#digestOf(concat(...parts))
   }

@@ -1,5 +1,6 @@
 /** A push that changes nothing: a storage that only looks, and what would have been removed. */
 import { limits } from '../../base/limits.js'
+import { overlaid } from '../../base/overlaid.js'
 import type { DryApplied } from '../../control/messages/applied.js'
 import type { DataDirHandle, EntryOutcome, EntryStep, Storage } from '../../ports.js'
 
@@ -12,13 +13,7 @@ export function dryStorage(storage: Storage, removed: (name: Uint8Array) => void
     for (const step of steps) if (step.kind === 'remove') removed(step.name)
     return steps.map(() => ({ failure: null, lost: [], look: null }))
   }
-  return new Proxy(storage, {
-    get: (target, key) => {
-      if (key === 'placeEntries') return placeEntries
-      const value: unknown = Reflect.get(target, key)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
+  return overlaid(storage, { placeEntries })
 }
 
 /** Names of what would have been removed, of a tree of this name. */
