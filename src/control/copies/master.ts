@@ -14,6 +14,7 @@ import { matchesCriteria } from '../../base/criteria.js'
 import { LeastFirst } from '../../base/least-first.js'
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
+import type { Blamed, Ended, HeldThere, Said } from '../messages/mastering.js'
 import { type Component, ComponentAccounts } from './components.js'
 import type { FileId, Objective } from './demand.js'
 import { type Carries, Network, type NodeId, type SiteId, type TopologySpec } from './network.js'
@@ -21,14 +22,8 @@ import { Plans } from './plans.js'
 import { type Copy, CopyScheduler } from './scheduler.js'
 import { type Score, scoreBy, usualWeights } from './score.js'
 import { type FileSet, type NodeSet, setOf } from './sets.js'
-import { type Said, type Version, Versions } from './versions.js'
+import { type Version, Versions } from './versions.js'
 import type { ViewKind } from './views.js'
-
-/** What a node holds of one content. */
-export interface HeldThere extends Said {
-  /** Null: all of it. */
-  readonly ranges: readonly RangePair[] | null
-}
 
 export type MasterFact =
   | {
@@ -53,18 +48,6 @@ export type MasterFact =
   | { readonly type: 'copied'; readonly node: string; readonly copy: number; readonly ended: Ended }
   | { readonly type: 'sets'; readonly sets: readonly FileSet[] }
   | { readonly type: 'drain'; readonly node: string; readonly isDrained: boolean }
-
-/** How a copy ended. */
-export interface Ended {
-  /** From the beginning of its range on. */
-  readonly bytes: number
-  /** Null: all of it came. `absent`: the source said that it has not got it. */
-  readonly cause: string | null
-  /** What may be responsible, as the target sees it. */
-  readonly blames: readonly Blamed[]
-}
-
-export type Blamed = 'source' | 'disk' | 'links'
 
 export type MasterWish =
   | { readonly type: 'copy'; readonly node: string; readonly copy: Copy; readonly version: Version }

@@ -5,6 +5,7 @@
  * them: clocks of nodes may be hours apart.
  */
 import { limits } from '../../base/limits.js'
+import type { Said } from '../messages/mastering.js'
 import type { FileId } from './demand.js'
 
 export interface Version {
@@ -15,15 +16,6 @@ export interface Version {
   digest: string | null
   size: number
   isGrowing: boolean
-}
-
-/** What somebody says of a content. */
-export interface Said {
-  readonly name: string
-  readonly contentId: string
-  readonly digest: string | null
-  readonly size: number
-  readonly isGrowing: boolean
 }
 
 export class Versions {

@@ -3,15 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { parseCriteria } from '../../../../src/base/criteria.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
-import {
-  type Ended,
-  type HeldThere,
-  Master,
-  type MasterNote,
-  type MasterSpec,
-} from '../../../../src/control/copies/master.js'
+import { Master, type MasterNote, type MasterSpec } from '../../../../src/control/copies/master.js'
 import type { Copy } from '../../../../src/control/copies/scheduler.js'
 import type { FileSet } from '../../../../src/control/copies/sets.js'
+import type { Ended, HeldThere } from '../../../../src/control/messages/mastering.js'
 
 const MB = 1e6
 
