@@ -31,6 +31,7 @@ import type { VersionRules } from '../store/versions/kept-files.js'
 import { Adoption } from './adoption.js'
 import type { CopySource } from './copies.js'
 import type { DataDir } from './data-dirs.js'
+import { growingHere } from './growing-of.js'
 import { HeldFiles } from './held-files.js'
 import type { NameClaims } from './name-claims.js'
 import { requireSpace } from './space.js'
@@ -125,7 +126,8 @@ export class Disk {
     const heldTrees = new HeldTrees({ ...held, dataDir, uses })
     const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
     const prepared = () => commits.prepared(store)
-    this.held = new HeldFiles({ ...held, trees, names, prepared })
+    const growing = () => growingHere(this.receptions)
+    this.held = new HeldFiles({ ...held, trees, names, prepared, growing })
     this.versions = new VersionAnswers({ ...held, heldTrees, writer: this.trees, names })
     const fileNames: OpenSpec['fileNames'] = new Map()
     this.served = { engine, router, work, store, trees: heldTrees, dataDir, files, fileNames }

@@ -1,13 +1,32 @@
 /** What lands at a node while it is still written. */
 import { isSameName } from '../base/names.js'
+import type { HeldEntry } from '../control/messages/types.js'
+import { encodeName } from '../protocol/manifest.js'
+import type { GrowingHere } from '../session/growing-here.js'
 import type { Reception } from '../session/receiver/reception.js'
 
+type Landing = Pick<Reception, 'growing' | 'isOpen'>
+
 /** Undefined: nothing of this name. */
-export function growingOf(
-  receptions: Iterable<Pick<Reception, 'growing' | 'isOpen'>>,
-  name: Uint8Array,
-): Reception['growing'] {
+export function growingOf(receptions: Iterable<Landing>, name: Uint8Array): Reception['growing'] {
   for (const { growing, isOpen } of receptions)
     if (isOpen && growing !== undefined && isSameName(growing.spec.name, name)) return growing
   return undefined
+}
+
+/** All that lands and is still written, as it is listed, by the id of its partial. */
+export function growingHere(receptions: Iterable<Landing>): Map<string, HeldEntry> {
+  const found = new Map<string, HeldEntry>()
+  for (const { growing, isOpen } of receptions)
+    if (isOpen && growing !== undefined) found.set(growing.spec.partialId(), entryOf(growing))
+  return found
+}
+
+function entryOf({ spec: { name, entry }, bytes }: GrowingHere): HeldEntry {
+  const times = { publishedAtMs: null, verifiedAtMs: null }
+  const described = { contentId: entry.contentId, size: bytes, heldBytes: bytes, ...times }
+  return {
+    ...encodeName(name),
+    ...{ kind: 'file', state: 'growing', entries: null, fileDigest: null, ...described },
+  }
 }

@@ -50,6 +50,8 @@ export interface HeldFilesSpec {
   readonly trees: TreeAnswers
   /** Versions that nodes decide about. */
   readonly prepared: () => readonly HeldEntry[]
+  /** What lands and is still written, by the id of its partial. */
+  readonly growing: () => ReadonlyMap<string, HeldEntry>
   readonly log: Logger
 }
 
@@ -237,12 +239,20 @@ export class HeldFiles {
     if (after === '')
       for (const entry of this.#spec.prepared())
         if (!page.isFull && page.isWanted(decodeName(entry))) page.add(entry)
-    for (const id of await this.#partialsBehind(after)) {
-      const journal = await readJournal(this.#spec.store.leftovers.pathOf(id), null)
-      if (journal !== null && page.isWanted(journal.header.name)) page.add(unfinished(journal))
+    const growing = this.#spec.growing()
+    const coming = [...growing.keys()].filter((id) => id > after)
+    const left = await this.#partialsBehind(after)
+    for (const id of [...new Set([...left, ...coming])].sort()) {
+      const entry = growing.get(id) ?? (await this.#leftIn(id))
+      if (entry !== undefined && page.isWanted(decodeName(entry))) page.add(entry)
       if (page.isFull) return { in: 'partials', id }
     }
     return null
+  }
+
+  async #leftIn(id: string): Promise<HeldEntry | undefined> {
+    const journal = await readJournal(this.#spec.store.leftovers.pathOf(id), null)
+    return journal === null ? undefined : unfinished(journal)
   }
 
   async #partialsBehind(after: string): Promise<string[]> {
@@ -299,8 +309,10 @@ function verdict(
 }
 
 function unfinished({ header, runs, whole }: ReadJournal): HeldEntry {
-  const { name, contentId, size } = header
+  const { name, contentId, blockBytes } = header
   const heldBytes = runs.reduce((sum, { length }) => sum + length, 0)
+  // How much there is to be of what was still written is not known.
+  const size = blockBytes === 'sections' ? heldBytes : header.size
   const { fileDigest = null } = whole
   const times = { publishedAtMs: null, verifiedAtMs: null }
   const described = { contentId, size, heldBytes, entries: null, fileDigest, ...times }

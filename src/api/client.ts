@@ -15,6 +15,7 @@ import {
 } from '../agent/held-client.js'
 import { FrError } from '../base/errors.js'
 import { isWithin } from '../base/names.js'
+import { isUnfinished } from '../control/messages/held.js'
 import { requireAddressText } from '../net/address.js'
 import { requireBoolean } from './checks.js'
 import { checkGlob, checkHeldName, shownName } from './held-name.js'
@@ -107,7 +108,7 @@ async function* wholeOnes(
   for await (const { name, entry } of listHeld(inquiry, within, glob)) {
     const { kind, state } = entry
     if (kind === 'tree') tree = name
-    else if (state === 'partial' || state === 'prepared' || kind === 'directory') continue
+    else if (isUnfinished(state) || kind === 'directory') continue
     else if (tree !== undefined && isWithin(name, tree)) continue
     yield name
   }

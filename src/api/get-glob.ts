@@ -15,6 +15,7 @@ import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import { nameFault } from '../base/names.js'
 import { nowMs } from '../base/time/awake.js'
+import { isUnfinished } from '../control/messages/held.js'
 import type { HeldEntry } from '../control/messages/types.js'
 import { SeenHolders } from '../session/fetch/seen-holders.js'
 import type { TreeFetchView } from '../session/fetch/tree-fetch.js'
@@ -76,8 +77,7 @@ function chosen(entries: readonly Listed[]): Match[] {
   for (const { name, entry } of entries) if (isWhole(entry)) wholes.add(latin1(name))
   const matches = new Map<string, Match>()
   for (const { name, entry } of entries) {
-    const isOther = entry.state === 'partial' || entry.state === 'prepared'
-    if ((entry.kind === 'file' && isOther) || isBeneath(name, wholes)) continue
+    if ((entry.kind === 'file' && isUnfinished(entry.state)) || isBeneath(name, wholes)) continue
     // A node with several disks may have a name on two; it serves one of them.
     const key = latin1(name)
     if (matches.get(key)?.fault === null) continue

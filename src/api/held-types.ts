@@ -21,6 +21,8 @@ export interface HeldFile {
    *   change by a push until one has ended without a failure at this node.
    * - changed, missing: somebody else changed or removed the file; it is not served.
    * - prepared: a version that is ready beside what has the name, until nodes have decided.
+   * - growing: it is still written, and comes: `get` with `follow` reads it. `bytes` is what is
+   *   verified so far, as `heldBytes` is, also of what a push left that reached no end.
    */
   readonly state: HeldState
   /** Of a tree: of all files in it. */

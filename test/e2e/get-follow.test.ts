@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { digestFile, get, push, pushStream } from '../../src/api/index.js'
+import { client, digestFile, get, type HeldFile, push, pushStream } from '../../src/api/index.js'
 import { engines, usualEngines } from './engines.js'
 import { until, useCache, useWorld, type World, type WorldNode } from './push-support.js'
 
@@ -43,6 +43,12 @@ async function written(world: World, to: readonly Address[], as = 'stream') {
   for await (const { nodes } of transfer)
     if (nodes.filter(({ state }) => isThere.has(state)).length === to.length) break
   return { stream, transfer }
+}
+
+async function listed({ address }: Address): Promise<HeldFile[]> {
+  const files: HeldFile[] = []
+  for await (const file of client.list(address)) files.push(file)
+  return files
 }
 
 function reading(world: World, from: readonly Address[], name = 'stream', output = new Reader()) {
@@ -183,6 +189,10 @@ for (const engine of usualEngines) {
         message: expect.stringContaining(`of which ${content.length} bytes are here`),
       })
       expect(existsSync(output)).toBe(false)
+      const left = { bytes: content.length, heldBytes: content.length, digest: null }
+      const isOver = async () => (await listed(node)).every(({ state }) => state !== 'growing')
+      while (!(await isOver())) await new Promise((resolve) => setTimeout(resolve, 20))
+      expect(await listed(node)).toMatchObject([{ name: 'log', state: 'partial', ...left }])
       appendFileSync(path, 'more')
       const again = follow()
       for await (const { nodes } of again)
@@ -200,6 +210,11 @@ for (const engine of usualEngines) {
       stream.write('some')
       const { output } = reading(world, [node])
       await until(() => output.bytes === 4, 'it is there')
+      const sizes = { bytes: 4, heldBytes: 4, digest: null, version: null }
+      expect(await listed(node)).toMatchObject([{ name: 'stream', state: 'growing', ...sizes }])
+      const verified: unknown[] = []
+      for await (const line of client.verify(node.address)) verified.push(line)
+      expect(verified).toEqual([])
       const refused = get('stream', { from: [node.address], engine, output: new Reader() })
       await expect(refused.result).rejects.toMatchObject({
         code: 'ERR_FR_NOT_HELD',

@@ -25,7 +25,8 @@ export function addLs(program: Commander, found: (command: LsCommand) => void): 
 Held is how much of a file is there: less than 100% is what an unfinished
 transfer left, and a file that somebody else changed or removed is not served.
 A tree, what a push of a directory brought, is one line; TREE/ lists what is in
-it. A tree is partial while its last push has not ended well.
+it. A tree is partial while its last push has not ended well. What is growing is
+still written; its size is what is verified so far.
 
 Examples:
   $ fr ls 10.0.0.2

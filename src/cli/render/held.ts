@@ -48,8 +48,9 @@ export function entriesText(entries: number): string {
 function heldCell({ kind, state, bytes, heldBytes }: HeldFile): Cell {
   if (state === 'changed' || state === 'missing') return { text: state, tone: 'red' }
   // How much of it there is to be is not known.
-  if (kind === 'tree' && state === 'partial') return { text: state, tone: 'yellow' }
-  if (state === 'prepared') return { text: state, tone: 'yellow' }
+  const isOpen = kind === 'tree' || bytes === heldBytes
+  if (state === 'partial' && isOpen) return { text: state, tone: 'yellow' }
+  if (state === 'prepared' || state === 'growing') return { text: state, tone: 'yellow' }
   const text = share(heldBytes, bytes)
   return state === 'partial' ? { text, tone: 'yellow' } : { text }
 }

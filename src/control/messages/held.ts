@@ -3,8 +3,16 @@ import type { FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { NameText } from './copying.js'
 
-export const heldStates = ['held', 'partial', 'changed', 'missing', 'prepared'] as const
+export const heldStates = [
+  ...(['held', 'partial', 'changed', 'missing', 'prepared'] as const),
+  'growing',
+] as const
 export type HeldState = (typeof heldStates)[number]
+
+/** There is no file of it yet that could be fetched whole, or read again. */
+export function isUnfinished(state: HeldState): boolean {
+  return state === 'partial' || state === 'prepared' || state === 'growing'
+}
 
 /** `tree` is all that a push of a directory has brought, as one; the last two are in a tree. */
 export const heldKinds = ['file', 'tree', 'directory', 'symlink'] as const
@@ -19,6 +27,8 @@ export interface HeldEntry extends NameText {
    *   striped file: a disk that has a part of it is not there.
    * - changed, missing: somebody else changed or removed the file.
    * - prepared: a version beside what has the name, about which nodes decide together.
+   * - growing: it is still written, and comes; how much there will be nobody knows, and `size` is
+   *   what is verified so far.
    */
   readonly state: HeldState
   /** Null for a tree, and for what came in one. */

@@ -29,6 +29,7 @@ function nodeWith(names: readonly (string | Uint8Array)[]) {
     },
     store: { catalogue: { list: () => records } },
     prepared: () => [],
+    growing: () => new Map(),
     trees,
   } as unknown as HeldFilesSpec)
   const list = async (after: string, limit: number, glob: string | null = null) => {

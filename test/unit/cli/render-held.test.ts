@@ -45,6 +45,8 @@ describe('heldLines', () => {
       held({ name: 'site', kind: 'tree', entries: 57, ...unknown, state: 'partial' }),
       held({ name: 'site/in', kind: 'directory', bytes: 0, heldBytes: 0, ...unknown }),
       held({ name: 'begun', state: 'partial', heldBytes: 55 * MIB, ...unknown }),
+      held({ name: 'log', state: 'growing', ...unknown }),
+      held({ name: 'open', state: 'partial', ...unknown }),
     ]
     expect(heldLines(files, plain, false)).toEqual([
       'name          size  digest                  held  version                      age',
@@ -55,6 +57,8 @@ describe('heldLines', () => {
       'site/      128 MiB  57 entries           partial  -                              -',
       'site/in/         -  -                       100%  -                              -',
       'begun      128 MiB  -                        42%  -                              -',
+      'log        128 MiB  -                    growing  -                              -',
+      'open       128 MiB  -                    partial  -                              -',
     ])
   })
 
