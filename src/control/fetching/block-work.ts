@@ -10,7 +10,7 @@ import type { Frame } from '../messages/types.js'
 import { Puller } from '../pulling/puller.js'
 import { BlockHashing } from '../receiver/block-hashing.js'
 import { DigestTable } from './digest-table.js'
-import type { FetchedContent, FetchFact, FetchWish, FoundRun } from './events.js'
+import type { FetchedContent, FetchFact, FetchWish } from './events.js'
 import { FoundBlocks } from './found.js'
 import type { FetchHolder } from './holders.js'
 import { Repairs } from './repairs.js'
@@ -27,6 +27,13 @@ export interface BlockHost {
   fail(failure: Failure): void
 }
 
+/** How far one goes. */
+export interface WorkBounds {
+  /** Bytes ahead of the reader; null: there is no such bound. */
+  readonly aheadBytes: number | null
+  readonly isLackFinal: boolean
+}
+
 export class BlockWork {
   readonly puller: Puller
   readonly table: DigestTable
@@ -35,8 +42,7 @@ export class BlockWork {
   movedMs: number
   readonly #host: BlockHost
   readonly #content: FetchedContent
-  /** Null: there is no bound ahead of the reader. */
-  readonly #aheadBytes: number | null
+  readonly #bounds: WorkBounds
   readonly #ledger: StreamLedger
   readonly #hashing: BlockHashing
   readonly #found: FoundBlocks
@@ -49,6 +55,8 @@ export class BlockWork {
   readonly #landed = new RangeSet()
   /** Wanted, and nobody could be asked. */
   readonly #unmet = new RangeSet()
+  /** What a holder said that it has not got. */
+  readonly #lacked = new RangeSet()
   #unmetAtMs = 0
   /** What lies before is asked for. */
   #askedTo: number
@@ -57,8 +65,8 @@ export class BlockWork {
   constructor(
     host: BlockHost,
     content: FetchedContent,
-    aheadBytes: number | null,
-    found: readonly FoundRun[],
+    bounds: WorkBounds,
+    { found, digests }: Pick<FetchFact & { type: 'opened' }, 'found' | 'digests'>,
     nowMs: number,
   ) {
     const { size, blockBytes, digestBytes, offset, length } = content
@@ -71,7 +79,7 @@ export class BlockWork {
     }
     this.#host = host
     this.#content = content
-    this.#aheadBytes = aheadBytes
+    this.#bounds = bounds
     this.#ledger = new StreamLedger(size, blockBytes, digestBytes)
     this.puller = new Puller(blockBytes, pace)
     this.table = new DigestTable(size, blockBytes, digestBytes)
@@ -85,6 +93,10 @@ export class BlockWork {
     this.#askedTo = offset
     this.#deliveredTo = offset
     this.movedMs = nowMs
+    if (digests !== undefined) {
+      this.table.restore(digests)
+      this.#proved(nowMs)
+    }
     this.#wantAhead(nowMs)
   }
 
@@ -105,7 +117,7 @@ export class BlockWork {
   /** Everything that may be fetched now is here. */
   get isWaitingForReader(): boolean {
     const { offset } = this.#content
-    if (this.#aheadBytes === null || this.#askedTo === offset) return false
+    if (this.#bounds.aheadBytes === null || this.#askedTo === offset) return false
     return this.#verified.bytes >= this.#askedTo - offset
   }
 
@@ -115,6 +127,15 @@ export class BlockWork {
     if (this.table.state !== 'proved') return 'no holder brings the digests of the file'
     const [first = [0, 0] as const] = this.#verified.missing(offset, length)
     return `no holder brings the bytes from ${first[0]} on`
+  }
+
+  answered(
+    member: number,
+    frame: Frame & { type: 'holding' | 'pullRefused' },
+    nowMs: number,
+  ): void {
+    const lacking = this.puller.answered(member, frame, nowMs)
+    if (this.#bounds.isLackFinal) for (const range of lacking) this.#lacked.add(...range)
   }
 
   /** It can be asked from now on, also for what nobody could be asked for before. */
@@ -161,6 +182,18 @@ export class BlockWork {
       }
     }
     this.#repair(nowMs)
+    if (this.#isLacking) {
+      const failure = { code: 'ERR_FR_NOT_HELD', text: this.lack } as const
+      this.#host.fail(failure)
+    }
+  }
+
+  /** Only what its holders have not got is left. */
+  get #isLacking(): boolean {
+    if (this.#unmet.isEmpty || this.puller.asked.length > 0 || !this.#found.open.isEmpty)
+      return false
+    for (const range of this.#unmet) if (!this.#lacked.contains(...range)) return false
+    return this.#verified.bytes + this.#unmet.bytes === this.#content.length
   }
 
   #repair(nowMs: number): void {
@@ -185,7 +218,8 @@ export class BlockWork {
   /** What is to be fetched next, up to the bound ahead of the reader. */
   #wantAhead(nowMs: number): void {
     const end = this.#content.offset + this.#content.length
-    const bound = this.#aheadBytes === null ? end : this.#deliveredTo + this.#aheadBytes
+    const { aheadBytes } = this.#bounds
+    const bound = aheadBytes === null ? end : this.#deliveredTo + aheadBytes
     const to = Math.min(end, Math.ceil(bound / this.#content.blockBytes) * this.#content.blockBytes)
     const from = this.#askedTo
     if (to <= from) return
@@ -223,6 +257,10 @@ export class BlockWork {
       return this.#host.drop(this.#holderOf(member), failure, true, nowMs)
     }
     this.table.state = 'proved'
+    this.#proved(nowMs)
+  }
+
+  #proved(nowMs: number): void {
     this.movedMs = nowMs
     this.#judge(this.#ledger.announce(0, this.#content.size, this.table.bytes), nowMs)
     this.#news(this.#content.offset, this.#content.length, false, nowMs)
@@ -254,6 +292,7 @@ export class BlockWork {
     const part = scratch ? 'scratch' : 'file'
     if (!scratch) {
       this.#landed.add(offset, length)
+      this.#lacked.remove(offset, length)
       this.#unmet.remove(offset, length)
       this.#ledger.land(offset, length)
       this.puller.landed(offset, length, nowMs)

@@ -57,6 +57,13 @@ export class DigestTable {
     return this.#bytes.subarray(first * this.#digestBytes, past * this.#digestBytes)
   }
 
+  /** They were proved before. */
+  restore(digests: Uint8Array): void {
+    this.#bytes.set(digests)
+    this.#missing.clear()
+    this.state = 'proved'
+  }
+
   /** From this holder alone, from the start. What to ask it for. */
   ask(member: number, nowMs: number): RangePair[] {
     this.#member = member

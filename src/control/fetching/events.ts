@@ -23,6 +23,10 @@ export interface FetchConfig {
   readonly silenceMs: number
   /** How long all of it may take; null: there is no such bound. */
   readonly timeoutMs: number | null
+  /** File digest of the content that is wanted; undefined: whatever the first of them holds. */
+  readonly fileDigest?: string | undefined
+  /** Bytes that no holder has got end it, once all that they have is here. */
+  readonly isLackFinal?: boolean
 }
 
 /** The content that is fetched, as the holder described it whose word counts. */
@@ -45,8 +49,12 @@ export interface FoundRun {
 
 export type FetchFact =
   | Exclude<Fact, { type: 'sampled' }>
-  /** The file that bytes land in is open. */
-  | { readonly type: 'opened'; readonly found: readonly FoundRun[] }
+  /** The file that bytes land in is open. `digests`: of all blocks, if proved before. */
+  | {
+      readonly type: 'opened'
+      readonly found: readonly FoundRun[]
+      readonly digests?: Uint8Array | undefined
+    }
   /** Bytes are in the file, or with `scratch` beside it. */
   | {
       readonly type: 'landed'

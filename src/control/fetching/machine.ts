@@ -160,7 +160,7 @@ export class FetchMachine {
         return this.#drop(holder, frame, nowMs)
       case 'holding':
       case 'pullRefused':
-        return this.#work?.puller.answered(holder.number, frame, nowMs)
+        return this.#work?.answered(holder.number, frame, nowMs)
       default:
         return this.#drop(holder, protocolFailure(`sent '${frame.type}'`), nowMs)
     }
@@ -173,6 +173,8 @@ export class FetchMachine {
       return this.#drop(holder, protocolFailure('offered what is still written'), nowMs)
     if (offer.entry.base !== 0 || offer.entry.stream !== 0)
       return this.#drop(holder, protocolFailure('offered a file at another place'), nowMs)
+    const { fileDigest = offer.fileDigest } = this.#config
+    if (offer.fileDigest !== fileDigest) return this.#exclude(holder, otherContent, nowMs)
     holder.state = 'offered'
     holder.offer = offer
     this.#offeredMs = Math.min(this.#offeredMs, nowMs)
@@ -184,8 +186,7 @@ export class FetchMachine {
     const { fileDigest, entry } = holder.offer as FetchOffer
     const { content } = this
     if (content?.fileDigest !== fileDigest || content.size !== entry.size) {
-      const text = 'holds other content under this name'
-      return this.#exclude(holder, { code: 'ERR_FR_NOT_HELD', text }, nowMs)
+      return this.#exclude(holder, otherContent, nowMs)
     }
     if (this.#work === undefined) return
     holder.state = 'opening'
@@ -246,7 +247,7 @@ export class FetchMachine {
     for (const holder of this.holders) if (holder.state === 'offered') this.#compare(holder, nowMs)
   }
 
-  #onOpened({ found }: FetchFact & { type: 'opened' }, nowMs: number): void {
+  #onOpened(opened: FetchFact & { type: 'opened' }, nowMs: number): void {
     const host = {
       holders: this.holders,
       wish: (...wishes: readonly FetchWish[]) => this.#wish(...wishes),
@@ -255,9 +256,9 @@ export class FetchMachine {
         this.#drop(holder, failure, atMs, isFinal),
       fail: (failure: Failure) => this.#fail(failure),
     }
-    const { aheadBytes } = this.#config
+    const { aheadBytes, isLackFinal = false } = this.#config
     const content = this.#content as FetchedContent
-    this.#work = new BlockWork(host, content, aheadBytes, found, nowMs)
+    this.#work = new BlockWork(host, content, { aheadBytes, isLackFinal }, opened, nowMs)
     for (const holder of this.holders) if (holder.state === 'offered') this.#compare(holder, nowMs)
   }
 
@@ -326,6 +327,11 @@ export class FetchMachine {
     this.#wish({ type: 'end', failure })
     this.#isEnded = true
   }
+}
+
+const otherContent: Failure = {
+  code: 'ERR_FR_NOT_HELD',
+  text: 'holds other content under this name',
 }
 
 function protocolFailure(text: string): Failure {

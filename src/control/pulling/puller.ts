@@ -208,17 +208,20 @@ export class Puller {
     this.#return(holder, nowMs)
   }
 
-  /** The answer of a mate. */
+  /** The answer of a mate; what it has not got of what it was asked for. */
   answered(
     member: number,
     frame: Frame & { type: 'holding' | 'pullRefused' },
     nowMs: number,
-  ): void {
+  ): RangeSet {
     const request = this.#requests.get(frame.request)
     // Late answers, and answers to what another was asked.
-    if (request?.holder.mate.number !== member) return
-    if (frame.type === 'pullRefused') return this.#refused(request.holder, frame.code, nowMs)
-    if (request.isAnswered) return
+    if (request?.holder.mate.number !== member) return new RangeSet()
+    if (frame.type === 'pullRefused') {
+      this.#refused(request.holder, frame.code, nowMs)
+      return new RangeSet()
+    }
+    if (request.isAnswered) return new RangeSet()
     const lacking = RangeSet.of(request.left)
     for (const [offset, length] of frame.ranges) lacking.remove(offset, length)
     for (const [offset, length] of lacking) {
@@ -233,6 +236,7 @@ export class Puller {
     request.servedByMs = Math.min(request.servedByMs, nowMs + limits.pullServedMs + slowMs)
     if (request.left.isEmpty) this.#requests.delete(frame.request)
     else this.#hopeMs = nowMs
+    return lacking
   }
 
   /** Payload that has come from this mate in all. */

@@ -30,7 +30,7 @@ import { Hasher } from '../hasher.js'
 import type { EngineRouter } from '../router.js'
 import { processClock } from '../sockets.js'
 import { HolderLinks, type HolderSpec } from './holder-links.js'
-import { type Landed, Landing } from './landing.js'
+import { type FetchTarget, type Landed, Landing } from './landing.js'
 import { OrderedOutput } from './ordered-output.js'
 
 export interface FetchSpec extends HolderSpec {
@@ -39,12 +39,19 @@ export interface FetchSpec extends HolderSpec {
   readonly pack?: PackAsk
   /** HOST:PORT of each holder. */
   readonly holders: readonly string[]
-  readonly output: string | Writable
+  /** A path, a stream that is given the bytes in order, or files that somebody else has. */
+  readonly output: string | Writable | FetchTarget
   readonly force: boolean
   readonly range: FetchRange | null
   readonly timeoutMs: number | null
   /** How long nothing may be verified; by default limits.fetchSilenceMs. */
   readonly silenceMs?: number
+  /** Of the content that is wanted; by default whatever the first holder has. */
+  readonly fileDigest?: string | undefined
+  /** Ends by what no holder has got, rather than to wait for it. */
+  readonly isLackFinal?: boolean
+  /** The most that comes in a second; by default as much as can. */
+  readonly bytesPerSecond?: number
   readonly log: Logger
 }
 
@@ -84,8 +91,10 @@ export class FetchRun {
   /** Of what is wanted, without the rest of the blocks at its ends. */
   readonly #verified = new RangeSet()
   #foundBytes = 0
-  #landing: Landing | undefined
+  #target: FetchTarget | undefined
   #landed: Landed | undefined
+  /** It ended by something here, and not by its holders. */
+  isOwnFault = false
   #hashers: Partial<Record<HashedPart, Hasher>> = {}
   #settle: (failure: Failure | null) => void = () => {}
   #crash: (error: unknown) => void = () => {}
@@ -95,37 +104,38 @@ export class FetchRun {
     this.#router = router
     this.#pool = pool
     this.#spec = spec
-    const { name, pack, holders, range, timeoutMs, output } = spec
-    const isOrdered = typeof output !== 'string'
-    const aheadBytes = isOrdered ? limits.fetchAheadBytes : null
-    const { silenceMs = limits.fetchSilenceMs } = spec
-    const config = { holders, range, aheadBytes, silenceMs, timeoutMs }
+    const { name, pack, holders, range, timeoutMs, output, fileDigest } = spec
+    const ordered = typeof output === 'string' || isTarget(output) ? undefined : output
+    const aheadBytes = ordered === undefined ? null : limits.fetchAheadBytes
+    const { silenceMs = limits.fetchSilenceMs, isLackFinal = false } = spec
+    const bounds = { aheadBytes, silenceMs, timeoutMs, isLackFinal }
+    const config = { holders, range, fileDigest, ...bounds }
     const sealed = spec.dialler.self.seal === undefined ? {} : ({ sealed: true } as const)
     const ask = { ...encodeName(name), ...(pack !== undefined && { pack }), ...sealed }
     this.#machine = new FetchMachine(config, ask, awakeMs())
     this.#transfer = engine.openTransfer()
+    this.limit(spec.bytesPerSecond)
     this.#links = new HolderLinks(engine, this.#transfer, spec, this.#machine.holders, {
       post: (fact) => this.#loop.post(fact),
+      signed: (run) => this.#target?.signed?.(run),
     })
     this.#loop = new Loop<FetchFact, FetchWish>(this.#machine, processClock, {
       execute: (wish) => this.#execute(wish),
       crashed: (error) => this.#crash(error),
     })
     router.route(this.#transfer, (events) => this.#onEngine(events))
-    if (isOrdered)
-      this.#ordered = new OrderedOutput(output, {
+    if (ordered !== undefined)
+      this.#ordered = new OrderedOutput(ordered, {
         delivered: (offset) => this.#loop.post({ type: 'delivered', offset }),
-        failed: ({ code, message: text }) => this.#loop.post({ type: 'fileFailed', code, text }),
+        failed: (error) => this.#failed(error),
       })
   }
 
   /** Resolves when the output is whole and durable; rejects with an FrError. */
   async run(): Promise<FetchView> {
-    const { output, force, range } = this.#spec
-    const { storage } = this.#engine
     try {
-      const path = typeof output === 'string' ? output : null
-      this.#landing = await Landing.prepare({ storage, output: path, force, range })
+      const target = await this.#prepare()
+      this.#target = target
       const ended = new Promise<Failure | null>((resolve, reject) => {
         this.#settle = resolve
         this.#crash = (cause) =>
@@ -134,11 +144,23 @@ export class FetchRun {
       this.#loop.start(this.#machine.start(awakeMs()))
       const failure = await ended
       if (failure !== null) throw new FrError(failure.code, failure.text)
-      await this.#finish(this.#landing)
+      await this.#finish(target)
       return this.view()
     } finally {
       await this.#release()
     }
+  }
+
+  async #prepare(): Promise<FetchTarget> {
+    const { output, force, range } = this.#spec
+    if (typeof output !== 'string' && isTarget(output)) return output
+    const path = typeof output === 'string' ? output : null
+    return Landing.prepare({ storage: this.#engine.storage, output: path, force, range })
+  }
+
+  /** The most that comes in a second; undefined: as much as can. */
+  limit(bytesPerSecond: number | undefined): void {
+    this.#engine.limitTransfer(this.#transfer, { downBytesPerSecond: bytesPerSecond })
   }
 
   cancel(text: string): void {
@@ -207,8 +229,8 @@ export class FetchRun {
   }
 
   async #open(content: FetchedContent): Promise<FetchFact> {
-    const landing = this.#landing as Landing
-    const landed = await landing.open(content)
+    const target = this.#target as FetchTarget
+    const landed = await target.open(content)
     this.#landed = landed
     const { size, blockBytes, digest: algorithm, entry } = content
     const isSparse = entry.dataBytes < size
@@ -225,8 +247,8 @@ export class FetchRun {
       ...(hashes !== undefined && { hashes }),
     })
     const [first, past] = this.#bounds(content)
-    this.#ordered?.begin(landing.partialPath, first, past - 1)
-    return { type: 'opened', found: landed.found }
+    this.#ordered?.begin(target.partialPath, first, past - 1)
+    return { type: 'opened', found: landed.found, digests: landed.digests }
   }
 
   #hash(part: HashedPart, offset: number, length: number): void {
@@ -235,13 +257,13 @@ export class FetchRun {
       part === 'scratch' ? scratch : file,
       { offset, length },
       (digests) => this.#loop.post({ type: 'hashed', part, offset, length, digests }),
-      ({ code, message: text }) => this.#loop.post({ type: 'fileFailed', code, text }),
+      (error) => this.#failed(error),
     )
     if (hashed !== undefined) this.#track(hashed)
   }
 
   #copyIn(offset: number, length: number): void {
-    const copied = (this.#landing as Landing).copyIn(offset, length)
+    const copied = (this.#target as FetchTarget).copyIn(offset, length)
     this.#run(copied.then((): FetchFact => ({ type: 'copied', offset, length })))
   }
 
@@ -258,7 +280,7 @@ export class FetchRun {
     if (bytes > 0) this.#verified.add(from, bytes)
     this.#ordered?.verified(offset, length)
     if (isFound) this.#foundBytes += Math.max(0, bytes)
-    const written = (this.#landing as Landing).verified({ offset, length, digests })
+    const written = (this.#target as FetchTarget).verified({ offset, length, digests })
     // Without it a later fetch only has more to do.
     this.#track(written.catch((error: unknown) => this.#warn('journal-failed', String(error))))
   }
@@ -289,22 +311,18 @@ export class FetchRun {
       if (landed.length > 0) this.#loop.post(...landed.splice(0))
       if (event.type === 'digests') this.#links.onDigests(event)
       else if (event.type === 'feedClosed') this.#links.closed(event.feed, event.code)
-      else this.#loop.post({ type: 'fileFailed', code: event.code, text: event.text })
+      else this.#failed(new FrError(event.code, event.text))
     }
     if (landed.length > 0) this.#loop.post(...landed)
   }
 
   // --- the end ---
 
-  async #finish(landing: Landing): Promise<void> {
+  async #finish(target: FetchTarget): Promise<void> {
     await this.#links.close()
     await this.#idle()
     if (this.#ordered !== undefined) return this.#ordered.finish()
-    if ((await landing.flush()) && !(await this.#isStillRight())) {
-      const text = 'somebody else changed the file after its bytes were verified'
-      throw new FrError('ERR_FR_DIGEST', text)
-    }
-    await landing.publish()
+    await target.finish(() => this.#isStillRight())
   }
 
   /** Hashes once more what is wanted. */
@@ -330,7 +348,7 @@ export class FetchRun {
     this.#engine.closeTransfer(this.#transfer)
     await this.#ordered?.end()
     await this.#idle()
-    await this.#landing?.close()
+    await this.#target?.close()
   }
 
   async #idle(): Promise<void> {
@@ -341,18 +359,25 @@ export class FetchRun {
   #run(work: Promise<FetchFact>): void {
     const posted = work.then(
       (fact) => this.#loop.post(fact),
-      (error: unknown) => {
-        const { code, message: text } = asFrError(error, 'ERR_FR_IO')
-        this.#loop.post({ type: 'fileFailed', code, text })
-      },
+      (error: unknown) => this.#failed(asFrError(error, 'ERR_FR_IO')),
     )
     this.#track(posted)
+  }
+
+  /** The files here, or the reader of the output. */
+  #failed({ code, message: text }: FrError): void {
+    this.isOwnFault = true
+    this.#loop.post({ type: 'fileFailed', code, text })
   }
 
   #track(task: Promise<unknown>): void {
     this.#tasks.add(task)
     void task.finally(() => this.#tasks.delete(task))
   }
+}
+
+function isTarget(output: Writable | FetchTarget): output is FetchTarget {
+  return 'copyIn' in output
 }
 
 function rangeOf({ offset, length }: { readonly offset: number; readonly length: number }) {

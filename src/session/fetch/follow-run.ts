@@ -6,6 +6,7 @@
  * fetch has them (landing.ts). Whoever brings the rest begins where that ends. The values of the
  * blocks are kept, 32 bytes each, for the digest of the whole; nothing else grows with it.
  */
+import type { Writable } from 'node:stream'
 import { type Failure, FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
 import { blockBytesAt, wholeEnd } from '../../base/sections.js'
@@ -31,7 +32,9 @@ import {
 import { type Landed, Landing } from './landing.js'
 import { OrderedOutput } from './ordered-output.js'
 
-export type FollowSpec = Omit<FetchSpec, 'range' | 'pack'>
+export interface FollowSpec extends Omit<FetchSpec, 'range' | 'pack' | 'output'> {
+  readonly output: string | Writable
+}
 
 export class FollowRun {
   readonly #engine: DataEngine

@@ -22,6 +22,7 @@ import { dial } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
 import type { DataEngine, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
 import { type ReadDigests, readDigests } from '../../protocol/digest-record.js'
+import type { DigestRun } from '../../store/catalogue/record.js'
 
 export interface HolderSpec {
   readonly dialler: Dialler
@@ -31,6 +32,8 @@ export interface HolderSpec {
 
 export interface HolderHooks {
   readonly post: (fact: FetchFact) => void
+  /** A record that the author of what its bearer offers has signed. */
+  readonly signed?: (run: DigestRun) => void
 }
 
 /** What is open to one holder; another one takes its place after each `hangUp`. */
@@ -132,6 +135,7 @@ export class HolderLinks {
     let read: Pick<ReadDigests, 'isFinal'> & { digests: Uint8Array | null } = nothingRead
     try {
       read = this.#read(member, { offset, length }, payload)
+      this.#hooks.signed?.({ offset, length, payload })
     } catch (error) {
       if (!(error instanceof FrError)) throw error
     }

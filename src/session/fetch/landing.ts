@@ -32,8 +32,26 @@ import type { BlockBytes } from '../../base/sections.js'
 import type { FetchedContent, FetchRange, FoundRun } from '../../control/fetching/events.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
+import type { DigestRun } from '../../store/catalogue/record.js'
 import { syncParent } from '../../store/files/durable.js'
 import { Journal, type Look, readJournal } from '../../store/journal/journal.js'
+
+/** Where a fetch puts what it brings. */
+export interface FetchTarget {
+  /** Of the file that bytes land in, once it is open. */
+  readonly partialPath: string
+  /** Opens the files of this content. */
+  open(content: FetchedContent): Promise<Landed>
+  /** These blocks are in the file and right. Rejects where that cannot be written down. */
+  verified(run: HeldRun): Promise<void>
+  /** Copies from scratch into the file. */
+  copyIn(offset: number, length: number): Promise<void>
+  /** A record of digests that the author of the content has signed. */
+  signed?(run: DigestRun): void
+  /** All that was wanted is there; `isStillRight` reads it once more. */
+  finish(isStillRight: () => Promise<boolean>): Promise<void>
+  close(): Promise<void>
+}
 
 /** What lands. */
 export interface LandingContent
@@ -56,13 +74,15 @@ export interface Landed {
   readonly file: FileHandle
   readonly scratch: FileHandle
   readonly found: readonly FoundRun[]
+  /** Of all blocks of the content, where they are known to be right. */
+  readonly digests?: Uint8Array | undefined
 }
 
 /** Name of the finished file in the hidden directory. */
 const outputName = 'output'
 const copyBytes = MIB
 
-export class Landing {
+export class Landing implements FetchTarget {
   readonly #spec: LandingSpec
   readonly #workDir: string
   #dir: DataDirHandle | undefined
@@ -151,6 +171,14 @@ export class Landing {
     const flushed = await this.#spec.storage.flush(file)
     const isShort = this.#spec.range === null && flushed.allocatedBytes < entry.dataBytes
     return flushed.size !== size || flushed.wasTouched || isShort
+  }
+
+  async finish(isStillRight: () => Promise<boolean>): Promise<void> {
+    if ((await this.flush()) && !(await isStillRight())) {
+      const text = 'somebody else changed the file after its bytes were verified'
+      throw new FrError('ERR_FR_DIGEST', text)
+    }
+    await this.publish()
   }
 
   /** What was still written has this size in the end; it gets the time of now. */

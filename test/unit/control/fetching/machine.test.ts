@@ -1,7 +1,7 @@
 /** The machine of a get: what follows from what its holders say and bring. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type { FetchFact, FetchWish } from '../../../../src/control/fetching/events.js'
+import type { FetchConfig, FetchFact, FetchWish } from '../../../../src/control/fetching/events.js'
 import { FetchMachine } from '../../../../src/control/fetching/machine.js'
 import type { FetchOffer } from '../../../../src/control/messages/types.js'
 
@@ -29,10 +29,10 @@ class Bench {
   nowMs = 1_000
   wishes: FetchWish[]
 
-  constructor(count: number, timeoutMs: number | null = null) {
+  constructor(count: number, timeoutMs: number | null = null, more: Partial<FetchConfig> = {}) {
     const holders = Array.from({ length: count }, (_, i) => `h${i + 1}:1`)
     const silenceMs = 15_000
-    const config = { holders, range: null, aheadBytes: null, silenceMs, timeoutMs }
+    const config = { holders, range: null, aheadBytes: null, silenceMs, timeoutMs, ...more }
     this.machine = new FetchMachine(config, name, this.nowMs)
     this.wishes = this.machine.start(this.nowMs)
   }
@@ -230,5 +230,51 @@ describe('a fetch', () => {
     for (const at of [0, 1, 2]) bench.landed(at, false, wrong)
     expect([first?.wrongBlocks, second?.wrongBlocks]).toEqual([0, 1])
     expect(second?.state).toBe('open')
+  })
+})
+
+describe('a fetch of one content', () => {
+  it('takes it from nobody who holds another one', () => {
+    const bench = new Bench(1, null, { fileDigest: `${fileDigest.slice(0, -1)}1` })
+    const failed = end(bench.offered(1))
+    expect(failed?.failure?.code).toBe('ERR_FR_NOT_HELD')
+  })
+
+  it('asks for no digests where they were proved before, and counts what was found', () => {
+    const bench = new Bench(1)
+    bench.offered(1)
+    const found = [{ offset: 0, length: 2 * block, digests: digests.slice(0, 16) }]
+    const opened = bench.tell({ type: 'opened', found, digests })
+    expect(opened).toContainEqual(
+      expect.objectContaining({ type: 'verified', offset: 0, length: 2 * block, isFound: true }),
+    )
+    const fed = bench.tell({ type: 'fedIn', member: 1 })
+    const said = fed.flatMap((wish) => (wish.type === 'say' ? wish.frame.type : []))
+    expect(new Set(said)).toEqual(new Set(['pull']))
+    for (let at = 2; at < 7; at++) expect(end(bench.landed(at))).toBeUndefined()
+    expect(end(bench.landed(7))).toEqual({ type: 'end', failure: null })
+  })
+
+  it('ends once all has come that its holder has got, where the rest is final', () => {
+    const bench = new Bench(1, null, { isLackFinal: true })
+    bench.offered(1)
+    bench.tell({ type: 'opened', found: [], digests })
+    const pulls = bench.tell({ type: 'fedIn', member: 1 }).flatMap((wish) => {
+      return wish.type === 'say' && wish.frame.type === 'pull' ? [wish.frame] : []
+    })
+    const ends: unknown[] = []
+    const answer = ({ request, ranges: [range] }: (typeof pulls)[0]): void => {
+      const [offset, length] = range as readonly [number, number]
+      const has = Math.max(0, Math.min(offset + length, 6 * block) - offset)
+      const ranges = has === 0 ? [] : ([[offset, has]] as const)
+      const frame = { type: 'holding', request, ranges, backlogBytes: 0 } as const
+      const told = bench.tell({ type: 'said', member: 1, frame })
+      for (let at = offset / block; at * block < offset + has; at++) told.push(...bench.landed(at))
+      ends.push(...told.filter(({ type }) => type === 'end'))
+      for (const wish of told)
+        if (wish.type === 'say' && wish.frame.type === 'pull') answer(wish.frame)
+    }
+    for (const pull of pulls) answer(pull)
+    expect(ends).toMatchObject([{ failure: { code: 'ERR_FR_NOT_HELD' } }])
   })
 })
