@@ -248,6 +248,8 @@ export class NodeService {
         return admitted.refuse('ERR_FR_RELAY_ONLY', new FrError('ERR_FR_RELAY_ONLY').message)
       if (admitted.channel === 'bridge' && !isGateway)
         return admitted.refuse('ERR_FR_BRIDGE', 'this node is no gateway (--relay-only)')
+      if (admitted.channel === 'master')
+        return admitted.refuse('ERR_FR_UNSUPPORTED', 'this is a node, and no master')
       if (admitted.link?.heard !== undefined) return await this.#lasting.resume(admitted)
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)

@@ -60,4 +60,23 @@ export const copyLimits = {
   copySilenceMs: 30_000,
   /** Sites up to which the cheapest tree is found exactly. */
   exactTreeSites: 64,
+  /** Contents, and files that are gone, in one frame that says what a node holds; its bytes. */
+  masterPageFiles: 1_000,
+  masterPageBytes: 256 * KIB,
+  /** Ranges of one content that a node tells; what lies behind them once there are fewer. */
+  masterRanges: 1_000,
+  /** Contents that one node may hold, and files that it may be told to hold. */
+  masterNodeFiles: 200_000,
+  /** Copies under way at one node, of this run of the master and of those before. */
+  masterNodeCopies: 64,
+  /** Characters of why a copy failed. */
+  copyCauseChars: 64,
+  /** Milliseconds that changes at a node wait for more; and that it says nothing at most. */
+  masterChangesMs: 100,
+  masterStateMs: 10_000,
+  /** Milliseconds of silence after which either side takes the link for broken. */
+  masterSilenceMs: 30_000,
+  /** Milliseconds until a node dials its master again, at first and at most. */
+  masterRedialMs: 100,
+  masterRedialMsMax: 15_000,
 } as const

@@ -22,24 +22,7 @@ import { readCopyWish, readDetection, readNodeLink, readShare } from './copy-wis
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import { readFollow, readMore, readPosition } from './growing.js'
-import {
-  readDisksTold,
-  readLacking,
-  readLacks,
-  readList,
-  readListed,
-  readPackAsk,
-  readPackOffer,
-  readRemove,
-  readRemoved,
-  readRemoving,
-  readRollback,
-  readRolledBack,
-  readVerified,
-  readVerifying,
-  readVersions,
-  readVersionsListed,
-} from './held.js'
+import { heldFrames, readPackAsk, readPackOffer } from './held.js'
 import {
   decodeBacklog,
   decodeProgress,
@@ -50,6 +33,7 @@ import {
 } from './hot.js'
 import { decodeIndexed, encodeIndexed } from './indexed.js'
 import { readName, readStreamEntry } from './manifest.js'
+import { masterFrames } from './mastering.js'
 import {
   numberMax,
   readNumber,
@@ -277,27 +261,13 @@ const frameTable: FrameTable = {
       downBytesPerSecond: readRate(body, 'downBytesPerSecond'),
     }),
   ],
-  list: [36, readList],
-  listed: [37, readListed],
   copy: [60, readCopyWish],
   copying: [61, (body) => ({ transfer: body.hex('transfer', 32) })],
   follow: [62, (body) => ({ transfer: body.hex('transfer', 32) })],
   report: [63, (body) => ({ json: body.string('json', limits.frameBytes) })],
   reported: [64, (body) => ({ json: body.string('json', limits.frameBytes) })],
-  remove: [38, readRemove],
-  removing: [72, readRemoving],
-  removed: [39, readRemoved],
-  verify: [43, readName],
-  verifying: [44, readVerifying],
-  verified: [45, readVerified],
-  versions: [80, readVersions],
-  versionsListed: [81, readVersionsListed],
-  rollback: [82, readRollback],
-  rolledBack: [83, readRolledBack],
-  lacks: [84, readLacks],
-  lacking: [85, readLacking],
   disks: [100, empty],
-  disksTold: [101, readDisksTold],
+  ...heldFrames,
   grown: [110, readPosition],
   floor: [111, readPosition],
   reached: [112, readPosition],
@@ -307,6 +277,7 @@ const frameTable: FrameTable = {
   voted: [92, readVoted],
   force: [93, readForce],
   forced: [94, readForced],
+  ...masterFrames,
 }
 
 function readFetchOffer(body: Fields): FetchOffer {

@@ -70,6 +70,8 @@ export interface Welcome extends Omit<Identity, 'nodeId' | 'name'> {
 /** Channels that carry frames. */
 export type LinkChannel = Exclude<Channel, 'data'>
 
+const channels = ['control', 'pull', 'status', 'fetch', 'bridge', 'master'] as const
+
 export interface Hello extends Welcome {
   readonly channel: LinkChannel
   /** Pull channels: the transfer (32 hex digits), and the member number of the dialler. */
@@ -214,7 +216,7 @@ export function encodeError(code: FrErrorCode, text: string): Uint8Array<ArrayBu
 /** Throws the error that the peer sent instead, if it did; so do its siblings below. */
 export function decodeHello(greeting: Uint8Array): Hello {
   const fields = open(greeting, 'hello')
-  const channel = fields.oneOf('channel', ['control', 'pull', 'status', 'fetch', 'bridge'])
+  const channel = fields.oneOf('channel', channels)
   const isPart = channel === 'pull'
   return {
     channel,

@@ -26,7 +26,7 @@ type BodyOf<T extends HeldFrame['type']> = Omit<Extract<HeldFrame, { type: T }>,
 
 const most = Number.MAX_SAFE_INTEGER
 
-export function readList(body: Fields): BodyOf<'list'> {
+function readList(body: Fields): BodyOf<'list'> {
   return {
     glob: body.isNull('glob') ? null : readName(body.object('glob')),
     after: body.string('after', limits.listCursorChars),
@@ -34,7 +34,7 @@ export function readList(body: Fields): BodyOf<'list'> {
   }
 }
 
-export function readListed(body: Fields): BodyOf<'listed'> {
+function readListed(body: Fields): BodyOf<'listed'> {
   return {
     nowMs: body.integer('nowMs', 0, most),
     entries: body.list('entries', limits.listPageFiles, readHeldEntry),
@@ -43,7 +43,7 @@ export function readListed(body: Fields): BodyOf<'listed'> {
   }
 }
 
-export function readDisksTold(body: Fields): BodyOf<'disksTold'> {
+function readDisksTold(body: Fields): BodyOf<'disksTold'> {
   return { disks: body.list('disks', limits.disksPerNode + 1, readDisk) }
 }
 
@@ -75,15 +75,15 @@ function readLoad(load: Fields): NonNullable<DiskEntry['load']> {
   }
 }
 
-export function readRemove(body: Fields): BodyOf<'remove'> {
+function readRemove(body: Fields): BodyOf<'remove'> {
   return { ...readName(body), isGlob: body.boolean('isGlob') }
 }
 
-export function readRemoving(body: Fields): BodyOf<'removing'> {
+function readRemoving(body: Fields): BodyOf<'removing'> {
   return { entries: body.integer('entries', 0, most) }
 }
 
-export function readRemoved(body: Fields): BodyOf<'removed'> {
+function readRemoved(body: Fields): BodyOf<'removed'> {
   return {
     entries: body.integer('entries', 0, most),
     kept: body.integer('kept', 0, most),
@@ -92,11 +92,11 @@ export function readRemoved(body: Fields): BodyOf<'removed'> {
   }
 }
 
-export function readVerifying(body: Fields): BodyOf<'verifying'> {
+function readVerifying(body: Fields): BodyOf<'verifying'> {
   return { readBytes: body.integer('readBytes', 0, most), bytes: body.integer('bytes', 0, most) }
 }
 
-export function readVerified(body: Fields): BodyOf<'verified'> {
+function readVerified(body: Fields): BodyOf<'verified'> {
   return {
     ...readAnswer(body),
     bytes: body.integer('bytes', 0, most),
@@ -157,14 +157,14 @@ function readHeldEntry(entry: Fields): HeldEntry {
   }
 }
 
-export function readVersions(body: Fields): BodyOf<'versions'> {
+function readVersions(body: Fields): BodyOf<'versions'> {
   return {
     glob: body.isNull('glob') ? null : readName(body.object('glob')),
     after: body.string('after', limits.listCursorChars),
   }
 }
 
-export function readVersionsListed(body: Fields): BodyOf<'versionsListed'> {
+function readVersionsListed(body: Fields): BodyOf<'versionsListed'> {
   return {
     nowMs: body.integer('nowMs', 0, most),
     entries: body.list('entries', limits.versionPageNames, readVersionedEntry),
@@ -194,13 +194,13 @@ function readVersionEntry(entry: Fields): VersionEntry {
   }
 }
 
-export function readRollback(body: Fields): BodyOf<'rollback'> {
+function readRollback(body: Fields): BodyOf<'rollback'> {
   const version = body.string('version', limits.versionChars)
   if (!isVersion(version)) body.refuse('version', 'is no version')
   return { ...readName(body), version }
 }
 
-export function readRolledBack(body: Fields): BodyOf<'rolledBack'> {
+function readRolledBack(body: Fields): BodyOf<'rolledBack'> {
   return {
     fileDigest: readVersionDigest(body, 'fileDigest'),
     bytes: body.integer('bytes', 0, most),
@@ -208,7 +208,7 @@ export function readRolledBack(body: Fields): BodyOf<'rolledBack'> {
   }
 }
 
-export function readLacks(body: Fields): BodyOf<'lacks'> {
+function readLacks(body: Fields): BodyOf<'lacks'> {
   return { entries: body.list('entries', limits.setPageFiles, readSetEntry) }
 }
 
@@ -220,7 +220,7 @@ function readSetEntry(entry: Fields): SetEntry {
   }
 }
 
-export function readLacking(body: Fields): BodyOf<'lacking'> {
+function readLacking(body: Fields): BodyOf<'lacking'> {
   let least = 0
   const entries = body.list('entries', limits.setPageFiles, (entry) => {
     const index = entry.integer('index', least, limits.setPageFiles - 1)
@@ -229,3 +229,22 @@ export function readLacking(body: Fields): BodyOf<'lacking'> {
   })
   return { entries }
 }
+
+/** Number and reader of each. */
+export const heldFrames = {
+  list: [36, readList],
+  listed: [37, readListed],
+  remove: [38, readRemove],
+  removing: [72, readRemoving],
+  removed: [39, readRemoved],
+  verify: [43, readName],
+  verifying: [44, readVerifying],
+  verified: [45, readVerified],
+  versions: [80, readVersions],
+  versionsListed: [81, readVersionsListed],
+  rollback: [82, readRollback],
+  rolledBack: [83, readRolledBack],
+  lacks: [84, readLacks],
+  lacking: [85, readLacking],
+  disksTold: [101, readDisksTold],
+} as const

@@ -47,3 +47,53 @@ export interface CopySource {
   /** HOST:PORT. */
   readonly address: string
 }
+
+/** A file that a node is to hold. */
+export interface RequiredFile {
+  readonly name: string
+  /** Null: the latest version. */
+  readonly digest: string | null
+  /** 0 to 10. */
+  readonly priority: number
+}
+
+/** What a node says to its master. */
+export type NodeToMaster =
+  /** The first word of a link. */
+  | {
+      readonly type: 'enlist'
+      /** HOST:PORT where others reach it; a host that means all: where it dials from. */
+      readonly address: string
+      /** Bytes a second that it may send and take; null: as much as there is. */
+      readonly up: number | null
+      readonly down: number | null
+    }
+  /**
+   * All that it holds, page by page, until `underway`; then what has come or changed, and what is
+   * gone; in any case every so often.
+   */
+  | {
+      readonly type: 'holdings'
+      readonly held: readonly HeldThere[]
+      readonly gone: readonly Pick<Said, 'name' | 'contentId'>[]
+      /** Beside what it holds. */
+      readonly freeBytes: number
+      /** Copies that are under way. */
+      readonly copies: readonly number[]
+    }
+  /** It has said all that it holds, and these copies are under way, whoever ordered them. */
+  | { readonly type: 'underway'; readonly copies: readonly CopyOrder[] }
+  | ({ readonly type: 'copied'; readonly copy: number } & Ended)
+
+/** What a master says to a node, beside `beat`. */
+export type MasterToNode =
+  | ({ readonly type: 'order' } & CopyOrder)
+  | { readonly type: 'orderRate'; readonly copy: number; readonly bytesPerSecond: number }
+  | { readonly type: 'orderStop'; readonly copy: number }
+  /** The next page of all that the node is to hold; the last one replaces what was there. */
+  | {
+      readonly type: 'required'
+      readonly files: readonly RequiredFile[]
+      readonly isFirst: boolean
+      readonly isLast: boolean
+    }

@@ -17,6 +17,7 @@ import type { DeltaFrame } from './delta.js'
 import type { GrowingFrame } from './growing.js'
 import type { HeldFrame, PackAsk, PackOffer } from './held.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
+import type { MasterToNode, NodeToMaster } from './mastering.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
 
 export type * from './applied.js'
@@ -387,11 +388,14 @@ export type Frame =
   | DeltaFrame
   | GrowingFrame
   | CommitCall
+  // --- node <-> master
+  | NodeToMaster
+  | MasterToNode
 
 export type FrameType = Frame['type']
 
 /** What a connection is for; said in the hello. */
-export type Channel = 'control' | 'data' | 'pull' | 'status' | 'fetch' | 'bridge'
+export type Channel = 'control' | 'data' | 'pull' | 'status' | 'fetch' | 'bridge' | 'master'
 
 /** What the acceptor of a data connection says when it opens. */
 export interface Lacking {

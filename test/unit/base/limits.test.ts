@@ -27,6 +27,14 @@ relation(
   limits.commitMembers * (limits.addressChars + 100) + 8 * limits.nameBytes < limits.frameBytes,
   'a word with the list of all members fits a frame',
 )
+relation(
+  limits.masterPageBytes + limits.masterRanges * 36 + 8 * limits.nameBytes < limits.frameBytes,
+  'a page of what a node holds fits a frame with one more content',
+)
+relation(
+  limits.masterStateMs * 2 < limits.masterSilenceMs && limits.masterStateMs < limits.copySilenceMs,
+  'a node speaks of its copies before its link, or a copy, is over',
+)
 relation(limits.commitAnswerMs < limits.acceptMs, 'who is asked about a decision answers in time')
 relation(
   limits.commitBeatMs + limits.commitAnswerMs < limits.commitQuietMs,

@@ -10,6 +10,7 @@ import { commitBodies } from './commit-frames.js'
 import { diskBodies } from './disk-frames.js'
 import { growingBodies } from './growing-frames.js'
 import { arrivalBodies } from './index-frames.js'
+import { masterBodies } from './master-frames.js'
 import { fileDigest, hex } from './parts.js'
 import { bytes, code, mate, ranges, rawName, streamEntry, text, u32 } from './support.js'
 import { versionBodies } from './version-frames.js'
@@ -291,6 +292,7 @@ const bodies: Bodies = {
     next: fc.option(fc.string({ maxLength: 40 })),
   }),
   ...diskBodies,
+  ...masterBodies,
   ...versionBodies(nameText),
   ...growingBodies,
   ...commitBodies(nameText),
