@@ -22,6 +22,10 @@ export const errorTable = {
     meaning: 'criteria cannot be read, or attributes cannot be taken',
     retryable: false,
   },
+  ERR_FR_DOCUMENT: {
+    meaning: 'a topology or a set of files cannot be read, or contradicts itself',
+    retryable: false,
+  },
   ERR_FR_ONLY: {
     meaning: 'the node is none of those that may hold the content (--only)',
     retryable: false,

@@ -10,6 +10,7 @@ import { criteriaLimits } from './criteria-limits.js'
 import { deltaLimits } from './delta-limits.js'
 import { descriptorLimits } from './descriptor-limits.js'
 import { diskLimits } from './disk-limits.js'
+import { documentLimits } from './document-limits.js'
 import { growingLimits } from './growing-limits.js'
 import { hashingLimits } from './hashing-limits.js'
 import { reportLimits } from './report-limits.js'
@@ -329,6 +330,7 @@ export const limits = {
   ...deltaLimits,
   ...descriptorLimits,
   ...diskLimits,
+  ...documentLimits,
   ...growingLimits,
   ...hashingLimits,
 

@@ -141,6 +141,7 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   engine: { rooms: ['base', 'ports'], node: 'all' },
+  documents: { rooms: ['control/copies', 'base'], packages: ['yaml'] },
   sim: { rooms: ['session/driver', 'protocol', 'control/*', 'base', 'ports'] },
   protocol: { rooms: ['control/messages', 'base'] },
   'control/view': deciding('coordinator', 'dealing', 'members', 'plan'),

@@ -52,7 +52,8 @@ const textBans = (name: string, applies: (path: string) => boolean, table: reado
   bans(name, applies, table, (text) => text)
 
 const isSource = (path: string) => /^src\/.*\.ts$/.test(path)
-const isPure = (path: string) => /^src\/(?:control|protocol|sim|session\/driver)\//.test(path)
+const isPure = (path: string) =>
+  /^src\/(?:control|documents|protocol|sim|session\/driver)\//.test(path)
 const isTest = (path: string) => /^(?:test|native\/test)\//.test(path)
 const isWritten = (path: string) =>
   /\.(?:ts|mjs|cc|h)$/.test(path) && /^(?:src|native|test|scripts|bench|examples)\//.test(path)

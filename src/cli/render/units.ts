@@ -1,36 +1,10 @@
-/**
- * Sizes, rates and durations as people write them. Units are strict (`Mbit` is bits, `MB` and `MiB`
- * are bytes, and case matters), because a rate read eight times too high is worse than an error.
- */
-
+/** Sizes, rates and durations as people write them (base/units.ts), and as they are shown. */
 import { limits } from '../../base/limits.js'
+import { lookUp, numberAndUnit, partIn, rateIn, sizeIn } from '../../base/units.js'
 
 /** The command line cannot be run: exit status 2, the text on stderr. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
-}
-
-const byteUnits: Readonly<Record<string, number>> = {
-  '': 1,
-  B: 1,
-  kB: 1e3,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  TB: 1e12,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
-}
-
-const bitUnits: Readonly<Record<string, number>> = {
-  bit: 1 / 8,
-  kbit: 1e3 / 8,
-  Kbit: 1e3 / 8,
-  Mbit: 1e6 / 8,
-  Gbit: 1e9 / 8,
-  Tbit: 1e12 / 8,
 }
 
 const secondUnits: Readonly<Record<string, number>> = {
@@ -41,53 +15,27 @@ const secondUnits: Readonly<Record<string, number>> = {
   d: 86_400,
 }
 
-/** 100 Tbit/s; a larger rate is a typing error. */
-const rateBytesPerSecondMax = 100e12 / 8
 const durationSecondsMax = 100 * 365 * 86_400
-
-function numberAndUnit(text: string): { value: number; unit: string } | undefined {
-  const match = /^(\d{1,20}(?:\.\d{1,20})?) ?([A-Za-z]*)$/.exec(text)
-  if (match === null) return undefined
-  return { value: Number(match[1]), unit: match[2] ?? '' }
-}
 
 /** `64KiB`, `10GB`, `4096` -> bytes, a safe integer. Throws UsageError. */
 export function parseSize(text: string): number {
-  const parsed = numberAndUnit(text)
-  const factor = parsed && lookUp(byteUnits, parsed.unit)
-  if (parsed === undefined || factor === undefined) {
-    throw new UsageError(`'${text}' is not a size; write it like 64KiB, 1GiB or 10GB`)
-  }
-  const bytes = Math.round(parsed.value * factor)
-  if (!Number.isSafeInteger(bytes)) throw new UsageError(`'${text}' is larger than any file`)
-  return bytes
+  return checked(sizeIn(text))
 }
 
 /** `5%`, `0.05` -> 0 to less than 1. Throws UsageError. */
 export function parseShare(text: string): number {
-  const match = /^(\d{1,3}(?:\.\d{1,6})?)(%?)$/.exec(text)
-  const share = Number(match?.[1]) / (match?.[2] === '%' ? 100 : 1)
-  if (share >= 0 && share < 1) return share
-  throw new UsageError(`'${text}' is no part of a whole; write it like 5% or 0.05`)
+  const share = partIn(text)
+  return checked(share === 1 ? `'${text}' is the whole; write it like 5% or 0.05` : share)
 }
 
 /** `200Mbit`, `10Gbit/s`, `25MB/s` -> bytes per second, above zero. Throws UsageError. */
 export function parseRate(text: string): number {
-  const parsed = numberAndUnit(text.replace(/\/s$/, ''))
-  const factor =
-    parsed && parsed.unit !== ''
-      ? (lookUp(bitUnits, parsed.unit) ?? lookUp(byteUnits, parsed.unit))
-      : undefined
-  if (parsed === undefined || factor === undefined) {
-    throw new UsageError(
-      `'${text}' is not a rate; write it like 200Mbit, 10Gbit or 25MB (a second)`,
-    )
-  }
-  const rate = parsed.value * factor
-  if (!(rate >= 1)) throw new UsageError(`'${text}' is not a rate; it must be above zero`)
-  if (rate > rateBytesPerSecondMax)
-    throw new UsageError(`'${text}' is faster than any link (100Tbit)`)
-  return rate
+  return checked(rateIn(text))
+}
+
+function checked(read: number | string): number {
+  if (typeof read === 'string') throw new UsageError(read)
+  return read
 }
 
 /** A rate that may be a limit: a block a second at least. Throws UsageError. */
@@ -127,10 +75,6 @@ export function parseCount(text: string, min: number, max: number): number {
     throw new UsageError(`'${text}' is not a whole number from ${min} to ${max}`)
   }
   return value
-}
-
-function lookUp(units: Readonly<Record<string, number>>, unit: string): number | undefined {
-  return Object.hasOwn(units, unit) ? units[unit] : undefined
 }
 
 /** Three significant digits: 1.23, 12.3, 123. */

@@ -37,10 +37,25 @@ export interface RouteSpec {
   readonly via: readonly string[]
 }
 
+/** What a node carries at most, beside what it says itself. */
+export interface NodeCarries {
+  readonly name: string
+  readonly up?: Carries
+  readonly down?: Carries
+}
+
 export interface TopologySpec {
   readonly sites: readonly SiteSpec[]
   readonly links: readonly LinkSpec[]
   readonly routes: readonly RouteSpec[]
+  readonly nodes?: readonly NodeCarries[]
+}
+
+/** Why a topology cannot be used, and what of it: one of its sites, links, routes or nodes. */
+export interface TopologyFault {
+  readonly of: keyof TopologySpec
+  readonly index: number
+  readonly text: string
 }
 
 export interface NodeSpec {
@@ -83,40 +98,49 @@ interface Ways {
   readonly link: Int32Array
 }
 
-const within: SiteRoute = { resources: [], hops: 0, costPerGb: 0 }
+const inSite: SiteRoute = { resources: [], hops: 0, costPerGb: 0 }
 
-/** Reasons why a topology cannot be used; each names what it is about. */
-export function topologyFaults({ sites, links, routes }: TopologySpec): string[] {
-  const faults: string[] = []
-  const names = new Set<string>()
-  const twice = (kind: string, name: string, seen: Set<string>) => {
-    if (seen.has(name)) faults.push(`${kind} ${name} is there twice`)
-    seen.add(name)
+export function topologyFaults(topology: TopologySpec): TopologyFault[] {
+  const { sites, links, routes, nodes = [] } = topology
+  const faults: TopologyFault[] = []
+  const many = (of: keyof TopologySpec, all: readonly unknown[], most: number) => {
+    if (all.length > most) faults.push({ of, index: most, text: `more than ${most} ${of}` })
   }
-  for (const { name } of sites) twice('site', name, names)
-  const known = new Map<string, LinkSpec>()
-  const linkNames = new Set<string>()
-  for (const link of links) {
-    twice('link', link.name, linkNames)
-    known.set(link.name, link)
-    for (const end of [link.from, link.to])
-      if (!names.has(end)) faults.push(`link ${link.name}: there is no site ${end}`)
-    if ((link.budget?.length ?? 0) > limits.budgetWindows)
-      faults.push(`link ${link.name}: more than ${limits.budgetWindows} windows of the day`)
-    if (link.from === link.to) faults.push(`link ${link.name} leads from ${link.from} to itself`)
+  many('sites', sites, limits.masterSites)
+  many('links', links, limits.masterLinks)
+  many('routes', routes, limits.masterLinks)
+  many('nodes', nodes, limits.masterNodes)
+  for (const of of ['sites', 'links', 'nodes'] as const) {
+    const seen = new Set<string>()
+    for (const [index, { name }] of (topology[of] ?? []).entries()) {
+      if (seen.has(name))
+        faults.push({ of, index, text: `${of.slice(0, -1)} ${name} is there twice` })
+      seen.add(name)
+    }
+  }
+  const siteNames = new Set(sites.map(({ name }) => name))
+  const known = new Map(links.map((link) => [link.name, link]))
+  for (const [index, { name, from, to, budget = [] }] of links.entries()) {
+    const fault = (text: string) => faults.push({ of: 'links', index, text: `link ${name}${text}` })
+    for (const end of [from, to]) if (!siteNames.has(end)) fault(`: there is no site ${end}`)
+    if (from === to) fault(` leads from ${from} to itself`)
+    if (budget.length > limits.budgetWindows)
+      fault(`: more than ${limits.budgetWindows} windows of the day`)
   }
   const pairs = new Set<string>()
-  for (const { from, to, via } of routes) {
-    twice('route', `from ${from} to ${to}`, pairs)
-    const fault = routeFault({ from, to, via }, known)
-    if (fault !== null) faults.push(`route from ${from} to ${to}: ${fault}`)
+  for (const [index, route] of routes.entries()) {
+    const name = `route from ${route.from} to ${route.to}`
+    const fault = pairs.has(name) ? 'it is there twice' : routeFault(route, known)
+    pairs.add(name)
+    if (fault !== null) faults.push({ of: 'routes', index, text: `${name}: ${fault}` })
   }
-  if (sites.length > limits.masterSites) faults.push(`more than ${limits.masterSites} sites`)
-  if (links.length > limits.masterLinks) faults.push(`more than ${limits.masterLinks} links`)
   return faults
 }
 
-function routeFault({ from, to, via }: RouteSpec, links: Map<string, LinkSpec>): string | null {
+function routeFault(
+  { from, to, via }: RouteSpec,
+  links: ReadonlyMap<string, LinkSpec>,
+): string | null {
   if (via.length > limits.routeHops) return `more than ${limits.routeHops} links`
   const passed = new Set([from])
   let at = from
@@ -141,12 +165,15 @@ export class Network {
   readonly #routes = new Map<number, SiteRoute>()
   /** By the site where they begin. */
   readonly #ways = new Map<SiteId, Ways>()
+  /** What the topology says of nodes. */
+  readonly #carries = new Map<string, NodeCarries>()
   #hasLinks = false
 
   /** A topology without faults; throws RangeError with the first of them. */
   constructor(topology: TopologySpec = { sites: [], links: [], routes: [] }) {
     const [fault] = topologyFaults(topology)
-    if (fault !== undefined) throw new RangeError(fault)
+    if (fault !== undefined) throw new RangeError(fault.text)
+    for (const node of topology.nodes ?? []) this.#carries.set(node.name, node)
     for (const site of topology.sites) this.#addSite(site)
     const links = new Map<string, ResourceId>()
     for (const { name, from, to, ...carries } of topology.links) {
@@ -172,12 +199,16 @@ export class Network {
     return this.#nodes.length
   }
 
-  /** A node that is known keeps its number; its links are those that it tells now. */
+  /**
+   * A node that is known keeps its number; its links are those that it tells now, within what the
+   * topology says of it.
+   */
   addNode({ name, site, up, down }: NodeSpec): NodeId {
     const known = this.#nodeIds.get(name)
     const at = this.siteId(site) ?? this.#addSite({ name: site })
-    const uplink: ResourceSpec = { kind: 'uplink', name, ...up }
-    const downlink: ResourceSpec = { kind: 'downlink', name, ...down }
+    const said = this.#carries.get(name)
+    const uplink: ResourceSpec = { kind: 'uplink', name, ...within(up, said?.up) }
+    const downlink: ResourceSpec = { kind: 'downlink', name, ...within(down, said?.down) }
     if (known !== undefined) {
       const node = this.#nodes[known] as Node
       this.resources.change(node.up, uplink)
@@ -223,7 +254,7 @@ export class Network {
 
   /** Between sites; undefined: there is no way. */
   siteRoute(from: SiteId, to: SiteId): SiteRoute | undefined {
-    if (from === to) return within
+    if (from === to) return inSite
     const key = from * limits.masterSites + to
     const known = this.#routes.get(key)
     if (known !== undefined) return known
@@ -335,6 +366,11 @@ export class Network {
     const costPerGb = resources.reduce((sum, id) => sum + this.#cost(id), 0)
     return { resources, hops: Math.max(1, links.length), costPerGb }
   }
+}
+
+function within(told: Carries, said: Carries = told): Carries {
+  const bytesPerSecond = Math.min(told.bytesPerSecond, said.bytesPerSecond)
+  return { ...told, ...said, bytesPerSecond }
 }
 
 /** What a link costs beside its price: so that of equal prices the fewest links are taken. */

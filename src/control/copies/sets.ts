@@ -13,13 +13,17 @@ export interface SetFile {
   readonly name: string
   /** Null: the latest that anybody holds. */
   readonly digest: string | null
+  /** Bytes that it is to have, where whoever wrote the set knew. */
+  readonly size?: number
 }
 
 export interface FileSet {
   readonly name: string
   readonly files: readonly SetFile[]
-  /** Which nodes are to hold them. */
-  readonly where: Criteria
+  /** Which nodes are to hold them; null: none but those that are named. */
+  readonly where: Criteria | null
+  /** Nodes that are to hold them as well. */
+  readonly nodes?: readonly string[]
   /** 0 to 10. */
   readonly priority: number
   /** Sites whose nodes may not hold them, by criteria of the node; null: none. */
@@ -44,11 +48,18 @@ export interface NodeSet {
   readonly contradictions: readonly Contradiction[]
 }
 
+function isMeant({ where, nodes = [] }: FileSet, attributes: Attributes): boolean {
+  const name = attributes['name']
+  if (name !== undefined && nodes.includes(name)) return true
+  return where !== null && matchesCriteria(where, attributes)
+}
+
+/** What a node with these attributes, its name among them, is to hold. */
 export function setOf(sets: readonly FileSet[], attributes: Attributes): NodeSet {
   const wanted = new Map<string, Wanted>()
   const contradictions: Contradiction[] = []
   for (const set of sets) {
-    if (!matchesCriteria(set.where, attributes)) continue
+    if (!isMeant(set, attributes)) continue
     if (set.never !== null && matchesCriteria(set.never, attributes)) continue
     for (const file of set.files) {
       const known = wanted.get(file.name)
