@@ -4,6 +4,7 @@ import { asFrError } from '../base/failures.js'
 import type { LogFields, Logger } from '../base/log.js'
 import { nowMs } from '../base/time/awake.js'
 import { type AdoptSpec, adoptAll } from '../store/held/adopt.js'
+import { TreeCriteria } from '../store/trees/criteria.js'
 
 export interface AdoptionSpec extends Pick<AdoptSpec, 'held' | 'work' | 'dataDir'> {
   readonly adopt: DigestAlgorithm | undefined
@@ -21,8 +22,9 @@ export class Adoption {
   /** Begins when there is an algorithm to hash with. */
   start({ adopt: algorithm, ...spec }: AdoptionSpec): void {
     if (algorithm === undefined) return
-    const { held, work, dataDir } = spec
-    this.#work = this.#adopt({ held, work, dataDir, algorithm, nowMs: Date.now })
+    const criteria = new TreeCriteria(spec.dataDir)
+    const onlyOf = (name: Uint8Array) => criteria.of(name)
+    this.#work = this.#adopt({ ...spec, algorithm, nowMs: Date.now, onlyOf })
   }
 
   /** Resolves when nothing is read any more. */

@@ -207,12 +207,13 @@ export class Copies {
     })
     const giveBack = trees.hold(name)
     try {
+      const only = onlyOf(record.only, wish.only)
       return await copyTree({
-        ...{ engine, holdings, dataDir, wish, tree: name, record, audience, signal },
+        ...{ engine, holdings, dataDir, wish, tree: name, record, only, audience, signal },
         files: await files(),
         dialler: this.#pushSpec(wish, 'blake3').dialler,
         push: (source, { known, ...content }, heard, applied, over) => {
-          const spec = { ...this.#pushSpec(wish, content.algorithm), ...content, known }
+          const spec = { ...this.#pushSpec(wish, content.algorithm), ...content, known, only }
           return this.#attempts(source, spec, heard, { applied }, over)
         },
       })

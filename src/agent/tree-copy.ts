@@ -22,7 +22,7 @@ import { decodeName } from '../protocol/manifest.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import type { KnownContent } from '../session/coordinator/push-spec.js'
 import { type ContentAudience, type TreeContent, TreePush } from '../session/trees/tree-push.js'
-import type { HeldStream } from '../store/catalogue/record.js'
+import { type HeldStream, mayBecome } from '../store/catalogue/record.js'
 import type { Holdings } from '../store/held/holdings.js'
 import { fullName, shown } from '../store/trees/full-name.js'
 import type { TreeRecord } from '../store/trees/tree-record.js'
@@ -50,6 +50,8 @@ export interface TreeCopySpec {
   /** Name of the tree, or of the place of a version; what is known of it, the caller closes. */
   readonly tree: Uint8Array
   readonly record: TreeRecord
+  /** Criteria: who else may have it. */
+  readonly only: string | undefined
   /** For questions to the nodes. */
   readonly dialler: Dialler
   readonly audience: PushAudience
@@ -132,7 +134,7 @@ async function pushContent(
   }
   const rel = Buffer.from(path).subarray(root.length + 1)
   const record = holdings.catalogue?.get(fullName(spec.tree, rel))
-  if (record === undefined) throw changed(rel)
+  if (record === undefined || !mayBecome(record, spec.only)) throw changed(rel)
   const runs = (await holdings.catalogue?.runs(record)) ?? []
   const source = await openHeldSource(holdings, storage, dataDir, record).catch(() => {
     throw changed(rel)
@@ -152,13 +154,14 @@ function changed(rel: Uint8Array): FrError {
 class HeldTreeFiles extends ComparedFiles {
   readonly #known: FindKnown
 
-  constructor(files: TreeFiles, { holdings, record, tree }: TreeCopySpec, root: Buffer) {
+  constructor(files: TreeFiles, { holdings, record, tree, only }: TreeCopySpec, root: Buffer) {
     const known: FindKnown = async (paths) => {
       const names = paths.map((path) => path.subarray(root.length + 1))
       const rows = await record.lookUp(names)
       return rows.map((row, at) => {
         const own = holdings.catalogue?.get(fullName(tree, names[at] as Buffer))
-        if (own !== undefined) return knownOf(own)
+        // What has come there for others only is nothing that the tree may have.
+        if (own !== undefined && mayBecome(own, only)) return knownOf(own)
         return row && { digest: row.value, algorithm: row.algorithm }
       })
     }

@@ -22,7 +22,7 @@ export interface TreeWishes {
 
 const facts = ['delete', 'atomic', 'owner', 'xattrs', 'acls'] as const
 const rules = ['include', 'exclude'] as const
-const foreign = ['allowAdd', 'mirrors', 'spareOrigin', 'base', 'commit', 'only'] as const
+const foreign = ['allowAdd', 'mirrors', 'spareOrigin', 'base', 'commit'] as const
 
 export function checkTreeWishes(options: PushOptions): TreeWishes {
   for (const name of facts) requireBoolean(name, options[name])

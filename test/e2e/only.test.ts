@@ -1,13 +1,23 @@
 /** Contents that only some may hold: who is sent them, on every way, and who is not. */
-import { existsSync, readFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { freePort } from '../../bench/programs.mjs'
-import { type CopyOptions, copy, get, type NodeOptions, push } from '../../src/api/index.js'
+import {
+  type CopyOptions,
+  client,
+  copy,
+  get,
+  type NodeOptions,
+  type PushOptions,
+  push,
+} from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { usualEngines } from './engines.js'
 import { proxy } from './proxy.js'
-import { expectCopies, useWorld } from './push-support.js'
+import { expectCopies, until, useWorld } from './push-support.js'
+import { treeLines } from './tree-files.js'
 
 const size = 2 * MIB + 11
 const eu = { attributes: { site: 'eu' } }
@@ -130,7 +140,98 @@ describe.each(usualEngines)('%s engine: what is only for some', (engine) => {
     ).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
   })
 
-  it('is no directory so far, and its criteria are checked first', () => {
+  /** A tree of small files and one with a record of its own; and all of their bytes. */
+  function tree(name: string): { readonly path: string; readonly content: Buffer } {
+    const path = join(world.dir, name)
+    mkdirSync(join(path, 'in'), { recursive: true })
+    const large = randomBytes(5 * MIB)
+    const small = ['one', 'two', 'in/three'].map((file) => ({
+      file,
+      bytes: randomBytes(32 * 1024),
+    }))
+    for (const { file, bytes } of small) writeFileSync(join(path, file), bytes)
+    writeFileSync(join(path, 'large'), large)
+    return { path, content: Buffer.concat([large, ...small.map(({ bytes }) => bytes)]) }
+  }
+
+  it('may be a tree, copied and served to nobody else, nor any part of it', async () => {
+    const dataDir = world.dataDir()
+    const first = await node({ ...eu, dataDir })
+    const [in_, out] = [await node(eu), await node(us)]
+    const { path, content } = tree('t')
+    const options = { engine, only, atomic: true, keep: 2 }
+    const both = { ...options, to: [first.address, out.address] }
+    expect((await push(path, both).result).nodes).toMatchObject([{ status: 'complete' }, refused])
+    // Another version of it, under a record of its own.
+    writeFileSync(join(path, 'one'), randomBytes(32 * 1024))
+    await push(path, { ...options, to: [first.address] }).result
+    const lines = (of: string): string[] => treeLines(realpathSync(join(of, 't')))
+    expect(lines(dataDir)).toEqual(treeLines(path))
+    // One that changes file by file, whose files might be adopted.
+    await push(path, { engine, only, to: [first.address], as: 'p' }).result
+    await first.started.close()
+    const holder = await world.node({ ...eu, dataDir, adopt: true })
+    await until(() => world.log.some(({ event }) => event === 'adopted'))
+    const to = [in_.address, out.address]
+    const copied = await copy('t', { from: holder.address, to, rejoinMs: 0 }).result
+    expect(copied.nodes).toMatchObject([{ status: 'complete' }, refused])
+    expect(lines(in_.dataDir)).toEqual(treeLines(path))
+    let old = ''
+    for await (const { isPresent, digest } of client.versions(holder.address, { glob: 't' }))
+      if (!isPresent) old = digest.replace('tree:', '').slice(0, 12)
+    const places = [
+      't',
+      't/in',
+      't/one',
+      't/in/three',
+      't/large',
+      `t@${old}`,
+      `t@${old}/one`,
+      'p/one',
+    ]
+    for (const from of [holder.address, in_.address])
+      for (const name of places.slice(0, from === holder.address ? 8 : 3))
+        await expect(
+          get(name, { from: [from], output: join(world.dir, 'got'), engine }).result,
+          name,
+        ).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
+    await client.rollback(holder.address, 't', { version: old })
+    await expect(
+      get('t/one', { from: [holder.address], output: join(world.dir, 'got'), engine }).result,
+    ).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
+    expect(isOnWire(in_, content)).toBe(true)
+    expect(isOnWire(out, content)).toBe(false)
+  })
+
+  it('is no tree that others may have then, nor part of one', async () => {
+    const holder = await node(eu)
+    const { path } = tree('t')
+    const pushed = async (to: string, more: Partial<PushOptions> = {}, from = path) =>
+      (await push(from, { to: [holder.address], engine, as: to, ...more }).result).nodes[0]
+    expect(await pushed('a/t', { only })).toMatchObject({ status: 'complete' })
+    for (const [name, more] of [
+      ['a/t', { only: 'site=*' }],
+      ['a', {}],
+      ['a/t/in', { dryRun: true }],
+    ] as const) {
+      const refusal = await pushed(name, more)
+      expect(refusal, name).toMatchObject({ status: 'refused', code: 'ERR_FR_ONLY' })
+      expect(refusal?.reason).toContain('only for: site=eu')
+    }
+    expect(await pushed('a/t', { only })).toMatchObject({ status: 'complete' })
+    // A file that only some may have is no part of a tree around it.
+    const secret = world.file('secret', 3 * MIB)
+    expect(await pushed('b/one', { only }, secret.path)).toMatchObject({ status: 'complete' })
+    writeFileSync(join(path, 'one'), secret.content)
+    holder.heard.length = 0
+    expect(await pushed('b')).toMatchObject({ status: 'complete' })
+    expect(isOnWire(holder, secret.content)).toBe(true)
+    // Once it is gone there may be another one.
+    await client.remove(holder.address, 'a/t')
+    expect(await pushed('a/t')).toMatchObject({ status: 'complete' })
+  })
+
+  it('has criteria that are checked first', () => {
     const { path } = world.file('f.bin', 10)
     expect(() => push(path, { to: ['h:1'], engine, only: 'site=' })).toThrow('character 6')
   })

@@ -70,9 +70,9 @@ export async function keyOf(
 ): Promise<ContentKey | undefined> {
   const record = isHidden(name) ? undefined : store.catalogue.get(name)
   if (record !== undefined) return record
-  const { tree, row } = (await trees.meant(name)) ?? {}
+  const { tree, row, only } = (await trees.meant(name)) ?? {}
   if (tree !== undefined && row !== undefined)
-    return store.catalogue.get(fullName(tree, row.name)) ?? { tree, row }
+    return store.catalogue.get(fullName(tree, row.name)) ?? { tree, row, only }
   const version = store.versions.meant(name) ?? (await versionInTree(trees, name))
   if (version !== undefined) return version
   // Opening a partial writes; another node may be at it.
@@ -160,7 +160,7 @@ async function openOfTree(
   { engine: { storage }, store, trees, work }: ContentSource,
   place: TreePlace,
 ): Promise<ServedContent> {
-  const { row, tree } = place
+  const { row, tree, only } = place
   const { kind, identity, algorithm, value } = row
   const name = fullName(tree, row.name)
   if (kind !== 'file') {
@@ -188,6 +188,7 @@ async function openOfTree(
     return {
       ...{ ...content, name, file, dataBytes: size, fileDigest, mtime: identity.mtime },
       mode: (look?.mode ?? 0o644) & 0o777,
+      ...(only !== undefined && { only }),
       runs: () => runs,
       present: (ranges) => [...ranges],
       look: () => lookAgain(storage, file, identity),
@@ -202,7 +203,7 @@ async function openOfTree(
 async function openPart(source: ContentSource, key: PackKey): Promise<ServedContent> {
   const { engine, work } = source
   const { storage } = engine
-  const { offer: pack, algorithm, path, release } = await openPack(source, key)
+  const { offer: pack, algorithm, path, only, release } = await openPack(source, key)
   const opened = await storage.openSource(path).finally(release)
   const { file, size } = opened
   try {
@@ -213,7 +214,7 @@ async function openPart(source: ContentSource, key: PackKey): Promise<ServedCont
     const fileDigest = digestText(algorithm, size, Buffer.from(digest).toString('hex'))
     return {
       ...{ ...content, name: key.said, file, dataBytes: size, fileDigest, mode: 0o600 },
-      ...{ mtime: { seconds: 0, nanos: 0 }, pack },
+      ...{ mtime: { seconds: 0, nanos: 0 }, pack, ...(only !== undefined && { only }) },
       runs: () => runs,
       present: (ranges) => [...ranges],
       look: () => Promise.resolve(null),

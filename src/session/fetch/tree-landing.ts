@@ -211,7 +211,7 @@ export class TreeLanding {
     const [dir, holdings] = [this.#dir, this.#holdings]
     const record = await TreeRecord.open(this.#treesDir, treeName)
     const names = { last: beforeName, next: treeName, tree: beforeName }
-    const about = { record, algorithm, owners: undefined, dataDir: this.#workDir }
+    const about = { record, algorithm, only: undefined, owners: undefined, dataDir: this.#workDir }
     const spec = { storage, dir, holdings, ...about, ...names }
     try {
       await linkUnchanged(spec, listing)

@@ -66,6 +66,8 @@ export interface PackSource {
 export interface Pack {
   readonly offer: PackOffer
   readonly algorithm: DigestAlgorithm
+  /** Criteria: who else may have the tree. */
+  readonly only: string | undefined
   /** Opens the bundle until it is released. */
   readonly path: string
   release(): Promise<void>
@@ -180,7 +182,8 @@ class Packing {
         bytes: isFirst ? await this.#rows.bytes() : null,
         ...{ failedCount: this.#failedCount, failures: this.#failures },
       }
-      return { offer, algorithm, path, release: () => batch.release() }
+      const { only: holders } = this.#record
+      return { offer, algorithm, path, only: holders, release: () => batch.release() }
     } catch (error) {
       await batch.release()
       throw error

@@ -16,7 +16,7 @@ import type { Publication } from './publish.js'
 
 export interface BundleSpec {
   readonly algorithm: DigestAlgorithm
-  readonly entry: { readonly size: number }
+  readonly entry: { readonly size: number; readonly only?: string }
   /** Whose tree it is. */
   readonly originId: string
   readonly tree?: Pick<TreePart, 'id' | 'isAtomic'> | undefined
@@ -49,16 +49,18 @@ export class BundlePublication implements Publication {
 
   /** Each entry has a name of its own, which is looked at when it comes into place. */
   checkName(): Promise<void> {
-    const { tree, noClobber, originId } = this.#spec
+    const { tree, noClobber, originId, entry } = this.#spec
     const push = { originId, tree: tree?.id ?? '' }
-    return this.#trees.check(this.name, tree?.isAtomic === true, noClobber ? push : undefined)
+    const isAtomic = tree?.isAtomic === true
+    return this.#trees.check(this.name, isAtomic, entry.only, noClobber ? push : undefined)
   }
 
   async older(): Promise<OlderFile | undefined> {
     const { tree, originId, entry } = this.#spec
     if (tree === undefined || entry.size < limits.olderBytesMin) return undefined
     const id = `${this.#partial.id}.older.scratch`
-    return this.#trees.olderOf(this.name, { originId, tree: tree.id }, id)
+    const push = { originId, tree: tree.id, only: entry.only }
+    return this.#trees.olderOf(this.name, push, id)
   }
 
   async probe(): Promise<void> {}
@@ -71,7 +73,8 @@ export class BundlePublication implements Publication {
   async publish(): Promise<Told> {
     const { algorithm, entry, originId, keep } = this.#spec
     const { id, file } = this.#partial
-    const about = { id, file, bytes: entry.size, name: this.name, originId, algorithm, keep }
+    const { size: bytes, only } = entry
+    const about = { id, file, bytes, name: this.name, originId, algorithm, keep, only }
     return { warnings: [], applied: told(await this.#trees.apply(about)) }
   }
 }

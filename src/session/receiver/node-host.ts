@@ -50,12 +50,14 @@ export interface OlderFile {
 /** Brings what bundles list into place. */
 export interface BundleApplier {
   /**
-   * Refuses the name of a tree that could not be applied, or not in this way; with `onlyBy` one
-   * that something has already, unless that came with this push.
+   * Refuses the name of a tree that could not be applied, or not in this way, or that is held for
+   * others than these criteria say; with `onlyBy` one that something has already, unless that came
+   * with this push.
    */
   check(
     tree: Uint8Array,
     isAtomic: boolean,
+    only?: string,
     onlyBy?: { readonly originId: string; readonly tree: string },
   ): Promise<void>
   /**
@@ -73,7 +75,7 @@ export interface BundleApplier {
    */
   olderOf(
     tree: Uint8Array,
-    push: { readonly originId: string; readonly tree: string },
+    push: { readonly originId: string; readonly tree: string; readonly only?: string | undefined },
     id: string,
   ): Promise<OlderFile | undefined>
   /**
@@ -88,6 +90,7 @@ export interface BundleApplier {
     readonly originId: string
     readonly algorithm: DigestAlgorithm
     readonly keep?: number | undefined
+    readonly only?: string | undefined
   }): Promise<Applied>
 }
 

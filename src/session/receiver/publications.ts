@@ -26,8 +26,8 @@ export function publicationOf(
   const name = decodeName(spec.entry)
   const { originId, tree, entry } = spec
   const { coded, only, growing } = entry
-  if (only !== undefined && (tree !== undefined || growing))
-    throw new FrError('ERR_FR_UNSUPPORTED', 'neither trees nor what grows can be only for some')
+  if (only !== undefined && growing)
+    throw new FrError('ERR_FR_UNSUPPORTED', 'what grows cannot be only for some')
   // Who only sends what it holds, or passes on what comes, publishes nothing.
   if (spec.role !== 'receiver') return new FilePublication(host, partial, name, hasher, spec)
   if (entry.growing === true) {

@@ -26,6 +26,8 @@ export interface AdoptSpec {
   readonly algorithm: DigestAlgorithm
   /** Unix time in milliseconds. */
   readonly nowMs: () => number
+  /** Who else may have what lies at this name: criteria; undefined: whoever asks. */
+  readonly onlyOf?: (name: Uint8Array) => Promise<string | undefined>
 }
 
 export interface Adopted {
@@ -89,7 +91,7 @@ function pathOf(dataDir: string, name: Buffer): Buffer {
 
 /** Undefined: it changed meanwhile, or is no regular file any more. */
 async function adopt(
-  { held, work, dataDir, algorithm, nowMs }: AdoptSpec,
+  { held, work, dataDir, algorithm, nowMs, onlyOf }: AdoptSpec,
   name: Buffer,
   signal: AbortSignal,
 ): Promise<HeldStream | undefined> {
@@ -114,6 +116,7 @@ async function adopt(
     // A push that has published this name meanwhile knows better.
     if (!isSame || held.catalogue?.get(name) !== undefined) return undefined
     const content = { ...geometry, contentId: work.freshId() }
+    const only = await onlyOf?.(name)
     const record: HeldStream = {
       ...content,
       name: new Uint8Array(name),
@@ -126,6 +129,7 @@ async function adopt(
       verifiedAtMs: nowMs(),
       identity,
       via: 'adopt',
+      ...(only !== undefined && { only }),
     }
     if (held.catalogue === undefined) throw new FrError('ERR_FR_CLOSED', 'the node is closing')
     await held.catalogue.put(record, work.sign(content, digests))

@@ -22,6 +22,8 @@ export interface AtomicSpec extends VersionsSpec, XattrSpec {
   readonly storage: Storage
 }
 
+type Prepared = Pick<LinkSpec, 'record' | 'algorithm' | 'owners' | 'only'>
+
 export class AtomicPush {
   readonly #spec: AtomicSpec
   readonly #tree: Uint8Array
@@ -96,7 +98,7 @@ export class AtomicPush {
   }
 
   /** Before the listing is applied: what is unchanged is in its place then. */
-  async prepare(spec: Pick<LinkSpec, 'record' | 'algorithm' | 'owners'>, listing: Listing) {
+  async prepare(spec: Prepared, listing: Listing): Promise<void> {
     this.#entries = listing.entries
     if (this.#state !== 'building' || this.#last === null) return
     const [tree, last, next] = [this.#tree, this.#last, this.next]

@@ -31,7 +31,7 @@ export interface Versioned {
   readonly next: Uint8Array
 }
 
-type Kept = Pick<CopySpec, 'record' | 'holdings' | 'algorithm'>
+type Kept = Pick<CopySpec, 'record' | 'holdings' | 'algorithm' | 'only'>
 
 export interface LinkSpec extends Versioned, Kept, XattrSpec {
   readonly owners: Owners | undefined

@@ -15,6 +15,8 @@ import type { HeldGeometry } from '../held/work.js'
 import { type Copied, type CopySpec, digestText } from './local-copies.js'
 import { geometryOf } from './raw-digest.js'
 
+type RecordSpec = Pick<CopySpec, 'holdings' | 'work' | 'algorithm' | 'only'>
+
 interface Signed {
   readonly content: Pick<HeldStream, 'contentId' | 'author'>
   readonly runs: readonly DigestRun[]
@@ -22,7 +24,7 @@ interface Signed {
 
 /** `full`: its name at the node, where it is in place. Never rejects. */
 export async function recordCopied(
-  { holdings, work, algorithm }: Pick<CopySpec, 'holdings' | 'work' | 'algorithm'>,
+  { holdings, work, algorithm, only }: RecordSpec,
   { entry, full }: { readonly entry: TreeEntry; readonly full: Uint8Array },
   { identity }: EntryLook,
   { blocks }: Copied,
@@ -45,6 +47,7 @@ export async function recordCopied(
   const record: HeldStream = {
     ...{ ...content, ...geometry, name: full, dataBytes, fileDigest, identity, mode },
     ...{ mtime: { seconds, nanos }, publishedAtMs: nowMs, verifiedAtMs: nowMs, via: 'push' },
+    ...(only !== undefined && { only }),
   }
   await holdings.put(record, runs)
 }

@@ -37,12 +37,16 @@ export interface TreePlace {
   /** Name of the tree, or of the place of a version of it. */
   readonly tree: Uint8Array
   readonly row: TreeRow
+  /** Criteria: who else may have it; undefined: whoever asks. */
+  readonly only: string | undefined
 }
 
 /** A tree, or an entry of one. */
 export interface MeantTree extends Pick<TreePlace, 'tree'> {
   /** Undefined: the whole tree. */
   readonly row?: TreeRow
+  /** Of an entry. */
+  readonly only?: string | undefined
 }
 
 export class HeldTrees {
@@ -132,7 +136,7 @@ export class HeldTrees {
       if (record === undefined) continue
       try {
         const [row] = await record.lookUp([name.subarray(name.length - relBytes)])
-        if (row !== undefined) return { tree, row }
+        if (row !== undefined) return { tree, row, only: record.only }
       } finally {
         await record.close()
       }

@@ -2,6 +2,7 @@
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { EntryLook, FileIdentity } from '../../ports.js'
 import type { TreeEntry } from '../../protocol/listing.js'
+import { mayBecome } from '../catalogue/record.js'
 import { isSameFile } from '../catalogue/same-file.js'
 import { isEqual } from './entry-lists.js'
 import { type CopySpec, digestText } from './local-copies.js'
@@ -17,7 +18,7 @@ export interface Known {
 
 /** Whether a file has the listed content, by its row or else by the catalogue. Reads nothing. */
 export function hasContent(
-  { holdings, algorithm }: Pick<CopySpec, 'holdings' | 'algorithm'>,
+  { holdings, algorithm, only }: Pick<CopySpec, 'holdings' | 'algorithm' | 'only'>,
   { size, digest }: TreeEntry & { readonly kind: 'file' },
   { identity }: EntryLook,
   { full, row, isSame }: Known,
@@ -27,6 +28,7 @@ export function hasContent(
   if (row?.kind === 'file' && isSame(row.identity, identity)) return isEqual(row.value, digest)
   const known = holdings.catalogue?.get(full)
   if (known === undefined || !isSame(known.identity, identity)) return false
+  if (!mayBecome(known, only)) return false
   return known.fileDigest === digestText(algorithm, size, Buffer.from(digest).toString('hex'))
 }
 

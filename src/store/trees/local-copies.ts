@@ -26,6 +26,8 @@ export interface CopySpec {
   readonly record: TreeRecord
   /** Of the tree that the record tells of. */
   readonly recorded: Uint8Array
+  /** Criteria: who else may have the tree. */
+  readonly only: string | undefined
   readonly algorithm: DigestAlgorithm
 }
 
@@ -122,11 +124,11 @@ async function ofTree(spec: CopySpec, file: WantedFile): Promise<FileHandle | un
 }
 
 async function ofCatalogue(spec: CopySpec, file: WantedFile): Promise<FileHandle | undefined> {
-  const { holdings, algorithm } = spec
+  const { holdings, algorithm, only } = spec
   const digest = Buffer.from(file.digest).toString('hex')
   const text = digestText(algorithm, file.size, digest)
   // Whoever may have the tree could have it then.
-  const use = (record: HeldStream): boolean => mayBecome(record)
+  const use = (record: HeldStream): boolean => mayBecome(record, only)
   const record = holdings.catalogue?.withDigest(text, file.size, use)
   return record === undefined ? undefined : holdings.openUnchanged(record)
 }

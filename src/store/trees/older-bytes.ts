@@ -68,6 +68,8 @@ export interface OlderSpec {
   readonly name: Uint8Array
   /** For the partial, which has no name once it is filled. */
   readonly id: string
+  /** Whether bytes of a file of this name may be used. */
+  readonly isUsable: (full: Uint8Array) => boolean
 }
 
 /**
@@ -75,10 +77,10 @@ export interface OlderSpec {
  * too little to compare, or too little room for a copy of it.
  */
 export async function olderBytesOf(
-  { storage, dir, name, id }: OlderSpec,
+  { storage, dir, name, id, isUsable }: OlderSpec,
   names: readonly Uint8Array[],
 ): Promise<OlderBytes | undefined> {
-  const full = names.map((each) => fullName(name, each))
+  const full = names.map((each) => fullName(name, each)).filter(isUsable)
   const found: { readonly name: Uint8Array; readonly size: number; readonly at: number }[] = []
   let bytes = 0
   for (const [at, look] of (await storage.lookAt(dir, full)).entries()) {

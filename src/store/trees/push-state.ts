@@ -1,5 +1,8 @@
 /** What a node knows of one push of a tree while its bundles come. */
+import { lstat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { limits } from '../../base/limits.js'
+import { hiddenDir } from '../../base/names.js'
 import type { Applied } from '../../control/messages/applied.js'
 import type { Listing } from '../../protocol/listing.js'
 import type { AtomicPush } from './atomic-push.js'
@@ -23,8 +26,8 @@ export class PushState {
   atomic: AtomicPush | undefined
   usedMs: number
 
-  constructor(isFolding: boolean, nowMs: number) {
-    this.#folded = isFolding ? new HashTable() : undefined
+  constructor(folds: boolean, nowMs: number) {
+    this.#folded = folds ? new HashTable() : undefined
     this.usedMs = nowMs
   }
 
@@ -83,4 +86,12 @@ export class PushState {
       final !== null && this.#bundles.size === final.bundles && this.listed.size === final.entries
     )
   }
+}
+
+/** Whether the file system takes names in another letter case for the same. */
+export function isFolding(dataDir: string): Promise<boolean> {
+  return lstat(join(dataDir, hiddenDir, 'PARTIALS')).then(
+    () => true,
+    () => false,
+  )
 }

@@ -1,8 +1,9 @@
 /**
  * What a node has of one tree: `DATA/.fastreplica/trees/KEY/`, in which `name` holds the name of
  * the tree, and `N.seg` rows about its entries (segment.ts). `whole` is there while the last push
- * of the tree came to its end, and nothing of it failed, and holds the id of that push. Versions of
- * a tree have such records, too (version-records.ts).
+ * of the tree came to its end, and nothing of it failed, and holds the id of that push; `only` is
+ * there where only some may hold the tree (criteria.ts). Versions of a tree have such records, too
+ * (version-records.ts).
  *
  * The idea: each bundle adds a segment; of two rows about one name that of the later segment
  * counts. At the end of a push, and when there are many, they are merged into one. A row is a claim
@@ -11,6 +12,7 @@
  */
 import { mkdir, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { compareNames } from '../../protocol/listing.js'
 import { readKept, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
@@ -30,8 +32,9 @@ const blocksPerSegment = 2 ** 24
 /** A record that is read may be merged meanwhile: its segments are looked up again. */
 const readAttempts = 5
 const pushChars = 32
+const bytesOfOnly = 4 * limits.criteriaChars
 /** Beside the rows. */
-const besides = new Set(['name', 'whole', 'shown'])
+const besides = new Set(['name', 'whole', 'shown', 'only'])
 
 /** Of a tree of this name, in DATA/.fastreplica/trees. */
 export class TreeRecord {
@@ -41,13 +44,20 @@ export class TreeRecord {
   #next: number
   /** It is not written down yet. */
   #name: Uint8Array | null
+  #only: string | undefined
   #byDigest: HashTable | undefined
 
-  private constructor(path: string, segments: Segment[], next: number, name: Uint8Array | null) {
+  private constructor(
+    path: string,
+    { segments, last }: Found,
+    name: Uint8Array | null,
+    only: string | undefined,
+  ) {
     this.#path = path
     this.#segments = segments
-    this.#next = next
+    this.#next = last + 1
     this.#name = name
+    this.#only = only
   }
 
   /**
@@ -59,20 +69,25 @@ export class TreeRecord {
     const files: string[] = await readdir(path).catch(() => [])
     for (const file of files)
       if (!isOfRows(file) && !besides.has(file)) await unlink(join(path, file)).catch(() => {})
-    const { segments, last } = await segmentsOf(path, files)
-    return new TreeRecord(path, segments, last + 1, files.includes('name') ? null : name)
+    const found = await segmentsOf(path, files)
+    const isNamed = files.includes('name')
+    return new TreeRecord(path, found, isNamed ? null : name, await onlyAt(path))
   }
 
   /** Only to be read, whoever writes it meanwhile; undefined where there is none of this key. */
   static async read(treesDir: string, key: string): Promise<TreeRecord | undefined> {
     const path = join(treesDir, key)
     for (let attempt = 1; ; attempt++) {
+      const only = await onlyAt(path)
       const files = await readdir(path).catch(() => [])
       if (files.length === 0) return undefined
-      const { segments, last, isAll } = await segmentsOf(path, files)
-      const record = new TreeRecord(path, segments, last + 1, null)
-      if (isAll || attempt === readAttempts) return record
+      const found = await segmentsOf(path, files)
+      const record = new TreeRecord(path, found, null, only)
+      // Else the tree may have been removed, and another one pushed.
+      const isOne = only === (await onlyAt(path))
+      if (isOne && (found.isAll || attempt === readAttempts)) return record
       await record.close()
+      if (attempt > readAttempts) throw new FrError('ERR_FR_BUSY', 'the tree is being replaced')
     }
   }
 
@@ -114,6 +129,22 @@ export class TreeRecord {
   async wholeBy(): Promise<string | null> {
     const found = await readKept(join(this.#path, 'whole'), pushChars).catch(() => null)
     return found === null || found.length === 0 ? null : Buffer.from(found).toString('latin1')
+  }
+
+  /** Criteria: who else may hold it; undefined: whoever asks. */
+  get only(): string | undefined {
+    return this.#only
+  }
+
+  /** Before anything else is written to it. */
+  async setOnly(only: string | undefined): Promise<void> {
+    const path = join(this.#path, 'only')
+    if (only !== undefined) {
+      await mkdir(this.#path, { recursive: true, mode: 0o700 })
+      await replaceFile(path, (file) => writeAll(file, Buffer.from(only), 0))
+    } else await unlinked(path)
+    await syncDirectory(this.#path)
+    this.#only = only
   }
 
   async #make(): Promise<void> {
@@ -256,6 +287,17 @@ async function segmentsOf(path: string, files: readonly string[]): Promise<Found
 /** The name of the tree whose record is here; null where there is none. */
 export function nameOfRecord(treesDir: string, key: string): Promise<Uint8Array | null> {
   return readKept(join(treesDir, key, 'name'), limits.nameBytes).catch(() => null)
+}
+
+/** Criteria of the tree whose record is here, if any. */
+export function onlyOfRecord(treesDir: string, key: string): Promise<string | undefined> {
+  return onlyAt(join(treesDir, key))
+}
+
+async function onlyAt(path: string): Promise<string | undefined> {
+  // What is no text of criteria is met by nobody.
+  const found = await readKept(join(path, 'only'), bytesOfOnly)
+  return found === null ? undefined : found.toString('utf8')
 }
 
 /** False: nothing was there. */

@@ -7,14 +7,12 @@
  * shows no new version of a tree that changes all at once (atomic-push.ts). One bundle of a tree is
  * applied at a time.
  */
-import { lstat } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
-import { hiddenDir, nameBelow, nameFault, splitName } from '../../base/names.js'
+import { nameBelow, nameFault, splitName } from '../../base/names.js'
 import type { Applied } from '../../control/messages/applied.js'
 import type {
   DataDirHandle,
@@ -27,12 +25,14 @@ import type {
 } from '../../ports.js'
 import type { Listing } from '../../protocol/listing.js'
 import { readListing, readListingHead } from '../../protocol/listing-reader.js'
+import { mayBecome } from '../catalogue/record.js'
 import { isSameFile } from '../catalogue/same-file.js'
 import type { Holdings } from '../held/holdings.js'
 import type { HeldWork } from '../held/work.js'
 import { Filter } from '../rules/filter.js'
 import { Applying } from './applying.js'
 import { AtomicPush } from './atomic-push.js'
+import { TreeCriteria } from './criteria.js'
 import { dryStorage, Removals } from './dry-run.js'
 import { expireRecords } from './expiring.js'
 import { shown } from './full-name.js'
@@ -40,7 +40,7 @@ import { listingOf } from './listing-file.js'
 import { hashOf } from './name-table.js'
 import { NewFiles } from './new-files.js'
 import { lackedFiles, type OlderBytes, olderBytesOf } from './older-bytes.js'
-import { PushState } from './push-state.js'
+import { isFolding, PushState } from './push-state.js'
 import { type Removal, type RemovalSpec, Removing, without } from './removal.js'
 import type { TreeRow } from './segment.js'
 import { sweep } from './sweep.js'
@@ -71,6 +71,8 @@ export interface BundleToApply {
   readonly algorithm: DigestAlgorithm
   /** Earlier versions that are to be kept of a tree that changes all at once, at least. */
   readonly keep?: number | undefined
+  /** Criteria: who else may hold the tree. */
+  readonly only?: string | undefined
 }
 
 const noName = new Uint8Array()
@@ -96,10 +98,12 @@ export class Trees {
   readonly #pushes = new Map<string, PushState>()
   /** Last work on each tree, by its key. */
   readonly #turns = new Map<string, Promise<unknown>>()
+  readonly #criteria: TreeCriteria
   #isClosed = false
 
   constructor(spec: TreesSpec) {
     this.#spec = spec
+    this.#criteria = new TreeCriteria(spec.dataDir)
     this.versions = new TreeVersions(spec, (name, work) => this.#inTurn(name, work), spec.clocks)
   }
 
@@ -146,12 +150,14 @@ export class Trees {
   /**
    * Refuses the name of a tree: ERR_FR_NAME where it is none, or is within a tree that changes all
    * at once; ERR_FR_EXISTS where it is such a tree, and this push changes entry by entry;
-   * ERR_FR_IS_DIRECTORY where it is the other way round. With `onlyBy` ERR_FR_EXISTS where
-   * something has the name, unless bundles of this push have come.
+   * ERR_FR_IS_DIRECTORY where it is the other way round; ERR_FR_ONLY where it is held for others
+   * than those of `only`. With `onlyBy` ERR_FR_EXISTS where something has the name, unless bundles
+   * of this push have come.
    */
   async check(
     tree: Uint8Array,
     isAtomic: boolean,
+    only?: string,
     onlyBy?: { readonly originId: string; readonly tree: string },
   ): Promise<void> {
     const fault = nameFault(tree)
@@ -178,6 +184,7 @@ export class Trees {
       const text = `${shown(tree)} is there and was not pushed with --atomic: remove it first`
       throw new FrError('ERR_FR_IS_DIRECTORY', text)
     }
+    await this.#criteria.require(tree, only)
   }
 
   placeOf({ originId, tree, name }: LargePart): {
@@ -195,31 +202,34 @@ export class Trees {
   /** What the tree has where this push lacks files: see older-bytes.ts. */
   async olderOf(
     tree: Uint8Array,
-    push: { readonly originId: string; readonly tree: string },
+    push: { readonly originId: string; readonly tree: string; readonly only?: string | undefined },
     id: string,
   ): Promise<OlderBytes | undefined> {
     const names = this.#pushes.get(keyOfPush(push.originId, push.tree))?.lacking.names ?? []
     if (names.length === 0) return undefined
-    return olderBytesOf({ ...this.#spec, name: await this.#presentOf(tree), id }, names)
+    const { catalogue } = this.#spec.holdings
+    const isUsable = (full: Uint8Array): boolean => mayBecome(catalogue?.get(full) ?? {}, push.only)
+    return olderBytesOf({ ...this.#spec, name: await this.#presentOf(tree), id, isUsable }, names)
   }
 
   async #apply(bundle: BundleToApply): Promise<Applied> {
-    const { name, algorithm, file, keep } = bundle
+    const { name, algorithm, file, keep, only } = bundle
     const bytes = await listingOf(this.#spec.dataDir, bundle)
     const { tree, options } = readListingHead(bytes)
-    await this.check(name, options.isAtomic)
+    await this.check(name, options.isAtomic, only)
     const push = await this.#pushOf(bundle.originId, tree)
     const isBuilt = options.isAtomic && !options.isDry
     const atomic = isBuilt ? await this.#atomicOf(push, name, keep) : undefined
     const record = await this.#recordOf(name, atomic)
     try {
       const { storage, dir } = this.#spec
+      if (!options.isDry && record.only !== only) await record.setOnly(only)
       const made = atomic?.next ?? (options.isAtomic ? await this.#presentOf(name) : name)
       let isFirst: boolean | undefined
       if (atomic !== undefined) {
         const whole = readListing(bytes, bundle.bytes, algorithm)
         isFirst = await push.take(whole)
-        await atomic.prepare({ record, algorithm, owners: push.owners }, whole)
+        await atomic.prepare({ record, algorithm, only, owners: push.owners }, whole)
       }
       const asked = { storage, dir, name: made, algorithm, bytes, bundleBytes: bundle.bytes }
       let last: Uint8Array = noName
@@ -237,7 +247,7 @@ export class Trees {
       const used = removals ? dryStorage(storage, removals.add) : storage
       const about = { listing, entries, files, bytes, held, owners: push.owners, clash }
       const place = { storage: used, name: made, recorded: name }
-      const given = { ...this.#spec, ...place, algorithm, file, record, ...about }
+      const given = { ...this.#spec, ...place, algorithm, file, record, only, ...about }
       const applying = new Applying(given)
       const isClosed = await applying.run()
       push.note(applying.result(), !isFirst || isClosed)
@@ -413,7 +423,7 @@ export class Trees {
   async #pushOf(originId: string, tree: string): Promise<PushState> {
     const key = keyOfPush(originId, tree)
     const nowMs = Date.now()
-    const found = this.#pushes.get(key) ?? new PushState(await this.#isFolding(), nowMs)
+    const found = this.#pushes.get(key) ?? new PushState(await isFolding(this.#spec.dataDir), nowMs)
     found.usedMs = nowMs
     this.#pushes.delete(key)
     this.#pushes.set(key, found)
@@ -424,15 +434,6 @@ export class Trees {
       this.#pushes.delete(other)
     }
     return found
-  }
-
-  /** Whether the file system takes names in another letter case for the same. */
-  async #isFolding(): Promise<boolean> {
-    const other = join(this.#spec.dataDir, hiddenDir, 'PARTIALS')
-    return lstat(other).then(
-      () => true,
-      () => false,
-    )
   }
 }
 
