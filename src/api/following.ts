@@ -1,5 +1,6 @@
 /** A push of a content that is still written: its options, and what it needs beside any push. */
 import { stat } from 'node:fs/promises'
+import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { randomId } from '../net/crypto.js'
@@ -8,6 +9,7 @@ import { type GrowingOrigin, stillHolds } from '../session/coordinator/growing-w
 import { FollowedFile } from '../store/growing/followed.js'
 import { Growth } from '../store/growing/growth.js'
 import { KeptGrowth } from '../store/growing/kept-growth.js'
+import { ReadAhead } from '../store/growing/read-ahead.js'
 import type { GrowingSource } from '../store/growing/source.js'
 import { SpooledStream } from '../store/growing/spooled.js'
 import { optionalInteger, requireBoolean } from './checks.js'
@@ -17,21 +19,31 @@ import type { PushOptions, PushResult } from './types.js'
 
 export interface FollowWish {
   readonly finalAfterMs: number | undefined
+  /** What is short is pushed as any other content. */
+  readonly unlessShort?: boolean
 }
 
 /**
- * Undefined: the content is all there. Throws TypeError for options that exclude each other, and
- * ERR_FR_UNSUPPORTED for those that this version cannot combine.
+ * Undefined: the content is all there. `usualDigest` is that of this key. Throws TypeError
+ * for options that exclude each other, and ERR_FR_UNSUPPORTED for those that this version cannot
+ * combine.
  */
 export function checkFollow(
   source: CheckedSource,
   options: PushOptions,
   tree: TreeWishes,
+  usualDigest: DigestAlgorithm,
 ): FollowWish | undefined {
-  requireBoolean('follow', options.follow)
+  const { follow } = options
+  if (follow !== 'auto') requireBoolean('follow', follow)
   const { timeoutMsMax } = limits
   const finalAfterMs = optionalInteger('finalAfterMs', options.finalAfterMs, 1, timeoutMsMax)
-  if (options.follow !== true) {
+  if (follow === 'auto' && finalAfterMs === undefined) {
+    const isMeant = (options.digest ?? usualDigest) === 'blake3'
+    if (!isMeant || !isFollowable(source, options, tree)) return undefined
+    return { finalAfterMs, unlessShort: true }
+  }
+  if (follow !== true) {
     if (finalAfterMs !== undefined) throw new TypeError('finalAfterMs needs follow')
     return undefined
   }
@@ -43,16 +55,17 @@ export function checkFollow(
     throw new TypeError('strategy classic deals equal parts, and nobody knows of how much')
   if (options.digest !== undefined && options.digest !== 'blake3')
     throw new TypeError(`follow needs digest blake3, and not ${options.digest}`)
-  const [first] = [...tree.given, ...foreignOf(options)]
+  const [first] = foreignOf(options, tree)
   const text = `this version follows no content with ${first}`
   if (first !== undefined) throw new FrError('ERR_FR_UNSUPPORTED', text)
   return { finalAfterMs }
 }
 
 /** The options that were given and that no push of a growing content has, by name. */
-function foreignOf(options: PushOptions): string[] {
+function foreignOf(options: PushOptions, tree: TreeWishes): string[] {
   const { compress = 'off', mirrors = [], relays = [] } = options
   return [
+    ...tree.given,
     ...(compress === 'off' ? [] : ['compress']),
     ...(mirrors.length > 0 ? ['mirrors'] : []),
     ...(options.only === undefined ? [] : ['only']),
@@ -60,6 +73,30 @@ function foreignOf(options: PushOptions): string[] {
     ...(['base', 'commit'] as const).filter((name) => options[name] !== undefined),
     ...(['descriptors', 'spareOrigin', 'dryRun'] as const).filter((name) => options[name]),
   ]
+}
+
+/** It is a stream, and no option wants all of it first. */
+function isFollowable(source: CheckedSource, options: PushOptions, tree: TreeWishes): boolean {
+  const isStream = source.kind === 'content' && Symbol.asyncIterator in source.chunks
+  return isStream && options.strategy !== 'classic' && foreignOf(options, tree).length === 0
+}
+
+interface Followable {
+  readonly source: CheckedSource
+  readonly follow: FollowWish | undefined
+}
+
+/** How it is pushed, once it is known whether a stream is short. */
+export async function settleFollow<T extends Followable>(checked: T): Promise<T> {
+  const { source, follow } = checked
+  if (follow?.unlessShort !== true || source.kind !== 'content') return checked
+  const chunks = new ReadAhead(source.chunks as AsyncIterable<Uint8Array | string>)
+  const isShort = await chunks.isShort()
+  return {
+    ...checked,
+    source: { ...source, chunks },
+    follow: isShort ? undefined : follow,
+  }
 }
 
 export interface GrowingParts {

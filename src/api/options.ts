@@ -125,7 +125,8 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   const key = checkCredentials(options)
   const tree = checkTreeWishes(options)
   const descriptors = checkDescriptors(checkedSource, options, tree)
-  const follow = checkFollow(checkedSource, options, tree)
+  const usualDigest = defaultDigest(key)
+  const follow = checkFollow(checkedSource, options, tree, usualDigest)
   const { silenceMsMin, silenceMsMax } = limits
   const silenceMs =
     optionalInteger('silenceMs', options.silenceMs, silenceMsMin, silenceMsMax) ?? limits.silenceMs
@@ -140,7 +141,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     shape: shape as ShapeWish,
     groups,
     algorithm:
-      oneOf('digest', options.digest, digestAlgorithms) ?? (follow ? 'blake3' : defaultDigest(key)),
+      oneOf('digest', options.digest, digestAlgorithms) ?? (follow ? 'blake3' : usualDigest),
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,
     keep: optionalInteger('keep', options.keep, 0, limits.versionsPerName),

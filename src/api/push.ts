@@ -28,7 +28,7 @@ import { isCoded } from './coding-options.js'
 import { audienceUntil, commitPushed } from './commit.js'
 import { type ContentParts, linksOf, type OneContent } from './contents.js'
 import { pushDescriptors } from './descriptor-push.js'
-import { type FollowWish, pushGrowing } from './following.js'
+import { type FollowWish, pushGrowing, settleFollow } from './following.js'
 import { KnownSource } from './known-source.js'
 import { pushMirrored } from './mirrored-push.js'
 import { type CheckedPush, checkPush } from './options.js'
@@ -66,7 +66,7 @@ export function push(source: PushSource, options: PushOptions): Transfer {
 }
 
 async function run(
-  checked: CheckedPush,
+  asked: CheckedPush,
   control: TransferControl,
   log: Logger,
   signal: AbortSignal,
@@ -74,12 +74,14 @@ async function run(
   // No event comes before the caller could add its listeners.
   await Promise.resolve()
   signal.throwIfAborted()
-  const { engine, router } = await openEngine(checked.engine, log)
+  const settling = settleFollow(asked)
+  const { engine, router } = await openEngine(asked.engine, log)
   const pool = new WorkerHashPool()
   let trace: TraceFile | undefined
   let source: SourceFile | undefined
   let known: KnownSource | undefined
   try {
+    const checked = await settling
     if (checked.follow !== undefined) {
       trace = await openTrace(checked, control.transfer.id, log)
       const traced = trace && { trace: trace.write.bind(trace) }

@@ -65,6 +65,7 @@ const plan: Shape<Plan> = {
   shapes: each({ shape, predictedSeconds: orNull(amount) }),
   boundSeconds: orNull(amount),
   limiting: orNull(text),
+  growing: optional((value) => value === true),
 }
 
 const lag: Shape<NonNullable<NodeProgress['lag']>> = {

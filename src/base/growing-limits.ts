@@ -38,6 +38,9 @@ export const growingLimits = {
   followMs: 50,
   /** Milliseconds in which several appends are told together. */
   growthMs: 1,
+  /** Bytes and milliseconds of a stream that are read before it counts as one that grows. */
+  readAheadBytes: 1 * MIB,
+  readAheadMs: 100,
   /** Growing files that a user's cache knows; bytes that it keeps of one of them, and of all. */
   keptGrowths: 256,
   keptGrowthFileBytes: 48 * MIB,

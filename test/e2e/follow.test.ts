@@ -210,6 +210,53 @@ function writeAt(path: string, offset: number): void {
   closeSync(fd)
 }
 
+describe('a stream of which nobody said whether it is followed', () => {
+  const world = useWorld('native')
+  const settled = { follow: 'auto', digest: 'blake3' } as const
+
+  it('comes to the nodes while it is written where it is long', async () => {
+    const [node] = await world.nodes(1)
+    const { content } = world.file('whole', 2_000_000)
+    const stream = new PassThrough()
+    const transfer = push(stream, { to: [node.address], as: 'stream', ...settled })
+    stream.write(content.subarray(0, 1_500_000))
+    await verified(transfer, 1_500_000)
+    expect(copyOf(node, 'stream')).toBeNull()
+    stream.end(content.subarray(1_500_000))
+    await transfer.result
+    expect(copyOf(node, 'stream')).toBe(content.toString('hex'))
+  })
+
+  it.each([
+    ['is short', ['ab', 'c'], {}],
+    ['has digests that need all of it', ['ab', 'c'.repeat(2 ** 21)], { digest: 'xxh64' }],
+    ['is to be compressed', ['ab', 'c'.repeat(2 ** 21)], { compress: 'zstd' }],
+  ] as const)('is read to its end first where it %s', async (_, parts, more) => {
+    const [node] = await world.nodes(1)
+    const stream = new PassThrough()
+    const transfer = push(stream, { to: [node.address], as: 'stream', ...settled, ...more })
+    for (const part of parts) stream.write(part)
+    stream.end()
+    const planned = await new Promise<unknown>((resolve) =>
+      transfer.once('plan', ({ bytes }) => resolve(bytes)),
+    )
+    await transfer.result
+    const text = parts.join('')
+    expect(planned).toBe(text.length)
+    expect(copyOf(node, 'stream')).toBe(Buffer.from(text).toString('hex'))
+  })
+
+  it('that fails is an error of the source', async () => {
+    const [node] = await world.nodes(1)
+    const broken = async function* () {
+      yield 'ab'
+      throw new Error('broken')
+    }
+    const transfer = push(broken(), { to: [node.address], as: 'stream', ...settled })
+    await expect(transfer.result).rejects.toMatchObject({ code: 'ERR_FR_SOURCE' })
+  })
+})
+
 describe('what cannot be followed', () => {
   const options = { to: ['127.0.0.1:1'], follow: true }
 
@@ -230,6 +277,8 @@ describe('what cannot be followed', () => {
     [{ digest: 'xxh64' }, 'digest blake3'],
     [{ strategy: 'classic' }, 'strategy classic'],
     [{ follow: false, finalAfterMs: 5 }, 'finalAfterMs needs follow'],
+    [{ follow: 'auto', finalAfterMs: 5 }, 'finalAfterMs needs follow'],
+    [{ follow: 'always' }, 'follow'],
   ] as const)('is misuse: %o', (more, text) => {
     expect(() => push('log', { ...options, ...more } as never)).toThrow(text)
   })

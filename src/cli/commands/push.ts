@@ -35,6 +35,8 @@ export interface PushCommand extends TransferWishes {
   readonly coding: Pick<PushOptions, 'compress' | 'base' | 'baseFile'>
   /** The source is still written. */
   readonly follow?: { readonly finalAfterMs?: number }
+  /** Standard input is read to its end before anybody is dialled. */
+  readonly noFollow: boolean
   /** The paths are descriptors. */
   readonly descriptors?: { readonly enough?: number }
   /** File for the timeline. */
@@ -62,6 +64,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       '--follow',
       'send what is appended to the file, or comes on standard input, as it comes',
     )
+    .option('--no-follow', 'read standard input to its end first')
     .option(
       '--final-after <duration>',
       'the file is final once nothing has come for so long (default: on SIGINT or SIGTERM)',
@@ -242,6 +245,7 @@ function pushCommand([path = '', ...more]: readonly string[], options: Values): 
     ...given({ keep: options['keep'], commit: options['commit'], only: options['only'] }),
     ...(descriptors && { descriptors }),
     ...(follow && { follow }),
+    noFollow: options['follow'] === false,
     verify: options['verify'] === true,
     coding: given({
       compress: options['compress'],

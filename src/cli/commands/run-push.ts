@@ -53,12 +53,13 @@ function areSeveral({ paths, descriptors }: PushCommand): boolean {
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
   const { verify, dryRun, spareOrigin, mirrors, digest, engine, trace, tree, keep, coding } =
     command
-  const { descriptors, commit, follow, only } = command
+  const { descriptors, commit, follow, noFollow, only } = command
+  const isStream = command.paths[0] === '-' && !noFollow
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
     ...{ verify, dryRun, spareOrigin, ...tree, ...coding },
     ...(descriptors && { descriptors: true, ...descriptors }),
-    ...(follow && { follow: true, ...follow }),
+    ...(follow ? { follow: true, ...follow } : isStream && { follow: 'auto' as const }),
     ...given({ as, digest, engine, trace, mirrors, keep, commit, only }),
     ...wishOptions(command),
   }

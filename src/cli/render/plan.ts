@@ -17,9 +17,14 @@ export function planSummary(plan: Plan, name: string): string {
   const bound =
     plan.boundSeconds === null ? '' : `, bound ${formatDuration(plan.boundSeconds)}${limiting}`
   return (
-    `${printable(name)}: ${formatBytes(plan.bytes)} to ${count(nodes, 'node')}${groups}, ` +
+    `${printable(name)}: ${sizeText(plan)} to ${count(nodes, 'node')}${groups}, ` +
     `${plan.strategy} ${plan.shape}${bound}`
   )
+}
+
+/** Of what is still written nobody knows how much will come. */
+function sizeText({ growing, bytes }: Plan): string {
+  return growing === true ? 'what is written' : formatBytes(bytes)
 }
 
 /** The whole plan. */

@@ -24,6 +24,8 @@ export interface Plan {
   /** What of the file is no hole: this has to be sent. */
   readonly dataBytes: number
   readonly blockBytes: number
+  /** It is still written: `bytes` is what was there when the push began. */
+  readonly growing?: true
   readonly predictedSeconds: number | null
   /** The same of every shape that these nodes can take. */
   readonly shapes: readonly ShapeForecast[]

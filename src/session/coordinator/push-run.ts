@@ -326,8 +326,9 @@ export class PushRun {
     const planning = this.#planning(plan.nodes.map((node) => links[node] as NodeLink))
     const { forecast, shapes } = forecasts(this.#machine.shape, planning)
     this.#forecast = forecast
-    const { transfer } = this.#spec
-    this.#hooks.plan(planView(transfer, plan, links, planning.file, forecast, shapes))
+    const { transfer, growing } = this.#spec
+    const view = planView(transfer, plan, links, planning.file, forecast, shapes)
+    this.#hooks.plan({ ...view, ...(growing && { growing: true }) })
   }
 
   #planning(nodes: readonly NodeLink[], leastBytes = 0): Planning {
