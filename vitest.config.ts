@@ -4,6 +4,9 @@
  * Two files run at a time, of `e2e`, which waits a lot, three, in `net` and `load`, which measure,
  * one. Nothing is retried: a test that fails sometimes is a failing test.
  *
+ * Sources that these tests import are what `build:ts` made of them, but for those of `unit`: each file
+ * loads most of them anew, and to compile and load them through vitest takes three times as long.
+ *
  * scripts/sanitize.mjs sets FR_SLOW, by which instrumented code may take longer, and FR_PLANTED.
  */
 import { join } from 'node:path'
@@ -11,20 +14,27 @@ import { defineConfig } from 'vitest/config'
 
 const slow = Number(process.env.FR_SLOW ?? 1)
 
+const dist = join(import.meta.dirname, 'dist')
+const fromDist = { alias: [{ find: /^(?:\.\.\/)+src\//, replacement: `${dist}/` }] }
+
 interface Room {
   /** For one test. */
   readonly seconds: number
+  readonly isCompiled?: boolean
   readonly isolate?: boolean
   readonly maxWorkers?: number
   /** Rooms of an order run together, after those of lower ones. */
   readonly order?: number
 }
 
-function project(name: string, { seconds, isolate = true, maxWorkers = 2, order = 0 }: Room) {
+function project(name: string, room: Room) {
+  const { seconds, isCompiled = true, isolate = true, maxWorkers = 2, order = 0 } = room
   return {
     extends: true as const,
+    ...(isCompiled && { resolve: fromDist }),
     test: {
       name,
+      server: { deps: { external: [/\/dist\//] } },
       isolate,
       maxWorkers,
       sequence: { groupOrder: order },
@@ -49,12 +59,12 @@ export default defineConfig({
     teardownTimeout: 10_000,
     coverage: { provider: 'v8', include: ['src/**'] },
     projects: [
-      project('unit', { seconds: 90, isolate: false }),
+      project('unit', { isCompiled: false, seconds: 90, isolate: false }),
       project('sim', { seconds: 120 }),
       project('engine', { seconds: 60 }),
       project('e2e', { seconds: 120, maxWorkers: 3, order: 1 }),
       project('net', { seconds: 300, maxWorkers: 1, order: 2 }),
-      project('fuzz', { seconds: 600 }),
+      project('fuzz', { isCompiled: false, seconds: 600 }),
       project('load', { seconds: 900, maxWorkers: 1, order: 3 }),
     ],
   },

@@ -3,6 +3,7 @@
  * of the product: where it does not load the suite fails, it does not skip. FR_TEST_ENGINE names
  * the only one to test.
  */
+import { createNativeEngine } from '../../src/engine/native/engine.js'
 import { createPortableEngine } from '../../src/engine/portable/engine.js'
 import type { DataEngine, EngineListener } from '../../src/ports.js'
 
@@ -22,12 +23,7 @@ const portable: EngineUnderTest = {
 const native: EngineUnderTest = {
   kind: 'native',
   keepsNanos: true,
-  create: async (listener) => {
-    // A name in a variable: a module that is missing must fail the native tests, not all.
-    const path = '../../src/engine/native/engine.js'
-    const { createNativeEngine } = await import(/* @vite-ignore */ path)
-    return createNativeEngine(listener)
-  },
+  create: createNativeEngine,
 }
 
 const only = process.env['FR_TEST_ENGINE']

@@ -11,8 +11,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import fs from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Storage } from '../../src/ports.js'
 import { Catalogue } from '../../src/store/catalogue/catalogue.js'
 import { KeptTrees } from '../../src/store/trees/kept-trees.js'
@@ -25,35 +27,36 @@ import { options, stateOf } from './tree-source.js'
 import { useWorld, type World } from './world.js'
 
 /** Steps that are left before the process is killed; below 0: it was. */
-const life = vi.hoisted(() => ({
+const life = {
   steps: Number.POSITIVE_INFINITY,
   step(): void {
     this.steps--
     if (this.steps < 0) throw new Error('killed')
   },
-}))
+}
 
-vi.mock('node:fs/promises', async (original) => {
-  const fs = await original<typeof import('node:fs/promises')>()
-  const stepped =
-    <T extends unknown[]>(call: (...given: T) => Promise<unknown>) =>
-    async (...given: T) => {
-      life.step()
-      return call(...given)
+const { rename, link, unlink, rmdir, rm, mkdir, readdir } = fs
+const removed = { unlink: counted(unlink), rmdir: counted(rmdir) }
+Object.assign(fs, {
+  ...{ ...removed, rename: counted(rename), link: counted(link), mkdir: counted(mkdir) },
+  /** Entry by entry, what is marked last, so that it is killed among them, too. */
+  rm: async function remove(path: string | Buffer, how: object): Promise<void> {
+    const found = await readdir(path, { withFileTypes: true }).catch(() => [])
+    for (const entry of found.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const inside = join(String(path), entry.name)
+      await (entry.isDirectory() ? remove(inside, how) : removed.unlink(inside))
     }
-  const [unlink, rmdir] = [stepped(fs.unlink), stepped(fs.rmdir)]
-  return {
-    ...{ ...fs, unlink, rmdir, rename: stepped(fs.rename), link: stepped(fs.link) },
-    mkdir: stepped(fs.mkdir),
-    /** Entry by entry, what is marked last, so that it is killed among them, too. */
-    rm: async function rm(path: string | Buffer, how: object): Promise<void> {
-      const found = await fs.readdir(path, { withFileTypes: true }).catch(() => [])
-      for (const entry of found.sort((a, b) => (a.name < b.name ? -1 : 1)))
-        await (entry.isDirectory() ? rm : unlink)(join(String(path), entry.name), how)
-      await (found.length > 0 ? rmdir(path) : fs.rm(path, how))
-    },
-  }
+    await (found.length > 0 ? removed.rmdir(path) : rm(path, how))
+  },
 })
+syncBuiltinESMExports()
+
+function counted<T extends unknown[], R>(call: (...given: T) => Promise<R>) {
+  return async (...given: T): Promise<R> => {
+    life.step()
+    return call(...given)
+  }
+}
 
 /** Each of these calls is a step. */
 function stepped<T extends object>(target: T, calls: readonly (keyof T)[]): T {
