@@ -69,6 +69,7 @@ const words = {
   pull: 'ask as a mate',
   bridge: 'connect through',
   succeed: 'take over',
+  enlist: 'join as a node',
 } as const satisfies Record<QuestionType | Offer['role'], string> & Record<string, string>
 
 /** A question by its frame, an offer by its role, a link by its channel. */
@@ -105,5 +106,5 @@ export function wantedByFetch(frame: Of<'fetch'>): readonly Wanted[] {
   return [{ right: 'get', name: decodeName(frame) }]
 }
 
-/** To ask for bytes as a mate, to take over, to have connections passed on. */
+/** To ask for bytes as a mate, to take over, to have connections passed on, to have a master. */
 export const memberRights: readonly Wanted[] = [{ right: 'relay' }]

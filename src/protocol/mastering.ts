@@ -35,7 +35,6 @@ function readHoldings(body: Fields): BodyOf<'holdings'> {
       ...{ name: readPlainName(one), contentId: one.hex('contentId', 32) },
     })),
     freeBytes: body.integer('freeBytes', 0, most),
-    copies: body.integers('copies', limits.masterNodeCopies, 0, most),
   }
 }
 

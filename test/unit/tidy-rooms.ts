@@ -42,7 +42,7 @@ const rooms: Record<string, Room> = {
   'cli/render': { rooms: ['api', 'base'], packages: ['string-width'], node: 'all' },
   api: {
     rooms: [
-      ...['agent', 'session/*', 'store/*', 'net', 'engine/hashing', 'sim', 'control/*', 'base/*'],
+      ...['agent/*', 'session/*', 'store/*', 'net', 'engine/hashing', 'sim', 'control/*', 'base/*'],
       'ports',
     ],
     node: 'all',
@@ -51,6 +51,13 @@ const rooms: Record<string, Room> = {
   agent: {
     rooms: [
       ...['session/*', 'store/*', 'net', 'engine/*', 'protocol', 'control/*', 'base/*', 'ports'],
+    ],
+    node: 'all',
+  },
+  'agent/master': {
+    rooms: [
+      ...['agent', 'session', 'store/*', 'net', 'engine', 'protocol', 'control/*', 'base/*'],
+      'ports',
     ],
     node: 'all',
   },

@@ -78,8 +78,6 @@ export type NodeToMaster =
       readonly gone: readonly Pick<Said, 'name' | 'contentId'>[]
       /** Beside what it holds. */
       readonly freeBytes: number
-      /** Copies that are under way. */
-      readonly copies: readonly number[]
     }
   /** It has said all that it holds, and these copies are under way, whoever ordered them. */
   | { readonly type: 'underway'; readonly copies: readonly CopyOrder[] }

@@ -11,7 +11,7 @@ const said = {
 }
 const source = { name: 'b', nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400' }
 const order = { ...said, copy: 1, range: [0, 8], source, bytesPerSecond: 1_000 }
-const state = { type: 'holdings', held: [], gone: [], freeBytes: 0, copies: [] }
+const state = { type: 'holdings', held: [], gone: [], freeBytes: 0 }
 
 function decode(frame: object): Frame {
   const { type, bytes } = encodeBody(frame as Frame)
@@ -44,7 +44,6 @@ describe('frames between a node and its master', () => {
     const right = { ...state, held: [held], gone: [{ name: 'c', contentId: said.contentId }] }
     expect(decode(right)).toEqual(right)
     refused({ ...state, freeBytes: -1 })
-    refused({ ...state, copies: [1.5] })
   })
 
   it('order a part of a content, at a rate that can be kept', () => {
@@ -86,7 +85,6 @@ describe('frames between a node and its master', () => {
     refused({ ...state, held: many(limits.masterPageFiles + 1) })
     const copies = Array.from({ length: limits.masterNodeCopies + 1 }, () => order)
     refused({ type: 'underway', copies })
-    refused({ ...state, copies: copies.map((_, i) => i) })
     const file = { name: 'a', digest: null, priority: 5 }
     const page = { type: 'required', isFirst: true, isLast: true }
     refused({ ...page, files: Array.from({ length: limits.masterPageFiles + 1 }, () => file) })

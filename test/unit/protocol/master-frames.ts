@@ -38,7 +38,6 @@ export const masterBodies = {
     held: fc.array(held, { maxLength: 3 }),
     gone: fc.array(fc.record({ name, contentId: hex(32) }), { maxLength: 3 }),
     freeBytes: bytes,
-    copies: fc.array(number, { maxLength: 4 }),
   }),
   underway: fc.record({ copies: fc.array(order, { maxLength: 3 }) }),
   copied: fc.record({
