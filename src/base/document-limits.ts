@@ -28,4 +28,9 @@ export const documentLimits = {
   setNodes: 1_024,
   /** A price of 10^9 bytes beyond which it is a typing error. */
   pricePerGbMax: 1_000_000,
+  /** What a master keeps: bytes of one entry, and of its journal before it is written anew. */
+  stateEntryBytes: 64 * MIB,
+  stateJournalBytes: 8 * MIB,
+  /** Entries of one line of a snapshot. */
+  stateLineEntries: 256,
 } as const

@@ -154,6 +154,10 @@ export const errorTable = {
     meaning: 'the node only serves what its data directory holds (--read-only)',
     retryable: false,
   },
+  ERR_FR_STATE: {
+    meaning: 'what a master keeps on its disk cannot be used',
+    retryable: false,
+  },
   ERR_FR_CATALOGUE: {
     meaning: 'the records of what the machine holds cannot be used',
     retryable: false,

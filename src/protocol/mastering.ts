@@ -102,7 +102,7 @@ function readHeld(fields: Fields): HeldThere {
   return { ...said, ranges }
 }
 
-function readSaid(fields: Fields): Said {
+export function readSaid(fields: Fields): Said {
   const isGrowing = fields.boolean('isGrowing')
   const digest = fields.isNull('digest') ? null : readFileDigest(fields, 'digest')
   if (digest !== null && isGrowing) fields.refuse('digest', 'is of a content that grows')

@@ -107,6 +107,7 @@ const rooms: Record<string, Room> = {
     rooms: ['store/files', 'protocol', 'control/messages', 'base'],
     node: 'all',
   },
+  'store/master': { rooms: ['store/files', 'protocol', 'control/messages', 'base'], node: 'all' },
   'store/growing': { rooms: ['store', 'store/files', 'base/*', 'ports'], node: 'all' },
   'store/walk': {
     rooms: ['store', 'store/held', 'store/files', 'store/rules', 'protocol', 'base', 'ports'],

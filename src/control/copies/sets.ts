@@ -7,30 +7,10 @@
  * named first; the other is a contradiction that people are told of.
  */
 import type { Attributes } from '../../base/attributes.js'
-import { type Criteria, matchesCriteria } from '../../base/criteria.js'
+import { matchesCriteria } from '../../base/criteria.js'
+import type { FileSet, SetFile } from '../messages/file-sets.js'
 
-export interface SetFile {
-  readonly name: string
-  /** Null: the latest that anybody holds. */
-  readonly digest: string | null
-  /** Bytes that it is to have, where whoever wrote the set knew. */
-  readonly size?: number
-}
-
-export interface FileSet {
-  readonly name: string
-  readonly files: readonly SetFile[]
-  /** Which nodes are to hold them; null: none but those that are named. */
-  readonly where: Criteria | null
-  /** Nodes that are to hold them as well. */
-  readonly nodes?: readonly string[]
-  /** 0 to 10. */
-  readonly priority: number
-  /** Sites whose nodes may not hold them, by criteria of the node; null: none. */
-  readonly never: Criteria | null
-  /** Nodes copy from those alone that these criteria mean, or from their own site; null: any. */
-  readonly from: Criteria | null
-}
+export type { FileSet, SetFile } from '../messages/file-sets.js'
 
 /** A file that a node is to hold, and because of which set. */
 export interface Wanted extends SetFile {
