@@ -21,8 +21,11 @@ export interface PeerEntry {
 }
 
 export interface PeerTable {
-  /** Undefined: the node or client of this id is not in the list. */
-  find(nodeId: string): PeerEntry | undefined
+  /**
+   * Undefined: the node or client of this id, or with a certificate of this name, is not in the
+   * list.
+   */
+  find(nodeId: string, certified?: string): PeerEntry | undefined
 }
 
 export interface Asking {
@@ -65,7 +68,7 @@ export class Authority {
 
   /** Throws ERR_FR_RIGHT that names the right that is missing. `isRead`: it changes nothing. */
   require(asking: Asking, request: RequestName, wanted: readonly Wanted[], isRead = false): void {
-    const { rights, name } = this.#of(asking.peer?.nodeId ?? '')
+    const { rights, name } = this.#of(asking.peer)
     const missing = wanted.map((one) => rights.missing(one)).find((right) => right !== null)
     this.#note(asking, nameOf(asking.peer, name), whatOf(request, wanted), missing ?? null, isRead)
     if (missing === undefined) return
@@ -78,7 +81,7 @@ export class Authority {
    */
   attributesOf(peer: Asking['peer']): Attributes {
     if (peer === null) return nobody
-    const { rights, name } = this.#of(peer.nodeId)
+    const { rights, name } = this.#of(peer)
     const own = rights.attributes ?? peer.attributes ?? nobody
     const said = nameOf(peer, name)
     return { ...own, ...(said !== null && { name: said }), id: peer.nodeId }
@@ -92,9 +95,9 @@ export class Authority {
     })
   }
 
-  #of(nodeId: string): { readonly rights: Rights; readonly name?: string } {
+  #of(peer: Asking['peer']): { readonly rights: Rights; readonly name?: string } {
     if (this.#peers === undefined) return { rights: Rights.everything }
-    const entry = this.#peers.find(nodeId)
+    const entry = this.#peers.find(peer?.nodeId ?? '', peer?.name)
     if (entry === undefined) return { rights: Rights.parse('none') }
     let rights = this.#parsed.get(entry)
     if (rights === undefined) {

@@ -31,6 +31,8 @@ export class Peers {
   readonly #listeners = new Set<() => void>()
   /** Links that are open, by the id of their other end. */
   readonly #sockets = new Map<string, Set<Socket>>()
+  /** What certificates call those who have shown one; null: they have none. Oldest first. */
+  readonly #names = new Map<string, string | null>()
   #table: AuthorizedPeers
   #seen: string
   #said = ''
@@ -55,13 +57,31 @@ export class Peers {
     return this.#table
   }
 
-  /** Undefined: it is not authorized. */
-  find(nodeId: string): AuthorizedPeer | undefined {
-    return this.#table.find(nodeId)
+  /** Undefined: it is not authorized. `certified`: the name in its certificate. */
+  find(nodeId: string, certified?: string): AuthorizedPeer | undefined {
+    const listed = this.#table.find(nodeId)
+    return listed ?? (certified === undefined ? undefined : this.#table.certified(certified))
   }
 
-  admits(nodeId: string): boolean {
-    return this.#table.find(nodeId) !== undefined
+  /**
+   * `certified`: the name in the certificate that it has shown now, which is remembered; null: it
+   * has none; undefined: what it has shown before counts. Of whom nothing is known it may be, where
+   * certificates are listed, until it shows its own.
+   */
+  admits(nodeId: string, certified?: string | null): boolean {
+    if (certified !== undefined) this.#remember(nodeId, certified)
+    const name = this.#names.get(nodeId)
+    if (this.find(nodeId, name ?? undefined) !== undefined) return true
+    return name === undefined && this.#table.hasCertified
+  }
+
+  #remember(nodeId: string, name: string | null): void {
+    this.#names.delete(nodeId)
+    this.#names.set(nodeId, name)
+    for (const [oldest] of this.#names) {
+      if (this.#names.size <= peerLimits.certifiedKnown) break
+      this.#names.delete(oldest)
+    }
   }
 
   /** Called when the list has changed, after links of those who are gone were closed. */

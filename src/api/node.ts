@@ -9,6 +9,7 @@ import { NodeService } from '../agent/node-service.js'
 import { Peers } from '../agent/peers.js'
 import { Privileges } from '../agent/privileges.js'
 import { openStripes } from '../agent/striped-disk.js'
+import { type AuthorizedPeer, isCertified } from '../base/authorized-peers.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { Rights } from '../base/rights.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
@@ -96,7 +97,9 @@ async function openNode(
     const { advertise } = checked
     const at = advertise !== undefined && { advertise }
     peers = await peersOf(checked, log)
-    const admits = peers && { admits: (id: string) => peers?.admits(id) !== false }
+    const admits = peers && {
+      admits: (id: string, certified?: string | null) => peers?.admits(id, certified) !== false,
+    }
     const self = {
       ...selfOf(signerOf(key)),
       ...at,
@@ -167,13 +170,13 @@ async function openNode(
   }
 }
 
-function peersOf({ authorize }: CheckedNode, log: Logger): Promise<Peers> | undefined {
-  return authorize === undefined
-    ? undefined
-    : Peers.open(authorize, {
-        log,
-        check: ({ rightsText }) => void Rights.parse(rightsText),
-      })
+function peersOf({ authorize, keys }: CheckedNode, log: Logger): Promise<Peers> | undefined {
+  const check = (peer: AuthorizedPeer): void => {
+    if (isCertified(peer) && keys[0]?.certificates === undefined)
+      throw new Error('cert: is for nodes with certificates (--tls-cert)')
+    Rights.parse(peer.rightsText)
+  }
+  return authorize === undefined ? undefined : Peers.open(authorize, { log, check })
 }
 
 /** A data directory for a node that has none: an empty one, which no path leads to. */

@@ -4,8 +4,9 @@ import type { NodeSealOptions } from './seal.js'
 
 export interface PeerOptions extends NodeSealOptions, ClaimOptions {
   /**
-   * Path of a list of peers, a line each: `FINGERPRINT name` (`identity`). Nobody else is served or
-   * dialled; whoever leaves the list loses what is open within 2 s. Default: all with the key.
+   * Path of a list of peers, a line each: `FINGERPRINT name` (`identity`), or `cert:NAME` for who
+   * has a certificate of this name. Nobody else is served or dialled; whoever leaves the list loses
+   * what is open within 2 s. Default: all with the key.
    */
   authorize?: string
   /**

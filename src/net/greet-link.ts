@@ -196,9 +196,10 @@ function badSignature(side: 'dialling' | 'accepting'): FrError {
   return new FrError('ERR_FR_AUTH', `the signature of the ${side} side is wrong`)
 }
 
-function requireAdmitted({ admits }: wire.Self, { nodeId }: Named): void {
-  if (admits?.(nodeId) === false)
-    throw new FrError('ERR_FR_AUTH', `${nodeId} is not among the authorized peers`)
+function requireAdmitted({ admits }: wire.Self, { nodeId, name }: wire.Identity): void {
+  if (admits?.(nodeId, name ?? null) !== false) return
+  const who = name === undefined ? nodeId : `${nodeId} (${name})`
+  throw new FrError('ERR_FR_AUTH', `${who} is not among the authorized peers`)
 }
 
 function ledBack(): FrError {

@@ -54,8 +54,12 @@ export interface Self extends Omit<Identity, 'name' | 'limits' | 'sealed'> {
   readonly seal?: 'wanted' | 'required'
   /** What this side keeps to now. */
   readonly limits?: () => NodeLimits
-  /** False: it has nothing to do with that node or client. Absent: whoever holds the key is in. */
-  readonly admits?: (nodeId: string) => boolean
+  /**
+   * False: it has nothing to do with that node or client. `certified`: the name in the certificate
+   * that it has shown; null: it has none; absent: it has shown nothing yet. Without this function
+   * whoever holds the key is in.
+   */
+  readonly admits?: (nodeId: string, certified?: string | null) => boolean
 }
 
 export interface Welcome extends Omit<Identity, 'nodeId' | 'name'> {

@@ -105,6 +105,41 @@ describe.each(usualEngines)('%s engine: certificates', (engine) => {
     expect(world.log.map(({ event }) => event)).toContain('certificate-revoked')
   })
 
+  it('are listed by their names, with rights, and lose what is open with their line', async () => {
+    const { of } = await authority('ca', 'a', 'b', 'alice', 'bob')
+    const authorize = join(world.dir, 'peers')
+    const lines = 'cert:a relay\ncert:b relay\n'
+    writeFileSync(authorize, `${lines}cert:alice push data.bin\n`, { mode: 0o644 })
+    const nodes = await Promise.all(
+      ['a', 'b'].map((name) =>
+        world.node({ tls: of(name), authorize, limitDownBytesPerSecond: 8 * MIB }),
+      ),
+    )
+    const to = nodes.map(({ address }) => address)
+    const { path, content } = world.file('data.bin', 4 * MIB)
+    const how = { to, engine, shape: 'group', rejoinMs: 0, retries: 0 } as const
+    const pushed = await push(path, { ...how, tls: of('alice') }).result
+    expect(pushed.nodes.map(({ status }) => status)).toEqual(['complete', 'complete'])
+    expectCopies(content, 'data.bin', nodes)
+    const [bobs] = (await push(path, { ...how, tls: of('bob') }).result).nodes
+    expect(bobs).toMatchObject({ code: 'ERR_FR_AUTH', retryable: false })
+    expect(bobs?.reason).toContain('(bob) is not among the authorized peers')
+    const asked = fetchStatus(to[0] as string, { tls: of('alice') })
+    await expect(asked).rejects.toThrow("the right 'status' is missing")
+    const { path: big } = world.file('big.bin', 40 * MIB)
+    const transfer = push(big, { ...how, as: 'data.bin', tls: of('alice') })
+    await until(
+      () => nodes.every((node) => (node.status().transfers[0]?.landedBytes ?? 0) > 0),
+      'bytes land',
+    )
+    writeFileSync(`${authorize}.new`, lines, { mode: 0o644 })
+    renameSync(`${authorize}.new`, authorize)
+    for (const { status, reason } of (await transfer.result).nodes) {
+      expect(status).toBe('failed')
+      expect(reason).toContain('is not among the authorized peers any more')
+    }
+  })
+
   it('take nothing more of a node that is revoked in the middle of a push', async () => {
     const { dir, of } = await authority('ca', 'a', 'b', 'c', 'alice')
     const crl = join(world.dir, 'crl')

@@ -27,6 +27,23 @@ describe('a list of authorized peers', () => {
     expect(peers.find(b)?.name).toBe('edge-1')
     expect(peers.find('00'.repeat(16))).toBeUndefined()
     expect(AuthorizedPeers.parse('').all).toEqual([])
+    expect(peers.hasCertified).toBe(false)
+  })
+
+  it('has names of certificates, too', () => {
+    const peers = AuthorizedPeers.parse(
+      `${a} x\n cert:spiffe://x/edge-2  get *, status # y\ncert:y`,
+    )
+    expect(peers.all.slice(1)).toEqual([
+      {
+        ...{ id: 'cert:spiffe://x/edge-2', name: 'spiffe://x/edge-2', line: 2, column: 26 },
+        rightsText: 'get *, status',
+      },
+      { id: 'cert:y', name: 'y', rightsText: null, line: 3, column: 0 },
+    ])
+    expect(peers.certified('y')?.line).toBe(3)
+    expect(peers.certified('x')).toBeUndefined()
+    expect(peers.hasCertified).toBe(true)
   })
 
   it.each([
@@ -38,6 +55,10 @@ describe('a list of authorized peers', () => {
     [`${a} x/y`, 'line 1: a name has'],
     [`${a} ${'x'.repeat(256)}`, 'line 1: a name has'],
     [`${a} x\n\n${a} y`, 'line 3: this fingerprint is in line 1 already'],
+    ['cert:', 'line 1: behind cert: comes'],
+    ['cert:*', 'line 1: behind cert: comes'],
+    ['cert:a b\n\ncert:a', 'line 3: this name is in line 1 already'],
+    [`${a} x\ncert:x`, 'line 2: this name is in line 1 already'],
     [`${a} x\n${b} x`, 'line 2: this name is in line 1 already'],
     [`${a} x ${'r'.repeat(peerLimits.rightsChars + 1)}`, 'line 1: rights of more than'],
     ['x'.repeat(peerLimits.fileBytes + 1), 'more than'],
