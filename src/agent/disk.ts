@@ -73,6 +73,12 @@ export interface DiskTools {
   }
 }
 
+/** A transfer, or a content that copies by order bring. */
+export type Landing = Pick<
+  Reception,
+  'name' | 'isEnded' | 'openBytes' | 'storageLost' | 'growing' | 'isOpen'
+>
+
 const firstNumber = 0
 
 export class Disk {
@@ -89,8 +95,8 @@ export class Disk {
   /** For clients that fetch files, and for copies. */
   readonly served: OpenSpec
   readonly copied: CopySource
-  /** Transfers that land here. */
-  readonly receptions = new Set<Reception>()
+  /** What lands here. */
+  readonly receptions = new Set<Landing>()
   /** Of these, those that have a name. */
   readonly holders = new Set<Guest>()
   readonly #tools: DiskTools

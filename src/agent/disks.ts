@@ -22,7 +22,7 @@ import { chooseDisk, isResting } from '../store/disks/choice.js'
 import { reservedOf, reservedOfAll } from '../store/disks/room.js'
 import { type DataDir, type MissingDir, openMissing } from './data-dirs.js'
 import { Disk, type DiskRules, type DiskTools } from './disk.js'
-import type { CompleteOffer } from './offers.js'
+import type { Arriving } from './offers.js'
 import { type StripedDir, StripedDisk } from './striped-disk.js'
 
 export interface DisksSpec extends Omit<DiskRules, 'reservedBytes'> {
@@ -31,9 +31,6 @@ export interface DisksSpec extends Omit<DiskRules, 'reservedBytes'> {
   /** Of the heads of striped files; undefined: there are none. */
   readonly striped?: StripedDir | undefined
 }
-
-/** One file or tree on its way in. */
-type Arriving = Pick<CompleteOffer, 'offer' | 'entry'>
 
 export class Disks {
   readonly #tools: DiskTools

@@ -58,6 +58,7 @@ import { Disks } from './disks.js'
 import { EndedTransfers, endingOf } from './ended.js'
 import { openTreeFiles } from './engines.js'
 import { growingOf } from './growing-of.js'
+import { Instructed } from './instructed.js'
 import { LastingLinks } from './lasting-links.js'
 import { bind } from './listening.js'
 import { NameClaims } from './name-claims.js'
@@ -94,6 +95,8 @@ export class NodeService {
   readonly #questions: Questions
   readonly #commits: Commits
   readonly #copies: Copies
+  /** What a master has it do. */
+  readonly instructed: Instructed
   readonly #bridges: Bridges
   /** What every transfer sees of the node. */
   readonly #parts: NodeParts
@@ -148,8 +151,12 @@ export class NodeService {
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
       ended: this.#ended,
     })
-    this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
     const dialler = () => this.dialler()
+    this.instructed = new Instructed({
+      ...{ engine, router, pool, log, disks, dialler, isReadOnly: spec.isReadOnly },
+      hostAt: (disk) => hostAt(this.#parts, disk),
+    })
+    this.#bridges = new Bridges({ engine, dialler, log })
     this.#commits = new Commits({ nodeId: spec.self.nodeId, disks, names, dialler, log, told })
     const sources = (name: Uint8Array) => disks.likely(name).map(({ served }) => served)
     this.#serves = new Serves({

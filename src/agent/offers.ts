@@ -22,6 +22,13 @@ export interface CompleteOffer {
   readonly entry: StreamEntry
 }
 
+/** What is asked of where it is to land. */
+export interface Arriving {
+  readonly offer: Pick<Offer, 'role' | 'tree' | 'fileDigest' | 'digest'>
+  /** One file or tree. */
+  readonly entry: StreamEntry
+}
+
 /** Who dials, and who hears of the reception that comes of it. */
 export interface Caller {
   readonly established: Established

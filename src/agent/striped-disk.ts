@@ -15,7 +15,7 @@ import type { DataDirHandle, Storage } from '../ports.js'
 import { unitBytesFor } from '../store/disks/head.js'
 import { Stripes } from '../store/striped-storage.js'
 import { Disk, type DiskRules, type DiskTools } from './disk.js'
-import type { CompleteOffer } from './offers.js'
+import type { Arriving } from './offers.js'
 
 export interface StripedDir {
   readonly dir: DataDirHandle
@@ -65,7 +65,7 @@ export class StripedDisk {
    * Whether an offer may land here: `new`, also under a name that nothing has; `named`, only where
    * its name is here already.
    */
-  placeOf({ offer, entry }: Pick<CompleteOffer, 'offer' | 'entry'>): 'new' | 'named' | 'none' {
+  placeOf({ offer, entry }: Arriving): 'new' | 'named' | 'none' {
     const { size, dataBytes, coded, growing } = entry
     if (this.disk.store.isAway || coded !== undefined || growing === true) return 'none'
     const isWhole = offer.tree === undefined && dataBytes === size

@@ -17,6 +17,9 @@ export const copyLimits = {
   /** Copies into one node, and out of one, at the same time. */
   copiesInto: 4,
   copiesOutOf: 16,
+  /** Copies by order that a node has under way, and how long one may bring nothing, in ms. */
+  ordersPerNode: 256,
+  orderSilenceMs: 6_000,
   /**
    * Milliseconds that a copy takes at its rate: so far ahead a decision reaches. Short where few
    * nodes want anything, so that their mates soon have it; longer by so much for each demand.

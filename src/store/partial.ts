@@ -167,6 +167,11 @@ export class Partial {
     for (const range of ranges) this.#toBring.add(...range)
   }
 
+  /** What `bring` has not brought. */
+  get bytesToBring(): number {
+    return this.#toBring.bytes
+  }
+
   /** True when bytes come from another file of the node. */
   get isCopied(): boolean {
     return this.#from.length > 0

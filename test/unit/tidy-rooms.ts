@@ -50,8 +50,13 @@ const rooms: Record<string, Room> = {
   },
   agent: {
     rooms: [
-      ...['session/*', 'store/*', 'net', 'engine/*', 'protocol', 'control/*', 'base/*', 'ports'],
+      ...['agent/*', 'session/*', 'store/*', 'net', 'engine/*'],
+      ...['protocol', 'control/*', 'base/*', 'ports'],
     ],
+    node: 'all',
+  },
+  'agent/instructed': {
+    rooms: [...['session/*', 'store/*', 'net', 'protocol', 'control/*', 'base/*', 'ports']],
     node: 'all',
   },
   'agent/master': {
@@ -86,6 +91,13 @@ const rooms: Record<string, Room> = {
   'session/fetch': {
     rooms: [
       ...['session', 'session/driver', 'net', 'store/*'],
+      ...['protocol', 'control/*', 'base/*', 'ports'],
+    ],
+    node: 'all',
+  },
+  'session/instructed': {
+    rooms: [
+      ...['session', 'session/fetch', 'session/receiver', 'store/*'],
       ...['protocol', 'control/*', 'base/*', 'ports'],
     ],
     node: 'all',

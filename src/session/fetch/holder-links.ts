@@ -28,6 +28,8 @@ export interface HolderSpec {
   readonly dialler: Dialler
   /** Flows of each data connection; undefined: as many as fill its way. */
   readonly flows: number | undefined
+  /** Of the only holder: whoever else is at its address is refused. */
+  readonly nodeId?: string
 }
 
 export interface HolderHooks {
@@ -55,7 +57,7 @@ const handshakeTrips = 3
 export class HolderLinks {
   readonly #engine: DataEngine
   readonly #transfer: TransferHandle
-  readonly #dialler: Dialler
+  readonly #dialler: Dialler & { readonly expectedNodeId?: string }
   readonly #holders: readonly FetchHolder[]
   readonly #hooks: HolderHooks
   readonly #flows: number | undefined
@@ -69,13 +71,13 @@ export class HolderLinks {
   constructor(
     engine: DataEngine,
     transfer: TransferHandle,
-    { dialler, flows }: HolderSpec,
+    { dialler, flows, nodeId }: HolderSpec,
     holders: readonly FetchHolder[],
     hooks: HolderHooks,
   ) {
     this.#engine = engine
     this.#transfer = transfer
-    this.#dialler = dialler
+    this.#dialler = { ...dialler, ...(nodeId !== undefined && { expectedNodeId: nodeId }) }
     this.#flows = flows
     this.#holders = holders
     this.#hooks = hooks

@@ -20,9 +20,15 @@ import type { Audience } from './acceptance.js'
 import type { Consents } from './consents.js'
 import type { ReceptionSpec } from './spec.js'
 
-/** What the node may know of a reception that it hosts. */
+/** Who brings it, and what. */
+export type GuestSpec = Pick<
+  ReceptionSpec,
+  'transfer' | 'originAddress' | 'originId' | 'isPlanned' | 'place' | 'fileDigest' | 'tree'
+>
+
+/** What the node may know of what lands there. */
 export interface Guest {
-  readonly spec: ReceptionSpec
+  readonly spec: GuestSpec
   readonly name: Uint8Array
   /** What it needs on the disk beyond what is there, and what of it is still to come. */
   readonly neededBytes: number

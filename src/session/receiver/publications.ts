@@ -68,7 +68,10 @@ function decodedOf(
 }
 
 /** Of what has landed of the entry. */
-export function hasherOf(host: NodeHost, { entry, algorithm }: ReceptionSpec): Hasher {
+export function hasherOf(
+  host: NodeHost,
+  { entry, algorithm }: Pick<ReceptionSpec, 'entry' | 'algorithm'>,
+): Hasher {
   const { size: fileBytes, blockBytes } = geometryOf(entry)
   return new Hasher(host.engine, host.pool, {
     fileBytes,

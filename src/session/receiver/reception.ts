@@ -34,12 +34,13 @@ import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
 import type { CoordinatorLink } from './own-link.js'
+import { releasePartial, startLog, tellPublishing } from './partial-log.js'
 import { hasherOf, partialName, publicationOf, unpackedBytes } from './publications.js'
 import type { Publication } from './publish.js'
 import { SignedRuns } from './signed-runs.js'
 import type { ReceptionSpec } from './spec.js'
 import { statusOf, type TransferStatus } from './transfer-status.js'
-import { VerifiedLog } from './verified-log.js'
+import type { VerifiedLog } from './verified-log.js'
 
 export class Reception {
   readonly spec: ReceptionSpec
@@ -317,25 +318,15 @@ export class Reception {
     }
   }
 
-  /** Before a byte lands: what a journal says of another content is true no more then. */
   async #startLog(journal: Arrival['journal']): Promise<void> {
+    const { transfer, entry, fileDigest } = this.spec
     const { wanted } = this.#arrival
-    const log = new VerifiedLog({
-      path: await this.#host.store.leftovers.open(this.#partial.id),
-      header: { ...wanted, name: partialName(this.spec), transfer: this.spec.transfer },
-      look: () => this.#host.storage.identityOf(this.#partial.file),
+    this.#verified = await startLog(this.#host, this.#partial, {
+      ...{ wanted, transfer, entry, fileDigest, journal, name: partialName(this.spec) },
       takeVerified: () => this.session.machine.held.takeVerified(),
       takeSigned: () => this.#signedRuns.takeFresh(),
       failed: (text) => this.log.line('warn', 'journal-failed', { text }),
     })
-    if (journal === 'another') await log.replace()
-    if (journal === 'ours') await log.resume()
-    const { fileDigest } = this.spec
-    const { mode, mtimeSeconds: seconds, mtimeNanos: nanos } = this.spec.entry
-    log.tell({ attributes: { mode, mtime: { seconds, nanos } } })
-    if (fileDigest !== null) log.tell({ fileDigest })
-    this.#verified = log
-    log.start()
   }
 
   #onEngine(events: readonly EngineEvent[]): void {
@@ -358,7 +349,7 @@ export class Reception {
 
   async #publish(): Promise<NodeFact> {
     const told = await this.#publication.publish(
-      () => this.#publishing(),
+      () => tellPublishing(this.#host, this.#partial, this.#verified),
       () => ({ runs: this.#signedRuns, copied: this.#copied }),
     )
     if (this.spec.role === 'mirror') return { type: 'published', ...told }
@@ -370,13 +361,6 @@ export class Reception {
     const bytes = this.spec.entry.growing ? this.#partial.entry.size : this.log.offer.bytes
     this.log.published(bytes, pulledBytes, this.session.machine.seal.isUnchecked)
     return { type: 'published', ...told }
-  }
-
-  /** Whoever starts after this process was killed can tell the published file by its inode. */
-  async #publishing(): Promise<void> {
-    const { mode, mtimeSeconds: seconds, mtimeNanos: nanos, dataBytes } = this.#partial.entry
-    const { inode } = await this.#host.storage.identityOf(this.#partial.file)
-    await this.#verified?.publishing({ inode, mode, mtime: { seconds, nanos }, dataBytes })
   }
 
   /** Tells the machine what work of the disk came to. */
@@ -438,12 +422,8 @@ export class Reception {
     const failed = (id: string, error: unknown): void => {
       this.log.line('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
     }
-    if (isKept) await this.#partial.trim().catch((error) => failed(this.#partial.id, error))
-    await this.#verified?.end(isKept)
-    await this.#partial.release(isKept, failed)
+    await releasePartial(this.#host, this.#partial, this.#verified, isKept, failed)
     await this.#publication.release?.(failed)
-    if (isKept) this.#host.store.leftovers.close(this.#partial.id)
-    else await this.#host.store.leftovers.drop(this.#partial.id)
     if (this.#hasClaim) this.#host.unclaim(this)
     this.#resolveDone(this.#partial.isPublished ? null : failure)
   }

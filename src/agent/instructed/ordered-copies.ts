@@ -1,0 +1,284 @@
+/**
+ * The copies that a node makes by order of its master: each a fetch from one source of the blocks
+ * of its range, into the file that all copies of the content fill together
+ * (session/instructed/filling.ts). They need nobody but their sources, so they go on while the
+ * master is away.
+ */
+import { FrError, type FrErrorCode } from '../../base/errors.js'
+import { asFrError } from '../../base/failures.js'
+import { limits } from '../../base/limits.js'
+import type { Logger } from '../../base/log.js'
+import { nameFault } from '../../base/names.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { FetchedContent } from '../../control/fetching/events.js'
+import { blocksOf, bytesHere, nextPart } from '../../control/fetching/parts.js'
+import type { CopyOrder, Ended } from '../../control/messages/mastering.js'
+import { randomId } from '../../net/crypto.js'
+import type { Dialler } from '../../net/dial.js'
+import type { DataEngine, HashPool } from '../../ports.js'
+import { FetchRun } from '../../session/fetch/fetch-run.js'
+import { Filling, type Place } from '../../session/instructed/filling.js'
+import type { InstructedCopies, InstructedEvents } from '../../session/instructed-ports.js'
+import type { EngineRouter } from '../../session/router.js'
+import type { HeldStream } from '../../store/catalogue/record.js'
+import { failureOf } from './blames.js'
+
+export interface OrderedCopiesSpec {
+  readonly engine: DataEngine
+  readonly router: EngineRouter
+  readonly pool: HashPool
+  readonly dialler: () => Dialler
+  /** Records of files of this name. */
+  readonly held: (name: Uint8Array) => readonly HeldStream[]
+  /** Where a content is to land. */
+  readonly place: (content: FetchedContent, filling: Filling) => Promise<Place>
+  /** A content is filled, there is more of it, or no copy fills it any more. */
+  readonly changed: (filling: Filling) => void
+  readonly log: Logger
+}
+
+/** One content, and the copies that fill it. */
+interface Filled {
+  readonly filling: Filling
+  readonly copies: Set<Running>
+  /** Those that wait for blocks that others are at. */
+  readonly waiting: Set<() => void>
+}
+
+interface Running {
+  readonly order: CopyOrder
+  readonly filled: Filled
+  readonly name: Uint8Array
+  rate: number
+  /** The blocks that it is at. */
+  part: RangePair | null
+  run: FetchRun | undefined
+  isStopped: boolean
+  /** What ended it, if not its run. */
+  failure: CopyFailure | null
+}
+
+export class OrderedCopies implements InstructedCopies {
+  readonly #spec: OrderedCopiesSpec
+  readonly #events: InstructedEvents
+  readonly #running = new Map<number, Running>()
+  readonly #filled = new Map<string, Filled>()
+  readonly #tasks = new Set<Promise<void>>()
+  #isClosed = false
+
+  constructor(spec: OrderedCopiesSpec, events: InstructedEvents) {
+    this.#spec = spec
+    this.#events = events
+  }
+
+  get running(): Iterable<CopyOrder> {
+    return [...this.#running.values()].map(({ order, rate: bytesPerSecond }) => {
+      return { ...order, bytesPerSecond }
+    })
+  }
+
+  /** Those that are filled now. */
+  get fillings(): Iterable<Filling> {
+    return [...this.#filled.values()].map(({ filling }) => filling)
+  }
+
+  start(order: CopyOrder): void {
+    const { copy, bytesPerSecond: rate } = order
+    if (this.#isClosed || this.#running.has(copy)) return
+    const refusal = this.#refusal(order)
+    if (refusal !== null)
+      return queueMicrotask(() => {
+        this.#events.ended(copy, { bytes: 0, cause: refusal, blames: [] })
+      })
+    const name = new Uint8Array(Buffer.from(order.name))
+    const still = { part: null, run: undefined, isStopped: false, failure: null }
+    const running: Running = { order, name, filled: this.#filledFor(order, name), rate, ...still }
+    running.filled.copies.add(running)
+    this.#running.set(copy, running)
+    this.#track(this.#carryOut(running))
+  }
+
+  setRate(copy: number, bytesPerSecond: number): void {
+    const running = this.#running.get(copy)
+    if (running === undefined) return
+    running.rate = bytesPerSecond
+    running.run?.limit(capOf(bytesPerSecond))
+  }
+
+  stop(copy: number): void {
+    const running = this.#running.get(copy)
+    if (running === undefined) return
+    this.#running.delete(copy)
+    running.isStopped = true
+    this.#end(running, new CopyFailure('ERR_FR_ABORTED', 'the master has stopped it', true))
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const copy of [...this.#running.keys()]) this.stop(copy)
+    while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
+  }
+
+  #refusal({ name, size, range: [offset, length], isGrowing }: CopyOrder): FrErrorCode | null {
+    if (this.#running.size >= limits.ordersPerNode) return 'ERR_FR_LIMIT'
+    if (nameFault(Buffer.from(name)) !== null) return 'ERR_FR_NAME'
+    if (isGrowing) return 'ERR_FR_UNSUPPORTED'
+    const isWithin = size <= limits.fileBytes && offset + length <= size
+    return isWithin && (length > 0 || size === 0) ? null : 'ERR_FR_RANGE'
+  }
+
+  /** Never rejects. */
+  async #carryOut(running: Running): Promise<void> {
+    const { copy, range, name: text } = running.order
+    let ended: Ended = { bytes: range[1], cause: null, blames: [] }
+    const { filling } = running.filled
+    try {
+      await this.#bring(running)
+      if (filling.isWhole) await filling.publish()
+    } catch (error) {
+      const { code, message, isHere } = running.failure ?? hereOf(error)
+      ended = { bytes: bytesHere(range, filling.here), ...failureOf(code, isHere) }
+      const source = running.order.source.address
+      const fields = { copy, name: text, source, code, text: message }
+      if (!running.isStopped) this.#spec.log({ level: 'warn', event: 'copy-failed', fields })
+    }
+    this.#leave(running)
+    if (running.isStopped) return
+    this.#running.delete(copy)
+    this.#events.ended(copy, ended)
+  }
+
+  async #bring(running: Running): Promise<void> {
+    const { range, size } = running.order
+    const { filling, copies, waiting } = running.filled
+    if (this.#isHeld(running)) return
+    if (size === 0) return this.#fetch(running, null)
+    const blocks = blocksOf(range, filling.blockBytes, size)
+    for (;;) {
+      if (running.failure !== null) throw running.failure
+      const others = [...copies].flatMap(({ part }) => (part === null ? [] : [part]))
+      const part = nextPart(blocks, filling.here, RangeSet.of(others))
+      if (part === null) return
+      if (part === 'wait') await new Promise<void>((resolve) => waiting.add(resolve))
+      else await this.#fetch(running, part)
+    }
+  }
+
+  /** Null: of a content without bytes. */
+  async #fetch(running: Running, part: RangePair | null): Promise<void> {
+    const { filling } = running.filled
+    const { engine, router, pool, dialler, log } = this.#spec
+    const { source, digest } = running.order
+    const cap = capOf(running.rate)
+    const run = new FetchRun(engine, router, pool, {
+      ...{ name: running.name, holders: [source.address], nodeId: source.nodeId },
+      ...{ output: filling.share(part ?? [0, 0]), force: false, timeoutMs: null },
+      range: part && { first: part[0], last: part[0] + part[1] - 1 },
+      ...{ silenceMs: limits.orderSilenceMs, isLackFinal: true, flows: undefined },
+      ...(digest !== null && { fileDigest: digest }),
+      ...(cap !== undefined && { bytesPerSecond: cap }),
+      ...{ dialler: dialler(), log: quieter(log) },
+    })
+    running.run = run
+    running.part = part
+    try {
+      await run.run()
+    } catch (error) {
+      const isHere = part !== null && filling.here.contains(...part)
+      if (running.failure !== null || isHere || filling.isWhole) return
+      const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
+      throw new CopyFailure(code, message, run.isOwnFault)
+    } finally {
+      running.run = undefined
+      running.part = null
+      wake(running.filled)
+    }
+  }
+
+  /** The node has the file already. */
+  #isHeld({ name, order }: Running): boolean {
+    const { digest, size } = order
+    return this.#spec.held(name).some((held) => held.fileDigest === digest && held.size === size)
+  }
+
+  // --- contents ---
+
+  #filledFor(order: CopyOrder, name: Uint8Array): Filled {
+    const key = keyOf(order)
+    const known = this.#filled.get(key)
+    if (known !== undefined && !known.filling.isEnded) return known
+    const copies = new Set<Running>()
+    const filling: Filling = new Filling(
+      { name, size: order.size, transfer: randomId(), source: order.source.address },
+      {
+        place: (content) => this.#spec.place(content, filling),
+        changed: () => this.#spec.changed(filling),
+        broken: ({ code, text }) => {
+          for (const copy of copies) this.#end(copy, new CopyFailure(code, text, true))
+        },
+      },
+    )
+    const filled = { filling, copies, waiting: new Set<() => void>() }
+    this.#filled.set(key, filled)
+    return filled
+  }
+
+  /** With the last of its copies a content is closed, and goes on with the next one. */
+  #leave(running: Running): void {
+    const { filled, order } = running
+    const { filling, copies } = filled
+    copies.delete(running)
+    wake(filled)
+    if (copies.size > 0) return
+    if (this.#filled.get(keyOf(order)) === filled) this.#filled.delete(keyOf(order))
+    this.#track(filling.close().then(() => this.#spec.changed(filling)))
+  }
+
+  #end(running: Running, failure: CopyFailure): void {
+    running.failure ??= failure
+    running.run?.cancel(failure.message)
+    wake(running.filled)
+  }
+
+  #track(task: Promise<void>): void {
+    this.#tasks.add(task)
+    void task.finally(() => this.#tasks.delete(task))
+  }
+}
+
+/** `isHere`: at this node, and neither at the source nor on the way to it. */
+class CopyFailure extends FrError {
+  readonly isHere: boolean
+
+  constructor(code: FrErrorCode, text: string, isHere: boolean) {
+    super(code, text)
+    this.isHere = isHere
+  }
+}
+
+/** Those who wait for blocks of the content look again. */
+function wake({ waiting }: Filled): void {
+  const all = [...waiting]
+  waiting.clear()
+  for (const look of all) look()
+}
+
+function hereOf(error: unknown): CopyFailure {
+  if (error instanceof CopyFailure) return error
+  const { code, message } = asFrError(error, 'ERR_FR_IO')
+  return new CopyFailure(code, message, true)
+}
+
+function keyOf({ name, digest, contentId }: CopyOrder): string {
+  return `${digest ?? contentId} ${name}`
+}
+
+/** Undefined: as much as can. */
+function capOf(bytesPerSecond: number): number | undefined {
+  return Number.isFinite(bytesPerSecond) ? Math.max(1, Math.floor(bytesPerSecond)) : undefined
+}
+
+/** That a source fails is told with the copy that ends by it. */
+function quieter(log: Logger): Logger {
+  return (line) => log(line.event === 'holder-out' ? { ...line, level: 'debug' } : line)
+}

@@ -1,0 +1,46 @@
+/** Copies by order of a master: parts of a content from several sources fill one file. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { push } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
+import { engines } from './engines.js'
+import { orderOf, saidOf, Target } from './instructed-support.js'
+import { partials, until, useWorld, type World, type WorldNode } from './push-support.js'
+
+const name = 'a.bin'
+const all = { cause: null, blames: [] }
+
+/** Nodes that hold a file of this size. */
+async function held(world: World, size: number, count: number) {
+  const nodes = (await world.nodes(count)) as WorldNode[]
+  const { path, content } = world.file(name, size)
+  const to = nodes.map(({ address }) => address)
+  const result = await push(path, { to, engine: world.engine }).result
+  return { nodes, path, content, said: saidOf(name, result) }
+}
+
+describe.each(engines)('copies by order on the %s engine', (engine) => {
+  const world = useWorld(engine)
+
+  it('bring halves of a file from two sources at once, and the whole gets its name', async () => {
+    const size = 9 * MIB + 70_001
+    const { nodes, content, said } = await held(world, size, 2)
+    const target = await Target.start(world)
+    // They meet in the middle of a block.
+    const half = 4 * MIB + 1_000
+    const [a, b] = nodes as [WorldNode, WorldNode]
+    const ended = await Promise.all([
+      target.copy(orderOf(said, [0, half], a)),
+      target.copy(orderOf(said, [half, size - half], b)),
+    ])
+    expect(ended).toEqual([
+      { ...all, bytes: half },
+      { ...all, bytes: size - half },
+    ])
+    expect(readFileSync(join(target.dataDir, name)).equals(content)).toBe(true)
+    const [record] = target.service.disks.first.store.catalogue.list()
+    expect(record).toMatchObject({ fileDigest: said.digest, size })
+    await until(() => partials(target.dataDir).length === 0, 'nothing is left')
+  })
+})
