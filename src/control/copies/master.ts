@@ -20,8 +20,9 @@ import type { FileId, Objective } from './demand.js'
 import { type Carries, Network, type NodeId, type SiteId, type TopologySpec } from './network.js'
 import { Plans } from './plans.js'
 import { type Copy, CopyScheduler } from './scheduler.js'
-import { type Score, scoreBy, usualWeights } from './score.js'
+import { type Score, scoreBy, usualWeights, type Weights } from './score.js'
 import { type FileSet, type NodeSet, setOf } from './sets.js'
+import { ResourceUses } from './uses.js'
 import { type Version, Versions } from './versions.js'
 import type { ViewKind } from './views.js'
 
@@ -67,12 +68,17 @@ export type MasterNote =
 export interface MasterSpec {
   readonly topology?: TopologySpec
   readonly score?: Score
+  /** Of the score, unless a function is given. */
+  readonly weights?: Weights
   readonly view?: ViewKind
   readonly objective?: Objective
   readonly slack?: number
   /** Failures that make a component fail. */
   readonly faults?: number
 }
+
+/** What is known of a node. */
+export type MasterMember = Readonly<Member>
 
 interface Member {
   readonly id: NodeId
@@ -95,6 +101,9 @@ export class Master {
   readonly components: ComponentAccounts
   readonly versions = new Versions()
   readonly scheduler: CopyScheduler
+  readonly uses: ResourceUses
+  /** Null: a function of somebody's own decides. */
+  readonly weights: Weights | null
   readonly #plans: Plans
   readonly #members = new Map<string, Member>()
   /** Copies that are under way, by when their targets have to have spoken of them. */
@@ -106,9 +115,12 @@ export class Master {
   constructor(spec: MasterSpec = {}) {
     this.network = new Network(spec.topology)
     this.components = new ComponentAccounts(spec.faults)
+    this.uses = new ResourceUses(this.network.resources)
+    const weights = spec.weights ?? usualWeights
+    this.weights = spec.score === undefined ? weights : null
     const { network, components } = this
     this.scheduler = new CopyScheduler({
-      ...{ network, components, score: spec.score ?? scoreBy(usualWeights) },
+      ...{ network, components, score: spec.score ?? scoreBy(weights) },
       ...{ view: spec.view ?? 'near', objective: spec.objective ?? { kind: 'all' } },
     })
     this.#plans = new Plans({
@@ -121,6 +133,11 @@ export class Master {
 
   get sets(): readonly FileSet[] {
     return this.#sets
+  }
+
+  /** All that ever joined, by name. */
+  get members(): ReadonlyMap<string, MasterMember> {
+    return this.#members
   }
 
   /** When `advance` has something to do although nothing else happens. */
@@ -321,6 +338,7 @@ export class Master {
     if (copy === undefined || this.network.nodeName(copy.target) !== node) return
     this.#patience.delete(id)
     this.#account(copy, cause, blames)
+    this.uses.carried(copy.route, Math.min(copy.length, bytes), this.#nowMs)
     if (cause === 'absent') {
       const range: RangePair = [copy.offset + bytes, copy.length - bytes]
       if (range[1] > 0) this.scheduler.lacks(copy.file, copy.source, range)

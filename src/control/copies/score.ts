@@ -63,16 +63,28 @@ export const usualWeights: Weights = {
 export type Score = (candidate: Candidate) => number
 
 export function scoreBy(weights: Weights): Score {
-  return (one) =>
-    weights.priority * (one.priority / 10) +
-    weights.age * soft(one.ageSeconds / 60) +
-    weights.have * one.sourcePart +
-    weights.rare / Math.max(1, one.holders) -
-    weights.cost * soft(one.costPerGb * 10) -
-    weights.full * one.fullness ** 2 -
-    weights.distance * soft(one.hops) -
-    weights.busy * soft(one.serving / 4) -
-    weights.fault * soft(one.faults)
+  return (one) => {
+    const { priority, age, have, rare, cost, full, distance, busy, fault } = scoreParts(
+      one,
+      weights,
+    )
+    return priority + age + have + rare + cost + full + distance + busy + fault
+  }
+}
+
+/** What each weight adds to the score of a candidate, or takes from it. */
+export function scoreParts(one: Candidate, weights: Weights): Weights {
+  return {
+    priority: weights.priority * (one.priority / 10),
+    age: weights.age * soft(one.ageSeconds / 60),
+    have: weights.have * one.sourcePart,
+    rare: weights.rare / Math.max(1, one.holders),
+    cost: -weights.cost * soft(one.costPerGb * 10),
+    full: -weights.full * one.fullness ** 2,
+    distance: -weights.distance * soft(one.hops),
+    busy: -weights.busy * soft(one.serving / 4),
+    fault: -weights.fault * soft(one.faults),
+  }
 }
 
 /** From 0 to 1, half at 1. */

@@ -1,0 +1,187 @@
+/** What people are told of a master: its links, failures, schedule, sets and nodes. */
+import type {
+  AuditTold,
+  ComponentTold,
+  NodeTold,
+  PlanTold,
+  ResourceTold,
+  SetTold,
+} from '../messages/told.js'
+import type { Component } from './components.js'
+import type { Master, MasterMember } from './master.js'
+import type { Network, SiteId } from './network.js'
+import type { ResourceId } from './resources.js'
+import type { Copy } from './scheduler.js'
+import type { Version } from './versions.js'
+
+const finite = (rate: number) => (rate === Number.POSITIVE_INFINITY ? null : rate)
+
+export function resourceName(network: Network, id: ResourceId): string {
+  return network.resources.spec(id).name
+}
+
+/** Links between sites first, then sites, then nodes. */
+export function* linkRows(master: Master, nowMs: number): Generator<ResourceTold> {
+  const { resources } = master.network
+  for (const kinds of [['link'], ['site'], ['uplink', 'downlink']]) {
+    for (let id = 0; id < resources.count; id++) {
+      const { kind, name, costPerGb = 0 } = resources.spec(id)
+      if (!kinds.includes(kind)) continue
+      yield {
+        ...{ event: 'link', kind, name, costPerGb },
+        capabilityBytesPerSecond: finite(resources.capability(id, nowMs)),
+        allocatedBytesPerSecond: resources.allocated(id),
+        usedBytesPerSecond: master.uses.rate(id, nowMs),
+        bytes: master.uses.bytes(id),
+        cost: master.uses.cost(id),
+        isFailed: master.components.isFailed({ kind: 'resource', id }),
+      }
+    }
+  }
+}
+
+/** Those with most against them first. */
+export function* componentRows(master: Master, nowMs: number): Generator<ComponentTold> {
+  for (const [component, record] of master.components.records(nowMs)) {
+    const { retryMs, ...rest } = record
+    const retrySeconds = retryMs === null ? null : retryMs / 1_000
+    yield { event: 'component', ...componentName(master.network, component), ...rest, retrySeconds }
+  }
+}
+
+export function componentName(
+  network: Network,
+  { kind, id }: Component,
+): Pick<ComponentTold, 'kind' | 'name'> {
+  if (kind !== 'resource') return { kind, name: network.nodeName(id) }
+  return { kind: network.resources.spec(id).kind, name: resourceName(network, id) }
+}
+
+/** Copies that run, then which site has each part of a file from which. */
+export function* planRows(master: Master, name: string | null): Generator<PlanTold> {
+  const { scheduler, network, versions } = master
+  const isMeant = (version: Version) => name === null || version.name === name
+  for (const copy of scheduler.copies.values())
+    if (isMeant(versions.of(copy.file))) yield copyTold(copy, master)
+  for (const { id, slices, wanting } of scheduler.files.values()) {
+    const version = versions.of(id)
+    if (wanting.size === 0 || !isMeant(version)) continue
+    const nodes = (site: SiteId) => wanting.get(site)?.size ?? 0
+    for (const { offset, length, from: parents } of slices) {
+      for (const [to, from] of parents) {
+        yield {
+          ...{ event: 'slice', name: version.name, size: version.size, range: [offset, length] },
+          ...{ from: network.siteName(from), to: network.siteName(to), nodes: nodes(to) },
+        }
+      }
+    }
+  }
+}
+
+export function copyTold(
+  { id, file, offset, length, source, target, rate }: Copy,
+  { network, versions }: Master,
+): Extract<PlanTold, { event: 'copy' }> {
+  return {
+    ...{ event: 'copy', copy: id, name: versions.of(file).name, range: [offset, length] },
+    ...{ source: network.nodeName(source), target: network.nodeName(target) },
+    ...{ bytesPerSecond: finite(rate), seconds: length / rate },
+  }
+}
+
+export function* nodeRows(master: Master): Generator<NodeTold> {
+  for (const member of master.members.values()) {
+    const { name, isHere, isDrained, set, wants, freeBytes } = member
+    let files = 0
+    for (const ranges of member.held.values()) if (ranges === null) files += 1
+    yield {
+      ...{ event: 'node', node: name, isHere, isDrained, freeBytes, files },
+      site: master.network.siteName(master.network.siteOf(member.id)),
+      ...{ wanted: set.wanted.size, missing: wants.size },
+    }
+  }
+}
+
+interface Counted {
+  nodes: number
+  complete: number
+  missingFiles: number
+  missingBytes: number
+  readonly unknown: Set<string>
+  readonly contradictions: Map<string, string>
+}
+
+/** How far each set is. */
+export function* setRows(master: Master): Generator<SetTold> {
+  const counted = new Map<string, Counted>()
+  for (const { name } of master.sets)
+    counted.set(name, {
+      ...{ nodes: 0, complete: 0, missingFiles: 0, missingBytes: 0 },
+      ...{ unknown: new Set(), contradictions: new Map() },
+    })
+  for (const member of master.members.values()) if (member.isHere) countAt(member, master, counted)
+  for (const { name, priority, files } of master.sets) {
+    const { unknown, contradictions, ...rest } = counted.get(name) as Counted
+    yield {
+      ...{ event: 'set', set: name, priority, files: files.length, ...rest },
+      unknown: [...unknown].slice(0, namesTold),
+      contradictions: [...contradictions]
+        .slice(0, namesTold)
+        .map(([file, set]) => ({ name: file, set })),
+    }
+  }
+}
+
+/** Names that are told of one set. */
+const namesTold = 100
+
+function countAt(member: MasterMember, master: Master, counted: Map<string, Counted>): void {
+  const lacks = new Map<string, number>()
+  for (const { name, digest, set } of member.set.wanted.values()) {
+    const of = counted.get(set.name)
+    if (of === undefined) continue
+    lacks.set(set.name, lacks.get(set.name) ?? 0)
+    const version = master.versions.find(name, digest)
+    const held = version && master.scheduler.files.get(version.id)?.holders
+    if (version === undefined || held === undefined) {
+      of.unknown.add(name)
+      lacks.set(set.name, (lacks.get(set.name) ?? 0) + 1)
+    } else if (!held.hasAll(member.id)) {
+      if (held.count === 0) of.unknown.add(name)
+      lacks.set(set.name, (lacks.get(set.name) ?? 0) + 1)
+      of.missingBytes += held.size - held.bytesAt(member.id)
+    }
+  }
+  for (const [set, files] of lacks) {
+    const of = counted.get(set) as Counted
+    of.nodes += 1
+    of.missingFiles += files
+    if (files === 0) of.complete += 1
+  }
+  for (const { name, sets } of member.set.contradictions)
+    counted.get(sets[1])?.contradictions.set(name, sets[0])
+}
+
+/** Where what nodes say that they hold is not what the sets want. */
+export function* auditRows(master: Master): Generator<AuditTold> {
+  for (const member of master.members.values()) {
+    if (!member.isHere) continue
+    const held = new Map<string, Version[]>()
+    for (const [id, ranges] of member.held) {
+      if (ranges !== null) continue
+      const version = master.versions.of(id)
+      held.set(version.name, [...(held.get(version.name) ?? []), version])
+    }
+    for (const { name, digest, size } of member.set.wanted.values()) {
+      const wanted = master.versions.find(name, digest)
+      const there = held.get(name) ?? []
+      const one = there.find((each) => each === wanted)
+      const tell = (fault: AuditTold['fault']): AuditTold => ({
+        ...{ event: 'audit', node: member.name, name, fault },
+        ...{ wanted: digest ?? wanted?.digest ?? null, held: there[0]?.digest ?? null },
+      })
+      if (one === undefined) yield tell(there.length > 0 ? 'other' : 'missing')
+      else if (size !== undefined && one.size !== size) yield tell('size')
+    }
+  }
+}
