@@ -156,7 +156,7 @@ describe('the catalogue', () => {
   it('stays short however often a record is replaced', async () => {
     await opened(async (catalogue) => {
       const asked: Promise<void>[] = []
-      for (let version = 0; version < 2 * limits.catalogueDeadLines; version++)
+      for (let version = 0; version < 1.2 * limits.catalogueDeadLines; version++)
         asked.push(put(catalogue, recordOf(['a0', 'a1', 'x2'][version % 3] ?? '', version % 7)))
       await Promise.all(asked)
       await put(catalogue, recordOf('last'))
