@@ -4,6 +4,7 @@
  * not in the list does not compile.
  */
 import type { IdentityOptions } from './identity-types.js'
+import type { MasterOptions } from './master-types.js'
 import type { SimulateOptions } from './simulate-types.js'
 import type {
   AddOptions,
@@ -64,6 +65,18 @@ export const optionNames = {
     logger: true,
     signal: true,
   } satisfies Names<NodeOptions>,
+  createMaster: {
+    listen: true,
+    dataDir: true,
+    topology: true,
+    sets: true,
+    key: true,
+    tls: true,
+    previousKey: true,
+    authorize: true,
+    logger: true,
+    signal: true,
+  } satisfies Names<MasterOptions>,
   identity: {
     dataDir: true,
   } satisfies Names<IdentityOptions>,

@@ -17,6 +17,7 @@ import { addId, type IdCommand } from './commands/id.js'
 import { addKeygen, type KeygenCommand } from './commands/keygen.js'
 import { addLimit, type LimitCommand } from './commands/limit.js'
 import { addLs, type LsCommand } from './commands/ls.js'
+import { addMaster, type MasterCommand } from './commands/master.js'
 import { addNode, type NodeCommand } from './commands/node.js'
 import { addPush, type PushCommand } from './commands/push.js'
 import { addRm, type RmCommand } from './commands/rm.js'
@@ -30,6 +31,7 @@ import { addWait, type WaitCommand } from './commands/wait.js'
 /** A parsed command line: everything checked, in base units. */
 export type Command = { readonly tls?: TlsOptions } & (
   | NodeCommand
+  | MasterCommand
   | PushCommand
   | CopyCommand
   | WaitCommand
@@ -105,6 +107,7 @@ Environment: FR_KEY holds the key if no --key-file is given; NO_COLOR,
 FORCE_COLOR.`,
     )
   addNode(program, found)
+  addMaster(program, found)
   addPush(program, found)
   addCopy(program, found)
   addWait(program, found)

@@ -16,6 +16,8 @@ async function run(command: Command, context: Context): Promise<number> {
   switch (command.command) {
     case 'node':
       return (await import('./commands/run-node.js')).runNode(command, context)
+    case 'master':
+      return (await import('./commands/run-master.js')).runMaster(command, context)
     case 'push':
       return (await import('./commands/run-push.js')).runPush(command, context)
     case 'copy':

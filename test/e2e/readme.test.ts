@@ -18,7 +18,7 @@ const packageJson = JSON.parse(read('package.json'))
 let readme = read('README.md')
 
 const commands = [
-  ...['node', 'push', 'get', 'copy', 'wait', 'status', 'add', 'limit', 'simulate'],
+  ...['node', 'master', 'push', 'get', 'copy', 'wait', 'status', 'add', 'limit', 'simulate'],
   ...['ls', 'rm', 'verify', 'digest', 'keygen', 'id'],
 ]
 

@@ -43,7 +43,7 @@ const rooms: Record<string, Room> = {
   api: {
     rooms: [
       ...['agent/*', 'session/*', 'store/*', 'net', 'engine/hashing', 'sim', 'control/*', 'base/*'],
-      'ports',
+      ...['documents', 'ports'],
     ],
     node: 'all',
     nodeNever: ['node:net'],

@@ -4,6 +4,7 @@ import {
   addNode,
   client,
   copy,
+  createMaster,
   digestFile,
   fetchStatus,
   get,
@@ -24,6 +25,7 @@ type Call = (options: object) => unknown
 const calls: Record<keyof typeof optionNames, Call> = {
   push: (options) => push('file', { to: [at], ...options }),
   startNode: (options) => startNode({ listen: at, dataDir: '/nonexistent/x', ...options }),
+  createMaster: (options) => createMaster({ listen: at, dataDir: '/nonexistent/x', ...options }),
   fetchStatus: (options) => fetchStatus(at, { ...options }),
   addNode: (options) => addNode(id, at, { via: at, ...options }),
   limit: (options) => client.limit(at, { ...options }),
@@ -69,6 +71,7 @@ describe.each(Object.entries(calls) as [keyof typeof optionNames, Call][])('%s',
     const wrong = {
       push: () => push('file', 'to' as never),
       startNode: () => startNode(null as never),
+      createMaster: () => createMaster(null as never),
       fetchStatus: () => fetchStatus(at, 1 as never),
       addNode: () => addNode(id, at, null as never),
       limit: () => client.limit(at, null as never),

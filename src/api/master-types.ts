@@ -1,0 +1,55 @@
+/** Options and status of a master. */
+import type { Credentials } from './credential-types.js'
+import type { AuditLine, LogLine } from './types.js'
+
+export interface MasterOptions extends Credentials {
+  /** HOST[:PORT]; the default port is 7400, and 0 picks a free one. */
+  listen: string
+  /** Directory for its key and what it keeps; one master at a time. */
+  dataDir: string
+  /** Path of a topology in YAML; default: all nodes are near each other, and links unlimited. */
+  topology?: string
+  /** Directory of file sets in YAML; default: none, until some are applied. */
+  sets?: string
+  /** Accepted beside `key` during key rotation. */
+  previousKey?: Uint8Array | string
+  /** Path of a list of peers (`fr node --authorize`): nodes need the right `relay`. */
+  authorize?: string
+  logger?: (line: LogLine) => void
+  signal?: AbortSignal
+}
+
+export interface MasterStatus {
+  readonly event: 'master'
+  /** HOST:PORT. */
+  readonly master: string
+  readonly nodeId: string
+  readonly version: string
+  readonly uptimeSeconds: number
+  /** Names of those that are linked, in the order in which they came. */
+  readonly nodes: readonly string[]
+  readonly sets: number
+  /** Contents that anybody has spoken of. */
+  readonly contents: number
+  /** Copies under way. */
+  readonly copies: number
+  readonly counters: {
+    readonly connections: number
+    readonly refusedConnections: number
+    readonly authFailures: number
+  }
+  readonly audit: readonly AuditLine[]
+}
+
+export interface FrMaster extends AsyncDisposable {
+  /** HOST:PORT that it listens on, with the port that was picked. */
+  readonly address: string
+  readonly nodeId: string
+  status(): MasterStatus
+  /**
+   * Reads the sets and `authorize` again, now. Rejects with ERR_FR_DOCUMENT or ERR_FR_PEERS, and
+   * what was read before counts.
+   */
+  reload(): Promise<void>
+  close(): Promise<void>
+}

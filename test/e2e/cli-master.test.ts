@@ -1,0 +1,50 @@
+/** `fr master` as a process: what it prints and how it refuses. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { World } from './cli-world.js'
+
+let world: World
+beforeAll(() => {
+  world = new World()
+})
+afterAll(() => world.close())
+
+describe('fr master', () => {
+  it('says where it serves, keeps its identity, and is one in its directory', async () => {
+    const data = world.path('master')
+    const args = ['master', '--listen', '127.0.0.1:0', '--data', data, '--json']
+    const first = world.fr(args)
+    await first.until('listening line', () => first.lines.length > 0)
+    const second = await world.run(args)
+    expect(second.status).toBe(1)
+    expect(second.stderr).toMatch(/^fr master: ERR_FR_DATA_DIR_LOCKED: /m)
+    first.kill('SIGTERM')
+    expect(await first.ended).toBe(143)
+    const again = world.fr(args)
+    await again.until('listening line', () => again.lines.length > 0)
+    expect(again.lines[0]).toMatchObject({
+      ...{ event: 'listening', nodeId: first.lines[0]?.['nodeId'] },
+      address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+    })
+    const status = await world.run(['status', String(again.lines[0]?.['address'])])
+    expect(status.stderr).toMatch(/ERR_FR_UNSUPPORTED/)
+    again.kill('SIGTERM')
+    await again.ended
+  })
+
+  it('names what is wrong in its documents, with the place', async () => {
+    mkdirSync(world.path('sets'))
+    const text =
+      'apiVersion: fastreplica/v1\nkind: FileSet\nmetadata: {name: a}\nspec: {fils: []}\n'
+    writeFileSync(world.path('sets/a.yaml'), text)
+    const args = ['--listen', '127.0.0.1:0', '--data', world.path('bad')]
+    const wrong = await world.run(['master', ...args, '--sets', world.path('sets')])
+    expect(wrong.status).toBe(1)
+    expect(wrong.stderr).toMatch(/ERR_FR_DOCUMENT: .*sets\/a\.yaml:4:\d+: /)
+    const none = await world.run(['master', ...args, '--topology', world.path('nothing')])
+    expect(none.stderr).toMatch(/ERR_FR_DOCUMENT: .*nothing: /)
+    const missing = await world.run(['master', '--listen', '127.0.0.1:0'])
+    expect(missing.status).toBe(2)
+    expect(missing.stderr).toMatch(/--data is required/)
+  })
+})
