@@ -377,6 +377,7 @@ describe('fr', () => {
       'base/detection.ts',
       'base/digests.ts',
       'base/disk-limits.ts',
+      'base/document-limits.ts',
       'base/errors.ts',
       'base/glob.ts',
       'base/growing-limits.ts',
@@ -386,6 +387,7 @@ describe('fr', () => {
       'base/serving-limits.ts',
       'base/simulation-limits.ts',
       'base/tree-limits.ts',
+      'base/units.ts',
       'base/version-limits.ts',
       'net/address.ts',
     ])
