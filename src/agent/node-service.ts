@@ -243,8 +243,6 @@ export class NodeService {
       const stating = { ...self, limits: () => this.limited.stated }
       const admitted = await accept(socket, { keys, self: stating, guard: this.#guard, isGateway })
       if (isLast) return this.#strangers.exhausted(admitted, remote)
-      const { peer } = admitted.channel === 'crossing' ? { peer: null } : admitted
-      if (peer !== null) this.#spec.peers?.connected(peer.nodeId, socket)
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (admitted.channel === 'crossing') return await this.#bridges.cross(admitted)

@@ -11,13 +11,13 @@
 
 import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
-import type { Socket } from 'node:net'
 import { type AuthorizedPeer, AuthorizedPeers } from '../base/authorized-peers.js'
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { fileStamp } from '../base/file-stamp.js'
 import type { Logger } from '../base/log.js'
 import { peerLimits } from '../base/peer-limits.js'
+import type { Closable, Self } from '../protocol/greeting.js'
 
 export interface PeersOptions {
   readonly log: Logger
@@ -30,7 +30,7 @@ export class Peers {
   readonly #options: PeersOptions
   readonly #listeners = new Set<() => void>()
   /** Links that are open, by the id of their other end. */
-  readonly #sockets = new Map<string, Set<Socket>>()
+  readonly #sockets = new Map<string, Set<Closable>>()
   /** What certificates call those who have shown one; null: they have none. Oldest first. */
   readonly #names = new Map<string, string | null>()
   #table: AuthorizedPeers
@@ -84,13 +84,21 @@ export class Peers {
     }
   }
 
+  /** For all connections of the node. */
+  get gate(): Pick<Self, 'admits' | 'linked'> {
+    return {
+      admits: (nodeId, certified) => this.admits(nodeId, certified),
+      linked: (nodeId, link) => this.connected(nodeId, link),
+    }
+  }
+
   /** Called when the list has changed, after links of those who are gone were closed. */
   onChange(listener: () => void): void {
     this.#listeners.add(listener)
   }
 
   /** The link is closed once its other end is not authorized any more. */
-  connected(nodeId: string, socket: Socket): void {
+  connected(nodeId: string, socket: Closable): void {
     const sockets = this.#sockets.get(nodeId) ?? new Set()
     this.#sockets.set(nodeId, sockets.add(socket))
     socket.once('close', () => {
@@ -147,7 +155,7 @@ export class Peers {
   }
 
   /** What runs over it ends by itself first, with a reason, where it can say one. */
-  #cut(nodeId: string, sockets: ReadonlySet<Socket>): void {
+  #cut(nodeId: string, sockets: ReadonlySet<Closable>): void {
     this.#sockets.delete(nodeId)
     setTimeout(() => {
       for (const socket of sockets) socket.destroy()

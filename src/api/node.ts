@@ -97,15 +97,12 @@ async function openNode(
     const { advertise } = checked
     const at = advertise !== undefined && { advertise }
     peers = await peersOf(checked, log)
-    const admits = peers && {
-      admits: (id: string, certified?: string | null) => peers?.admits(id, certified) !== false,
-    }
     const self = {
       ...selfOf(signerOf(key)),
       ...at,
       ...checked.sealing,
       ...checked.claims,
-      ...admits,
+      ...peers?.gate,
     }
     const { nodeId } = self
     if (isNew) {

@@ -12,6 +12,9 @@ import { formatAddress } from './address.js'
 import { ignore } from './hello-stream.js'
 import type { Key } from './keys.js'
 
+/** Whoever is there has proved who it is, and this side has nothing to do with it. */
+export class Unwelcome extends FrError {}
+
 /** Facts about a connection whose two sides have proved the key. */
 export interface Introduction {
   readonly channel: Channel

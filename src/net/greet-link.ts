@@ -8,7 +8,13 @@ import type { Socket } from 'node:net'
 import { FrError } from '../base/errors.js'
 import * as wire from '../protocol/greeting.js'
 import { nodePrimitives } from './crypto.js'
-import { type Admitted, Established, type Introduction, remoteAddressOf } from './established.js'
+import {
+  type Admitted,
+  Established,
+  type Introduction,
+  remoteAddressOf,
+  Unwelcome,
+} from './established.js'
 import {
   closeAfter,
   closeWithError,
@@ -75,7 +81,7 @@ export async function greetLink(
     const lasting = link && { link: { id: link.id, ...go } }
     const introduction = { ...part, peer, remoteAddress, digests, key, ...lasting }
     const behindGo = stream.stop()
-    watch(raw, secured, peer)
+    watch(raw, self, secured, peer)
     socket.on('error', ignore)
     // The acceptor may send frames right after `go`.
     if (behindGo.length > 0) socket.unshift(behindGo)
@@ -117,7 +123,7 @@ export async function takeLink(
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'handshake: the dialler did not wait for go')
     socket.on('error', ignore)
-    watch(raw, secured, peer)
+    watch(raw, self, secured, peer)
     const introduction: LinkIntroduction = {
       channel: their.channel,
       transfer: their.transfer,
@@ -163,8 +169,14 @@ function idsOf(dialler: Named, acceptor: Named | null) {
   return { dialler: dialler.nodeId, acceptor: acceptor?.nodeId ?? null }
 }
 
-/** With certificates the link ends when that of the other side is revoked. */
-function watch(raw: Socket, { key, peer: shown }: Secured, { nodeId }: Named): void {
+/** The link ends when its other side is not authorized any more, or its certificate is revoked. */
+function watch(
+  raw: Socket,
+  self: wire.Self,
+  { key, peer: shown }: Secured,
+  { nodeId }: Named,
+): void {
+  self.linked?.(nodeId, raw)
   if (shown !== undefined) key.certificates?.connected(raw, { nodeId, ...shown })
 }
 
@@ -199,7 +211,7 @@ function badSignature(side: 'dialling' | 'accepting'): FrError {
 function requireAdmitted({ admits }: wire.Self, { nodeId, name }: wire.Identity): void {
   if (admits?.(nodeId, name ?? null) !== false) return
   const who = name === undefined ? nodeId : `${nodeId} (${name})`
-  throw new FrError('ERR_FR_AUTH', `${who} is not among the authorized peers`)
+  throw new Unwelcome('ERR_FR_AUTH', `${who} is not among the authorized peers`)
 }
 
 function ledBack(): FrError {

@@ -13,6 +13,7 @@ import { TLSSocket, type TLSSocketOptions, connect as tlsConnect } from 'node:tl
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { nameOfPeer } from './certificates.js'
+import { Unwelcome } from './established.js'
 import { lostError } from './hello-stream.js'
 import type { Key } from './keys.js'
 import { alerts, channelOf, hasCertificate, type Secured, settled } from './tls.js'
@@ -111,7 +112,7 @@ function refusalOf(
     return new FrError('ERR_FR_VERSION', 'the peer speaks another protocol version than this side')
   if (!fault) return undefined
   const code = typeof fault === 'string' ? fault : ((fault as { code?: string }).code ?? '')
-  return new FrError('ERR_FR_AUTH', `the certificate of the ${side} side ${saidOf(String(code))}`)
+  return new Unwelcome('ERR_FR_AUTH', `the certificate of the ${side} side ${saidOf(String(code))}`)
 }
 
 /** What OpenSSL's names of faults mean; the others by name. */

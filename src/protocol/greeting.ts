@@ -47,6 +47,11 @@ export interface Identity {
   readonly sealed?: true
 }
 
+export interface Closable {
+  destroy(): unknown
+  once(event: 'close', listener: () => void): unknown
+}
+
 /** Identity of this side and the key that proves it. */
 export interface Self extends Omit<Identity, 'name' | 'limits' | 'sealed'> {
   readonly signer: Signer
@@ -60,6 +65,8 @@ export interface Self extends Omit<Identity, 'name' | 'limits' | 'sealed'> {
    * whoever holds the key is in.
    */
   readonly admits?: (nodeId: string, certified?: string | null) => boolean
+  /** A link to it is open. */
+  readonly linked?: (nodeId: string, connection: Closable) => void
 }
 
 export interface Welcome extends Omit<Identity, 'nodeId' | 'name'> {

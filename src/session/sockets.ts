@@ -11,6 +11,7 @@ import { requireAddress } from '../net/address.js'
 import { dialController } from '../net/connect.js'
 import { adopt, type Dialler, goOnOver, linkOver } from '../net/dial.js'
 import { EarlyConnections } from '../net/early-connections.js'
+import { Unwelcome } from '../net/established.js'
 import { type Door, Gateways } from '../net/gateways.js'
 import type { LastingLink } from '../net/greet-link.js'
 import { dial, directly, type Established } from '../net/handshake.js'
@@ -232,10 +233,14 @@ export class SocketNet implements Net {
   }
 }
 
-/** Nobody listens at the address, or whoever does has said why not, and not that it is busy. */
+/**
+ * Nobody listens at the address, whoever does is unwelcome, or has said why not, and not that it is
+ * busy.
+ */
 function isFinal(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     if ((at as NodeJS.ErrnoException).code === 'ECONNREFUSED') return true
+    if (at instanceof Unwelcome) return true
     if (at instanceof FrError && isSaidByPeer(at) && !passing.has(at.code)) return true
   }
   return false

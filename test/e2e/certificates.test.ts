@@ -150,7 +150,7 @@ describe.each(usualEngines)('%s engine: certificates', (engine) => {
     )
     const { path, content } = world.file('big.bin', 12 * MIB)
     const to = nodes.map(({ address }) => address)
-    const how = { to, engine, shape: 'group', rejoinMs: 0, silenceMs: 6_000 } as const
+    const how = { to, engine, shape: 'group', rejoinMs: 0, retries: 0 } as const
     const transfer = push(path, { ...how, tls: of('alice', { crl }) })
     await until(
       () => nodes.every((one) => (one.status().transfers[0]?.landedBytes ?? 0) > MIB),
@@ -160,6 +160,7 @@ describe.each(usualEngines)('%s engine: certificates', (engine) => {
     write(crl, `${dir}/ca.crl`)
     const result = await transfer.result
     expect(result.nodes.map(({ status }) => status)).toEqual(['complete', 'complete', 'failed'])
+    expect(result.nodes[2]).toMatchObject({ code: 'ERR_FR_AUTH', retryable: false })
     expect(result.nodes[2]?.reason).toContain('the certificate of the accepting side is revoked')
     expectCopies(content, 'big.bin', nodes.slice(0, 2))
   })

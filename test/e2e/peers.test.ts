@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from '../../bench/programs.mjs'
-import { client, fetchStatus, get, identity, push } from '../../src/api/index.js'
+import { client, copy, fetchStatus, get, identity, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { usualEngines } from './engines.js'
 import { proxy } from './proxy.js'
@@ -109,6 +109,22 @@ describe.each(usualEngines)('%s engine: a node with a list of peers', (engine) =
     expect(result.nodes[0]).toMatchObject({ status: 'failed', code: 'ERR_FR_AUTH' })
     expect(result.nodes[0]?.reason).toContain('not among the authorized peers any more')
     await until(() => node.status().transfers.length === 0, 'the node is free')
+  })
+
+  it('ends what it sends itself to a node that leaves the list, by name', async () => {
+    const slow = await world.node({ limitDownBytesPerSecond: 2 * MIB })
+    const both = `${alice} alice\n${slow.nodeId} slow\n`
+    const authorize = list(both)
+    const node = await world.node({ authorize })
+    const { path } = world.file('big.bin', 20 * MIB)
+    await push(path, { to: [node.address], engine }).result
+    const options = { from: node.address, to: [slow.address], rejoinMs: 0, retries: 0 }
+    const copied = copy('big.bin', options)
+    await until(() => (slow.status().transfers[0]?.landedBytes ?? 0) > 0, 'bytes land')
+    write(authorize, `${alice} alice\n`)
+    const [failed] = (await copied.result).nodes
+    expect(failed).toMatchObject({ status: 'failed', code: 'ERR_FR_AUTH', retryable: false })
+    expect(failed?.reason).toContain(`${slow.nodeId} is not among the authorized peers`)
   })
 
   it('closes all that is open to a mate that leaves the list, and the push goes on', async () => {

@@ -125,11 +125,13 @@ export class Redials {
     this.#wentOn()
   }
 
-  #failed(link: Link, { text, isFinal = false }: DialFailure): void {
+  #failed(link: Link, { code, text, isFinal = false }: DialFailure): void {
     if (this.#state === 'ended' || this.#state === 'up') return
     // One that is only silent may still be there: what its silence means others judge.
     if (this.#state === 'doubted' || !isFinal) return this.#again()
     this.end()
+    // It is not as it was when the link began, and so why that broke.
+    if (code === 'ERR_FR_AUTH') return link.giveUp(code, text)
     link.giveUp(this.#cause.code, `${this.#cause.text}; dialled again: ${text}`)
   }
 }
