@@ -61,6 +61,8 @@ export const copyLimits = {
   decisionsAtOnce: 256,
   /** Milliseconds, with three times what it should take, before a copy nobody speaks of is over. */
   copySilenceMs: 30_000,
+  /** Milliseconds in which nodes tell a master that follows another one what they copy already. */
+  masterListensMs: 3_000,
   /** Sites up to which the cheapest tree is found exactly. */
   exactTreeSites: 64,
   /** Contents, and files that are gone, in one frame that says what a node holds; its bytes. */

@@ -162,6 +162,7 @@ const rooms: Record<string, Room> = {
   },
   engine: { rooms: ['base', 'ports'], node: 'all' },
   documents: { rooms: ['control/copies', 'base'], packages: ['yaml'] },
+  'sim/wan': { rooms: ['sim', 'control/copies', 'control/messages', 'base'] },
   sim: { rooms: ['session/driver', 'protocol', 'control/*', 'base', 'ports'] },
   protocol: { rooms: ['control/messages', 'base'] },
   'control/view': deciding('coordinator', 'dealing', 'members', 'plan'),

@@ -25,6 +25,8 @@ export interface Circumstances {
   readonly serving: (node: NodeId) => number
   /** What is held against a source and what lies between, in faults; null: one has failed. */
   readonly faults: (source: NodeId, route: SiteRoute) => number | null
+  /** As a source. */
+  readonly isUsable: (node: NodeId) => boolean
   /** What a demand that has waited for too long keeps for itself; of another one only. */
   readonly isKept: (resource: ResourceId) => boolean
 }
@@ -51,7 +53,7 @@ export function choose(file: FileState, demand: Demand, around: Circumstances): 
     if (site === demand.site) return missing
     const known = wantedFrom.get(site)
     if (known !== undefined) return known
-    const outside = file.fromOutside(missing, demand.site, site)
+    const outside = file.fromOutside(missing, [site, demand.site], around.isUsable)
     wantedFrom.set(site, outside)
     return outside
   }
@@ -162,4 +164,21 @@ function lengthFor(
   }
   const units = Math.floor(bytes / limits.copyUnitBytes) * limits.copyUnitBytes
   return Math.max(limits.copyBytesMin, units)
+}
+
+/** The resources of its cheapest route, whether there is room or not. */
+export function cheapestRoute(
+  file: FileState,
+  demand: Demand,
+  view: View,
+  network: Network,
+): readonly ResourceId[] {
+  let best: { cost: number; resources: readonly ResourceId[] } | undefined
+  for (const source of view.sources(file, demand)) {
+    const route = source === demand.node ? undefined : network.route(source, demand.node)
+    if (route === undefined) continue
+    if (best === undefined || route.costPerGb < best.cost)
+      best = { cost: route.costPerGb, resources: route.resources }
+  }
+  return best?.resources ?? []
 }

@@ -45,6 +45,7 @@ export class ComponentAccounts {
   }
 
   isFailed(component: Component): boolean {
+    if (this.#accounts.isEmpty) return false
     return this.#accounts.isFailed(keyOf(component))
   }
 

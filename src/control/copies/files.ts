@@ -92,11 +92,15 @@ export class FileState {
   }
 
   /**
-   * The parts of what is missing that a site is to have from another one: that no node of the
-   * site holds, that are not on their way there, and that the schedule gives to this way.
+   * The parts of what is missing that a site is to have from another one: that no usable node of
+   * the site holds, that are not on their way there, and that the schedule gives to this way.
    */
-  fromOutside(missing: RangeSet, site: SiteId, from: SiteId): RangeSet {
-    const held = this.holders.heldIn(site)
+  fromOutside(
+    missing: RangeSet,
+    [from, site]: readonly [SiteId, SiteId],
+    isUsable: (node: NodeId) => boolean,
+  ): RangeSet {
+    const held = this.holders.heldByUsable(site, isUsable)
     const wanted = new RangeSet()
     if (held === null || this.mayCopy?.(from, site) === false) return wanted
     for (const [offset, length] of this.#planned(site, from))
@@ -131,6 +135,14 @@ export class FileState {
     }
     return ranges
   }
+}
+
+/** How many that want the file lack less of it; those that hold it count. */
+export function rankOf({ holders, demands }: FileState, missing: number): number {
+  let rank = holders.whole
+  for (const { node } of demands.values())
+    if (holders.size - holders.bytesAt(node) < missing) rank += 1
+  return rank
 }
 
 function addTo(map: Map<SiteId, Set<NodeId>>, site: SiteId, node: NodeId): void {

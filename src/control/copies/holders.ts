@@ -131,16 +131,27 @@ export class Holders {
   heldIn(site: SiteId): RangeSet | null {
     const known = this.#siteHeld.get(site)
     if (known !== undefined) return known
+    const held = this.#together(site)
+    this.#siteHeld.set(site, held)
+    return held
+  }
+
+  #together(site: SiteId, isMeant?: (node: NodeId) => boolean): RangeSet | null {
     const all = new RangeSet()
     for (const node of this.in(site)) {
+      if (isMeant?.(node) === false) continue
       const ranges = this.#held.get(node)
       if (ranges === null) all.add(0, this.#size)
       else for (const range of ranges ?? []) all.add(...range)
       if (all.bytes === this.#size) break
     }
-    const held = all.bytes === this.#size ? null : all
-    this.#siteHeld.set(site, held)
-    return held
+    return all.bytes === this.#size ? null : all
+  }
+
+  /** The same of those that can be used. */
+  heldByUsable(site: SiteId, isUsable: (node: NodeId) => boolean): RangeSet | null {
+    if ([...this.in(site)].every(isUsable)) return this.heldIn(site)
+    return this.#together(site, isUsable)
   }
 
   nodes(): IterableIterator<NodeId> {

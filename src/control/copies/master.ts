@@ -7,94 +7,31 @@
  * on, and when it is back nodes tell it all it has to know. Nothing that a node says is believed
  * for longer than it works: a source that lacks what it said it had is no holder of it any more.
  *
- * A copy that its target does not speak of for too long is over, as one that failed.
+ * A node whose link broke may well go on copying: what its copies use stays theirs until it is
+ * back and says what runs, or has said nothing for too long. A master that follows another one
+ * listens first, so that nothing is begun twice.
  */
-import type { Attributes } from '../../base/attributes.js'
 import { matchesCriteria } from '../../base/criteria.js'
-import { LeastFirst } from '../../base/least-first.js'
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
-import type { Blamed, Ended, HeldThere, Said } from '../messages/mastering.js'
+import type { Blamed, CopyOrder, Ended, Said } from '../messages/mastering.js'
 import { type Component, ComponentAccounts } from './components.js'
-import type { FileId, Objective } from './demand.js'
-import { type Carries, Network, type NodeId, type SiteId, type TopologySpec } from './network.js'
+import type { FileId } from './demand.js'
+import type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
+import { emptySet, type Member } from './member.js'
+import { Network, type SiteId } from './network.js'
+import { Patience } from './patience.js'
 import { Plans } from './plans.js'
 import { type Copy, CopyScheduler } from './scheduler.js'
-import { type Score, scoreBy, usualWeights, type Weights } from './score.js'
-import { type FileSet, type NodeSet, setOf } from './sets.js'
+import { scoreBy, usualWeights, type Weights } from './score.js'
+import { type FileSet, isSameSet, setOf } from './sets.js'
 import { ResourceUses } from './uses.js'
 import { type Version, Versions } from './versions.js'
-import type { ViewKind } from './views.js'
 
-export type MasterFact =
-  | {
-      readonly type: 'joined'
-      readonly node: string
-      readonly site: string
-      readonly attributes: Attributes
-      readonly up: Carries
-      readonly down: Carries
-    }
-  /** It said nothing for too long, or its link broke. */
-  | { readonly type: 'left'; readonly node: string }
-  /** `isAll`: it holds nothing else. `freeBytes`: beside what it has. */
-  | {
-      readonly type: 'state'
-      readonly node: string
-      readonly files: readonly HeldThere[]
-      readonly gone: readonly Pick<Said, 'name' | 'contentId'>[]
-      readonly isAll: boolean
-      readonly freeBytes: number
-    }
-  | { readonly type: 'copied'; readonly node: string; readonly copy: number; readonly ended: Ended }
-  | { readonly type: 'sets'; readonly sets: readonly FileSet[] }
-  | { readonly type: 'drain'; readonly node: string; readonly isDrained: boolean }
-
-export type MasterWish =
-  | { readonly type: 'copy'; readonly node: string; readonly copy: Copy; readonly version: Version }
-  | { readonly type: 'rate'; readonly node: string; readonly copy: Copy }
-  | { readonly type: 'stop'; readonly node: string; readonly copy: Copy }
-  /** What the node is to hold has changed. */
-  | { readonly type: 'required'; readonly node: string; readonly set: NodeSet }
-  | { readonly type: 'note'; readonly note: MasterNote }
-
-export type MasterNote =
-  | { readonly about: 'failed' | 'retried'; readonly component: Component }
-  /** A node says of a content what cannot be, or there are too many contents. */
-  | { readonly about: 'refused'; readonly node: string; readonly name: string }
-  /** There is no room for it. */
-  | { readonly about: 'full'; readonly node: string; readonly name: string }
-
-export interface MasterSpec {
-  readonly topology?: TopologySpec
-  readonly score?: Score
-  /** Of the score, unless a function is given. */
-  readonly weights?: Weights
-  readonly view?: ViewKind
-  readonly objective?: Objective
-  readonly slack?: number
-  /** Failures that make a component fail. */
-  readonly faults?: number
-}
+export type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
 
 /** What is known of a node. */
 export type MasterMember = Readonly<Member>
-
-interface Member {
-  readonly id: NodeId
-  readonly name: string
-  attributes: Attributes
-  isHere: boolean
-  isDrained: boolean
-  set: NodeSet
-  freeBytes: number
-  /** What it said last. */
-  readonly held: Map<FileId, readonly RangePair[] | null>
-  /** Files that it has demands for. */
-  readonly wants: Set<FileId>
-}
-
-const emptySet: NodeSet = { wanted: new Map(), contradictions: [] }
 
 export class Master {
   readonly network: Network
@@ -106,15 +43,21 @@ export class Master {
   readonly weights: Weights | null
   readonly #plans: Plans
   readonly #members = new Map<string, Member>()
-  /** Copies that are under way, by when their targets have to have spoken of them. */
-  readonly #patience = new LeastFirst<number>()
+  /** Those where copies run that nobody has allocated anything for yet. */
+  readonly #found = new Set<Member>()
+  readonly #patience = new Patience()
   #sets: readonly FileSet[] = []
   #wishes: MasterWish[] = []
   #nowMs = 0
+  /** When some link carries another part of the day's budget, so that schedules may be others. */
+  #budgetsMs = Number.POSITIVE_INFINITY
+  /** Until then nodes tell what they copy already, and nothing new is begun. */
+  #listensUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(spec: MasterSpec = {}) {
     this.network = new Network(spec.topology)
     this.components = new ComponentAccounts(spec.faults)
+    this.#budgetsMs = this.network.resources.changesAt(0)
     this.uses = new ResourceUses(this.network.resources)
     const weights = spec.weights ?? usualWeights
     this.weights = spec.score === undefined ? weights : null
@@ -122,13 +65,20 @@ export class Master {
     this.scheduler = new CopyScheduler({
       ...{ network, components, score: spec.score ?? scoreBy(weights) },
       ...{ view: spec.view ?? 'near', objective: spec.objective ?? { kind: 'all' } },
+      ...(spec.firstCopy !== undefined && { firstCopy: spec.firstCopy }),
     })
     this.#plans = new Plans({
       network,
       fileOf: (id) => this.scheduler.files.get(id),
       isFailed: (id) => components.isFailed({ kind: 'resource', id }),
+      isUsable: (id) => !components.isFailed({ kind: 'node', id }),
       slack: spec.slack ?? limits.planSlack,
     })
+  }
+
+  /** All versions in the order in which they were heard of. */
+  get heard(): readonly Said[] {
+    return this.versions.all
   }
 
   get sets(): readonly FileSet[] {
@@ -140,10 +90,17 @@ export class Master {
     return this.#members
   }
 
+  /** Nodes still tell what they copy by the word of the master before. */
+  get isListening(): boolean {
+    return this.#nowMs < this.#listensUntilMs
+  }
+
   /** When `advance` has something to do although nothing else happens. */
   get dueMs(): number {
-    if (!this.#plans.isCurrent || this.#wishes.length > 0) return this.#nowMs
-    const dueMs = Math.min(this.scheduler.dueMs(this.#nowMs), this.#patience.least)
+    if (this.#wishes.length > 0) return this.#nowMs
+    if (this.isListening) return this.#listensUntilMs
+    if (!this.#plans.isCurrent || this.#found.size > 0) return this.#nowMs
+    const dueMs = Math.min(this.scheduler.dueMs(this.#nowMs), this.#patience.dueMs)
     return Math.min(dueMs, this.components.retryAtMs)
   }
 
@@ -158,6 +115,10 @@ export class Master {
         return this.#state(fact)
       case 'copied':
         return this.#copied(fact.node, fact.copy, fact.ended)
+      case 'heard':
+        this.#listensUntilMs = this.#nowMs + limits.masterListensMs
+        for (const said of fact.versions) this.#learn(said)
+        return
       case 'sets':
         this.#sets = fact.sets
         for (const member of this.#members.values()) this.#require(member)
@@ -172,10 +133,16 @@ export class Master {
   /** A part of what is to be done; `dueMs` tells whether there is more. */
   advance(nowMs: number): MasterWish[] {
     this.#nowMs = Math.max(this.#nowMs, nowMs)
+    if (this.isListening) return this.#wished()
+    for (const member of this.#found) this.#adopt(member)
     this.#endUnheard()
     for (const component of this.components.retried(this.#nowMs)) {
       this.#note({ about: 'retried', component })
       if (component.kind === 'resource') this.scheduler.hasRoom(component.id)
+      this.#planAnew()
+    }
+    if (this.#nowMs >= this.#budgetsMs) {
+      this.#budgetsMs = this.network.resources.changesAt(this.#nowMs)
       this.#planAnew()
     }
     if (!this.#plans.isCurrent) {
@@ -184,12 +151,16 @@ export class Master {
     }
     for (const { kind, copy } of this.scheduler.advance(this.#nowMs, limits.decisionsAtOnce)) {
       const node = this.network.nodeName(copy.target)
-      if (kind === 'stop') this.#patience.delete(copy.id)
-      else this.#patience.set(copy.id, this.#nowMs + patienceOf(copy))
+      if (kind === 'stop') this.#patience.ends(copy.id)
+      else this.#patience.begins(copy, this.#nowMs)
       if (kind === 'start')
         this.#wishes.push({ type: 'copy', node, copy, version: this.versions.of(copy.file) })
       else this.#wishes.push({ type: kind, node, copy })
     }
+    return this.#wished()
+  }
+
+  #wished(): MasterWish[] {
     const wishes = this.#wishes
     this.#wishes = []
     return wishes
@@ -206,11 +177,11 @@ export class Master {
     const id = this.network.addNode({ name: node, site, up, down })
     const member: Member = known ?? {
       ...{ id, name: node, attributes, isHere: true, isDrained: false },
-      ...{ set: emptySet, freeBytes: 0, held: new Map(), wants: new Set() },
+      ...{ set: emptySet, freeBytes: 0, hasSpoken: false, found: [] },
+      ...{ held: new Map(), wants: new Set() },
     }
     Object.assign(member, { attributes, isHere: true })
     this.#members.set(node, member)
-    this.#require(member)
   }
 
   #left(node: string): void {
@@ -220,29 +191,28 @@ export class Master {
 
   /** What it holds is of no use to anybody until it says it again. */
   #leave(member: Member): void {
-    for (const copy of this.scheduler.copies.values())
-      if (copy.source === member.id || copy.target === member.id) this.#patience.delete(copy.id)
     this.scheduler.gone(member.id, new Set([...member.held.keys(), ...member.wants]))
     for (const id of member.held.keys()) this.#plans.changed(id)
     member.held.clear()
     member.wants.clear()
-    member.isHere = false
+    this.#found.delete(member)
+    Object.assign(member, { isHere: false, hasSpoken: false, found: [] })
   }
 
-  #state({ node, files, gone, isAll, freeBytes }: MasterFact & { type: 'state' }): void {
+  #state(fact: MasterFact & { type: 'state' }): void {
+    const { node, files, gone, isAll, freeBytes, running } = fact
     const member = this.#members.get(node)
     if (member === undefined || !member.isHere) return
     member.freeBytes = freeBytes
     const said = new Set<FileId>()
     for (const file of files) {
-      const version = this.versions.learn(file)
+      const version = this.#learn(file)
       if (version === null) {
         this.#note({ about: 'refused', node, name: file.name })
         continue
       }
       said.add(version.id)
-      this.#learn(version)
-      this.#holds(member, version, file.ranges)
+      this.#holds(member, version, file.ranges ?? [[0, file.size]])
     }
     for (const { name, contentId } of gone) {
       const id = [...member.held.keys()].find((one) => {
@@ -254,15 +224,50 @@ export class Master {
     if (isAll) {
       for (const id of [...member.held.keys()]) if (!said.has(id)) this.#holdsNot(member, id)
     }
-    this.#require(member)
+    for (const copy of this.scheduler.into(member.id))
+      if (said.has(copy.file))
+        this.#patience.spoken(copy, this.scheduler.fileOf(copy.file), this.#nowMs)
+    const isFirst = isAll && !member.hasSpoken
+    member.hasSpoken ||= isAll
+    this.#require(member, isFirst)
+    if (running !== undefined) this.#runs(member, running)
   }
 
-  /** Whoever is to hold the latest of a name, or this one, is to hold it from now on. */
-  #learn(version: Version): void {
+  /** What it copies, all of it. */
+  #runs(member: Member, running: readonly CopyOrder[]): void {
+    const told = new Set(running.map(({ copy }) => copy))
+    for (const { id } of [...this.scheduler.into(member.id)])
+      if (!told.has(id)) this.#ended(member, id, forgotten)
+    member.found = running.filter(({ copy }) => !this.scheduler.copies.has(copy))
+    if (member.found.length > 0) this.#found.add(member)
+  }
+
+  /** What a node copies by the word of an earlier master, or that it was thought to have lost. */
+  #adopt(member: Member): void {
+    const { found, name: node, id: target } = member
+    this.#found.delete(member)
+    member.found = []
+    for (const { copy: id, range, source: from, bytesPerSecond: rate, ...said } of found) {
+      const [offset, length] = range
+      const [file, source] = [this.#learn(said)?.id, this.network.nodeId(from.name)]
+      const copy = { id, offset, length, target, rate, file: file ?? -1, source: source ?? -1 }
+      if (source !== undefined && this.scheduler.adopt(copy, this.#nowMs))
+        this.#patience.begins(this.scheduler.copies.get(id) as Copy, this.#nowMs)
+      else this.#wishes.push({ type: 'stop', node, copy })
+    }
+  }
+
+  /**
+   * Whoever is to hold the latest of a name, or this one, is to hold it from now on. Null: it
+   * cannot be, or there are too many.
+   */
+  #learn(said: Said): Version | null {
+    const version = this.versions.learn(said)
+    if (version === null) return null
     const known = this.scheduler.files.get(version.id)
     if (known !== undefined) {
       if (known.isGrowing) this.scheduler.growFile(version.id, version.size, !version.isGrowing)
-      return
+      return version
     }
     this.scheduler.addFile({
       ...{ file: version.id, size: version.size, isGrowing: version.isGrowing },
@@ -272,15 +277,19 @@ export class Master {
       const digest = member.set.wanted.get(version.name)?.digest
       if (digest === null || digest === version.digest) this.#require(member)
     }
+    return version
   }
 
-  #holds(member: Member, version: Version, ranges: readonly RangePair[] | null): void {
-    const before = member.held.get(version.id)
-    member.held.set(version.id, ranges)
+  #holds(member: Member, version: Version, ranges: readonly RangePair[]): void {
+    const { id, size, isGrowing } = version
+    const before = member.held.get(id)
+    // All of what it knows of it may be less than there is by now.
+    const isAll = bytesOf(ranges, size) === size
+    member.held.set(id, isAll && !isGrowing ? null : ranges)
     if (member.isDrained) return
-    this.scheduler.holds(version.id, member.id, ranges ?? [[0, version.size]])
+    this.scheduler.holds(id, member.id, ranges)
     // A site that has all of it, or no more, is another case for the schedule.
-    if (before !== null && ranges === null) this.#plans.changed(version.id)
+    if (before !== null && isAll) this.#plans.changed(id)
   }
 
   #holdsNot(member: Member, id: FileId): void {
@@ -289,11 +298,11 @@ export class Master {
     this.#plans.changed(id)
   }
 
-  /** What it is to hold, less what it has, are its demands. */
-  #require(member: Member): void {
-    if (!member.isHere) return
+  /** What it is to hold, less what it has, are its demands. `isUntold`: it may know nothing. */
+  #require(member: Member, isUntold = false): void {
+    if (!member.hasSpoken) return
     const set = setOf(this.#sets, member.attributes)
-    if (!isSameSet(set, member.set)) {
+    if (isUntold || !isSameSet(set, member.set)) {
       member.set = set
       this.#wishes.push({ type: 'required', node: member.name, set })
     }
@@ -302,8 +311,8 @@ export class Master {
       for (const { name, digest, set: from } of set.wanted.values()) {
         const version = this.versions.find(name, digest)
         if (version === undefined) continue
-        const held = member.held.get(version.id)
-        if (held === null && !version.isGrowing) continue
+        const { holders } = this.scheduler.fileOf(version.id)
+        if (!version.isGrowing && holders.hasAll(member.id)) continue
         if (this.#hasRoom(member, version, wanted)) wanted.set(version.id, from.priority)
       }
     }
@@ -333,10 +342,17 @@ export class Master {
     return false
   }
 
-  #copied(node: string, id: number, { bytes, cause, blames }: Ended): void {
+  #copied(node: string, id: number, ended: Ended): void {
+    const member = this.#members.get(node)
+    if (member === undefined || !member.isHere) return
+    member.found = member.found.filter(({ copy }) => copy !== id)
+    this.#ended(member, id, ended)
+  }
+
+  #ended(member: Member, id: number, { bytes, cause, blames }: Ended): void {
     const copy = this.scheduler.copies.get(id)
-    if (copy === undefined || this.network.nodeName(copy.target) !== node) return
-    this.#patience.delete(id)
+    if (copy === undefined || copy.target !== member.id) return
+    this.#patience.ends(id)
     this.#account(copy, cause, blames)
     this.uses.carried(copy.route, Math.min(copy.length, bytes), this.#nowMs)
     if (cause === 'absent') {
@@ -344,14 +360,14 @@ export class Master {
       if (range[1] > 0) this.scheduler.lacks(copy.file, copy.source, range)
     }
     this.scheduler.ended(id, Math.min(copy.length, Math.max(0, bytes)))
-    const member = this.#members.get(node)
     const held = this.scheduler.files.get(copy.file)?.holders
-    if (member === undefined || held === undefined) return
+    if (!member.isHere || held === undefined) return
     // Until it says how much is left.
     member.freeBytes = Math.max(0, member.freeBytes - bytes)
     const isAll = held.hasAll(copy.target)
-    member.held.set(copy.file, isAll ? null : held.present(copy.target, [0, held.size]))
-    if (isAll && !this.versions.of(copy.file).isGrowing) member.wants.delete(copy.file)
+    const isWhole = isAll && !this.versions.of(copy.file).isGrowing
+    member.held.set(copy.file, isWhole ? null : held.present(copy.target, [0, held.size]))
+    if (isWhole) member.wants.delete(copy.file)
   }
 
   #account(copy: Copy, cause: string | null, blames: readonly Blamed[]): void {
@@ -372,13 +388,13 @@ export class Master {
   }
 
   #endUnheard(): void {
-    for (const id of this.#patience.upTo(this.#nowMs)) {
+    for (const id of this.#patience.over(this.#nowMs)) {
       const copy = this.scheduler.copies.get(id)
-      this.#patience.delete(id)
-      if (copy === undefined) continue
-      const node = this.network.nodeName(copy.target)
-      this.#wishes.push({ type: 'stop', node, copy })
-      this.#copied(node, id, { bytes: 0, cause: 'silent', blames: all })
+      const member = copy && this.#members.get(this.network.nodeName(copy.target))
+      this.#patience.ends(id)
+      if (copy === undefined || member === undefined) continue
+      this.#wishes.push({ type: 'stop', node: member.name, copy })
+      this.#ended(member, id, member.isHere ? silent : forgotten)
     }
   }
 
@@ -387,7 +403,8 @@ export class Master {
     if (member === undefined || member.isDrained === isDrained) return
     member.isDrained = isDrained
     if (!member.isHere) return
-    if (isDrained) this.scheduler.gone(member.id, new Set([...member.held.keys(), ...member.wants]))
+    if (isDrained)
+      this.scheduler.retire(member.id, new Set([...member.held.keys(), ...member.wants]))
     for (const [id, ranges] of member.held) {
       if (!isDrained)
         this.scheduler.holds(id, member.id, ranges ?? [[0, this.versions.of(id).size]])
@@ -420,23 +437,11 @@ export class Master {
 
 const all: readonly Blamed[] = ['links', 'source', 'disk']
 
-/** Milliseconds in which the target of a copy has to have spoken of it. */
-function patienceOf({ length, rate }: Copy): number {
-  const usual = rate === Number.POSITIVE_INFINITY ? 0 : (length / rate) * 1_000
-  return limits.copySilenceMs + 3 * usual
-}
+const silent: Ended = { bytes: 0, cause: 'silent', blames: all }
+/** Its target was told to make it, and does not. */
+const forgotten: Ended = { bytes: 0, cause: 'forgotten', blames: [] }
 
 function bytesOf(held: readonly RangePair[] | null | undefined, size: number): number {
   if (held === null) return size
   return (held ?? []).reduce((sum, [, length]) => sum + length, 0)
-}
-
-function isSameSet(a: NodeSet, b: NodeSet): boolean {
-  if (a.wanted.size !== b.wanted.size) return false
-  for (const [name, { digest, set }] of a.wanted) {
-    const other = b.wanted.get(name)
-    if (other === undefined || other.digest !== digest) return false
-    if (other.set.priority !== set.priority) return false
-  }
-  return a.contradictions.length === b.contradictions.length
 }

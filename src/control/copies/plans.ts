@@ -16,6 +16,8 @@ export interface PlansSpec {
   readonly network: Network
   readonly fileOf: (id: FileId) => FileState | undefined
   readonly isFailed: (resource: ResourceId) => boolean
+  /** As a source. */
+  readonly isUsable: (node: NodeId) => boolean
   /** See AheadOptions. */
   readonly slack: number
 }
@@ -45,7 +47,7 @@ export class Plans {
 
   /** Plans the next of the files that have changed. */
   revise(nowMs: number): Revision {
-    const { network, fileOf, isFailed, slack } = this.#spec
+    const { network, fileOf, isFailed, isUsable, slack } = this.#spec
     const files: FileState[] = []
     const spreads: Spread[] = []
     let ways = 0
@@ -54,7 +56,7 @@ export class Plans {
       this.#changed.delete(id)
       const file = fileOf(id)
       if (file === undefined) continue
-      const spread = spreadOf(file)
+      const spread = spreadOf(file, isUsable)
       files.push(file)
       spreads.push(spread)
       ways += waysOf(spread)
@@ -71,9 +73,9 @@ export class Plans {
 const nothing: SiteRates = { up: 0, down: 0 }
 
 /** Sites that lack some of it want it, from those that have all of it together. */
-function spreadOf(file: FileState): Spread {
+function spreadOf(file: FileState, isUsable: PlansSpec['isUsable']): Spread {
   const { holders, wanting, mayCopy } = file
-  const whole = [...holders.sites()].filter((site) => holders.heldIn(site) === null)
+  const whole = [...holders.sites()].filter((site) => holders.heldByUsable(site, isUsable) === null)
   const have = new Set(whole)
   return {
     bytes: holders.size,

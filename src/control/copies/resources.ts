@@ -43,6 +43,8 @@ interface Resource {
   /** What it may carry until `untilMs`, when that has to be looked up again. */
   capability: number
   untilMs: number
+  /** What it might carry when `changed` was asked. */
+  seen: number
 }
 
 const dayMs = 86_400_000
@@ -52,7 +54,7 @@ export class Resources {
   readonly #all: Resource[] = []
   /** Those that carry more or less at some time of the day. */
   readonly #timed = new Set<ResourceId>()
-  /** Those that were changed since `over` was asked. */
+  /** Those that were changed since `changed` was asked. */
   readonly #changed = new Set<ResourceId>()
 
   get count(): number {
@@ -61,12 +63,18 @@ export class Resources {
 
   add(spec: ResourceSpec): ResourceId {
     const id = this.#all.length
-    this.#all.push({ spec, allocated: 0, capability: 0, untilMs: Number.NEGATIVE_INFINITY })
+    this.#all.push({
+      spec,
+      allocated: 0,
+      capability: 0,
+      untilMs: Number.NEGATIVE_INFINITY,
+      seen: 0,
+    })
     if (spec.budget !== undefined) this.#timed.add(id)
     return id
   }
 
-  /** Another capability or cost from now on. What is allocated stays so: see `over`. */
+  /** Another capability or cost from now on. What is allocated stays so: see `changed`. */
   change(id: ResourceId, spec: ResourceSpec): void {
     const resource = this.#of(id)
     resource.spec = spec
@@ -120,11 +128,27 @@ export class Resources {
     }
   }
 
-  /** Those to which more is allocated than they may carry by now. */
-  over(nowMs: number): ResourceId[] {
+  /** Something was changed since `changed` was asked. */
+  get hasChanged(): boolean {
+    return this.#changed.size > 0
+  }
+
+  /**
+   * Those that may carry something else than when this was asked before: `over`, less than what is
+   * allocated; `wider`, more than before.
+   */
+  changed(nowMs: number): { readonly over: ResourceId[]; readonly wider: ResourceId[] } {
     const looked = new Set([...this.#changed, ...this.#timed])
     this.#changed.clear()
-    return [...looked].filter((id) => this.#of(id).allocated > this.capability(id, nowMs))
+    const [over, wider]: [ResourceId[], ResourceId[]] = [[], []]
+    for (const id of looked) {
+      const capability = this.capability(id, nowMs)
+      const resource = this.#of(id)
+      if (resource.allocated > capability) over.push(id)
+      else if (capability > resource.seen) wider.push(id)
+      resource.seen = capability
+    }
+    return { over, wider }
   }
 
   /** When one of them may carry more or less than now; infinite: none ever does. */

@@ -13,15 +13,15 @@
  * Invariants: no resource has more allocated than it may carry; of a file no byte is on its way to
  * a node twice, nor into a site twice.
  */
-import { LeastFirst } from '../../base/least-first.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { type Choice, choose } from './choice.js'
+import { type Choice, cheapestRoute, choose } from './choice.js'
 import type { ComponentAccounts } from './components.js'
 import { type DemandSpec, type FileId, type Objective, orderOf } from './demand.js'
-import { type Demand, type FileSpec, FileState, openState, sourceState } from './files.js'
+import { type Demand, type FileSpec, FileState, openState, rankOf, sourceState } from './files.js'
 import type { Network, NodeId, SiteId } from './network.js'
 import { Parked } from './parked.js'
+import { ReadyNodes } from './ready.js'
 import type { ResourceId } from './resources.js'
 import type { Score } from './score.js'
 import { type View, type ViewKind, viewOf } from './views.js'
@@ -36,8 +36,9 @@ export interface Copy {
   /** Bytes a second that are allocated to it; infinite: nothing has to be. */
   rate: number
   readonly route: readonly ResourceId[]
-  /** Between sites. */
+  /** Between sites; that of the target is `into`. */
   readonly crosses: boolean
+  readonly into: SiteId
   readonly startedMs: number
 }
 
@@ -53,24 +54,21 @@ export interface SchedulerSpec {
   readonly view: ViewKind
   readonly objective: Objective
   readonly components: ComponentAccounts
+  /** The number of the first copy; 1 unless given. */
+  readonly firstCopy?: number
 }
 
-interface NodeState {
-  /** Files that can be looked at for it, the most urgent first. */
-  readonly open: LeastFirst<FileId>
-  into: number
-  outOf: number
-}
+/** A copy that was begun by another master, or that this one has given up since. */
+export type Found = Pick<Copy, 'id' | 'file' | 'source' | 'target' | 'offset' | 'length' | 'rate'>
 
 export class CopyScheduler {
   readonly #spec: SchedulerSpec
   readonly #view: View
   readonly #files = new Map<FileId, FileState>()
-  readonly #nodes = new Map<NodeId, NodeState>()
-  readonly #ready = new LeastFirst<NodeId>()
+  readonly #ready = new ReadyNodes<Copy>()
   readonly #parked = new Parked()
   readonly #copies = new Map<number, Copy>()
-  #nextId = 1
+  #nextId: number
   /** Demands that are there. */
   #wanting = 0
   #decisions: Decision[] = []
@@ -78,6 +76,7 @@ export class CopyScheduler {
   constructor(spec: SchedulerSpec) {
     this.#spec = spec
     this.#view = viewOf(spec.view, spec.network)
+    this.#nextId = spec.firstCopy ?? 1
   }
 
   get copies(): ReadonlyMap<number, Copy> {
@@ -88,6 +87,13 @@ export class CopyScheduler {
     return this.#files
   }
 
+  /** Throws RangeError for a number that no file has. */
+  fileOf(id: FileId): FileState {
+    const file = this.#files.get(id)
+    if (file === undefined) throw new RangeError(`no file has the number ${id}`)
+    return file
+  }
+
   addFile(spec: FileSpec): void {
     if (this.#files.size >= limits.masterFiles) throw new RangeError('too many files')
     if (!this.#files.has(spec.file)) this.#files.set(spec.file, new FileState(spec))
@@ -95,7 +101,7 @@ export class CopyScheduler {
 
   /** More of it has come; `isFinal`: nothing comes after it. */
   growFile(id: FileId, size: number, isFinal: boolean): void {
-    const file = this.#fileOf(id)
+    const file = this.fileOf(id)
     file.holders.grow(size)
     if (isFinal) file.isGrowing = false
     for (const demand of [...file.demands.values()]) this.#reopen(file, demand)
@@ -103,39 +109,59 @@ export class CopyScheduler {
 
   /** All that a node holds of a file now. */
   holds(id: FileId, node: NodeId, ranges: Iterable<RangePair>): void {
-    const file = this.#fileOf(id)
+    const file = this.fileOf(id)
     file.holders.set(node, this.#siteOf(node), ranges)
     this.#hasChanged(file, node)
   }
 
   /** The node wants all of the file. A later demand has the priority that it says. */
   wants(spec: DemandSpec): void {
-    const file = this.#fileOf(spec.file)
+    const file = this.fileOf(spec.file)
     const known = file.demands.get(spec.node)
     const site = this.#siteOf(spec.node)
     const isTooMany = known === undefined && this.#wanting >= limits.masterDemands
     if (isTooMany) throw new RangeError('too many demands')
-    const coming = known?.coming ?? null
-    if (known !== undefined) this.wantsNoMore(spec.file, spec.node)
-    const demand: Demand = { ...spec, site, coming, order: 0, state: openState }
+    if (known !== undefined) this.#drop(file, known)
+    const coming = new RangeSet()
+    for (const copy of this.into(spec.node))
+      if (copy.file === spec.file) coming.add(copy.offset, copy.length)
+    const isComing = !coming.isEmpty
+    const around = { site, coming: isComing ? coming : null }
+    const demand: Demand = { ...spec, ...around, order: 0, state: openState }
     file.addDemand(demand)
     this.#wanting += 1
     this.#open(file, demand)
   }
 
+  /** What comes already is stopped. */
   wantsNoMore(id: FileId, node: NodeId): void {
-    const file = this.#fileOf(id)
+    const file = this.fileOf(id)
     const demand = file.demands.get(node)
     if (demand !== undefined) this.#drop(file, demand)
+    for (const copy of [...this.into(node)]) if (copy.file === id) this.#stop(copy)
   }
 
-  /** It can be used no more, as a source or a target. What it wanted has to be said again. */
+  /** Copies of which the node is the target. */
+  into(node: NodeId): ReadonlySet<Copy> {
+    return this.#ready.into(node)
+  }
+
+  /** It is neither to send nor to receive anything: whatever it does is stopped. */
+  retire(node: NodeId, files: Iterable<FileId>): void {
+    for (const copy of [...this.#copies.values()])
+      if (copy.source === node || copy.target === node) this.#stop(copy)
+    this.gone(node, files)
+  }
+
+  /**
+   * Nobody hears of it any more: no copy begins from it or to it. What it wanted has to be said
+   * again. Copies that are under way may well go on, so what they use stays theirs.
+   */
   gone(node: NodeId, files: Iterable<FileId>): void {
-    for (const copy of this.#copies.values())
-      if (copy.source === node || copy.target === node) this.#end(copy)
     for (const id of files) {
-      this.wantsNoMore(id, node)
-      const file = this.#fileOf(id)
+      const file = this.fileOf(id)
+      const demand = file.demands.get(node)
+      if (demand !== undefined) this.#drop(file, demand)
       file.holders.drop(node, this.#siteOf(node))
       this.#hasChanged(file, node)
     }
@@ -143,7 +169,7 @@ export class CopyScheduler {
 
   /** The schedule of a file is another one. */
   planned(id: FileId, slices: FileState['slices']): void {
-    const file = this.#fileOf(id)
+    const file = this.fileOf(id)
     file.slices = slices
     for (const demand of [...file.demands.values()])
       if (demand.state.kind === 'source') this.#reopen(file, demand)
@@ -167,7 +193,7 @@ export class CopyScheduler {
 
   /** The source does not hold this, whatever it has said. */
   lacks(id: FileId, node: NodeId, range: RangePair): void {
-    this.#fileOf(id).holders.remove(node, this.#siteOf(node), range)
+    this.fileOf(id).holders.remove(node, this.#siteOf(node), range)
     this.#view.changed(node)
   }
 
@@ -176,23 +202,43 @@ export class CopyScheduler {
     this.#wake(resource, Number.POSITIVE_INFINITY)
   }
 
+  /**
+   * A copy that runs already is taken over with what is left for it on its route. False: nobody
+   * wants it, or there is no room or no way for it.
+   */
+  adopt(found: Found, nowMs: number): boolean {
+    const { network } = this.#spec
+    const file = this.#files.get(found.file)
+    const demand = file?.demands.get(found.target)
+    const way = network.route(found.source, found.target)
+    if (demand === undefined || way === undefined || this.#copies.has(found.id)) return false
+    const range: RangePair = [found.offset, found.length]
+    if ((demand.coming?.present(...range) ?? []).length > 0) return false
+    let rate = found.rate
+    for (const id of way.resources) rate = Math.min(rate, network.resources.spare(id, nowMs))
+    if (rate < 1) return false
+    const copy: Copy = {
+      ...{ ...found, rate, route: way.resources, crosses: way.hops > 0, into: demand.site },
+      startedMs: nowMs,
+    }
+    this.#allocate(copy, demand, nowMs)
+    if (rate < found.rate) this.#decisions.push({ kind: 'rate', copy })
+    return true
+  }
+
   /** When `advance` has something to do although nothing else happens. */
   dueMs(nowMs: number): number {
-    return Math.min(
-      this.#spec.network.resources.changesAt(nowMs),
-      this.#parked.oldestMs + limits.starvedMs,
-      this.#ready.size > 0 ? nowMs : Number.POSITIVE_INFINITY,
-    )
+    const { resources } = this.#spec.network
+    if (!this.#ready.isEmpty || this.#decisions.length > 0 || resources.hasChanged) return nowMs
+    return Math.min(resources.changesAt(nowMs), this.#parked.oldestMs + limits.starvedMs)
   }
 
   /** At most `most` decisions; more may be left, see `dueMs`. */
   advance(nowMs: number, most = Number.POSITIVE_INFINITY): Decision[] {
     this.#fit(nowMs)
     this.#keepRoom(nowMs)
-    for (let decided = 0; decided < most && this.#ready.size > 0; decided++) {
-      const [node] = this.#ready.upTo(this.#ready.least) as [NodeId]
-      this.#decideFor(node, nowMs)
-    }
+    for (let decided = 0; decided < most && !this.#ready.isEmpty; decided++)
+      this.#decideFor(this.#ready.next(), nowMs)
     const decisions = this.#decisions
     this.#decisions = []
     return decisions
@@ -200,17 +246,16 @@ export class CopyScheduler {
 
   /** All that could be begun for a demand now. */
   explain(id: FileId, node: NodeId, nowMs: number): Choice | null {
-    const file = this.#fileOf(id)
+    const file = this.fileOf(id)
     const demand = file.demands.get(node)
     return demand === undefined ? null : this.#choose(file, demand, nowMs)
   }
 
   #decideFor(node: NodeId, nowMs: number): void {
-    const state = this.#nodeOf(node)
     for (let looked = 0; looked < limits.demandsLooked; looked++) {
-      if (state.open.size === 0 || state.into >= limits.copiesInto) break
-      const [id] = state.open.upTo(state.open.least) as [FileId]
-      const file = this.#fileOf(id)
+      const id = this.#ready.firstOf(node)
+      if (id === undefined) return
+      const file = this.fileOf(id)
       const demand = file.demands.get(node) as Demand
       if (this.#isDone(file, demand)) {
         this.wantsNoMore(id, node)
@@ -229,22 +274,24 @@ export class CopyScheduler {
             rate,
             route,
             crosses,
+            into: demand.site,
             startedMs: nowMs,
           },
+          demand,
           nowMs,
         )
-        return this.#seeReady(node)
+        return
       }
     }
-    this.#seeReady(node)
   }
 
   #choose(file: FileState, demand: Demand, nowMs: number): Choice {
     const { network, score, components } = this.#spec
     return choose(file, demand, {
       ...{ network, score, nowMs, view: this.#view, copyMs: this.#copyMs },
-      serving: (node) => this.#nodeOf(node).outOf,
+      serving: (node) => this.#ready.outOf(node),
       faults: (source, route) => components.heldAgainst(source, demand.node, route),
+      isUsable: (node) => !components.isFailed({ kind: 'node', id: node }),
       isKept: (resource) => this.#parked.isKept(resource, demand),
     })
   }
@@ -254,22 +301,32 @@ export class CopyScheduler {
     return Math.min(copyMs, copyMsMin + copyMsPerDemand * this.#wanting)
   }
 
-  #begin(copy: Copy, nowMs: number): void {
+  #begin(copy: Copy, demand: Demand, nowMs: number): void {
+    this.#allocate(copy, demand, nowMs)
+    this.#decisions.push({ kind: 'start', copy })
+    this.#isServed(demand)
+  }
+
+  #allocate(copy: Copy, demand: Demand, nowMs: number): void {
     const { resources } = this.#spec.network
     const taken = copy.rate === Number.POSITIVE_INFINITY ? 0 : copy.rate
     if (!resources.take(copy.route, taken, nowMs)) throw new RangeError('a copy has no room')
-    const file = this.#fileOf(copy.file)
     const range: RangePair = [copy.offset, copy.length]
-    const demand = file.demands.get(copy.target) as Demand
     demand.coming ??= new RangeSet()
     demand.coming.add(...range)
-    if (copy.crosses) file.crosses(demand.site, range)
+    if (copy.crosses) this.fileOf(copy.file).crosses(copy.into, range)
     this.#copies.set(copy.id, copy)
-    this.#nodeOf(copy.source).outOf += 1
-    this.#nodeOf(copy.target).into += 1
+    this.#ready.begins(copy)
     this.#view.changed(copy.source)
-    this.#decisions.push({ kind: 'start', copy })
-    this.#isServed(demand)
+  }
+
+  #stop(copy: Copy): void {
+    this.#end(copy)
+    this.#decisions.push({ kind: 'stop', copy })
+    const file = this.fileOf(copy.file)
+    this.#hasChanged(file, copy.target)
+    const demand = file.demands.get(copy.target)
+    if (demand !== undefined) this.#reopen(file, demand)
   }
 
   #end(copy: Copy): void {
@@ -281,30 +338,28 @@ export class CopyScheduler {
     const demand = file?.demands.get(copy.target)
     demand?.coming?.remove(...range)
     if (demand?.coming?.isEmpty === true) demand.coming = null
-    if (copy.crosses) file?.crossesNoMore(this.#siteOf(copy.target), range)
-    this.#nodeOf(copy.source).outOf -= 1
-    this.#nodeOf(copy.target).into -= 1
+    if (copy.crosses) file?.crossesNoMore(copy.into, range)
+    this.#ready.ends(copy)
     this.#view.changed(copy.source)
     for (const resource of copy.route) this.#wake(resource, limits.wokenPerRelease)
-    this.#seeReady(copy.target)
   }
 
-  /** Slows copies down, and stops those that nothing is left for, where a resource carries less. */
+  /**
+   * Where a resource carries more, who waits for it is looked at; where less, copies are slowed
+   * down, and those that nothing is left for are stopped.
+   */
   #fit(nowMs: number): void {
     const { resources } = this.#spec.network
-    for (const resource of resources.over(nowMs)) {
+    const { over, wider } = resources.changed(nowMs)
+    for (const resource of wider) this.hasRoom(resource)
+    for (const resource of over) {
       const capability = resources.capability(resource, nowMs)
       const allocated = resources.allocated(resource)
       for (const copy of [...this.#copies.values()]) {
         if (!copy.route.includes(resource)) continue
         const rate = Math.floor((copy.rate * capability) / allocated)
-        if (rate < 1) {
-          this.#end(copy)
-          this.#decisions.push({ kind: 'stop', copy })
-          const file = this.#fileOf(copy.file)
-          const demand = file.demands.get(copy.target)
-          if (demand !== undefined) this.#reopen(file, demand)
-        } else if (rate < copy.rate) {
+        if (rate < 1) this.#stop(copy)
+        else if (rate < copy.rate) {
           resources.give(copy.route, copy.rate - rate)
           copy.rate = rate
           this.#decisions.push({ kind: 'rate', copy })
@@ -318,26 +373,13 @@ export class CopyScheduler {
   #keepRoom(nowMs: number): void {
     const starved = this.#parked.starved(nowMs)
     if (starved === undefined) return
-    const file = this.#fileOf(starved.file)
-    this.#parked.keep(starved, this.#routesOf(file, starved))
+    const file = this.fileOf(starved.file)
+    this.#parked.keep(starved, cheapestRoute(file, starved, this.#view, this.#spec.network))
     this.#reopen(file, starved)
   }
 
-  /** The resources of its cheapest route, whether there is room or not. */
-  #routesOf(file: FileState, demand: Demand): readonly ResourceId[] {
-    const { network } = this.#spec
-    let best: { cost: number; resources: readonly ResourceId[] } | undefined
-    for (const source of this.#view.sources(file, demand)) {
-      const route = source === demand.node ? undefined : network.route(source, demand.node)
-      if (route === undefined) continue
-      if (best === undefined || route.costPerGb < best.cost)
-        best = { cost: route.costPerGb, resources: route.resources }
-    }
-    return best?.resources ?? []
-  }
-
   #park(file: FileState, demand: Demand, resource: ResourceId | null, nowMs: number): void {
-    this.#nodeOf(demand.node).open.delete(file.id)
+    this.#ready.close(demand.node, file.id)
     if (resource === null) {
       demand.state = sourceState
       file.wait(demand)
@@ -358,7 +400,7 @@ export class CopyScheduler {
 
   #wake(resource: ResourceId, most: number): void {
     for (const demand of this.#parked.waitingFor(resource, most))
-      this.#reopen(this.#fileOf(demand.file), demand)
+      this.#reopen(this.fileOf(demand.file), demand)
   }
 
   #reopen(file: FileState, demand: Demand): void {
@@ -373,8 +415,7 @@ export class CopyScheduler {
     const { objective } = this.#spec
     const rank = objective.kind === 'first' ? rankOf(file, missing) : 0
     demand.order = orderOf(demand, objective, missing, rank)
-    this.#nodeOf(demand.node).open.set(file.id, demand.order)
-    this.#seeReady(demand.node)
+    this.#ready.open(demand.node, file.id, demand.order)
   }
 
   #drop(file: FileState, demand: Demand): void {
@@ -391,17 +432,9 @@ export class CopyScheduler {
   }
 
   #takeOut(file: FileState, demand: Demand): void {
-    this.#nodeOf(demand.node).open.delete(file.id)
+    this.#ready.close(demand.node, file.id)
     this.#parked.delete(demand)
     file.waitNoMore(demand)
-    this.#seeReady(demand.node)
-  }
-
-  #seeReady(node: NodeId): void {
-    const { open, into } = this.#nodeOf(node)
-    const isReady = open.size > 0 && into < limits.copiesInto
-    // Of demands that are as urgent those of nodes to which less is under way come first.
-    this.#ready.set(node, isReady ? open.least + into / 4 : Number.POSITIVE_INFINITY)
   }
 
   /** It holds all there is, and no more comes. */
@@ -412,26 +445,4 @@ export class CopyScheduler {
   #siteOf(node: NodeId): SiteId {
     return this.#spec.network.siteOf(node)
   }
-
-  #nodeOf(node: NodeId): NodeState {
-    const known = this.#nodes.get(node)
-    if (known !== undefined) return known
-    const state = { open: new LeastFirst<FileId>(), into: 0, outOf: 0 }
-    this.#nodes.set(node, state)
-    return state
-  }
-
-  #fileOf(id: FileId): FileState {
-    const file = this.#files.get(id)
-    if (file === undefined) throw new RangeError(`no file has the number ${id}`)
-    return file
-  }
-}
-
-/** How many that want the file lack less of it; those that hold it count. */
-function rankOf(file: FileState, missing: number): number {
-  let rank = file.holders.whole
-  for (const { node } of file.demands.values())
-    if (file.holders.size - file.holders.bytesAt(node) < missing) rank += 1
-  return rank
 }

@@ -58,3 +58,14 @@ export function setOf(sets: readonly FileSet[], attributes: Attributes): NodeSet
   }
   return { wanted, contradictions }
 }
+
+/** Whether a node has to be told of it. */
+export function isSameSet(a: NodeSet, b: NodeSet): boolean {
+  if (a.wanted.size !== b.wanted.size) return false
+  for (const [name, { digest, set }] of a.wanted) {
+    const other = b.wanted.get(name)
+    if (other === undefined || other.digest !== digest) return false
+    if (other.set.priority !== set.priority) return false
+  }
+  return a.contradictions.length === b.contradictions.length
+}

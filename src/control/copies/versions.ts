@@ -24,6 +24,11 @@ export class Versions {
   /** Of each name, in the order in which they were heard of. */
   readonly #byName = new Map<string, Version[]>()
 
+  /** In the order in which they were heard of. */
+  get all(): readonly Version[] {
+    return this.#all
+  }
+
   get count(): number {
     return this.#all.length
   }
@@ -34,7 +39,8 @@ export class Versions {
     const known = this.#byContent.get(key)
     if (known !== undefined) return agrees(known, said) ? known : null
     if (this.#all.length >= limits.masterFiles) return null
-    const version: Version = { id: this.#all.length, ...said }
+    const { name, contentId, digest, size, isGrowing } = said
+    const version: Version = { id: this.#all.length, name, contentId, digest, size, isGrowing }
     this.#all.push(version)
     this.#byContent.set(key, version)
     const versions = this.#byName.get(said.name)

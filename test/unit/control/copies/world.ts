@@ -55,6 +55,7 @@ export class World {
       network,
       fileOf: (id) => this.scheduler.files.get(id),
       isFailed: (id) => components.isFailed({ kind: 'resource', id }),
+      isUsable: (id) => !components.isFailed({ kind: 'node', id }),
       slack: spec.slack ?? 1.25,
     })
   }
