@@ -121,13 +121,15 @@ export class Certificates {
   async #cutRevoked(): Promise<void> {
     if (this.#open.size === 0) return
     const { revokedIn } = await import('./revoked.js')
-    const isRevoked = revokedIn(this.#loaded.crls)
+    const found = revokedIn(this.#loaded.crls)
     for (const [socket, { nodeId, certificate, name }] of [...this.#open]) {
-      if (!isRevoked(certificate)) continue
+      const verdict = found(certificate)
+      if (verdict === 'none') continue
       this.#open.delete(socket)
-      const fields = { peer: nodeId, name }
-      this.#log({ level: 'warn', event: 'certificate-revoked', fields })
-      for (const listener of this.#listeners) listener(nodeId, name)
+      const isRevoked = verdict === 'revoked'
+      const event = isRevoked ? 'certificate-revoked' : 'certificate-unclear'
+      this.#log({ level: 'warn', event, fields: { peer: nodeId, name } })
+      if (isRevoked) for (const listener of this.#listeners) listener(nodeId, name)
       // What runs over it ends by itself first, with a reason, where it can say one.
       setTimeout(() => socket.destroy(), 100).unref()
     }

@@ -6,16 +6,28 @@
 import 'reflect-metadata'
 import { X509Certificate, X509Crl } from '@peculiar/x509'
 
-/** Of lists in PEM: true for a certificate (DER) that one of them names. */
-export function revokedIn(lists: readonly string[]): (certificate: Uint8Array) => boolean {
+/** `unclear`: what OpenSSL has read cannot be read here, so only a new connection can tell. */
+export type Revocation = 'revoked' | 'unclear' | 'none'
+
+/** Of lists in PEM: what they say of a certificate (DER). */
+export function revokedIn(lists: readonly string[]): (certificate: Uint8Array) => Revocation {
   const named = new Set<string>()
-  for (const list of lists) {
-    const { issuer, entries } = new X509Crl(list)
-    for (const { serialNumber } of entries) named.add(nameOf(issuer, serialNumber))
-  }
+  let isAll = true
+  for (const list of lists)
+    try {
+      const { issuer, entries } = new X509Crl(list)
+      for (const { serialNumber } of entries) named.add(nameOf(issuer, serialNumber))
+    } catch {
+      isAll = false
+    }
   return (der) => {
-    const { issuer, serialNumber } = new X509Certificate(Buffer.from(der))
-    return named.has(nameOf(issuer, serialNumber))
+    try {
+      const { issuer, serialNumber } = new X509Certificate(Buffer.from(der))
+      if (named.has(nameOf(issuer, serialNumber))) return 'revoked'
+      return isAll ? 'none' : 'unclear'
+    } catch {
+      return 'unclear'
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** Links and data connections of sides that have certificates in place of a key. */
+import { X509Certificate } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
@@ -16,6 +17,7 @@ import { Certificates, type TlsFiles } from '../../../src/net/certificates.js'
 import { accept, dial, type Ticketed } from '../../../src/net/handshake.js'
 import { Key, openKey } from '../../../src/net/keys.js'
 import { PreAuthGuard } from '../../../src/net/pre-auth-guard.js'
+import { revokedIn } from '../../../src/net/revoked.js'
 import * as support from './handshake-support.js'
 
 const { acceptor, dialler, keyA, serveAccept } = support
@@ -208,6 +210,18 @@ describe('files of certificates', () => {
     await closed
     expect(revoked).toEqual([`${dialler.nodeId} soon`])
     expect(open[1]?.destroyed).toBe(false)
+  })
+
+  it('says of a list or certificate that it cannot read that it is unclear', () => {
+    const der = (name: string): Uint8Array =>
+      new X509Certificate(readOf(`${dirs.ours}/${name}.crt`)).raw
+    const list = readOf(`${dirs.ours}/ca.crl`, 'latin1')
+    const bad = '-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----'
+    expect(revokedIn([list])(der('gone'))).toBe('revoked')
+    expect(revokedIn([list])(der('client'))).toBe('none')
+    expect(revokedIn([list, bad])(der('client'))).toBe('unclear')
+    expect(revokedIn([bad, list])(der('gone'))).toBe('revoked')
+    expect(revokedIn([list])(der('gone').subarray(1))).toBe('unclear')
   })
 })
 

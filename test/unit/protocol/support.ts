@@ -78,9 +78,11 @@ export const streamEntry: fc.Arbitrary<StreamEntry> = fc
     mode: fc.nat({ max: 0o7777 }),
     mtimeSeconds: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
     mtimeNanos: fc.nat({ max: 999_999_999 }),
+    only: fc.constantFrom(undefined, 'site=eu', 'gpu && !name=old-*'),
   })
-  .map(({ raw, ...rest }) => ({
+  .map(({ raw, only, ...rest }) => ({
     ...rest,
+    ...(only !== undefined && { only }),
     base: blockBytesFor(rest.size) * 3,
     span: rest.size + 7,
     dataBytes: Math.floor(rest.size / 3),
