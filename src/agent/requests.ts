@@ -70,6 +70,9 @@ const words = {
   bridge: 'connect through',
   succeed: 'take over',
   enlist: 'join as a node',
+  askMaster: 'ask the master',
+  giveSets: 'apply sets',
+  drain: 'drain',
 } as const satisfies Record<QuestionType | Offer['role'], string> & Record<string, string>
 
 /** A question by its frame, an offer by its role, a link by its channel. */

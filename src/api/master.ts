@@ -1,11 +1,16 @@
 /** `createMaster`: a master in this process. */
+
+import { Keeping } from '../agent/master/keeping.js'
 import { type MasterDir, openMasterDir } from '../agent/master/master-dir.js'
 import { MasterService } from '../agent/master/master-service.js'
+import { questionsOf } from '../agent/master/questions.js'
 import { Peers } from '../agent/peers.js'
 import { safeLogger } from '../base/log.js'
 import { Rights } from '../base/rights.js'
+import { appliedSets } from '../control/copies/set-changes.js'
 import { requireAddress } from '../net/address.js'
 import { selfOf, signerOf } from '../net/crypto.js'
+import { StateFiles } from '../store/master/state-files.js'
 import { requireFunction, requireSignal, requireText } from './checks.js'
 import { checkCredentials, checkKey } from './credentials.js'
 import { setsIn, topologyIn } from './documents.js'
@@ -29,29 +34,39 @@ export async function createMaster(options: MasterOptions): Promise<FrMaster> {
   }
   const dir = await openMasterDir(options.dataDir)
   let peers: Peers | undefined
+  let keeping: Keeping | undefined
   try {
     const check = ({ rightsText }: { rightsText: string | null }) => void Rights.parse(rightsText)
     peers = authorize === undefined ? undefined : await Peers.open(authorize, { log, check })
     const admits = peers && { admits: (id: string) => peers?.admits(id) !== false }
     const self = { ...selfOf(signerOf(dir.key)), ...admits }
     checked.keys[0]?.certificates?.logTo(log)
-    const service = new MasterService({
-      ...{ ...checked, self, peers, log, questions: {} },
+    const keeps = new Keeping(new StateFiles(dir.statePath), log)
+    keeping = keeps
+    const kept = await keeps.load()
+    const service: MasterService = new MasterService({
+      ...{ ...checked, self, peers, log },
+      questions: questionsOf(
+        () => service,
+        () => keeps.flushed(),
+      ),
       ...(read.topology !== undefined && { topology: read.topology }),
     })
-    service.post({ type: 'sets', sets: read.sets })
+    keeps.begin(service, kept)
+    service.post({ type: 'sets', sets: appliedSets(kept.sets ?? [], read.sets, false) })
     await service.listen()
     if (checked.keys[0]?.isOpen) {
       const text = 'no key: every local user can be a node here'
       log({ level: 'warn', event: 'open-node', fields: { address: service.address, text } })
     }
-    const master = new MasterObject(service, options, self.nodeId, { dir, peers })
+    const master = new MasterObject(service, options, self.nodeId, { dir, peers, keeping: keeps })
     signal?.addEventListener('abort', () => void master.close(), { once: true })
     if (signal?.aborted) await master.close()
     signal?.throwIfAborted()
     return master
   } catch (error) {
     peers?.close()
+    await keeping?.close()
     dir.unlock()
     throw error
   }
@@ -76,6 +91,7 @@ function checkMaster(options: MasterOptions) {
 interface Owned {
   readonly dir: MasterDir
   readonly peers: Peers | undefined
+  readonly keeping: Keeping
 }
 
 class MasterObject implements FrMaster {
@@ -108,16 +124,25 @@ class MasterObject implements FrMaster {
 
   async reload(): Promise<void> {
     const { sets } = this.#options
-    if (sets !== undefined) this.#service.post({ type: 'sets', sets: await setsIn(sets) })
+    if (sets !== undefined) {
+      const read = await setsIn(sets)
+      const applied = appliedSets(this.#service.master.sets, read, false)
+      this.#service.post({ type: 'sets', sets: applied })
+    }
     await this.#service.reload()
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#service.close().then(() => {
-      this.#owned.peers?.close()
-      this.#owned.dir.unlock()
-    })
+    this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const { peers, dir, keeping } = this.#owned
+    await this.#service.close()
+    await keeping.close()
+    peers?.close()
+    dir.unlock()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

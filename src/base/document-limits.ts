@@ -31,6 +31,19 @@ export const documentLimits = {
   /** What a master keeps: bytes of one entry, and of its journal before it is written anew. */
   stateEntryBytes: 64 * MIB,
   stateJournalBytes: 8 * MIB,
+  /** Rows of one answer of a master, and their bytes together. */
+  masterRows: 1_000,
+  masterRowsBytes: 128 * KIB,
+  /** Names that are told of a set or a change; more are only counted. */
+  masterNames: 100,
+  masterNamesChars: 8 * KIB,
+  /** UTF-16 units of a part of sets that are given to a master: at most six times as many bytes. */
+  setsPartChars: 64 * KIB,
+  /** Texts of sets that are under way to a master, and milliseconds until one is forgotten. */
+  setUploads: 4,
+  setUploadMs: 60_000,
+  /** Milliseconds after which a disk that took nothing is tried again. */
+  stateRetryMs: 30_000,
   /** Entries of one line of a snapshot. */
   stateLineEntries: 256,
 } as const

@@ -154,6 +154,7 @@ export const errorTable = {
     meaning: 'the node only serves what its data directory holds (--read-only)',
     retryable: false,
   },
+  ERR_FR_NO_NODE: { meaning: 'no such node has joined the master', retryable: true },
   ERR_FR_STATE: {
     meaning: 'what a master keeps on its disk cannot be used',
     retryable: false,

@@ -16,6 +16,7 @@ import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { FetchOffer, Frame, FrameType } from '../control/messages/types.js'
 import { readApplied, readTreePart } from './applied.js'
+import { askingMasterFrames } from './asking-master.js'
 import { readBridge, readReach } from './bridging.js'
 import { readConsult, readForce, readForced, readPrepare, readVoted } from './commit.js'
 import { readCopyWish, readDetection, readNodeLink, readShare } from './copy-wish.js'
@@ -278,6 +279,7 @@ const frameTable: FrameTable = {
   force: [93, readForce],
   forced: [94, readForced],
   ...masterFrames,
+  ...askingMasterFrames,
 }
 
 function readFetchOffer(body: Fields): FetchOffer {

@@ -7,6 +7,8 @@ import { acquireLock } from '../../engine/lock.js'
 import { type NodeKey, nodeKey } from '../../store/identity.js'
 
 export interface MasterDir extends NodeKey {
+  /** Where it keeps what it has to know after a restart. */
+  readonly statePath: string
   /** Idempotent. */
   readonly unlock: () => void
 }
@@ -15,7 +17,7 @@ export interface MasterDir extends NodeKey {
 export async function openMasterDir(dataDir: string): Promise<MasterDir> {
   const unlock = await lockOf(dataDir)
   try {
-    return { ...(await nodeKey(dataDir)), unlock }
+    return { ...(await nodeKey(dataDir)), statePath: join(dataDir, hiddenDir), unlock }
   } catch (error) {
     unlock()
     throw error

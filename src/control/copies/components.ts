@@ -8,7 +8,7 @@
  * been, what can be gone round is left out first: a link, then the source, the target last.
  */
 import { limits } from '../../base/limits.js'
-import { FaultAccounts, type FaultRecord } from '../members/faults.js'
+import { FaultAccounts, type FaultRecord, type KeptRecord } from '../members/faults.js'
 import type { NodeId, SiteRoute } from './network.js'
 import type { ResourceId } from './resources.js'
 
@@ -70,6 +70,14 @@ export class ComponentAccounts {
   retried(nowMs: number): Component[] {
     this.#nowMs = nowMs
     return this.#accounts.retried(nowMs).map(componentOf)
+  }
+
+  kept(nowMs: number): [Component, KeptRecord][] {
+    return this.#accounts.kept(nowMs).map(([key, record]) => [componentOf(key), record])
+  }
+
+  restore(component: Component, record: KeptRecord, nowMs: number): void {
+    this.#accounts.restore(keyOf(component), record, nowMs)
   }
 
   records(nowMs: number): [Component, FaultRecord][] {

@@ -25,7 +25,9 @@ export function explained(
   const copies = version === undefined ? [] : copiesInto(master, member, version)
   const demand = file?.demands.get(member.id)
   const found = stateOf({ master, member, version, demand, name, isWanted: wanted !== undefined })
-  const candidates = (choice?.candidates ?? []).map((one) => told(one, master))
+  const candidates = (choice?.candidates ?? [])
+    .slice(0, candidatesTold)
+    .map((one) => told(one, master))
   const state = found.state === 'source' && copies.length > 0 ? 'copying' : found.state
   return {
     ...{ event: 'explain', node: nodeName, name, state },
@@ -111,6 +113,7 @@ function sourceText({ master, member, name }: Asked, { id, size }: Version): str
 }
 
 const sourcesLooked = 64
+const candidatesTold = 64
 
 function copiesInto(master: Master, { id }: MasterMember, version: Version) {
   const copies = [...master.scheduler.copies.values()]

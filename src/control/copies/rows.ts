@@ -9,6 +9,7 @@ import type {
 } from '../messages/told.js'
 import type { Component } from './components.js'
 import type { Master, MasterMember } from './master.js'
+import { namesTold } from './names-told.js'
 import type { Network, SiteId } from './network.js'
 import type { ResourceId } from './resources.js'
 import type { Copy } from './scheduler.js'
@@ -124,16 +125,13 @@ export function* setRows(master: Master): Generator<SetTold> {
     const { unknown, contradictions, ...rest } = counted.get(name) as Counted
     yield {
       ...{ event: 'set', set: name, priority, files: files.length, ...rest },
-      unknown: [...unknown].slice(0, namesTold),
-      contradictions: [...contradictions]
-        .slice(0, namesTold)
-        .map(([file, set]) => ({ name: file, set })),
+      unknown: namesTold(unknown),
+      contradictions: namesTold(contradictions.keys()).map((file) => ({
+        ...{ name: file, set: contradictions.get(file) as string },
+      })),
     }
   }
 }
-
-/** Names that are told of one set. */
-const namesTold = 100
 
 function countAt(member: MasterMember, master: Master, counted: Map<string, Counted>): void {
   const lacks = new Map<string, number>()

@@ -2,6 +2,7 @@
 import { canonical } from '../../base/criteria.js'
 import type { FileSet } from '../messages/file-sets.js'
 import type { SetChange } from '../messages/told.js'
+import { namesTold } from './names-told.js'
 
 export function setChanges(before: readonly FileSet[], after: readonly FileSet[]): SetChange[] {
   const known = new Map(before.map((set) => [set.name, set]))
@@ -41,10 +42,13 @@ function changeOf(name: string, before?: FileSet, after?: FileSet): SetChange {
     (field) => textOf(before, field) !== textOf(after, field),
   )
   return {
-    ...{ event: 'change', set: name, filesAdded, filesRemoved },
+    ...{ event: 'change', set: name },
     change: before === undefined ? 'added' : after === undefined ? 'removed' : 'changed',
     fields: [...fields, ...(isOther ? ['files'] : [])],
-    filesChanged: filesChanged.map(([file]) => file),
+    ...{ added: filesAdded.length, removed: filesRemoved.length, changed: filesChanged.length },
+    filesAdded: namesTold(filesAdded),
+    filesRemoved: namesTold(filesRemoved),
+    filesChanged: namesTold(filesChanged.map(([file]) => file)),
   }
 }
 

@@ -43,6 +43,17 @@ export interface ComponentFault extends Omit<FaultRecord, 'retryMs'> {
   readonly retrySeconds: number | null
 }
 
+/** What another run has to know of a component. */
+export interface KeptRecord {
+  /** Thousandths of faults that are not forgotten. */
+  readonly thousandths: number
+  readonly causes: readonly { readonly cause: string; readonly count: number }[]
+  /** How often it was declared failed. */
+  readonly times: number
+  /** Until it is tried again; null: it is not left out. */
+  readonly retryMs: number | null
+}
+
 interface Account {
   /** Faults that are not forgotten, at `atMs`. */
   faults: number
@@ -145,6 +156,27 @@ export class FaultAccounts<C> {
       retried.push(component)
     }
     return retried
+  }
+
+  /** What is held against each, to be restored in another run. */
+  kept(nowMs: number): [C, KeptRecord][] {
+    return [...this.#accounts].map(([component, account]) => [
+      component,
+      {
+        thousandths: Math.round(1_000 * this.#left(account, nowMs)),
+        causes: [...account.causes].map(([cause, count]) => ({ cause, count })),
+        times: account.times,
+        retryMs: account.untilMs === null ? null : Math.max(0, account.untilMs - nowMs),
+      },
+    ])
+  }
+
+  restore(component: C, { thousandths, causes, times, retryMs }: KeptRecord, nowMs: number): void {
+    Object.assign(this.#of(component, nowMs), {
+      ...{ faults: thousandths / 1_000, atMs: nowMs, times },
+      causes: new Map(causes.slice(0, causesMax).map(({ cause, count }) => [cause, count])),
+      untilMs: retryMs === null ? null : nowMs + retryMs,
+    })
   }
 
   /** Those with most against them first. */

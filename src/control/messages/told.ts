@@ -90,9 +90,13 @@ export interface SetChange {
   readonly change: 'added' | 'removed' | 'changed'
   /** Fields that differ, `files` among them. */
   readonly fields: readonly string[]
+  readonly added: number
+  readonly removed: number
+  /** In another version. */
+  readonly changed: number
+  /** Names of the first of them. */
   readonly filesAdded: readonly string[]
   readonly filesRemoved: readonly string[]
-  /** In another version. */
   readonly filesChanged: readonly string[]
 }
 

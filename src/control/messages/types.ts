@@ -9,6 +9,7 @@ import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { TransferShare } from '../../base/rate-limits.js'
 import type { Applied, TreePart } from './applied.js'
+import type { MasterAnswer, MasterAsked } from './asking-master.js'
 import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
 import type { Coded } from './coded.js'
 import type { CommitCall } from './commit.js'
@@ -391,6 +392,8 @@ export type Frame =
   // --- node <-> master
   | NodeToMaster
   | MasterToNode
+  | MasterAsked
+  | MasterAnswer
 
 export type FrameType = Frame['type']
 

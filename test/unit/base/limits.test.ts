@@ -16,6 +16,11 @@ relation(
   'a page of a list fits a frame with one more name, and the place where it goes on',
 )
 relation(4 * limits.nameBytes < 3 * limits.listCursorChars, 'a list goes on behind any name')
+relation(
+  2 * limits.masterRowsBytes + 8 * limits.masterRows < limits.frameBytes,
+  'rows of a master fit a frame, where each quotation mark in them takes another byte',
+)
+relation(6 * limits.setsPartChars < limits.frameBytes, 'a part of sets fits a frame')
 relation(limits.acceptMs < limits.fetchOtherMs, 'a holder has its time to answer')
 relation(limits.fetchOtherMs < limits.fetchSilenceMs, 'where others are it is left sooner')
 relation(

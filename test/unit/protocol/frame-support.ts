@@ -6,6 +6,7 @@ import type { RangePair } from '../../../src/base/ranges.js'
 import { heldKinds, heldStates } from '../../../src/control/messages/held.js'
 import type { Frame } from '../../../src/control/messages/types.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
+import { askingMasterBodies } from './asking-master-frames.js'
 import { commitBodies } from './commit-frames.js'
 import { diskBodies } from './disk-frames.js'
 import { growingBodies } from './growing-frames.js'
@@ -293,6 +294,7 @@ const bodies: Bodies = {
   }),
   ...diskBodies,
   ...masterBodies,
+  ...askingMasterBodies,
   ...versionBodies(nameText),
   ...growingBodies,
   ...commitBodies(nameText),

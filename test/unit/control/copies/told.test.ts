@@ -211,6 +211,7 @@ describe('sets that are applied', () => {
     expect(setChanges(before, [{ ...changed, files }, set('z', ['e'])])).toEqual([
       {
         ...{ event: 'change', set: 'x', change: 'changed', fields: ['priority', 'files'] },
+        ...{ added: 1, removed: 1, changed: 1 },
         ...{ filesAdded: ['c'], filesRemoved: ['a'], filesChanged: ['b'] },
       },
       expect.objectContaining({ set: 'z', change: 'added', filesAdded: ['e'] }),
