@@ -124,8 +124,10 @@ function readPlainName(fields: Fields): string {
 
 function readRange(body: Fields, size: number): RangePair {
   const [offset = 0, length = 0] = body.integers('range', 2, 0, most)
-  const isWithin = length > 0 && offset + length <= size
-  return isWithin ? [offset, length] : body.refuse('range', 'is empty, or goes beyond the end')
+  // Of a content of no bytes there is nothing else to order.
+  const isSomething = length > 0 || size === 0
+  if (isSomething && offset + length <= size) return [offset, length]
+  return body.refuse('range', 'is empty, or goes beyond the end')
 }
 
 /** JSON has no infinity: null is one. */

@@ -8,6 +8,7 @@
  * What is decided is said at once to those who are there; who is not says all that it holds and
  * copies when it is back. The service owns its listener and all links; `close` is idempotent.
  */
+import { randomInt } from 'node:crypto'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { attributeOf } from '../../base/attributes.js'
 import { FrError } from '../../base/errors.js'
@@ -71,7 +72,7 @@ export class MasterService {
   constructor(spec: MasterServiceSpec) {
     this.#spec = spec
     this.log = spec.log
-    this.master = new Master(spec)
+    this.master = new Master({ firstCopy: firstCopy(), ...spec })
     this.authority = new Authority(spec.peers, spec.log)
     this.#strangers = new Strangers(spec.log, this.counters)
     this.#questions = new MasterQuestions(spec.questions, this.authority)
@@ -266,3 +267,8 @@ export class MasterService {
 }
 
 const dayMs = 86_400_000
+
+/** So far apart that no number is used twice: nodes may still copy what an earlier run said. */
+function firstCopy(): number {
+  return randomInt(1, 2 ** 33) * 2 ** 20
+}

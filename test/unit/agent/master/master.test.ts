@@ -113,6 +113,30 @@ describe('a master', () => {
 })
 
 describe('a node', () => {
+  it('finds its master again, which hears what is under way and copies nothing twice', async () => {
+    const { service } = await startMaster()
+    const { address } = service
+    service.post({ type: 'sets', sets: [all] })
+    const a = new WordNode(address, 1, { name: 'a' }).start()
+    const b = new WordNode(address, 2, { name: 'b' })
+    b.isQuick = false
+    b.start()
+    a.holds(whole('x', 20e6))
+    await until(() => b.orders.length > 0)
+    await service.close()
+    await until(() => !b.link.status.isLinked)
+    const { service: next } = await startMaster({}, address)
+    next.post({ type: 'heard', versions: [] })
+    next.post({ type: 'sets', sets: [all] })
+    await until(() => next.nodes.length === 2)
+    b.isQuick = true
+    for (const copy of [...b.running.keys()]) b.end(copy)
+    await until(() => b.held.get('x')?.ranges === null)
+    const ranges = b.orders.map(({ range }) => range).sort(([x], [y]) => x - y)
+    expect(ranges.reduce((sum, [, length]) => sum + length, 0)).toBe(20e6)
+    expect(new Set(b.orders.map(({ copy }) => copy)).size).toBe(b.orders.length)
+  })
+
   it('keeps what it is to hold on its disk, unless that is damaged', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'fr-required-'))
     try {
