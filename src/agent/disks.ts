@@ -281,6 +281,13 @@ export class Disks {
     return [...told, ...missing].sort((a, b) => a.number - b.number).map(({ entry }) => entry)
   }
 
+  /** What files may still take, counted now. */
+  async roomBytes(): Promise<number> {
+    const disks = this.#all.filter(({ store }) => !store.isAway)
+    await Promise.all(disks.map(({ store }) => answerOf(store.free(), 0)))
+    return disks.reduce((sum, { state }) => sum + Math.max(0, state.roomBytes), 0)
+  }
+
   /** For the status: of all together. */
   get summary() {
     const stores = this.#withStriped.map(({ store }) => store)

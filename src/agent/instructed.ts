@@ -2,11 +2,13 @@
 import { FrError } from '../base/errors.js'
 import type { FetchedContent } from '../control/fetching/events.js'
 import { encodeName } from '../protocol/manifest.js'
+import type { GrowingHere } from '../session/growing-here.js'
 import type { Filling, Place } from '../session/instructed/filling.js'
 import type { InstructedCopies, InstructedEvents } from '../session/instructed-ports.js'
 import type { NodeHost } from '../session/receiver/node-host.js'
 import type { Disk } from './disk.js'
 import type { Disks } from './disks.js'
+import { HeldHere } from './instructed/held-states.js'
 import { OrderedCopies, type OrderedCopiesSpec } from './instructed/ordered-copies.js'
 
 export interface InstructedSpec
@@ -17,11 +19,24 @@ export interface InstructedSpec
   readonly isReadOnly: boolean
 }
 
+function* growingIn(disks: readonly Disk[]): IterableIterator<GrowingHere> {
+  for (const { receptions } of disks)
+    for (const { growing, isOpen } of receptions)
+      if (isOpen && growing !== undefined && growing.failure === null) yield growing
+}
+
 export class Instructed {
+  readonly held: HeldHere
   readonly #spec: InstructedSpec
 
   constructor(spec: InstructedSpec) {
     this.#spec = spec
+    const { disks } = spec
+    this.held = new HeldHere({
+      stores: () => disks.likely(null).map(({ store }) => store),
+      growing: () => [...growingIn(disks.likely(null))],
+      freeBytes: () => disks.roomBytes(),
+    })
   }
 
   /** For one master; its owner closes it before the node is closed. */
@@ -31,7 +46,7 @@ export class Instructed {
       ...{ engine, router, pool, dialler, log },
       held: (name) => disks.likely(name).flatMap((disk) => disk.recordOf(name) ?? []),
       place: (content, filling) => this.#place(content, filling),
-      changed: () => {},
+      changed: (filling) => this.held.filled(filling),
     }
     return new OrderedCopies(spec, events)
   }

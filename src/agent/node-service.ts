@@ -95,7 +95,6 @@ export class NodeService {
   readonly #questions: Questions
   readonly #commits: Commits
   readonly #copies: Copies
-  /** What a master has it do. */
   readonly instructed: Instructed
   readonly #bridges: Bridges
   /** What every transfer sees of the node. */
@@ -384,6 +383,7 @@ export class NodeService {
     receptions.add(reception)
     this.counters.transfersStarted++
     reception.log.offered()
+    this.instructed.held.grows(reception)
     void reception.done.then((failure) => {
       // Parked connections may belong to the next attempt.
       if (this.#receptions.get(transfer) === reception) {

@@ -20,6 +20,7 @@ import {
   type ReadJournal,
   readHeader,
   readJournal,
+  type WholeFile,
 } from './journal/journal.js'
 import { isScratch } from './partial.js'
 
@@ -50,10 +51,28 @@ export interface Unfinished {
   readonly bytes: number
 }
 
+/** A partial that is filled now, as far as it can be proved to others. */
+export interface Filled {
+  readonly header: Omit<JournalHeader, 'blockBytes'> & { readonly blockBytes: number }
+  readonly whole: WholeFile & { readonly fileDigest: string }
+  /** Of all its blocks, as their author signed them. */
+  readonly signed: readonly DigestRun[]
+  /** Verified so far; whoever fills it adds to it. */
+  readonly here: RangeSet
+}
+
+/** A partial of which others can be told; as of Filled, when it was looked at. */
+export interface Told extends Omit<Filled, 'signed'> {
+  readonly id: string
+}
+
 export class Leftovers {
   readonly #storage: Storage
   readonly #dir: DataDirHandle
   readonly #journalsDir: string
+  readonly #partialsDir: string
+  /** Those that are filled now, by the ids of their partials. */
+  readonly #filled = new Map<string, Filled>()
   /** Ids of partials that are open or about to be, or about to go. */
   readonly #open = new Set<string>()
 
@@ -61,6 +80,7 @@ export class Leftovers {
     this.#storage = storage
     this.#dir = dir
     this.#journalsDir = join(hiddenDir, 'journals')
+    this.#partialsDir = join(hiddenDir, 'partials')
   }
 
   /** Where the journal of a partial is. */
@@ -122,25 +142,81 @@ export class Leftovers {
     return found.bytes > 0 ? found : undefined
   }
 
+  /** Until the partial is closed or dropped, or with undefined: it has got its name. */
+  filling(id: string, filled: Filled | undefined): void {
+    if (filled === undefined) this.#filled.delete(id)
+    else this.#filled.set(id, filled)
+  }
+
+  filledOf(id: string): Filled | undefined {
+    return this.#filled.get(id)
+  }
+
+  /** What can be proved to others of all partials, limits.journalsRead at most. */
+  async *told(): AsyncGenerator<Told> {
+    const told = new Set<string>()
+    for (const [id, filled] of [...this.#filled]) {
+      told.add(id)
+      yield { ...filled, id }
+    }
+    for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
+      const found = told.has(id) ? null : await this.#read(id).catch(() => null)
+      if (found !== null) yield { ...found, id }
+    }
+  }
+
+  /** As its journal says, where that is sure; null: nothing that can be proved. */
+  async #read(id: string): Promise<Filled | null> {
+    const header = await readHeader(this.pathOf(id))
+    if (header === null) return null
+    const file = await this.openToRead(id, header)
+    const identity = this.#storage.identityOf(file).finally(() => this.#storage.closeFile(file))
+    const journal = await readJournal(this.pathOf(id), await identity)
+    if (journal === null || !isProvable(journal)) return null
+    const { blockBytes } = header
+    const { fileDigest } = journal.whole
+    if (blockBytes === 'sections' || fileDigest === undefined) return null
+    const sure = journal.runs.filter(({ isSure }) => isSure)
+    const here = RangeSet.of(sure.map(({ offset, length }): RangePair => [offset, length]))
+    const { signed, whole } = journal
+    return { header: { ...header, blockBytes }, whole: { ...whole, fileDigest }, signed, here }
+  }
+
   /**
    * The partial of this name that says most and can be proved to others: it tells the digest of the
    * file, and its author has signed all block digests. Undefined: there is none.
    */
-  async provable(name: Uint8Array): Promise<{ id: string; journal: ReadJournal } | undefined> {
-    let best: { id: string; journal: ReadJournal; bytes: number } | undefined
-    for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
-      const header = await readHeader(this.pathOf(id))
-      if (header === null || Buffer.compare(header.name, name) !== 0) continue
-      const journal = await readJournal(this.pathOf(id), null)
-      if (journal === null || !isProvable(journal)) continue
-      const bytes = journal.runs.reduce((sum, { length }) => sum + length, 0)
-      if (bytes > (best?.bytes ?? 0)) best = { id, journal, bytes }
+  async provable(name: Uint8Array): Promise<string | undefined> {
+    let best: { id: string; bytes: number } | undefined
+    const left = (await this.#partials()).slice(0, limits.journalsRead).map(({ id }) => id)
+    for (const id of new Set([...this.#filled.keys(), ...left])) {
+      const bytes = await this.#provableBytes(id, name)
+      if (bytes > (best?.bytes ?? 0)) best = { id, bytes }
     }
-    return best
+    return best?.id
   }
 
-  /** A transfer may go on with it meanwhile. Rejects with ERR_FR_NOT_HELD when it is gone. */
-  openToRead(id: string): Promise<FileHandle> {
+  /** 0: nothing, or of another name. */
+  async #provableBytes(id: string, name: Uint8Array): Promise<number> {
+    const filled = this.#filled.get(id)
+    const header = filled?.header ?? (await readHeader(this.pathOf(id)))
+    if (header === null || Buffer.compare(header.name, name) !== 0) return 0
+    if (filled !== undefined) return filled.here.bytes
+    const journal = await readJournal(this.pathOf(id), null)
+    if (journal === null || !isProvable(journal)) return 0
+    return journal.runs.reduce((sum, { length }) => sum + length, 0)
+  }
+
+  /**
+   * For others, while a transfer may go on with it: who opens a partial as one has it alone.
+   * Rejects with ERR_FR_NOT_HELD when it is gone.
+   */
+  async openToRead(id: string, { size }: Pick<JournalHeader, 'size'>): Promise<FileHandle> {
+    const path = join(this.#partialsDir, id)
+    const source = await this.#storage.openSource(path).catch(() => undefined)
+    if (source?.size === size) return source.file
+    if (source !== undefined) this.#storage.closeFile(source.file)
+    // It is spread over several disks: what is at the path only says where.
     return this.#storage.openPartial(this.#dir, id)
   }
 
@@ -172,6 +248,7 @@ export class Leftovers {
 
   /** The partial is closed, or nobody is about to open it any more; it stays. */
   close(id: string): void {
+    this.#filled.delete(id)
     this.#open.delete(id)
   }
 
@@ -224,6 +301,7 @@ export class Leftovers {
 
   /** The partial is gone, and its journal goes. Never rejects. */
   async drop(id: string): Promise<void> {
+    this.#filled.delete(id)
     this.#open.delete(id)
     await unlink(this.pathOf(id)).catch(() => {})
   }

@@ -16,7 +16,7 @@ import type { Logger } from '../base/log.js'
 import { hiddenDir } from '../base/names.js'
 import { nowMs } from '../base/time/awake.js'
 import type { DataDirHandle, Storage } from '../ports.js'
-import { Catalogue, type CatalogueTotals } from './catalogue/catalogue.js'
+import { Catalogue, type CatalogueTotals, type RecordChanged } from './catalogue/catalogue.js'
 import { type Failed, isOfStorage, restsFrom } from './disks/blame.js'
 import { Holdings } from './held/holdings.js'
 import { Leftovers } from './leftovers.js'
@@ -73,6 +73,7 @@ export class NodeStore {
   readonly versions: KeptFiles
   readonly #spec: NodeStoreSpec
   readonly #timers: NodeJS.Timeout[] = []
+  readonly #watchers = new Set<RecordChanged>()
   #catalogue: Catalogue | undefined
   /** Another directory is in its place, and is not in use yet. */
   #isNew = false
@@ -133,6 +134,12 @@ export class NodeStore {
     await this.versions.close()
     await this.#catalogue?.close()
     this.#catalogue = undefined
+  }
+
+  /** Calls whenever a record changes; returns what ends that. */
+  watchRecords(told: RecordChanged): () => void {
+    this.#watchers.add(told)
+    return () => this.#watchers.delete(told)
   }
 
   /** Records of the files in the directory. Throws the reason why there are none now. */
@@ -254,7 +261,12 @@ export class NodeStore {
     if (this.#catalogue !== undefined) return
     const path = join(this.#spec.dataDir, hiddenDir)
     const { isReadOnly } = this.#spec
-    this.#catalogue = await (isReadOnly ? Catalogue.openReadOnly(path) : Catalogue.open(path))
+    const changed: RecordChanged = (...records) => {
+      for (const told of this.#watchers) told(...records)
+    }
+    this.#catalogue = await (isReadOnly
+      ? Catalogue.openReadOnly(path)
+      : Catalogue.open(path, changed))
     const { damaged } = this.#catalogue.totals
     const text = 'records of held files were damaged; what they described is not held any more'
     if (damaged > 0) this.#log('warn', 'catalogue-damaged', { damaged, text })

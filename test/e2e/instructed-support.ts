@@ -2,13 +2,13 @@
 import { openDataDirs } from '../../src/agent/data-dirs.js'
 import { openEngine } from '../../src/agent/engines.js'
 import { NodeService } from '../../src/agent/node-service.js'
-import type { PushResult } from '../../src/api/index.js'
+import type { NodeOptions, PushResult } from '../../src/api/index.js'
 import { checkNode } from '../../src/api/options.js'
 import type { RangePair } from '../../src/base/ranges.js'
-import type { CopyOrder, Ended, Said } from '../../src/control/messages/mastering.js'
+import type { CopyOrder, Ended, HeldThere, Said } from '../../src/control/messages/mastering.js'
 import { WorkerHashPool } from '../../src/engine/hashing/pool.js'
 import { selfOf, signerOf } from '../../src/net/crypto.js'
-import type { InstructedCopies } from '../../src/session/instructed-ports.js'
+import type { HeldChange, InstructedCopies } from '../../src/session/instructed-ports.js'
 import { nodeKey } from '../../src/store/identity.js'
 import type { EngineKind, World, WorldNode } from './push-support.js'
 
@@ -19,11 +19,20 @@ export class Target {
   readonly #waiting = new Map<number, (ended: Ended) => void>()
 
   readonly service: NodeService
+  readonly nodeId: string
   readonly dataDir: string
   readonly close: () => Promise<void>
+  readonly changes: HeldChange[] = []
 
-  private constructor(service: NodeService, dataDir: string, close: () => Promise<void>) {
+  private constructor(
+    service: NodeService,
+    nodeId: string,
+    dataDir: string,
+    close: () => Promise<void>,
+  ) {
     this.service = service
+    this.nodeId = nodeId
+    service.instructed.held.onChange((change) => this.changes.push(change))
     this.dataDir = dataDir
     this.close = close
     this.copies = service.instructed.copies({
@@ -34,22 +43,31 @@ export class Target {
     })
   }
 
-  static async start(world: World, dataDir = world.dataDir()): Promise<Target> {
-    const target = await Target.open(world.engine, dataDir, world.logger)
+  static async start(
+    world: World,
+    { dataDir = world.dataDir(), ...more }: Partial<NodeOptions> & { dataDir?: string } = {},
+  ): Promise<Target> {
+    const target = await Target.open(world.engine, dataDir, world.logger, more)
     world.defer(() => target.close())
     return target
   }
 
-  static async open(kind: EngineKind, dataDir: string, log: World['logger']): Promise<Target> {
+  static async open(
+    kind: EngineKind,
+    dataDir: string,
+    log: World['logger'],
+    more: Partial<NodeOptions>,
+  ): Promise<Target> {
     const { engine, router } = await openEngine(kind, log)
     const { storage } = engine
     const pool = new WorkerHashPool()
     const { dirs, missing } = await openDataDirs(storage, [dataDir], false)
-    const checked = checkNode({ listen: '127.0.0.1:0', dataDir, minFreeBytes: 0 })
+    const checked = checkNode({ listen: '127.0.0.1:0', minFreeBytes: 0, ...more, dataDir })
     const { key } = await nodeKey(dataDir)
+    const self = selfOf(signerOf(key))
     const service = new NodeService({
       ...{ ...checked, engine, router, pool, dirs, missing, log },
-      ...{ self: selfOf(signerOf(key)), isReadOnly: false, isRelayOnly: false },
+      ...{ self, isReadOnly: false, isRelayOnly: false },
       ...{ authorize: undefined, peers: undefined, privileges: undefined },
       audience: { accept: undefined, offered: () => {}, published: () => {}, failed: () => {} },
       statusJson: () => '{}',
@@ -63,11 +81,22 @@ export class Target {
       for (const { dir } of dirs) storage.closeDataDir(dir)
       await engine.shutdown()
     }
-    const target = new Target(service, dataDir, () => {
+    const target = new Target(service, self.nodeId, dataDir, () => {
       closing ??= close()
       return closing
     })
     return target
+  }
+
+  get address(): string {
+    return this.service.address
+  }
+
+  /** All that it tells of now. */
+  async held(): Promise<HeldThere[]> {
+    const held: HeldThere[] = []
+    for await (const one of this.service.instructed.held.all()) held.push(one)
+    return held
   }
 
   /** Resolves to how it ended. */

@@ -42,5 +42,43 @@ describe.each(engines)('copies by order on the %s engine', (engine) => {
     const [record] = target.service.disks.first.store.catalogue.list()
     expect(record).toMatchObject({ fileDigest: said.digest, size })
     await until(() => partials(target.dataDir).length === 0, 'nothing is left')
+    const { contentId } = record as { contentId: string }
+    const whole = { ...said, contentId, ranges: null }
+    expect(await target.held()).toEqual([whole])
+    expect(target.changes.at(-1)).toEqual({ held: whole })
+    const told = target.changes.map((change) => ('held' in change ? change.held.ranges : 'gone'))
+    expect(told.length).toBeGreaterThan(2)
+    expect(told).not.toContain('gone')
+  })
+
+  it('make a node a source of what it has so far, and of nothing else', async () => {
+    const size = 6 * MIB
+    const { nodes, content, said } = await held(world, size, 1)
+    const [first, second] = [await Target.start(world), await Target.start(world)]
+    const [origin] = nodes as [WorldNode]
+    const half = 3 * MIB
+    expect(await first.copy(orderOf(said, [0, half], origin))).toEqual({ ...all, bytes: half })
+    const part = { ...said, contentId: expect.any(String), ranges: [[0, half]] }
+    expect(await first.held()).toEqual([part])
+    expect(await second.copy(orderOf(said, [MIB, 2 * MIB], first))).toEqual({
+      ...{ ...all, bytes: 2 * MIB },
+    })
+    const beyond = await second.copy(orderOf(said, [2 * MIB, 2 * MIB], first))
+    expect(beyond).toEqual({ bytes: MIB, cause: 'absent', blames: ['source'] })
+    // The rest and the beginning come from the origin: nothing comes twice.
+    const rest = await Promise.all([
+      second.copy(orderOf(said, [0, size], origin)),
+      first.copy(orderOf(said, [half, half], origin)),
+    ])
+    expect(rest).toEqual([
+      { ...all, bytes: size },
+      { ...all, bytes: half },
+    ])
+    for (const { dataDir } of [first, second])
+      expect(readFileSync(join(dataDir, name)).equals(content)).toBe(true)
+    const received = [first, second].map(({ service }) => {
+      return service.engine.counters().receivedBytes
+    })
+    expect(received).toEqual([size, size])
   })
 })

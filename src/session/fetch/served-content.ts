@@ -17,7 +17,8 @@ import { encodeName } from '../../protocol/manifest.js'
 import type { DigestRun, HeldStream } from '../../store/catalogue/record.js'
 import { isSameButLinked } from '../../store/catalogue/same-file.js'
 import { openNow } from '../../store/held/holdings.js'
-import { readJournal } from '../../store/journal/journal.js'
+import { type ReadJournal, readHeader, readJournal } from '../../store/journal/journal.js'
+import type { Filled } from '../../store/leftovers.js'
 import { fullName, shown } from '../../store/trees/full-name.js'
 import type { TreePlace } from '../../store/trees/held-trees.js'
 import { digestText } from '../../store/trees/local-copies.js'
@@ -76,7 +77,7 @@ export async function keyOf(
   const version = store.versions.meant(name) ?? (await versionInTree(trees, name))
   if (version !== undefined) return version
   // Opening a partial writes; another node may be at it.
-  return store.isReadOnly ? undefined : (await store.leftovers.provable(name))?.id
+  return store.isReadOnly ? undefined : store.leftovers.provable(name)
 }
 
 /** A file of a tree has one version, which may be meant by its digest. */
@@ -225,6 +226,11 @@ async function openPart(source: ContentSource, key: PackKey): Promise<ServedCont
   }
 }
 
+/** As its journal says, or whoever fills it. */
+interface Unfinished extends Pick<ReadJournal, 'header' | 'whole'> {
+  readonly signed: readonly DigestRun[]
+}
+
 /** A transfer may go on with the partial, and publish it: what was verified stays what it is. */
 async function openUnfinished(
   { engine, store }: ContentSource,
@@ -232,27 +238,40 @@ async function openUnfinished(
 ): Promise<ServedContent> {
   const { storage } = engine
   const path = store.leftovers.pathOf(id)
-  const file = await store.leftovers.openToRead(id)
+  const header = store.leftovers.filledOf(id)?.header ?? (await readHeader(path))
+  if (header === null) throw new FrError('ERR_FR_NOT_HELD')
+  const file = await store.leftovers.openToRead(id, header)
   const here = new RangeSet()
-  const read = async (): ReturnType<typeof readJournal> => {
+  const { leftovers } = store
+  const fill = (): Filled | undefined => {
+    const filled = leftovers.filledOf(id)
+    for (const range of filled?.here ?? []) here.add(...range)
+    return filled
+  }
+  const read = async (): Promise<Unfinished | null> => {
+    const filled = fill()
+    if (filled !== undefined) return filled
     const journal = await readJournal(path, await storage.identityOf(file))
     for (const { offset, length, isSure } of journal?.runs ?? [])
       if (isSure) here.add(offset, length)
     return journal
   }
   try {
-    const journal = await read()
-    const { fileDigest, attributes } = journal?.whole ?? {}
-    const { blockBytes = 'sections' } = journal?.header ?? {}
-    if (journal === null || fileDigest === undefined || blockBytes === 'sections')
+    const found = await read()
+    const { fileDigest, attributes } = found?.whole ?? {}
+    const { blockBytes = 'sections' } = found?.header ?? {}
+    if (found === null || fileDigest === undefined || blockBytes === 'sections')
       throw new FrError('ERR_FR_NOT_HELD')
-    const { header, signed } = journal
+    const { signed } = found
     const { mode, mtime } = attributes ?? { mode: 0o644, mtime: { seconds: 0, nanos: 0 } }
     return {
       ...header,
       ...{ blockBytes, file, fileDigest, mode, mtime, dataBytes: header.size },
       runs: () => Promise.resolve(signed),
-      present: (ranges) => ranges.flatMap((range) => here.present(...range)),
+      present: (ranges) => {
+        fill()
+        return ranges.flatMap((range) => here.present(...range))
+      },
       look: async () => {
         await read().catch(() => null)
         return null

@@ -18,7 +18,9 @@ import { taskBytesFor } from '../../control/holdings/hashing.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import type { StreamEntry } from '../../control/messages/types.js'
 import { encodeName } from '../../protocol/manifest.js'
+import type { DigestRun } from '../../store/catalogue/record.js'
 import { digestTable } from '../../store/held/verify.js'
+import type { Filled } from '../../store/leftovers.js'
 import { Partial } from '../../store/partial.js'
 import type { FetchTarget, Landed } from '../fetch/landing.js'
 import type { Hasher } from '../hasher.js'
@@ -81,6 +83,11 @@ export class Filling implements Guest {
   readonly hasPlan = false
   isEnded = false
   isPublished = false
+  /** Its files are closed; the partial is kept where that is of use. */
+  isClosed = false
+  isKept = false
+  /** What others can be told and sent of it; undefined: nothing yet. */
+  filled: Filled | undefined
   neededBytes = 0
   spec: GuestSpec
   readonly #spec: FillingSpec
@@ -91,6 +98,8 @@ export class Filling implements Guest {
   /** Of all blocks, as far as they are verified; the whole table where it is proved. */
   #digests: Uint8Array = new Uint8Array()
   #isProved = false
+  /** What is signed of it. */
+  readonly #covered = new RangeSet()
   /** Left by others, and not compared with the digests of the content. */
   #unjudged: readonly FoundRun[] = []
   #fresh: HeldRun[] = []
@@ -122,11 +131,6 @@ export class Filling implements Guest {
 
   get isOpen(): boolean {
     return this.#files !== undefined && !this.isEnded
-  }
-
-  /** Of the partial; undefined where there is none. */
-  get partialId(): string | undefined {
-    return this.#files?.partial.isLanding === true ? this.#files.partial.id : undefined
   }
 
   get openBytes(): number {
@@ -165,7 +169,9 @@ export class Filling implements Guest {
       verified: async (run) => this.#verified(run),
       copyIn: (at, bytes) => (this.#files as Files).partial.copyIn({ offset: at, length: bytes }),
       // Another source may have the same bytes signed by somebody else.
-      signed: (run) => isOurs && this.#files?.runs.keep(run),
+      signed: (run) => {
+        if (isOurs) this.#signed(run)
+      },
       finish: async () => {},
       close: async () => {},
     }
@@ -183,6 +189,7 @@ export class Filling implements Guest {
     await this.#opening?.catch(() => {})
     await this.#publishing?.catch(() => {})
     await this.#undo?.()
+    this.isClosed = true
   }
 
   // --- the files ---
@@ -207,8 +214,8 @@ export class Filling implements Guest {
     const undo = async (): Promise<void> => {
       await journal?.stop()
       const { isSound, isPublished } = partial
-      const isKept = isSound && !isPublished && journal?.isWorthKeeping === true
-      if (hasClaim) await releasePartial(host, partial, journal, isKept, failed)
+      this.isKept = isSound && !isPublished && journal?.isWorthKeeping === true
+      if (hasClaim) await releasePartial(host, partial, journal, this.isKept, failed)
       if (hasClaim) host.unclaim(this)
       over()
     }
@@ -285,6 +292,7 @@ export class Filling implements Guest {
     if (table === null || !this.#isProved) return
     this.#digests = table
     this.#judge(read, journal === 'ours')
+    this.#prove(files)
     if (partial.bytesToBring > 0) await this.#bring(files)
   }
 
@@ -325,21 +333,44 @@ export class Filling implements Guest {
           const digests = run.digests && this.#partOf(run, offset, left)
           found.push({ offset, length: left, digests })
         }
-    if (!this.#isProved) this.#prove()
     const known = this.#isProved ? { digests: this.#digests } : {}
     return { file, scratch, found, ...known }
   }
 
-  /** The digests that one source sent are of use to the next. */
-  #prove(): void {
-    const { runs, content, host } = this.#files as Files
+  /** The digests that one source has sent are of use to the next, and to whoever asks us. */
+  #signed(run: DigestRun): void {
+    const files = this.#files
+    if (files === undefined || this.filled !== undefined) return
+    files.runs.keep(run)
+    this.#covered.add(run.offset, run.length)
+    if (this.#covered.contains(0, this.#spec.size)) this.#prove(files)
+  }
+
+  #prove({ runs, content, host, partial }: Files): void {
     const { size, digest: algorithm, fileDigest } = content
     const geometry = { size, blockBytes: this.blockBytes, algorithm }
-    const covering = runs.covering()
-    const table = covering && digestTable(geometry, covering)
-    if (!table || host.work.sum(geometry, table) !== fileDigest) return
+    const signed = runs.covering()
+    const table = signed && digestTable(geometry, signed)
+    if (!signed || !table || host.work.sum(geometry, table) !== fileDigest) return
     this.#digests = table
     this.#isProved = true
+    if (!partial.isLanding) return
+    const {
+      contentId,
+      author,
+      only,
+      mode,
+      mtimeSeconds: seconds,
+      mtimeNanos: nanos,
+    } = content.entry
+    const about = { contentId, author, ...geometry, ...(only !== undefined && { only }) }
+    this.filled = {
+      header: { ...about, name: this.name, transfer: this.#spec.transfer },
+      whole: { fileDigest, attributes: { mode, mtime: { seconds, nanos } } },
+      ...{ signed, here: this.here },
+    }
+    host.store.leftovers.filling(partial.id, this.filled)
+    this.#hooks.changed()
   }
 
   /** Of these blocks. */
@@ -383,6 +414,7 @@ export class Filling implements Guest {
       () => ({ runs, copied }),
     )
     this.isPublished = true
+    host.store.leftovers.filling(partial.id, undefined)
     for (const text of told.warnings) log.line('warn', 'attributes', { text })
     log.published(size, 0, false)
     await host.store.makeWay(this.name).catch(() => {})

@@ -69,7 +69,9 @@ function signed({ work }: NodeHost, published: Published) {
     const { contentId, author } = copied
     return { content: { contentId, author }, runs: copied.signed }
   }
-  const content = { contentId: work.freshId(), author: work.author }
+  // What was still written is known by its id at its author's.
+  const contentId = runs.isGrowing ? entry.contentId : work.freshId()
+  const content = { contentId, author: work.author }
   return { content, runs: work.sign({ ...content, ...geometry }, digests) }
 }
 

@@ -11,7 +11,8 @@ import type { DigestRun } from '../../store/catalogue/record.js'
 export class SignedRuns {
   readonly #size: number
   readonly #mostBytes: number
-  readonly #isGrowing: boolean
+  /** Of a content that was still written when it was offered. */
+  readonly isGrowing: boolean
   readonly #runs: DigestRun[] = []
   #bytes = 0
   /** Of `#runs`, how many were taken. */
@@ -21,7 +22,7 @@ export class SignedRuns {
 
   constructor(size: number, blockBytes: BlockBytes) {
     this.#size = size
-    this.#isGrowing = blockBytes === 'sections'
+    this.isGrowing = blockBytes === 'sections'
     const bytes = blockBytes === 'sections' ? limits.growingBlockBytes : blockBytes
     const blocks = Math.max(1, Math.ceil(size / bytes))
     this.#mostBytes = blocks * limits.relayedDigestBytesPerBlock
@@ -30,7 +31,7 @@ export class SignedRuns {
   /** A record that was found authentic. What is beyond the bound is not kept. */
   keep({ offset, length, payload }: DigestRun): void {
     const end = offset + length
-    if (this.#isGrowing && wholeEnd(end) !== end) {
+    if (this.isGrowing && wholeEnd(end) !== end) {
       if (end < endOf(this.#cut)) return
       this.#cut = { offset, length, payload: payload.slice() }
       this.#isCutFresh = true
@@ -72,7 +73,7 @@ export class SignedRuns {
    * blocks are not those of a finished file.
    */
   covering(isRight: (run: DigestRun) => boolean = () => true): DigestRun[] | undefined {
-    if (this.#isGrowing) return undefined
+    if (this.isGrowing) return undefined
     const found: DigestRun[] = []
     let end = 0
     const sorted = this.#runs.filter(isRight).toSorted((a, b) => a.offset - b.offset)

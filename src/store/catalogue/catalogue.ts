@@ -54,6 +54,9 @@ interface Change {
   readonly failed: (error: FrError) => void
 }
 
+/** A record is there from now on, or gone, or in the place of another one of its name. */
+export type RecordChanged = (before: HeldStream | undefined, now: HeldStream | undefined) => void
+
 export class Catalogue {
   readonly #path: string
   readonly #digestsDir: string
@@ -76,6 +79,7 @@ export class Catalogue {
   #damaged = 0
   #work: Promise<void> | undefined
   #isClosed = false
+  #changed: RecordChanged = () => {}
 
   private constructor(hiddenDir: string, file: FileHandle, isReadOnly: boolean) {
     this.#path = pathIn(hiddenDir)
@@ -88,7 +92,7 @@ export class Catalogue {
    * Opens the catalogue in a `.fastreplica` directory and removes what no record needs. Rejects
    * with ERR_FR_CATALOGUE when a newer version wrote it, or it can be neither read nor made.
    */
-  static async open(hiddenDir: string): Promise<Catalogue> {
+  static async open(hiddenDir: string, changed?: RecordChanged): Promise<Catalogue> {
     const path = pathIn(hiddenDir)
     let file: FileHandle | null = null
     try {
@@ -100,6 +104,7 @@ export class Catalogue {
       const catalogue = new Catalogue(hiddenDir, file, false)
       await catalogue.#load()
       await catalogue.#tidy()
+      catalogue.#changed = changed ?? catalogue.#changed
       return catalogue
     } catch (error) {
       await file?.close().catch(() => {})
@@ -384,6 +389,7 @@ export class Catalogue {
     for (const [key, entry] of entries) {
       const before = this.#entries.get(key)
       this.#set(key, entry)
+      this.#changed(before?.record, entry?.record)
       if (before?.hasRuns !== false) continue
       const name = digestFileOf(before.record)
       const isNeeded = entry?.hasRuns === false && digestFileOf(entry.record) === name
