@@ -24,6 +24,7 @@ import { DiskLoad } from '../store/disks/load.js'
 import type { Room } from '../store/disks/room.js'
 import type { HeldWork } from '../store/held/work.js'
 import { NodeStore, type NodeStoreSpec } from '../store/node-store.js'
+import { SharedContents } from '../store/shared/contents.js'
 import { HeldTrees } from '../store/trees/held-trees.js'
 import { Trees } from '../store/trees/trees.js'
 import { TreeUses } from '../store/trees/uses.js'
@@ -34,6 +35,7 @@ import type { DataDir } from './data-dirs.js'
 import { growingHere } from './growing-of.js'
 import { HeldFiles } from './held-files.js'
 import type { NameClaims } from './name-claims.js'
+import type { SharedDir } from './shared-dir.js'
 import { requireSpace } from './space.js'
 import { TreeAnswers } from './tree-answers.js'
 import { VersionAnswers } from './version-answers.js'
@@ -53,6 +55,8 @@ export interface DiskRules {
   readonly log: Logger
   /** Its files are spread over the other disks; it takes no trees. */
   readonly isStriped?: boolean
+  /** Other nodes have its files, too; it takes no trees. */
+  readonly shared?: Pick<SharedDir, 'directory' | 'leases'> | undefined
   /** Of the free bytes at a disk: what this transfer must leave to others. */
   readonly reservedBytes: (disk: Disk, guest: Guest) => number
 }
@@ -90,6 +94,8 @@ export class Disk {
   readonly store: NodeStore
   /** Undefined where nothing is written. */
   readonly trees: Trees | undefined
+  /** Undefined where nobody else has its files. */
+  readonly shared: SharedContents | undefined
   readonly held: HeldFiles
   readonly versions: VersionAnswers
   /** For clients that fetch files, and for copies. */
@@ -113,7 +119,7 @@ export class Disk {
     this.#tools = tools
     this.#rules = rules
     const { engine, router, work, names, files, commits } = tools
-    const { isRelayOnly: isEmpty, isReadOnly, log, versions } = rules
+    const { isRelayOnly: isEmpty, isReadOnly, log, versions, shared } = rules
     const { storage } = engine
     const lost: NodeStoreSpec['lost'] = (failure) => {
       for (const reception of this.receptions) reception.storageLost(failure)
@@ -121,19 +127,28 @@ export class Disk {
     const moved = async (): Promise<void> => {
       if (number === firstNumber) await commits.moved()
     }
-    this.store = new NodeStore({ ...rules, storage, dir, dataDir, isEmpty, lost, moved })
+    const isShared = shared !== undefined
+    const placed = { storage, dir, dataDir, isEmpty, isShared, lost, moved }
+    this.store = new NodeStore({ ...rules, ...placed })
     const { store } = this
+    this.shared =
+      shared &&
+      new SharedContents({
+        ...{ storage, dir, dataDir, log, holdings: store.holdings },
+        ...{ directory: shared.directory, leases: shared.leases },
+      })
     const held = { storage, dir, store, work, log }
     const { holdings } = store
     const uses = new TreeUses()
     const placing = { ...held, dataDir, holdings, keep: versions.keep, treeFiles: files, uses }
-    if (!isReadOnly && rules.isStriped !== true) this.trees = new Trees(placing)
+    if (!isReadOnly && rules.isStriped !== true && !isShared) this.trees = new Trees(placing)
     if (this.trees !== undefined) store.versions.join(this.trees.versions)
     const heldTrees = new HeldTrees({ ...held, dataDir, uses })
     const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
     const prepared = () => commits.prepared(store)
     const growing = () => growingHere(this.receptions)
-    this.held = new HeldFiles({ ...held, trees, names, prepared, growing })
+    const removed = () => this.shared?.sweep()
+    this.held = new HeldFiles({ ...held, trees, names, prepared, growing, removed })
     this.versions = new VersionAnswers({ ...held, heldTrees, writer: this.trees, names })
     const fileNames: OpenSpec['fileNames'] = new Map()
     this.served = { engine, router, work, store, trees: heldTrees, dataDir, files, fileNames }
@@ -149,6 +164,7 @@ export class Disk {
     await this.store.start()
     await this.#findDevice()
     await this.trees?.start()
+    this.shared?.start()
     if (!this.#rules.isRelayOnly) await this.#load.start()
   }
 
@@ -167,7 +183,7 @@ export class Disk {
 
   /** After `stop`; resolves when nothing is read or put in place any more. */
   async settle(): Promise<void> {
-    await Promise.all([this.#adoption.stop(), this.trees?.close()])
+    await Promise.all([this.#adoption.stop(), this.trees?.close(), this.shared?.stop()])
   }
 
   /** After `settle`, and after the transfers. */

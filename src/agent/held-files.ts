@@ -52,6 +52,8 @@ export interface HeldFilesSpec {
   readonly prepared: () => readonly HeldEntry[]
   /** What lands and is still written, by the id of its partial. */
   readonly growing: () => ReadonlyMap<string, HeldEntry>
+  /** Names have gone. */
+  readonly removed: () => void
   readonly log: Logger
 }
 
@@ -94,6 +96,7 @@ export class HeldFiles {
     else if (version !== null) await this.#removeVersion(version, sum)
     else await this.#spec.names.without(name, () => this.#remove(name, sum))
     if (sum.isNothing) throw new FrError('ERR_FR_NOT_HELD')
+    this.#spec.removed()
     const fields = { name: Buffer.from(name).toString('utf8'), entries: sum.removal.entries }
     this.#spec.log({ level: 'info', event: 'removed', fields })
     return { type: 'removed', ...sum.removal }

@@ -8,6 +8,7 @@ import { type EngineHolder, openEngine } from '../agent/engines.js'
 import { NodeService } from '../agent/node-service.js'
 import { Peers } from '../agent/peers.js'
 import { Privileges } from '../agent/privileges.js'
+import { openShared } from '../agent/shared-dir.js'
 import { openStripes } from '../agent/striped-disk.js'
 import { type AuthorizedPeer, isCertified } from '../base/authorized-peers.js'
 import { type Logger, safeLogger } from '../base/log.js'
@@ -77,9 +78,15 @@ async function openNode(
   const { relayOnly: isRelayOnly } = checked
   const isReadOnly = checked.readOnly || isRelayOnly
   const { storage } = engine
+  const shared =
+    checked.sharedDir === undefined
+      ? undefined
+      : await openShared(storage, checked.sharedDir, checked.name)
   const { dirs, missing } = isRelayOnly
     ? await openNothing(storage)
-    : await openDataDirs(storage, checked.dataDirs, isReadOnly)
+    : shared !== undefined
+      ? { dirs: [shared.dir], missing: [] }
+      : await openDataDirs(storage, checked.dataDirs, isReadOnly)
   const opened = dirs.map(({ dir }) => dir)
   const closeDirs = (): void => {
     for (const dir of opened) storage.closeDataDir(dir)
@@ -88,11 +95,12 @@ async function openNode(
   let peers: Peers | undefined
   try {
     const isStriping = checked.placement === 'striped' && !isRelayOnly
-    const striped = isRelayOnly
-      ? undefined
-      : await openStripes(storage, checked.dataDirs[0] as string, isStriping, isReadOnly)
-    if (striped !== undefined) opened.push(striped.dir)
     const first = dirs[0]?.dataDir ?? ''
+    const striped =
+      isRelayOnly || shared !== undefined
+        ? undefined
+        : await openStripes(storage, first, isStriping, isReadOnly)
+    if (striped !== undefined) opened.push(striped.dir)
     const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(first)
     const { advertise } = checked
     const at = advertise !== undefined && { advertise }
@@ -121,6 +129,7 @@ async function openNode(
       dirs,
       missing,
       striped,
+      shared,
       listen,
       keys,
       self,

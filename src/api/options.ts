@@ -217,6 +217,8 @@ export interface CheckedNode {
   readonly listen: { readonly host: string; readonly port: number }
   /** Empty: none. */
   readonly dataDirs: readonly string[]
+  /** The only one is this, which nodes share. */
+  readonly sharedDir: string | undefined
   readonly placement: 'whole' | 'striped'
   /** The first key is the one it dials with. */
   readonly keys: readonly Key[]
@@ -276,6 +278,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
   return {
     listen: requireAddress(options.listen, 'listen'),
     dataDirs,
+    sharedDir: checkShared(dataDirs, options),
     placement: oneOf('placement', options.placement, placements) ?? 'whole',
     keys: [key, ...previous],
     name: options.name ?? null,
@@ -317,15 +320,31 @@ function checkDataDirs({ dataDir }: NodeOptions): readonly string[] {
     throw new TypeError(`dataDir must name at most ${limits.disksPerNode} directories`)
   const checked = dataDirs.map((path, at): string => {
     requireText(Array.isArray(dataDir) ? `dataDir[${at}]` : 'dataDir', path)
-    if ((path as string).startsWith('shared:')) throw unsupported('shared data directories')
     return path as string
   })
   if (new Set(checked).size < checked.length) throw new TypeError('dataDir names a directory twice')
   return checked
 }
 
-function unsupported(what: string): FrError {
-  return new FrError('ERR_FR_UNSUPPORTED', `this version does not support ${what}`)
+const sharedPrefix = 'shared:'
+
+/**
+ * DIR of `shared:DIR`; undefined: each directory is of this node alone. Throws TypeError, or
+ * ERR_FR_UNSUPPORTED for what such a node cannot do.
+ */
+function checkShared(dataDirs: readonly string[], options: NodeOptions): string | undefined {
+  const shared = dataDirs.find((path) => path.startsWith(sharedPrefix))
+  if (shared === undefined) return undefined
+  if (shared === sharedPrefix) throw new TypeError('dataDir shared:DIR names no directory')
+  const { placement, keep = 0 } = options
+  const [what] = [
+    ...(dataDirs.length > 1 ? ['beside other data directories'] : []),
+    ...(placement === 'striped' ? ['with placement striped'] : []),
+    ...(keep > 0 ? ['with keep'] : []),
+    ...(['adopt', 'readOnly'] as const).flatMap((name) => (options[name] ? `with ${name}` : [])),
+  ]
+  if (what === undefined) return shared.slice(sharedPrefix.length)
+  throw new FrError('ERR_FR_UNSUPPORTED', `this version has no shared data directory ${what}`)
 }
 
 /** What becomes of earlier versions. */

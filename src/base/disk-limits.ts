@@ -21,6 +21,16 @@ export const diskLimits = {
   diskRoomParts: 64,
   /** What a device writes in a second as long as none has been measured. */
   diskBytesPerSecond: 128 * 1024 * 1024,
+  /** Nodes of one machine, or of one name, in a directory that nodes share. */
+  sharedNodesPerMachine: 64,
+  /**
+   * Milliseconds between two words of who brings a content there; without one until somebody else
+   * does; between two looks of who waits; between two looks for what nobody has any more.
+   */
+  sharedRenewMs: 2_000,
+  sharedExpireMs: 15_000,
+  sharedLookMs: 200,
+  sharedSweepMs: 60_000,
   /** Milliseconds between two readings of the counters of a device. */
   diskLoadMs: 1_000,
 } as const

@@ -115,6 +115,12 @@ export const limits = {
   // --- no wait without an end ---
   /** Milliseconds from an open control link to the node's answer to the offer. */
   acceptMs: 5_000,
+  /**
+   * Milliseconds between two words of a node that has the name and waits for another node, and for
+   * which it has its time to answer again by such a word.
+   */
+  claimEveryMs: 1_500,
+  claimWaitMs: 3_600_000,
   /** Milliseconds that the accept hook of a node may take, part of acceptMs. */
   decideMs: 3_000,
   /** Milliseconds over which a node's rate is compared with the push's minimum rate. */

@@ -44,7 +44,8 @@ function bootId(): string {
   }
 }
 
-function ownRecord(): string {
+/** Of this process, as `isStaleLock` reads it; two are never equal. */
+export function ownRecord(): string {
   // The last part tells two locks of one process apart: only the holder may remove its file.
   const parts = [hostname(), bootId(), process.pid, startTime(process.pid)]
   return `${JSON.stringify([...parts, randomBytes(8).toString('hex')])}\n`

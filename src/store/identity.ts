@@ -102,7 +102,7 @@ export async function keptClientKey(environment = process.env): Promise<KeyObjec
 }
 
 /** Id of the operating system's installation; empty where there is none. */
-async function machineId(): Promise<string> {
+export async function machineId(): Promise<string> {
   for (const path of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
     const text = (await readFile(path, 'latin1').catch(() => '')).trim()
     if (/^[0-9a-f]{32}$/.test(text)) return text

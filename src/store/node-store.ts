@@ -37,6 +37,8 @@ export interface NodeStoreSpec {
   readonly isReadOnly: boolean
   /** The directory has no path, and nothing is ever in it. */
   readonly isEmpty: boolean
+  /** Other nodes give its files names, and take them. */
+  readonly isShared?: boolean
   readonly log: Logger
   /** Called when running transfers can no longer be published. */
   readonly lost: (failure: Failure) => void

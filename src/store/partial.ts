@@ -21,7 +21,7 @@ import type {
   PublishSpec,
   Storage,
 } from '../ports.js'
-import { isSameFile } from './catalogue/same-file.js'
+import { isSameButLinked, isSameFile } from './catalogue/same-file.js'
 
 const scratchSuffix = '.scratch'
 
@@ -59,6 +59,7 @@ export class Partial {
   #scratch: FileHandle | undefined
   #isPublished = false
   #borrowed: FileIdentity | undefined
+  #isSame = isSameFile
   #from: readonly FileHandle[] = []
   #giveBack: () => void = () => {}
   readonly #toBring = new RangeSet()
@@ -124,8 +125,12 @@ export class Partial {
     this.#scratch = await this.#create(this.#scratchId, bytes)
   }
 
-  /** Takes the published file itself, of which nothing is missing; it is closed here. */
-  borrow(file: FileHandle, identity: FileIdentity): void {
+  /**
+   * Takes the published file itself, of which nothing is missing; it is closed here. `isLinked`:
+   * others give it names, and take them.
+   */
+  borrow(file: FileHandle, identity: FileIdentity, isLinked = false): void {
+    this.#isSame = isLinked ? isSameButLinked : isSameFile
     this.#file = file
     this.#borrowed = identity
     this.#isPublished = true
@@ -139,7 +144,7 @@ export class Partial {
   /** Whether the published file is still what it was. */
   async isUnchanged(): Promise<boolean> {
     const now = await this.#storage.identityOf(this.file)
-    return this.#borrowed !== undefined && isSameFile(now, this.#borrowed)
+    return this.#borrowed !== undefined && this.#isSame(now, this.#borrowed)
   }
 
   /** What was still written has this size and these attributes in the end. */

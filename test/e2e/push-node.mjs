@@ -1,7 +1,7 @@
 /**
  * Nodes in a process of their own, one for each directory: prints their addresses and serves until
- * it is stopped. Arguments: common options in JSON (`beside`: more directories of a node),
- * directories.
+ * it is stopped. Arguments: common options in JSON (`beside`: more directories of a node, or a
+ * shared one), directories.
  */
 import { startNode } from '../../dist/api/index.js'
 
@@ -9,7 +9,7 @@ const [options, ...dataDirs] = process.argv.slice(2)
 const { beside = [], ...common } = { listen: '127.0.0.1:0', ...JSON.parse(options) }
 const nodes = await Promise.all(
   dataDirs.map((first) => {
-    const dataDir = [first, ...beside]
+    const dataDir = `${beside}`.startsWith('shared:') ? beside : [first, ...beside]
     return startNode({ ...common, ...(!common.relayOnly && { dataDir }) })
   }),
 )

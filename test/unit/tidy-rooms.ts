@@ -133,6 +133,10 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'store/disks': { rooms: ['base'], node: 'all' },
+  'store/shared': {
+    rooms: ['store/held', 'store/catalogue', 'store/files', 'base/*', 'ports'],
+    node: 'all',
+  },
   'store/catalogue': { rooms: ['store/files', 'base', 'ports'], node: 'all' },
   'store/journal': {
     rooms: ['store/catalogue', 'store/files', 'control/holdings', 'base', 'ports'],

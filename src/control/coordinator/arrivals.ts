@@ -32,8 +32,8 @@ export class Arrivals {
   #fault(peer: Peer, frame: ArrivalFrame, nowMs: number): Failure | string | null {
     switch (frame.type) {
       case 'claimed':
-        if (!peer.isClaiming) return 'a second claim'
-        peer.claimed()
+        if (!peer.isDeciding || peer.isComparing) return 'a late claim'
+        peer.claimed(nowMs)
         return null
       case 'compares':
         if (!peer.isDeciding) return 'nothing to compare'

@@ -107,6 +107,8 @@ export interface Offered {
   sinceMs: number
   readonly contact: Contact
   answer: Answer
+  /** Since when it has the name. */
+  claimedMs?: number
 }
 
 export interface Ready {

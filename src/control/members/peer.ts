@@ -6,6 +6,7 @@
  * decides (to join, to complete, to fail) throws where the state has no such edge.
  */
 import { errorTable, type Failure } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { NodeLimits } from '../../base/rate-limits.js'
 import type { MemberFact } from '../messages/facts.js'
@@ -50,7 +51,6 @@ export class Peer {
   /** What the node says of itself: HOST:PORT for its mates, what it keeps to. */
   advertise: string | undefined
   #limits: NodeLimits = {}
-  /** Its data connections are sealed. */
   isSealed = false
   /** How long a message to it and its answer take, as its handshake showed. */
   rttMs = 0
@@ -81,7 +81,6 @@ export class Peer {
     this.#state = { phase: 'connecting', sinceMs: nowMs, dial, failed: null }
   }
 
-  /** One at a time. */
   listen(listener: PeerListener): void {
     this.#listener = listener
   }
@@ -272,14 +271,15 @@ export class Peer {
     this.#listener.changed(this)
   }
 
-  /** The name is this push's at the node. */
-  claimed(): void {
-    this.#from('offered').answer = 'claimed'
-    this.#listener.changed(this)
+  /** The name is this push's at the node, which has its time to answer again, within bounds. */
+  claimed(nowMs: number): void {
+    const state = this.#from('offered')
+    state.claimedMs ??= nowMs
+    this.waits('claimed', Math.min(nowMs, state.claimedMs + limits.claimWaitMs))
   }
 
   /** It waits for something before it answers, and has its time again. */
-  waits(answer: 'comparing' | 'elsewhere', nowMs: number): void {
+  waits(answer: 'comparing' | 'elsewhere' | 'claimed', nowMs: number): void {
     const state = this.#from('offered')
     Object.assign(state, { answer, sinceMs: nowMs })
     if (answer === 'elsewhere') state.contact.feed = { is: 'none' }

@@ -176,7 +176,7 @@ async function publishedAs(
   try {
     const isSigned = isOf(record, spec.wanted)
     if (await isAsWanted(host, record, spec)) {
-      partial.borrow(file, await host.storage.identityOf(file))
+      partial.borrow(file, await host.storage.identityOf(file), host.shared !== undefined)
       return { held: runs, journal: 'none', ...(isSigned && { signed }) }
     }
     await spec.requireSpace(0)

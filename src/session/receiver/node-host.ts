@@ -14,6 +14,7 @@ import type {
 import type { HeldWork } from '../../store/held/work.js'
 import type { NodeStore } from '../../store/node-store.js'
 import type { Place } from '../../store/partial.js'
+import type { SharedContents } from '../../store/shared/contents.js'
 import type { FeedPlaces } from '../driver/feed-places.js'
 import type { EngineRouter } from '../router.js'
 import type { Audience } from './acceptance.js'
@@ -113,6 +114,8 @@ export interface NodeHost {
   readonly work: HeldWork
   /** Absent: the node takes no trees. */
   readonly trees?: BundleApplier | undefined
+  /** Absent: nobody else uses the directory. */
+  readonly shared?: SharedContents | undefined
   readonly consents: Consents
   readonly audience: Audience
   readonly counters: { wrongDigests: number }

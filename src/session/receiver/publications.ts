@@ -10,18 +10,25 @@ import { CodedPublication, fileEntryOf } from './coded.js'
 import { GrowingPublication, geometryOf } from './growing.js'
 import type { NodeHost } from './node-host.js'
 import { FilePublication, type Publication } from './publish.js'
+import { requireSharable, SharedPublication } from './shared.js'
 import type { ReceptionSpec } from './spec.js'
 
-/**
- * Throws ERR_FR_UNSUPPORTED where the node takes no trees. `size`: of the content, once that is
- * known.
- */
+interface Whole {
+  /** Of the content, once that is known. */
+  readonly size: () => number
+  /** The transfer has ended, and waits for nothing. */
+  readonly isOver: () => boolean
+  /** It waits, and has its time again. */
+  readonly waits: () => void
+}
+
+/** Throws ERR_FR_UNSUPPORTED where the node takes no such content. */
 export function publicationOf(
   host: NodeHost,
   partial: Partial,
   hasher: Hasher,
   spec: ReceptionSpec,
-  size: () => number,
+  whole: Whole,
 ): Publication {
   const name = decodeName(spec.entry)
   const { originId, tree, entry } = spec
@@ -30,13 +37,18 @@ export function publicationOf(
     throw new FrError('ERR_FR_UNSUPPORTED', 'what grows cannot be only for some')
   // Who only sends what it holds, or passes on what comes, publishes nothing.
   if (spec.role !== 'receiver') return new FilePublication(host, partial, name, hasher, spec)
+  if (host.shared !== undefined) {
+    requireSharable(spec)
+    const plain = new FilePublication(host, partial, name, hasher, spec)
+    return new SharedPublication(plain, host.shared, spec, whole)
+  }
   if (entry.growing === true) {
     const made = (whole: StreamEntry): Publication => {
       const own = { ...spec, entry: whole }
       return new FilePublication(host, partial, name, hasherOf(host, own), own)
     }
     return new GrowingPublication({
-      ...{ engine: host.engine, partial, entry, size, publicationOf: made },
+      ...{ engine: host.engine, partial, entry, size: whole.size, publicationOf: made },
     })
   }
   if (coded !== undefined) {
@@ -63,8 +75,8 @@ function decodedOf(
   const entry = fileEntryOf(coded)
   const own = { ...spec, entry }
   const partial = new Partial(host.storage, host.dir, decodeName(entry), own)
-  const size = (): number => entry.size
-  return { partial, publication: publicationOf(host, partial, hasherOf(host, own), own, size) }
+  const whole: Whole = { size: () => entry.size, isOver: () => false, waits: () => {} }
+  return { partial, publication: publicationOf(host, partial, hasherOf(host, own), own, whole) }
 }
 
 /** Of what has landed of the entry. */

@@ -38,6 +38,8 @@ export interface Publication {
   readonly name: Uint8Array
   /** Refuses the name. */
   checkName(): Promise<void>
+  /** After `checkName`: digest of the file that has the name already; null or absent: not known. */
+  readonly foundDigest?: string | null
   /** What the node has of it beside files of its name. The caller closes the file. */
   older?(): Promise<OlderFile | undefined>
   /** Refuses an empty partial that could not be published when it is whole. */

@@ -5,7 +5,6 @@
  * name and its control link, and gives all of them back when it ends, after everything that still
  * reads or writes the files has come back. `done` resolves then and never rejects.
  */
-
 import { detectionOf } from '../../base/detection.js'
 import { digestBytesOf } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
@@ -60,7 +59,6 @@ export class Reception {
   readonly log: ReceptionLog
   readonly #host: NodeHost
   readonly #approval: Approval
-  /** Of whoever coordinates. */
   #link: CoordinatorLink
   readonly #geometry: ReturnType<typeof geometryOf>
   readonly #isGateway: boolean
@@ -94,8 +92,11 @@ export class Reception {
     this.#geometry = geometryOf(spec.entry)
     this.#partial = new Partial(host.storage, host.dir, partialName(spec), spec)
     this.#hasher = hasherOf(host, spec)
-    const sizeAtLast = (): number => this.session.machine.held.size
-    this.#publication = publicationOf(host, this.#partial, this.#hasher, spec, sizeAtLast)
+    this.#publication = publicationOf(host, this.#partial, this.#hasher, spec, {
+      size: () => this.session.machine.held.size,
+      isOver: () => this.isEnded,
+      waits: () => this.session.post({ type: 'claimed' }),
+    })
     this.#signedRuns = new SignedRuns(this.#geometry.size, this.#geometry.blockBytes)
     this.growing = growingHere(spec, this.name, () => this.#partial.id, this.#signedRuns)
     this.session = this.#sessionOver()
@@ -256,6 +257,7 @@ export class Reception {
     this.session.post({ type: 'claimed' })
     await this.#host.store.requireDirectory()
     await this.#publication.checkName()
+    if (this.isEnded) return { type: 'prepared' }
     const arrival = await arrive(this.#host, this.#partial, this.#arrival)
     const found = this.#arrived(arrival)
     await this.#publication.probe()
@@ -303,8 +305,9 @@ export class Reception {
   }
 
   get #arrival(): ArrivalSpec {
-    const { entry, algorithm, fileDigest } = this.spec
+    const { entry, algorithm, fileDigest: known } = this.spec
     const { contentId, author, only } = entry
+    const fileDigest = this.#publication.foundDigest ?? known
     return {
       wanted: { contentId, author, algorithm, ...this.#geometry, ...(only && { only }) },
       ...{ entry, fileDigest, name: this.#publication.name, visibleName: this.name },
@@ -392,8 +395,8 @@ export class Reception {
     this.#filler?.stop()
     this.#host.ended()
     this.joins.end()
-    const { servedBytes } = this.session
-    if (servedBytes > 0) this.log.line('info', 'served', { bytes: servedBytes })
+    const { servedBytes: bytes } = this.session
+    if (bytes > 0) this.log.line('info', 'served', { bytes })
     if (failure !== null) {
       this.growing?.failed(failure)
       this.log.failed(failure)
@@ -410,9 +413,7 @@ export class Reception {
     void this.#release(failure, keepPartial)
   }
 
-  /**
-   * Gives everything back once nothing uses it. Failing to discard is worth a line, nothing more.
-   */
+  /** Gives everything back once nothing uses it. Failing to discard is worth a line, not more. */
   async #release(failure: Failure | null, keepPartial: boolean): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
     await this.#verified?.stop()

@@ -21,6 +21,8 @@ export interface HoldingsSpec {
   /** That of the present directory; undefined: there is none now. */
   readonly catalogue: () => Catalogue | undefined
   readonly log: Logger
+  /** Other nodes give files of the directory names, and take them. */
+  readonly isShared?: boolean
 }
 
 export class Holdings {
@@ -110,10 +112,15 @@ export class Holdings {
     const { name, identity } = record
     if (isSameFile(now, identity)) return true
     if (!isSameButLinked(now, identity)) return false
-    const isLinked = isHidden(name) || this.linked.has(keyOf(name))
+    const isLinked = this.spec.isShared || isHidden(name) || this.linked.has(keyOf(name))
     if (!isLinked && !(await this.#isInVersion(name))) return false
     if (this.catalogue?.get(name) === record) await this.relinked(name, now)
     return true
+  }
+
+  /** Whether somebody changed a file between two looks. */
+  isSame(one: FileIdentity, other: FileIdentity): boolean {
+    return this.spec.isShared ? isSameButLinked(one, other) : isSameFile(one, other)
   }
 
   /** A file of this name has got another one, and is `now` what it was. Never rejects. */

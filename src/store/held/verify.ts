@@ -10,7 +10,6 @@ import { digestBytesOf } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import type { FileHandle } from '../../ports.js'
 import { type DigestRun, digestsOf, type HeldStream } from '../catalogue/record.js'
-import { isSameFile } from '../catalogue/same-file.js'
 import { type Holdings, openNow } from './holdings.js'
 import type { HeldGeometry, HeldWork } from './work.js'
 
@@ -88,10 +87,10 @@ async function look(spec: VerifySpec, record: HeldStream, signal: AbortSignal): 
     const expected = runs && digestTable(record, runs)
     if (!expected) return { status: 'bad', ...noBlocks, identity }
     const bad = await compare(spec, file, record, expected, signal)
-    const isStill = isSameFile(identity, await storage.identityOf(file))
+    const isStill = held.isSame(identity, await storage.identityOf(file))
     if (!isStill) return { status: 'changed', ...bad, identity }
     if (bad.badBlocks === 0) return { status: 'ok', ...bad, identity }
-    const isTouched = !isSameFile(identity, record.identity)
+    const isTouched = !held.isSame(identity, record.identity)
     return { status: isTouched ? 'changed' : 'bad', ...bad, identity }
   } finally {
     storage.closeFile(file)

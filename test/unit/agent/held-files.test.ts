@@ -29,6 +29,7 @@ function nodeWith(names: readonly (string | Uint8Array)[]) {
     },
     store: { catalogue: { list: () => records } },
     prepared: () => [],
+    removed: () => {},
     growing: () => new Map(),
     trees,
   } as unknown as HeldFilesSpec)
@@ -144,6 +145,7 @@ describe('files of which several are removed', () => {
           remove: async (name: Uint8Array) => there.delete(Buffer.from(name).toString()),
         },
       },
+      removed: () => {},
       names: {
         without: async (name: Uint8Array, work: () => Promise<unknown>) => {
           asked.push(Buffer.from(name).toString())

@@ -26,7 +26,7 @@ describe('fr push', () => {
   it('has few defaults', () =>
     expect(command('push a.bin --to h:1,h:2')).toEqual({
       command: 'push',
-      ...{ paths: ['a.bin'], tree: {}, coding: {} },
+      ...{ paths: ['a.bin'], tree: {}, coding: {}, noFollow: false },
       to: [{ address: 'h:1' }, { address: 'h:2' }],
       passed: {},
       noClobber: false,
@@ -52,7 +52,7 @@ describe('fr push', () => {
       ),
     ).toEqual({
       command: 'push',
-      ...{ paths: ['a.bin'], tree: {}, coding: {} },
+      ...{ paths: ['a.bin'], tree: {}, coding: {}, noFollow: false },
       nodesFile: 'n.txt',
       as: 'b',
       keyFile: 'k',

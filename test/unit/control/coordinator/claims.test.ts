@@ -50,6 +50,25 @@ describe('the claims of a push', () => {
     expect(planned(bench.after(limits.acceptMs - limits.readyMs))).toEqual([[0]])
   })
 
+  it('said again leave a node its time to answer, for an hour at most', () => {
+    const bench = new Bench(1)
+    bench.offered(0)
+    for (let ms = 0; ms < limits.claimWaitMs; ms += limits.acceptMs - 1) {
+      expect(aborted(bench.from(0, { type: 'claimed' }))).toEqual([])
+      expect(aborted(bench.after(limits.acceptMs - 1))).toEqual([])
+    }
+    expect(aborted(bench.from(0, { type: 'claimed' }))).toEqual([])
+    expect(aborted(bench.after(limits.acceptMs))).toEqual([0])
+  })
+
+  it('come before the answer', () => {
+    const bench = new Bench(2)
+    bench.offered(0, 1)
+    bench.accepted(0)
+    const text = 'ERR_FR_PROTOCOL: a late claim'
+    expect(outcomes(bench.from(0, { type: 'claimed' }))).toEqual([['n0:1', 'failed', text]])
+  })
+
   it('are given up everywhere when one node has the name for another push', () => {
     const bench = new Bench(4)
     bench.offered(0, 1, 2)
@@ -95,12 +114,5 @@ describe('the claims of a push', () => {
     expect(outcomes(commands)).toEqual([['n1:1', 'refused', text]])
     expect(aborted(commands)).toEqual([1])
     expect(end(commands)).toBeUndefined()
-  })
-
-  it('are said once', () => {
-    const bench = new Bench(1)
-    bench.offered(0)
-    bench.from(0, { type: 'claimed' })
-    expect(aborted(bench.from(0, { type: 'claimed' }))).toEqual([0])
   })
 })

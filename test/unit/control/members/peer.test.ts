@@ -11,7 +11,7 @@ const linked = { type: 'linked', member: 0, nodeId: 'id0' } as const
 const decisions: readonly [string, (peer: Peer) => unknown, readonly PeerPhase[]][] = [
   ['is linked', (peer) => peer.linked(linked, 0), ['connecting']],
   ['is dialled again', (peer) => peer.redials(failure, () => 1), ['connecting']],
-  ['claims', (peer) => peer.claimed(), ['offered']],
+  ['claims', (peer) => peer.claimed(0), ['offered']],
   ['accepts', (peer) => peer.accepts([]), ['offered']],
   ['joins', (peer) => peer.join(0), ['ready']],
   ['relays', (peer) => peer.relays(), ['running']],

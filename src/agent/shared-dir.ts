@@ -1,0 +1,93 @@
+/**
+ * A directory that several nodes of a cluster mount (`shared:DIR`), and this node's own place in
+ * it: `DIR/.fastreplica/nodes/ID`, a data directory like any other. ID is of the name of the node,
+ * or of its machine, and a number: the first that nobody else has locked.
+ */
+import { hash, randomBytes } from 'node:crypto'
+import { link, mkdir, stat, unlink, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { FrError } from '../base/errors.js'
+import { asFrError } from '../base/failures.js'
+import { limits } from '../base/limits.js'
+import { hiddenDir } from '../base/names.js'
+import { isStaleLock, ownRecord } from '../engine/lock.js'
+import type { Storage } from '../ports.js'
+import { machineId } from '../store/identity.js'
+import { Leases } from '../store/shared/leases.js'
+import type { DataDir } from './data-dirs.js'
+
+export interface SharedDir {
+  readonly dir: DataDir
+  /** Of the contents of all nodes. */
+  readonly directory: string
+  readonly leases: Leases
+}
+
+/**
+ * Makes what is missing, DIR as well. Rejects with ERR_FR_DATA_DIR, also where it is an ordinary
+ * data directory, or a file cannot have several names there; with ERR_FR_DATA_DIR_LOCKED where this
+ * machine has too many nodes there.
+ */
+export async function openShared(
+  storage: Pick<Storage, 'openDataDir'>,
+  path: string,
+  name: string | null,
+): Promise<SharedDir> {
+  const hidden = join(path, hiddenDir)
+  const [nodes = '', contents = '', leases = ''] = ['nodes', 'contents', 'leases'].map((one) =>
+    join(hidden, one),
+  )
+  try {
+    if (await isThere(join(hidden, 'catalogue')))
+      throw new FrError('ERR_FR_DATA_DIR', `${path} is the data directory of one node`, { path })
+    for (const one of [path, hidden, nodes, contents, leases]) await made(one)
+    await requireLinks(leases)
+  } catch (error) {
+    throw error instanceof FrError ? error : asFrError(error, 'ERR_FR_DATA_DIR')
+  }
+  const who = hash('sha256', name ?? ((await machineId()) || hostname()), 'hex').slice(0, 16)
+  const dir = await firstFree(storage, join(nodes, who))
+  const spec = { directory: leases, holder: ownRecord().trim(), isGone: isStaleLock }
+  return { dir, directory: contents, leases: new Leases(spec) }
+}
+
+async function firstFree(storage: Pick<Storage, 'openDataDir'>, path: string): Promise<DataDir> {
+  for (let at = 0; ; at++) {
+    const dataDir = `${path}-${at}`
+    try {
+      return { dir: await storage.openDataDir(dataDir), dataDir, number: 0 }
+    } catch (error) {
+      const isLocked = error instanceof FrError && error.code === 'ERR_FR_DATA_DIR_LOCKED'
+      if (!isLocked || at + 1 >= limits.sharedNodesPerMachine) throw error
+    }
+  }
+}
+
+async function made(path: string): Promise<void> {
+  await mkdir(path, 0o700).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+}
+
+async function requireLinks(directory: string): Promise<void> {
+  const path = join(directory, `.${randomBytes(8).toString('hex')}`)
+  const other = `${path}.link`
+  try {
+    await writeFile(path, '', { flag: 'wx', mode: 0o600 })
+    await link(path, other)
+  } catch (cause) {
+    const text = `a file can have one name only in ${directory}: ${(cause as Error).message}`
+    throw new FrError('ERR_FR_DATA_DIR', text, { cause, path: directory })
+  } finally {
+    await unlink(path).catch(() => {})
+    await unlink(other).catch(() => {})
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
