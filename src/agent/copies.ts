@@ -337,8 +337,8 @@ function originFeeds({ most }: FeedPlaces): Pick<GroupWish, 'originFeeds'> {
 }
 
 function groupsOf({ siteLinks = [], ...groups }: CopyGroups = {}): GroupWish {
-  const links = siteLinks.map(({ from, to, bytesPerSecond }): SiteLink => {
-    return { sites: [from, to], bytesPerSecond }
+  const links = siteLinks.map(({ from, to, bytesPerSecond, sealed }): SiteLink => {
+    return { sites: [from, to], bytesPerSecond, ...(sealed === true && { isSealed: true }) }
   })
   return { ...groups, siteLinks: links }
 }

@@ -1,7 +1,7 @@
 /** Checks the options that say how nodes are grouped. Misuse is a TypeError. */
 import { limits } from '../base/limits.js'
 import { type GroupWish, handovers, type SiteLink } from '../control/plan/layout.js'
-import { oneOf, optionalInteger, optionalLimit, requireText } from './checks.js'
+import { oneOf, optionalInteger, optionalLimit, requireBoolean, requireText } from './checks.js'
 import type { PushOptions } from './types.js'
 
 /** Options that say how nodes are grouped. */
@@ -47,6 +47,7 @@ function checkSiteLinks(links: PushOptions['siteLinks'] = []): SiteLink[] {
     seen.add(key)
     const rate = optionalLimit(`${option}.bytesPerSecond`, link.bytesPerSecond)
     if (rate === undefined) throw new TypeError(`${option} must have bytesPerSecond`)
-    return { sites: [one, other], bytesPerSecond: rate }
+    requireBoolean(`${option}.seal`, link.seal)
+    return { sites: [one, other], bytesPerSecond: rate, ...(link.seal && { isSealed: true }) }
   })
 }

@@ -27,8 +27,9 @@ export function copyGroups({ groupSize, handover, site, siteLinks = [] }: GroupW
     ...(groupSize !== undefined && { groupSize }),
     ...(handover !== undefined && { handover }),
     ...(siteLinks.length > 0 && {
-      siteLinks: siteLinks.map(({ sites: [from, to], bytesPerSecond }) => {
-        return { from, to, bytesPerSecond: Math.floor(bytesPerSecond) }
+      siteLinks: siteLinks.map(({ sites: [from, to], bytesPerSecond, isSealed }) => {
+        const sealed = isSealed === true && { sealed: true as const }
+        return { from, to, bytesPerSecond: Math.floor(bytesPerSecond), ...sealed }
       }),
     }),
   }

@@ -10,6 +10,12 @@ export interface SealOptions {
   seal?: boolean
 }
 
+export interface SiteLinkOptions {
+  sites: readonly [string, string]
+  bytesPerSecond: number
+  seal?: boolean
+}
+
 export interface NodeSealOptions extends SealOptions {
   /** As `seal`; and a push that would have a connection of this node otherwise is refused. */
   requireSeal?: boolean

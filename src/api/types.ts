@@ -32,6 +32,7 @@ import type { DiskOptions } from './disk-types.js'
 import type { PeerOptions } from './peer-options.js'
 import type { PushWishes } from './push-wishes.js'
 import type { RightsStatus } from './rights-types.js'
+import type { SiteLinkOptions } from './seal.js'
 import type { VersionOptions } from './version-types.js'
 
 export type {
@@ -53,6 +54,7 @@ export type * from './get-types.js'
 export type * from './held-types.js'
 export type * from './limit-types.js'
 export type * from './rights-types.js'
+export type { SiteLinkOptions } from './seal.js'
 export type * from './tree-types.js'
 export type * from './version-types.js'
 export type * from './wait-types.js'
@@ -179,9 +181,10 @@ export interface PushOptions extends Credentials, PushWishes {
   site?: string
   /**
    * What sites may send each other, each way: no more crosses in this push, and the way from site
-   * to site, the predicted time and the bound count with it. Each byte crosses once.
+   * to site, the predicted time and the bound count with it. Each byte crosses once. `seal`: what
+   * crosses is sealed, as with `seal` all is.
    */
-  siteLinks?: readonly { sites: readonly [string, string]; bytesPerSecond: number }[]
+  siteLinks?: readonly SiteLinkOptions[]
   /** Algorithm that verifies blocks; by default blake3 with a key and xxh64 without. */
   digest?: 'blake3' | 'sha256' | 'xxh64'
   engine?: 'native' | 'portable'

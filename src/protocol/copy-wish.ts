@@ -81,6 +81,7 @@ function readGroups(groups: Fields): CopyGroups {
         from: link.string('from', limits.siteChars),
         to: link.string('to', limits.siteChars),
         bytesPerSecond: link.integer('bytesPerSecond', limits.rateMin, limits.rateMax),
+        ...readSealed(link),
       })),
     }),
   }

@@ -65,6 +65,19 @@ describe.each(usualEngines)('%s engine: what is sent', (engine) => {
     for (const one of nodes) expect(readOn(one, content)).toBe(0)
   })
 
+  it('cannot be read between sites whose link is to be sealed, and can within one', async () => {
+    const nodes = [await node(), await node()]
+    const { path, content } = world.file('data.bin', size)
+    const to = nodes.map(({ address }, at) => ({ address, site: at === 0 ? 'a' : 'b' }))
+    const siteLinks = [{ sites: ['a', 'b'], bytesPerSecond: 1e9, seal: true }] as const
+    const result = await push(path, { to, site: 'a', siteLinks, engine }).result
+    expect(result.nodes.map(({ status }) => status)).toEqual(['complete', 'complete'])
+    expectCopies(content, 'data.bin', nodes)
+    const [near, far] = nodes.map((one) => readOn(one, content))
+    expect(near).toBeGreaterThan(0)
+    expect(far).toBe(0)
+  })
+
   it('cannot be read on any connection of a node that wants it', async () => {
     const nodes = [await node(), await node({ seal: true }), await node({ requireSeal: true })]
     const content = await pushed(nodes, {})

@@ -110,15 +110,17 @@ export function parseSite(text: string): string {
 export interface SiteLink {
   readonly sites: readonly [string, string]
   readonly bytesPerSecond: number
+  readonly seal?: true
 }
 
-/** `A:B=RATE`. Throws UsageError. */
+/** `A:B=RATE` or `A:B=RATE,seal`. Throws UsageError. */
 export function parseSiteLink(text: string): SiteLink {
-  const [, one, other, rate] = /^([^:=]+):([^:=]+)=(.+)$/.exec(text) ?? []
+  const [, one, other, rate, seal] = /^([^:=]+):([^:=]+)=(.+?)(,seal)?$/.exec(text) ?? []
   if (one === undefined || other === undefined || rate === undefined)
-    throw new UsageError(`'${text}' is not SITE:SITE=RATE`)
+    throw new UsageError(`'${text}' is not SITE:SITE=RATE[,seal]`)
   if (one === other) throw new UsageError(`'${text}' names one site twice`)
-  return { sites: [parseSite(one), parseSite(other)], bytesPerSecond: parseLimit(rate) }
+  const sites = [parseSite(one), parseSite(other)] as const
+  return { sites, bytesPerSecond: parseLimit(rate), ...(seal && { seal: true }) }
 }
 
 /** Each node once, and no more than a push takes. */

@@ -85,7 +85,7 @@ export function whereOptions(command: Commander, what: 'push' | 'copy', as: stri
 }
 
 export function siteLinkOption(): Option {
-  const what = 'what two sites may send each other; may be repeated'
+  const what = 'what two sites may send each other (,seal: encrypted); may be repeated'
   return new Option('--site-link <a:b=rate>', what).argParser(listed(parseSiteLink))
 }
 

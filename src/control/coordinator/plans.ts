@@ -22,6 +22,7 @@ import {
 import type { OriginConfig } from './events.js'
 import { Leaders } from './leaders.js'
 import type { OriginOutbox } from './outbox.js'
+import { Sealing } from './sealing.js'
 import { SiteShares } from './site-shares.js'
 import { Standbys } from './standbys.js'
 
@@ -39,6 +40,7 @@ export class OriginPlans {
   readonly #outbox: OriginOutbox
   readonly #peers: Peers
   readonly #origin: Member
+  readonly sealing: Sealing
   readonly standbys: Standbys
   readonly #shares: SiteShares
   /** What the origin itself keeps to. */
@@ -62,7 +64,9 @@ export class OriginPlans {
     this.#peers = peers
     this.#shares = new SiteShares(config.sites ?? {}, originNumber, dealer.chain, peers)
     this.leaders = new Leaders(dealer.chain, peers, config.extent)
-    this.standbys = new Standbys(originTerm, peers, outbox)
+    this.sealing = new Sealing(config.sites ?? {}, peers)
+    const isSealed = (peer: Peer): boolean => this.sealing.isAlways(peer)
+    this.standbys = new Standbys(originTerm, peers, outbox, isSealed)
     this.#origin = { number: originNumber, nodeId: config.nodeId }
   }
 
@@ -197,7 +201,7 @@ export class OriginPlans {
     const strange = members.filter(({ number }) => !known.has(number))
     for (const { number } of strange) known.add(number)
     return strange.map(({ number: member }) => {
-      const isSealed = peer.isSealed || this.#peers.all[member]?.isSealed === true
+      const isSealed = this.sealing.between(peer.node, member)
       return { member, ...edgeOf(peer.node, member), ...(isSealed && { sealed: true as const }) }
     })
   }

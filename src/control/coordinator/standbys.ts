@@ -12,6 +12,7 @@ import type { OriginOutbox } from './outbox.js'
 export class Standbys {
   readonly #outbox: OriginOutbox
   readonly #term: Term
+  readonly #isSealed: (peer: Peer) => boolean
   /** By number, as they were told last. */
   readonly #entries: RosterEntry[] = []
   readonly #changed: { take(): Set<Peer> }
@@ -21,9 +22,11 @@ export class Standbys {
   #epoch = 0
   #rosterEpoch = 0
 
-  constructor(term: Term, peers: Peers, outbox: OriginOutbox) {
+  /** `isSealed`: whether all data connections of a node are. */
+  constructor(term: Term, peers: Peers, outbox: OriginOutbox, isSealed: (peer: Peer) => boolean) {
     this.#term = term
     this.#outbox = outbox
+    this.#isSealed = isSealed
     this.#changed = peers.follow()
   }
 
@@ -54,8 +57,9 @@ export class Standbys {
 
   /** They have their plans, which name them: now they hear who else there is. */
   tellRoster(): void {
-    const changed = inOrder(this.#changed.take()).filter((peer) => this.#isNew(entryOf(peer)))
-    for (const peer of changed) this.#entries[peer.node] = entryOf(peer)
+    const entry = (peer: Peer): RosterEntry => entryOf(peer, this.#isSealed(peer))
+    const changed = inOrder(this.#changed.take()).filter((peer) => this.#isNew(entry(peer)))
+    for (const peer of changed) this.#entries[peer.node] = entry(peer)
     const news = changed.map(({ node }) => this.#entries[node] as RosterEntry)
     const areInformed = this.#chosen.every((peer) => this.#informed.includes(peer))
     const pages = pagesOf(areInformed ? news : this.#entries)
@@ -88,8 +92,8 @@ function pagesOf(entries: readonly RosterEntry[]): RosterEntry[][] {
   return pages
 }
 
-function entryOf(peer: Peer): RosterEntry {
-  const { node: number, nodeId, link, isSealed } = peer
+function entryOf(peer: Peer, isSealed: boolean): RosterEntry {
+  const { node: number, nodeId, link } = peer
   const advertise = link.advertise ?? peer.advertise
   return {
     number,

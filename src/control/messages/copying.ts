@@ -70,6 +70,7 @@ export interface CopyGroups {
     readonly from: string
     readonly to: string
     readonly bytesPerSecond: number
+    readonly sealed?: true
   }[]
 }
 

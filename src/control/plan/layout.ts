@@ -32,6 +32,8 @@ export interface Placed extends LinkSpeeds {
 export interface SiteLink {
   readonly sites: readonly [string, string]
   readonly bytesPerSecond: number
+  /** Data connections between the two sites are sealed. */
+  readonly isSealed?: true
 }
 
 /** How nodes are to be grouped, as far as the caller says. */

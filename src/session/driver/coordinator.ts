@@ -96,7 +96,7 @@ export class CoordinatorSession {
         return { channel: 'control', to, ...this.#placeOf(to), isFedSoon }
       },
       wayTo: (to) => {
-        const edge = { ...ports.edgeTo(to), isSealed: machine.peers[to]?.isSealed === true }
+        const edge = { ...ports.edgeTo(to), isSealed: machine.exchange.plans.sealing.ofOrigin(to) }
         return { ...this.#placeOf(to), edge }
       },
     })

@@ -420,7 +420,7 @@ describe('fr', () => {
     expect(command('push a --to h --limit-up 8Mbit --priority 20 --flows 3')).toMatchObject({
       passed: { limitUpBytesPerSecond: 1e6, priority: 20, flows: 3 },
     })
-    const grouped = '--group-size 2 --handover every --site a --site-link a:b=8Mbit'
+    const grouped = '--group-size 2 --handover every --site a --site-link a:b=8Mbit,seal'
     expect(command(`push a --to h --shape tree ${grouped} --site-link b:c=80Mbit`)).toMatchObject({
       passed: {
         shape: 'tree',
@@ -428,7 +428,7 @@ describe('fr', () => {
         handover: 'every',
         site: 'a',
         siteLinks: [
-          { sites: ['a', 'b'], bytesPerSecond: 1e6 },
+          { sites: ['a', 'b'], bytesPerSecond: 1e6, seal: true },
           { sites: ['b', 'c'], bytesPerSecond: 1e7 },
         ],
       },

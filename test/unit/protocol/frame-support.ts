@@ -330,7 +330,13 @@ const bodies: Bodies = {
       groupSize: fc.integer({ min: 1, max: limits.nodesPerGroup }),
       handover: fc.constantFrom('corresponding', 'every'),
       siteLinks: fc.array(
-        fc.record({ from: fc.constant('a'), to: fc.constant('b'), bytesPerSecond: limit }),
+        fc.record(
+          {
+            ...{ from: fc.constant('a'), to: fc.constant('b'), bytesPerSecond: limit },
+            sealed: fc.constant(true as const),
+          },
+          { requiredKeys: ['from', 'to', 'bytesPerSecond'] },
+        ),
         { maxLength: 3 },
       ),
     }),
