@@ -56,7 +56,7 @@ export interface DiskRules {
   /** Its files are spread over the other disks; it takes no trees. */
   readonly isStriped?: boolean
   /** Other nodes have its files, too; it takes no trees. */
-  readonly shared?: Pick<SharedDir, 'directory' | 'leases'> | undefined
+  readonly shared?: Omit<SharedDir, 'dir'> | undefined
   /** Of the free bytes at a disk: what this transfer must leave to others. */
   readonly reservedBytes: (disk: Disk, guest: Guest) => number
 }
@@ -135,7 +135,7 @@ export class Disk {
       shared &&
       new SharedContents({
         ...{ storage, dir, dataDir, log, holdings: store.holdings },
-        ...{ directory: shared.directory, leases: shared.leases },
+        ...{ directory: shared.directory, leases: shared.leases, shown: shared.shown },
       })
     const held = { storage, dir, store, work, log }
     const { holdings } = store
@@ -147,7 +147,7 @@ export class Disk {
     const trees = new TreeAnswers({ ...held, trees: heldTrees, writer: this.trees })
     const prepared = () => commits.prepared(store)
     const growing = () => growingHere(this.receptions)
-    const removed = () => this.shared?.sweep()
+    const removed = async (record: HeldStream) => this.shared?.removed(record)
     this.held = new HeldFiles({ ...held, trees, names, prepared, growing, removed })
     this.versions = new VersionAnswers({ ...held, heldTrees, writer: this.trees, names })
     const fileNames: OpenSpec['fileNames'] = new Map()

@@ -52,8 +52,8 @@ export interface HeldFilesSpec {
   readonly prepared: () => readonly HeldEntry[]
   /** What lands and is still written, by the id of its partial. */
   readonly growing: () => ReadonlyMap<string, HeldEntry>
-  /** Names have gone. */
-  readonly removed: () => void
+  /** The file of a record has gone. */
+  readonly removed: (record: HeldStream) => Promise<void>
   readonly log: Logger
 }
 
@@ -96,7 +96,6 @@ export class HeldFiles {
     else if (version !== null) await this.#removeVersion(version, sum)
     else await this.#spec.names.without(name, () => this.#remove(name, sum))
     if (sum.isNothing) throw new FrError('ERR_FR_NOT_HELD')
-    this.#spec.removed()
     const fields = { name: Buffer.from(name).toString('utf8'), entries: sum.removal.entries }
     this.#spec.log({ level: 'info', event: 'removed', fields })
     return { type: 'removed', ...sum.removal }
@@ -165,11 +164,13 @@ export class HeldFiles {
   async #removeFile(name: Uint8Array, sum: RemovalSum): Promise<void> {
     const { storage, dir, store } = this.#spec
     sum.took(await store.versions.removeAll(name))
+    const record = store.catalogue.get(name)
     // Somebody else may have removed it already.
     await storage.remove(dir, name).catch((error: unknown) => {
       if (!isOfNoFile(error)) throw error
     })
     await store.catalogue.remove(name)
+    if (record !== undefined) await this.#spec.removed(record)
     sum.took(1)
   }
 

@@ -15,6 +15,7 @@ import { isStaleLock, ownRecord } from '../engine/lock.js'
 import type { Storage } from '../ports.js'
 import { machineId } from '../store/identity.js'
 import { Leases } from '../store/shared/leases.js'
+import { ShownNames } from '../store/shared/shown.js'
 import type { DataDir } from './data-dirs.js'
 
 export interface SharedDir {
@@ -22,6 +23,7 @@ export interface SharedDir {
   /** Of the contents of all nodes. */
   readonly directory: string
   readonly leases: Leases
+  readonly shown: ShownNames
 }
 
 /**
@@ -49,7 +51,8 @@ export async function openShared(
   const who = hash('sha256', name ?? ((await machineId()) || hostname()), 'hex').slice(0, 16)
   const dir = await firstFree(storage, join(nodes, who))
   const spec = { directory: leases, holder: ownRecord().trim(), isGone: isStaleLock }
-  return { dir, directory: contents, leases: new Leases(spec) }
+  const shown = new ShownNames({ root: path, nodes, dataDir: dir.dataDir })
+  return { dir, directory: contents, leases: new Leases(spec), shown }
 }
 
 async function firstFree(storage: Pick<Storage, 'openDataDir'>, path: string): Promise<DataDir> {

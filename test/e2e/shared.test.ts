@@ -1,6 +1,14 @@
 /** Nodes that store what they hold in one directory. */
 import { hash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
@@ -72,30 +80,34 @@ describe.each(usualEngines)('%s nodes of one directory', (engine) => {
   it('have one copy of what both are sent, and each serves it', async () => {
     const { shared, nodes, addresses } = await sharing(['a', 'b'])
     const { path, content } = world.file('both', 3 * MIB + 17)
-    const { nodes: outcomes, originBytesSent } = await push(path, { ...usual, to: addresses })
-      .result
+    const options = { ...usual, to: addresses, as: 'dir/both' }
+    const { nodes: outcomes, originBytesSent } = await push(path, options).result
     expect(outcomes.map(({ status }) => status)).toEqual(['complete', 'complete'])
     expect(originBytesSent).toBeLessThan(1.5 * content.length)
-    const [one = '', two = ''] = ['a', 'b'].map((name) => join(placeOf(shared, name), 'both'))
+    const [one = '', two = ''] = ['a', 'b'].map((name) => join(placeOf(shared, name), 'dir/both'))
     expect(inodeOf(one)).toBe(inodeOf(two))
+    const shown = join(shared, 'dir', 'both')
+    expect([inodeOf(shown), statSync(shown).nlink]).toEqual([inodeOf(one), 4])
     expect(contentsOf(shared)).toHaveLength(1)
     expect(leasesOf(shared)).toEqual([])
     for (const address of addresses) {
-      expect(await held(address)).toEqual(['both held'])
-      expect(await verified(address)).toEqual(['both good'])
-      expect((await world.fetched('both', address)).equals(content)).toBe(true)
+      expect(await held(address)).toEqual(['dir/both held'])
+      expect(await verified(address)).toEqual(['dir/both good'])
+      expect((await world.fetched('dir/both', address)).equals(content)).toBe(true)
     }
-    await client.remove(addresses[0] as string, 'both')
+    await client.remove(addresses[0] as string, 'dir/both')
     expect(await held(addresses[0] as string)).toEqual([])
-    expect((await world.fetched('both', addresses[1] as string)).equals(content)).toBe(true)
-    await client.remove(addresses[1] as string, 'both')
+    expect((await world.fetched('dir/both', addresses[1] as string)).equals(content)).toBe(true)
+    expect(inodeOf(shown)).toBe(inodeOf(two))
+    await client.remove(addresses[1] as string, 'dir/both')
     await until(() => contentsOf(shared).length === 0, 'nobody has it any more')
+    expect(existsSync(join(shared, 'dir'))).toBe(false)
     for (const node of nodes) expect(node.status().held).toMatchObject({ files: 0 })
   })
 
   it('link what another one has, after a restart, too, and replace it for themselves', async () => {
     const { shared, dataDir, nodes, addresses } = await sharing(['a', 'b'])
-    const [a = '', b = ''] = addresses
+    const [a = ''] = addresses
     const { path, content } = world.file('one', MIB)
     await push(path, { ...usual, to: [a] }).result
     await nodes[1]?.close()
@@ -107,9 +119,19 @@ describe.each(usualEngines)('%s nodes of one directory', (engine) => {
     writeFileSync(path, 'another one')
     await push(path, { ...usual, to: [again.address] }).result
     expect(readFileSync(two, 'utf8')).toBe('another one')
+    expect(readFileSync(join(shared, 'one'), 'utf8')).toBe('another one')
     expect((await world.fetched('one', a)).equals(content)).toBe(true)
     expect(await verified(a)).toEqual(['one good'])
-    expect(b).not.toBe(again.address)
+    await client.remove(again.address, 'one')
+    expect(inodeOf(join(shared, 'one'))).toBe(inodeOf(one))
+    writeFileSync(join(shared, 'new'), 'of somebody else')
+    renameSync(join(shared, 'new'), join(shared, 'one'))
+    await client.remove(a, 'one')
+    expect(readFileSync(join(shared, 'one'), 'utf8')).toBe('of somebody else')
+    mkdirSync(join(shared, 'large'))
+    const { path: large } = world.file('large', 1_000)
+    const { warnings } = (await push(large, { ...usual, to: [a] }).result).nodes[0] ?? {}
+    expect(warnings).toEqual([expect.stringContaining('not to be seen in the shared directory')])
   })
 
   it('wait for one that brings it', async () => {

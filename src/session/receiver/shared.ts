@@ -91,8 +91,8 @@ export class SharedPublication implements Publication {
 
   async publish(isDurable: () => Promise<void>, arrived: () => HowItCame): Promise<Told> {
     const told = await this.#plain.publish(isDurable, arrived)
-    await this.#part?.published()
-    return told
+    const warnings = (await this.#part?.published()) ?? []
+    return { ...told, warnings: [...told.warnings, ...warnings] }
   }
 
   async release(): Promise<void> {

@@ -22,6 +22,7 @@ import { type DigestRun, type HeldStream, recordOf, rowOf } from '../catalogue/r
 import { checksum, readKept, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
 import type { Lease, Leases } from './leases.js'
+import type { ShownNames } from './shown.js'
 
 export interface SharedContentsSpec {
   readonly storage: Storage
@@ -32,6 +33,7 @@ export interface SharedContentsSpec {
   /** `contents` of all nodes. */
   readonly directory: string
   readonly leases: Leases
+  readonly shown: ShownNames
   readonly log: Logger
 }
 
@@ -48,8 +50,8 @@ export interface SharedOffer {
 export interface SharedPart {
   /** Of the file that has the name now; null: it is for this node to bring. */
   readonly fileDigest: string | null
-  /** The file has its name and its record. Never rejects. */
-  published(): Promise<void>
+  /** The file has its name and its record; what did not come of it, for people. Never rejects. */
+  published(): Promise<readonly string[]>
   /** Idempotent; never rejects. */
   end(): Promise<void>
 }
@@ -93,7 +95,10 @@ export class SharedContents {
     // Its holder may have brought it between that look and this lease.
     if (lease !== undefined) fileDigest = await this.#take(key, offer)
     if (fileDigest !== null) await lease?.release()
-    return new Part(fileDigest, lease, () => this.#share(key, offer))
+    return new Part(fileDigest, lease, async () => {
+      if (fileDigest === null) await this.#share(key, offer)
+      return this.#show(offer.name)
+    })
   }
 
   // --- into this node ---
@@ -160,6 +165,25 @@ export class SharedContents {
     }
   }
 
+  async #show(name: Uint8Array): Promise<readonly string[]> {
+    try {
+      await this.#spec.shown.show(name)
+      return []
+    } catch (error) {
+      return [`the file is not to be seen in the shared directory: ${(error as Error).message}`]
+    }
+  }
+
+  /** This node has removed the file of a record. Never rejects. */
+  async removed({ name, identity }: HeldStream): Promise<void> {
+    try {
+      await this.#spec.shown.hide(name, identity.inode)
+    } catch (error) {
+      this.#warn('still-shown', (error as Error).message)
+    }
+    this.sweep()
+  }
+
   async #write(key: string, record: HeldStream, runs: readonly DigestRun[]): Promise<void> {
     const row = JSON.stringify(rowOf(record))
     await writeRuns(`${this.#path(key)}.digests`, record, runs)
@@ -223,17 +247,22 @@ export class SharedContents {
 class Part implements SharedPart {
   readonly fileDigest: string | null
   readonly #lease: Lease | undefined
-  readonly #share: () => Promise<void>
+  readonly #share: () => Promise<readonly string[]>
 
-  constructor(fileDigest: string | null, lease: Lease | undefined, share: () => Promise<void>) {
+  constructor(
+    fileDigest: string | null,
+    lease: Lease | undefined,
+    share: () => Promise<readonly string[]>,
+  ) {
     this.fileDigest = fileDigest
     this.#lease = lease
     this.#share = share
   }
 
-  async published(): Promise<void> {
-    if (this.fileDigest === null) await this.#share()
+  async published(): Promise<readonly string[]> {
+    const warnings = await this.#share()
     await this.end()
+    return warnings
   }
 
   async end(): Promise<void> {

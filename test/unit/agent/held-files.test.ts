@@ -29,7 +29,7 @@ function nodeWith(names: readonly (string | Uint8Array)[]) {
     },
     store: { catalogue: { list: () => records } },
     prepared: () => [],
-    removed: () => {},
+    removed: async () => {},
     growing: () => new Map(),
     trees,
   } as unknown as HeldFilesSpec)
@@ -145,7 +145,7 @@ describe('files of which several are removed', () => {
           remove: async (name: Uint8Array) => there.delete(Buffer.from(name).toString()),
         },
       },
-      removed: () => {},
+      removed: async () => {},
       names: {
         without: async (name: Uint8Array, work: () => Promise<unknown>) => {
           asked.push(Buffer.from(name).toString())
