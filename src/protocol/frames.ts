@@ -223,6 +223,7 @@ const frameTable: FrameTable = {
     (body) => ({
       ...readName(body),
       ...(body.has('pack') && { pack: readPackAsk(body.object('pack')) }),
+      ...(body.has('content') && { content: readFileDigest(body, 'content') }),
       ...readFollow(body),
       ...readSealed(body),
     }),

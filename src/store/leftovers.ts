@@ -184,26 +184,33 @@ export class Leftovers {
 
   /**
    * The partial of this name that says most and can be proved to others: it tells the digest of the
-   * file, and its author has signed all block digests. Undefined: there is none.
+   * file, and its author has signed all block digests. Undefined: there is none. `fileDigest`: of
+   * that content alone.
    */
-  async provable(name: Uint8Array): Promise<string | undefined> {
+  async provable(name: Uint8Array, fileDigest?: string): Promise<string | undefined> {
     let best: { id: string; bytes: number } | undefined
     const left = (await this.#partials()).slice(0, limits.journalsRead).map(({ id }) => id)
     for (const id of new Set([...this.#filled.keys(), ...left])) {
-      const bytes = await this.#provableBytes(id, name)
+      const bytes = await this.#provableBytes(id, name, fileDigest)
       if (bytes > (best?.bytes ?? 0)) best = { id, bytes }
     }
     return best?.id
   }
 
   /** 0: nothing, or of another name. */
-  async #provableBytes(id: string, name: Uint8Array): Promise<number> {
+  async #provableBytes(
+    id: string,
+    name: Uint8Array,
+    fileDigest: string | undefined,
+  ): Promise<number> {
     const filled = this.#filled.get(id)
     const header = filled?.header ?? (await readHeader(this.pathOf(id)))
     if (header === null || Buffer.compare(header.name, name) !== 0) return 0
-    if (filled !== undefined) return filled.here.bytes
+    const isOther = (whole: WholeFile): boolean =>
+      fileDigest !== undefined && fileDigest !== whole.fileDigest
+    if (filled !== undefined) return isOther(filled.whole) ? 0 : filled.here.bytes
     const journal = await readJournal(this.pathOf(id), null)
-    if (journal === null || !isProvable(journal)) return 0
+    if (journal === null || !isProvable(journal) || isOther(journal.whole)) return 0
     return journal.runs.reduce((sum, { length }) => sum + length, 0)
   }
 

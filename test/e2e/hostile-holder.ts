@@ -70,6 +70,10 @@ export class HostileHolder {
     this.#server.listen(0, '127.0.0.1')
   }
 
+  get nodeId(): string {
+    return this.#self.nodeId
+  }
+
   async listening(): Promise<string> {
     if (!this.#server.listening) await once(this.#server, 'listening')
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`

@@ -1,15 +1,10 @@
 /** Nodes that copy by order, as a master has them do it. */
-import { openDataDirs } from '../../src/agent/data-dirs.js'
-import { openEngine } from '../../src/agent/engines.js'
-import { NodeService } from '../../src/agent/node-service.js'
+import type { NodeService } from '../../src/agent/node-service.js'
 import type { NodeOptions, PushResult } from '../../src/api/index.js'
-import { checkNode } from '../../src/api/options.js'
 import type { RangePair } from '../../src/base/ranges.js'
 import type { CopyOrder, Ended, HeldThere, Said } from '../../src/control/messages/mastering.js'
-import { WorkerHashPool } from '../../src/engine/hashing/pool.js'
-import { selfOf, signerOf } from '../../src/net/crypto.js'
 import type { HeldChange, InstructedCopies } from '../../src/session/instructed-ports.js'
-import { nodeKey } from '../../src/store/identity.js'
+import { openService } from './instructed-node.mjs'
 import type { EngineKind, World, WorldNode } from './push-support.js'
 
 /** A node that takes orders in this process, without the face of one. */
@@ -58,31 +53,10 @@ export class Target {
     log: World['logger'],
     more: Partial<NodeOptions>,
   ): Promise<Target> {
-    const { engine, router } = await openEngine(kind, log)
-    const { storage } = engine
-    const pool = new WorkerHashPool()
-    const { dirs, missing } = await openDataDirs(storage, [dataDir], false)
-    const checked = checkNode({ listen: '127.0.0.1:0', minFreeBytes: 0, ...more, dataDir })
-    const { key } = await nodeKey(dataDir)
-    const self = selfOf(signerOf(key))
-    const service = new NodeService({
-      ...{ ...checked, engine, router, pool, dirs, missing, log },
-      ...{ self, isReadOnly: false, isRelayOnly: false },
-      ...{ authorize: undefined, peers: undefined, privileges: undefined },
-      audience: { accept: undefined, offered: () => {}, published: () => {}, failed: () => {} },
-      statusJson: () => '{}',
-    })
-    await service.listen()
+    const { service, nodeId, close } = await openService(kind, dataDir, { ...more, logger: log })
     let closing: Promise<void> | undefined
-    const close = async (): Promise<void> => {
-      await target.copies.close()
-      await service.close()
-      await pool.close()
-      for (const { dir } of dirs) storage.closeDataDir(dir)
-      await engine.shutdown()
-    }
-    const target = new Target(service, self.nodeId, dataDir, () => {
-      closing ??= close()
+    const target = new Target(service, nodeId, dataDir, () => {
+      closing ??= target.copies.close().then(close)
       return closing
     })
     return target
@@ -109,7 +83,8 @@ export class Target {
 }
 
 /** What a master would say of a file that was pushed under this name. */
-export function saidOf(name: string, { digest, bytes }: PushResult): Said {
+export function saidOf(name: string, result: Pick<PushResult, 'digest' | 'bytes'>): Said {
+  const { digest, bytes } = result
   return { name, contentId: 'a'.repeat(32), digest, size: bytes, isGrowing: false }
 }
 

@@ -357,6 +357,8 @@ export type Frame =
       readonly type: 'fetch'
       readonly pack?: PackAsk
       readonly follow?: true
+      /** File digest of the one content of this name that is wanted; absent: what has the name. */
+      readonly content?: string
       /** What is sent is to be sealed. */
       readonly sealed?: true
     } & NameText)

@@ -111,7 +111,11 @@ export class FetchRun {
     const bounds = { aheadBytes, silenceMs, timeoutMs, isLackFinal }
     const config = { holders, range, fileDigest, ...bounds }
     const sealed = spec.dialler.self.seal === undefined ? {} : ({ sealed: true } as const)
-    const ask = { ...encodeName(name), ...(pack !== undefined && { pack }), ...sealed }
+    const ask = {
+      ...{ ...encodeName(name), ...sealed },
+      ...(pack !== undefined && { pack }),
+      ...(fileDigest !== undefined && { content: fileDigest }),
+    }
     this.#machine = new FetchMachine(config, ask, awakeMs())
     this.#transfer = engine.openTransfer()
     this.limit(spec.bytesPerSecond)

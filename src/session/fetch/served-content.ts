@@ -64,20 +64,33 @@ export interface ContentSource extends PackSource {
 /** What stands for a content while nothing changes. */
 export type ContentKey = HeldStream | TreePlace | PackKey | GrowingHere | string
 
-/** Undefined: the node holds nothing of the name that it could prove. */
+/**
+ * Undefined: the node holds nothing of the name that it could prove. `content`: the file digest of
+ * what alone is wanted of it.
+ */
 export async function keyOf(
   { store, trees }: Pick<ContentSource, 'store' | 'trees'>,
   name: Uint8Array,
+  content?: string,
 ): Promise<ContentKey | undefined> {
+  const isWanted = (record: HeldStream): boolean =>
+    (content ?? record.fileDigest) === record.fileDigest
   const record = isHidden(name) ? undefined : store.catalogue.get(name)
-  if (record !== undefined) return record
+  if (record !== undefined && isWanted(record)) return record
   const { tree, row, only } = (await trees.meant(name)) ?? {}
-  if (tree !== undefined && row !== undefined)
-    return store.catalogue.get(fullName(tree, row.name)) ?? { tree, row, only }
-  const version = store.versions.meant(name) ?? (await versionInTree(trees, name))
+  if (tree !== undefined && row !== undefined) {
+    const ofRow = store.catalogue.get(fullName(tree, row.name))
+    // What the other has is seen by its digest when it is offered.
+    if (ofRow === undefined) return { tree, row, only }
+    if (isWanted(ofRow)) return ofRow
+  }
+  const version =
+    content === undefined
+      ? (store.versions.meant(name) ?? (await versionInTree(trees, name)))
+      : store.versions.of(name).find((kept) => isWanted(kept.record))?.record
   if (version !== undefined) return version
   // Opening a partial writes; another node may be at it.
-  return store.isReadOnly ? undefined : store.leftovers.provable(name)
+  return store.isReadOnly ? undefined : store.leftovers.provable(name, content)
 }
 
 /** A file of a tree has one version, which may be meant by its digest. */

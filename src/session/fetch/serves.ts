@@ -144,14 +144,14 @@ export class Serves {
     log({ level: 'info', event: 'serving', fields })
   }
 
-  async #fileOf(name: Uint8Array, { pack, follow }: FetchFrame): Promise<ServedFile> {
+  async #fileOf(name: Uint8Array, { pack, follow, content }: FetchFrame): Promise<ServedFile> {
     const growing = pack === undefined ? this.#spec.growing(name) : undefined
     const sources = this.#spec.sources(name)
     if (growing !== undefined && follow === true)
       return atFirst(sources, (source) => this.#open(source, growing))
     try {
       return await atFirst(sources, async (source) =>
-        this.#open(source, await keyIn(source, name, pack)),
+        this.#open(source, await keyIn(source, name, pack, content)),
       )
     } catch (error) {
       const isAbsent = error instanceof FrError && error.code === 'ERR_FR_NOT_HELD'
@@ -254,10 +254,11 @@ async function keyIn(
   source: ContentSource,
   name: Uint8Array,
   pack: PackAsk | undefined,
+  content: string | undefined,
 ): Promise<ContentKey> {
   const { trees } = source
   if (pack !== undefined) return packKeyOf(trees, name, pack)
-  const key = await keyOf(source, name)
+  const key = await keyOf(source, name, content)
   if (key !== undefined) return key
   if ((await trees.meant(name)) === undefined) throw new FrError('ERR_FR_NOT_HELD')
   throw new FrError('ERR_FR_UNSUPPORTED', `${shown(name)} is a tree, and no file`)

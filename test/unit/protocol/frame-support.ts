@@ -228,6 +228,7 @@ const bodies: Bodies = {
   fetch: fc.oneof(
     nameText,
     nameText.map((of) => ({ ...of, follow: true as const })),
+    fc.tuple(nameText, fileDigest).map(([of, content]) => ({ ...of, content })),
     fc.tuple(nameText, packAsk).map(([of, pack]) => ({ ...of, pack })),
   ),
   flows: fc.record({ count: fc.integer({ min: 2, max: limits.flowsPerFeed }) }),
