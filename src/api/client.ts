@@ -1,10 +1,9 @@
 /**
  * What a node holds: `client.list`, `client.remove`, `client.verify`; versions of that
- * What a node holds: `client.list`, `client.remove`, `client.verify`; versions of that
- * (versions.ts), also at many nodes together (commit.ts); its disks (disks.ts); and what it may
- * use: `client.limit`. Each call checks its options at once (TypeError), and fails with FrError
- * (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...) or the signal's reason. A list that is
- * left early ends what it asked for.
+ * (versions.ts), also at many nodes together (commit.ts); its disks (disks.ts); what it may use:
+ * `client.limit`; and questions to a master (master-client.ts). Each call checks its options at
+ * once (TypeError), and fails with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...)
+ * or the signal's reason. A list that is left early ends what it asked for.
  */
 import {
   askToRemove,
@@ -34,6 +33,17 @@ import type {
 export { forceCommit, rollbackTogether } from './commit.js'
 export { disks } from './disks.js'
 export { limit } from './limits.js'
+export {
+  applySets,
+  audit,
+  components,
+  drain,
+  explain,
+  links,
+  nodes,
+  plan,
+  sets,
+} from './master-client.js'
 export { lacking, rollback, versions } from './versions.js'
 
 /**

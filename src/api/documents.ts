@@ -1,5 +1,5 @@
 /** Topologies and file sets of a master, read from files. */
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { textOf } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
@@ -14,6 +14,16 @@ const ofDocuments = /\.(?:ya?ml|json)$/
 export async function topologyIn(path: string): Promise<TopologySpec> {
   const { readTopology } = await import('../documents/topology.js')
   return readTopology({ path, text: await textIn(path) })
+}
+
+/** Of one document, or of all in a directory. Rejects as `topologyIn` does. */
+export async function setsAt(path: string): Promise<FileSet[]> {
+  const stats = await stat(path).catch((cause: Error) => {
+    throw unreadable(path, cause.message)
+  })
+  if (stats.isDirectory()) return setsIn(path)
+  const { readSets } = await import('../documents/sets.js')
+  return readSets([{ path, text: await textIn(path) }])
 }
 
 /** Of all documents in the directory, by name. Rejects as `topologyIn` does. */

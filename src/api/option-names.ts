@@ -4,6 +4,12 @@
  * not in the list does not compile.
  */
 import type { IdentityOptions } from './identity-types.js'
+import type {
+  ApplySetsOptions,
+  DrainOptions,
+  MasterAskOptions,
+  PlanOptions,
+} from './master-client-types.js'
 import type { MasterOptions } from './master-types.js'
 import type { SimulateOptions } from './simulate-types.js'
 import type {
@@ -209,6 +215,34 @@ export const optionNames = {
     signal: true,
     timeoutMs: true,
   } satisfies Names<LimitOptions>,
+  askMaster: {
+    key: true,
+    tls: true,
+    signal: true,
+    timeoutMs: true,
+  } satisfies Names<MasterAskOptions>,
+  plan: {
+    name: true,
+    key: true,
+    tls: true,
+    signal: true,
+    timeoutMs: true,
+  } satisfies Names<PlanOptions>,
+  applySets: {
+    prune: true,
+    dryRun: true,
+    key: true,
+    tls: true,
+    signal: true,
+    timeoutMs: true,
+  } satisfies Names<ApplySetsOptions>,
+  drain: {
+    undo: true,
+    key: true,
+    tls: true,
+    signal: true,
+    timeoutMs: true,
+  } satisfies Names<DrainOptions>,
   disks: { key: true, tls: true, signal: true, timeoutMs: true } satisfies Names<DisksOptions>,
   list: {
     glob: true,

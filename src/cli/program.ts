@@ -8,6 +8,7 @@ import { limits } from '../base/limits.js'
 import { type ParsedText, parseWith } from './arguments/parse.js'
 import { addTls, tlsOf } from './arguments/tls.js'
 import { type AddCommand, addAdd } from './commands/add.js'
+import { type AskingMasterCommand, addAskingMaster } from './commands/asking-master.js'
 import { addCa, type CaCommand } from './commands/ca.js'
 import { addCopy, type CopyCommand } from './commands/copy.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
@@ -32,6 +33,7 @@ import { addWait, type WaitCommand } from './commands/wait.js'
 export type Command = { readonly tls?: TlsOptions } & (
   | NodeCommand
   | MasterCommand
+  | AskingMasterCommand
   | PushCommand
   | CopyCommand
   | WaitCommand
@@ -108,6 +110,7 @@ FORCE_COLOR.`,
     )
   addNode(program, found)
   addMaster(program, found)
+  addAskingMaster(program, found)
   addPush(program, found)
   addCopy(program, found)
   addWait(program, found)

@@ -18,6 +18,13 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-node.js')).runNode(command, context)
     case 'master':
       return (await import('./commands/run-master.js')).runMaster(command, context)
+    case 'sets':
+    case 'plan':
+    case 'links':
+    case 'components':
+    case 'drain':
+    case 'explain':
+      return (await import('./commands/run-asking-master.js')).runAskingMaster(command, context)
     case 'push':
       return (await import('./commands/run-push.js')).runPush(command, context)
     case 'copy':

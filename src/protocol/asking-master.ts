@@ -27,7 +27,7 @@ function readGiven(body: Fields): BodyOf<'giveSets'> {
   return {
     upload: body.hex('upload', 32),
     at: body.integer('at', 0, limits.stateEntryBytes),
-    text: body.string('text', limits.setsPartChars),
+    json: body.string('json', limits.setsPartChars),
     isLast: body.boolean('isLast'),
     isPruned: body.boolean('isPruned'),
     isDry: body.boolean('isDry'),

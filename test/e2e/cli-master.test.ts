@@ -1,7 +1,7 @@
 /** `fr master` as a process: what it prints and how it refuses. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { World } from './cli-world.js'
+import { root, World } from './cli-world.js'
 
 let world: World
 beforeAll(() => {
@@ -46,5 +46,33 @@ describe('fr master', () => {
     const missing = await world.run(['master', '--listen', '127.0.0.1:0'])
     expect(missing.status).toBe(2)
     expect(missing.stderr).toMatch(/--data is required/)
+  })
+
+  it('takes sets, tells of them, and has them again after it was killed', async () => {
+    const data = world.path('asked')
+    const topology = `${root}/examples/wan/topology.yaml`
+    const args = ['master', '--listen', '127.0.0.1:0', '--data', data, '--json']
+    const first = world.fr([...args, '--topology', topology])
+    await first.until('listening line', () => first.lines.length > 0)
+    let via = ['--via', String(first.lines[0]?.['address'])]
+    const models = `${root}/examples/wan/sets`
+    const applied = await world.run(['sets', 'apply', models, ...via, '--json'])
+    expect([applied.status, applied.lines[0]]).toMatchObject([0, { event: 'sets', isKept: true }])
+    first.kill('SIGKILL')
+    await first.ended
+    const again = world.fr([...args, '--topology', topology])
+    await again.until('listening line', () => again.lines.length > 0)
+    via = ['--via', String(again.lines[0]?.['address'])]
+    const [diff, links, explain] = await Promise.all([
+      world.run(['sets', 'diff', `${models}/models.yaml`, '--prune', ...via]),
+      world.run(['links', ...via]),
+      world.run(['explain', 'fra-1', 'maps/world.bin', ...via]),
+    ])
+    expect([diff.status, diff.stdout]).toEqual([0, 'no difference\n'])
+    expect(links.stdout).toMatch(/^link +ams-sin-direct +\S+ .B\/s +0 B\/s /m)
+    expect(explain.status).toBe(1)
+    expect(explain.stderr).toMatch(/^fr explain: ERR_FR_NO_NODE: .*no node "fra-1" has joined/)
+    again.kill('SIGTERM')
+    await again.ended
   })
 })

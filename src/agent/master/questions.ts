@@ -110,7 +110,7 @@ class Answers {
 
   async given(frame: Given): Promise<MasterAnswer> {
     const text = this.#uploads.take(frame, this.#asked().nowMs)
-    const at = frame.at + frame.text.length
+    const at = frame.at + frame.json.length
     if (text === null) return { type: 'setsGiven', at, isKept: true }
     const given = setsIn(text)
     const asked = this.#asked()
@@ -168,15 +168,15 @@ class Uploads {
   readonly #all = new Map<string, Upload>()
 
   /** All of the text with its last part; null before that. */
-  take({ upload: id, at, text, isLast }: Given, nowMs: number): string | null {
+  take({ upload: id, at, json, isLast }: Given, nowMs: number): string | null {
     for (const [other, { sinceMs }] of this.#all)
       if (sinceMs + limits.setUploadMs < nowMs) this.#all.delete(other)
     const known = this.#all.get(id)
     const upload = known ?? { parts: [], units: 0, sinceMs: nowMs, changes: null }
     if (upload.units !== at || upload.changes !== null)
       throw new FrError('ERR_FR_PROTOCOL', 'a part of the sets is not the next one')
-    upload.parts.push(text)
-    upload.units += text.length
+    upload.parts.push(json)
+    upload.units += json.length
     if (upload.units > limits.stateEntryBytes / 4)
       throw new FrError('ERR_FR_LIMIT', 'the sets together are too long')
     this.#all.set(id, upload)

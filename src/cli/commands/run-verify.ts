@@ -16,7 +16,11 @@ export async function runVerify(command: VerifyCommand, context: Context): Promi
   const signal = watchSignals((text) => context.stderr(`fr verify: ${text}\n`))
   const { verify } = await import('../../api/client.js')
   const key = await keyOption(command, context)
-  const { json } = command
+  const { json, via } = command
+  if (via !== undefined) {
+    const { runAudit } = await import('./run-asking-master.js')
+    return runAudit({ via, json, asked: { ...key, signal } }, context)
+  }
   const wanted = command.name === undefined ? undefined : heldName(command.name)
   const isSeveral = command.addresses.length > 1
   const progress = (text: string): void => {

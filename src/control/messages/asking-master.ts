@@ -25,14 +25,14 @@ export type MasterAsked =
       /** Rows that were told before. */
       readonly at: number
     }
-  /** A part of a text in JSON, {sets: [..]} as of protocol/file-sets.ts. */
+  /** `json`: a part of a text, {sets: [..]} as of protocol/file-sets.ts. */
   | {
       readonly type: 'giveSets'
       /** 32 hex digits, drawn at random for each text. */
       readonly upload: string
       /** UTF-16 units that were given before. */
       readonly at: number
-      readonly text: string
+      readonly json: string
       readonly isLast: boolean
       /** Sets that are not among them go. */
       readonly isPruned: boolean

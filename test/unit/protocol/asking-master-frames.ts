@@ -17,7 +17,7 @@ export const askingMasterBodies = {
     next: fc.option(count.map((one) => one + 1)),
   }),
   giveSets: fc.record({
-    ...{ upload: hex(32), at: count, text, isLast: flag, isPruned: flag, isDry: flag },
+    ...{ upload: hex(32), at: count, json: text, isLast: flag, isPruned: flag, isDry: flag },
   }),
   setsGiven: fc.record({ at: count, isKept: flag }),
   drain: fc.record({ node: text, isDrained: flag }),
