@@ -8,6 +8,8 @@
  *   npm run soak -- --seed N          one seed
  *   npm run soak -- --planted         each planted bug (src/sim/planted.ts), in 1,000 seeds
  *   npm run soak -- --planted NAME    for one of them
+ *
+ * With `--wan` a master and its nodes over links between sites (src/sim/wan), 10,000 seeds.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -20,9 +22,13 @@ const plantedSeeds = 1_000
 const failuresShown = 20
 
 /** A worker: tells of each seed what came of it, until none is left. */
-async function work({ bundle, next, last, plant }) {
-  const { runMixedSeed, runSeed, withPlanted, mixedScenario } = await import(bundle)
-  const runs = plant === undefined ? [runMixedSeed] : [runSeed, runMixedSeed]
+async function work({ bundle, next, last, plant, isWan }) {
+  const simulator = await import(bundle)
+  const { runMixedSeed, runSeed, runWanSeed, mixedScenario, drawnWan } = simulator
+  const withPlanted = isWan ? simulator.withPlantedWan : simulator.withPlanted
+  const kindsOf = (seed) => (isWan ? [...drawnWan(seed).kinds] : mixedScenario(seed).kinds)
+  const mixed = plant === undefined ? [runMixedSeed] : [runSeed, runMixedSeed]
+  const runs = isWan ? [runWanSeed] : mixed
   const run = (seed) => {
     for (const one of runs) {
       try {
@@ -36,17 +42,17 @@ async function work({ bundle, next, last, plant }) {
   }
   for (let seed = Atomics.add(next, 0, 1); seed <= last; seed = Atomics.add(next, 0, 1)) {
     const failure = run(seed)
-    parentPort.postMessage({ seed, failure, kinds: mixedScenario(seed).kinds })
+    parentPort.postMessage({ seed, failure, kinds: kindsOf(seed) })
   }
 }
 
 /** Runs the seeds; `told` is called with what came of each, and stops the rest where it says so. */
-async function runAll({ bundle, first, last, plant }, told) {
+async function runAll({ bundle, first, last, plant, isWan }, told) {
   const next = new Int32Array(new SharedArrayBuffer(4))
   next[0] = first
   const workers = Array.from({ length: Math.min(availableParallelism(), last - first + 1) }, () => {
     const worker = new Worker(new URL(import.meta.url), {
-      workerData: { bundle, next, last, plant },
+      workerData: { bundle, next, last, plant, isWan },
     })
     worker.on('message', (message) => {
       if (told(message) === false) Atomics.store(next, 0, last + 1)
@@ -56,18 +62,19 @@ async function runAll({ bundle, first, last, plant }, told) {
   await Promise.all(workers)
 }
 
-async function soak(bundle, first, last) {
+async function soak({ bundle, isWan }, first, last) {
+  const wan = isWan ? ' --wan' : ''
   const kinds = new Map()
   const failures = []
   const begunMs = performance.now()
   let done = 0
-  await runAll({ bundle, first, last }, ({ seed, failure, kinds: drawn }) => {
+  await runAll({ bundle, first, last, isWan }, ({ seed, failure, kinds: drawn }) => {
     done++
     for (const kind of drawn) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
     if (failure !== null) {
       failures.push(seed)
       if (failures.length <= failuresShown)
-        console.log(`seed ${seed}: ${failure.text}\n  replay: npm run soak -- --seed ${seed}`)
+        console.log(`seed ${seed}: ${failure.text}\n  replay: npm run soak --${wan} --seed ${seed}`)
     }
     if (done % 1_000 === 0) {
       const seconds = Math.round((performance.now() - begunMs) / 1000)
@@ -80,11 +87,11 @@ async function soak(bundle, first, last) {
   return failures.length === 0
 }
 
-async function search(bundle, names) {
+async function search({ bundle, isWan }, names) {
   let lost = 0
   for (const plant of names) {
     let found
-    await runAll({ bundle, first: 1, last: plantedSeeds, plant }, ({ seed, failure }) => {
+    await runAll({ bundle, first: 1, last: plantedSeeds, plant, isWan }, ({ seed, failure }) => {
       if (failure === null) return true
       if (found === undefined || seed < found.seed) found = { seed, ...failure }
       return false
@@ -107,15 +114,17 @@ function numberOf(values, name, otherwise) {
 
 async function main() {
   const text = { type: 'string' }
-  const options = { seed: text, seeds: text, from: text, planted: { type: 'boolean' } }
+  const flag = { type: 'boolean' }
+  const options = { seed: text, seeds: text, from: text, planted: flag, wan: flag }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   const seed = numberOf(values, 'seed')
   const first = seed ?? numberOf(values, 'from', 1)
-  const last = seed ?? first + numberOf(values, 'seeds', 20_000) - 1
+  const last = seed ?? first + numberOf(values, 'seeds', values.wan ? 10_000 : 20_000) - 1
   const directory = mkdtempSync(join(tmpdir(), 'fr-soak-'))
   try {
     const bundle = join(directory, 'simulator.mjs')
     const names = ['verdicts', 'mix', 'run-seed', 'planted']
+    names.push('wan/run-wan', 'wan/mix', 'wan/planted')
     await build({
       stdin: {
         contents: names.map((name) => `export * from './src/sim/${name}.js'\n`).join(''),
@@ -125,12 +134,14 @@ async function main() {
       ...{ keepNames: true, logLevel: 'warning' },
     })
     process.setSourceMapsEnabled(true)
-    if (!values.planted) return await soak(bundle, first, last)
-    const { planted } = await import(bundle)
+    const simulator = { bundle, isWan: values.wan === true }
+    if (!values.planted) return await soak(simulator, first, last)
+    const all = await import(bundle)
+    const planted = values.wan ? all.plantedWan : all.planted
     const unknown = positionals.find((name) => !Object.hasOwn(planted, name))
     if (unknown !== undefined)
       throw new Error(`no such bug: ${unknown}; there are ${Object.keys(planted).join(', ')}`)
-    return await search(bundle, positionals.length > 0 ? positionals : Object.keys(planted))
+    return await search(simulator, positionals.length > 0 ? positionals : Object.keys(planted))
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

@@ -57,6 +57,8 @@ export const copyLimits = {
   planWays: 40_000,
   /** How much longer than the shortest time all may take, so that it costs less. */
   planSlack: 1.25,
+  /** Nodes that are looked at for what they lack before others have their turn. */
+  membersAtOnce: 512,
   /** Decisions before others have their turn. */
   decisionsAtOnce: 256,
   /** Milliseconds, with three times what it should take, before a copy nobody speaks of is over. */

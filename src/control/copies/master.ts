@@ -11,7 +11,6 @@
  * back and says what runs, or has said nothing for too long. A master that follows another one
  * listens first, so that nothing is begun twice.
  */
-import { matchesCriteria } from '../../base/criteria.js'
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Blamed, CopyOrder, Ended, Said } from '../messages/mastering.js'
@@ -19,12 +18,12 @@ import { type Component, ComponentAccounts } from './components.js'
 import type { FileId } from './demand.js'
 import type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
 import { emptySet, type Member } from './member.js'
-import { Network, type SiteId } from './network.js'
+import { Network } from './network.js'
 import { Patience } from './patience.js'
 import { Plans } from './plans.js'
 import { type Copy, CopyScheduler } from './scheduler.js'
 import { scoreBy, usualWeights, type Weights } from './score.js'
-import { type FileSet, isSameSet, setOf } from './sets.js'
+import { type FileSet, isSameSet, mayComeFrom, setOf } from './sets.js'
 import { ResourceUses } from './uses.js'
 import { type Version, Versions } from './versions.js'
 
@@ -43,6 +42,8 @@ export class Master {
   readonly weights: Weights | null
   readonly #plans: Plans
   readonly #members = new Map<string, Member>()
+  /** Those that may want something else than before. */
+  readonly #stale = new Set<Member>()
   /** Those where copies run that nobody has allocated anything for yet. */
   readonly #found = new Set<Member>()
   readonly #patience = new Patience()
@@ -85,8 +86,9 @@ export class Master {
     return this.#sets
   }
 
-  /** All that ever joined, by name. */
+  /** All that ever joined, by name, by what was said last. */
   get members(): ReadonlyMap<string, MasterMember> {
+    for (const member of this.#stale) this.#demand(member)
     return this.#members
   }
 
@@ -99,7 +101,7 @@ export class Master {
   get dueMs(): number {
     if (this.#wishes.length > 0) return this.#nowMs
     if (this.isListening) return this.#listensUntilMs
-    if (!this.#plans.isCurrent || this.#found.size > 0) return this.#nowMs
+    if (!this.#plans.isCurrent || this.#found.size > 0 || this.#stale.size > 0) return this.#nowMs
     const dueMs = Math.min(this.scheduler.dueMs(this.#nowMs), this.#patience.dueMs)
     return Math.min(dueMs, this.components.retryAtMs)
   }
@@ -121,7 +123,7 @@ export class Master {
         return
       case 'sets':
         this.#sets = fact.sets
-        for (const member of this.#members.values()) this.#require(member)
+        for (const member of this.#members.values()) this.#stale.add(member)
         return
       case 'drain':
         return this.#drain(fact.node, fact.isDrained)
@@ -134,6 +136,8 @@ export class Master {
   advance(nowMs: number): MasterWish[] {
     this.#nowMs = Math.max(this.#nowMs, nowMs)
     if (this.isListening) return this.#wished()
+    for (const [i, member] of [...this.#stale].entries())
+      if (i < limits.membersAtOnce) this.#demand(member)
     for (const member of this.#found) this.#adopt(member)
     this.#endUnheard()
     for (const component of this.components.retried(this.#nowMs)) {
@@ -168,7 +172,7 @@ export class Master {
 
   /** What a node is to hold, and lacks. */
   lacking(node: string): Version[] {
-    return [...(this.#members.get(node)?.wants ?? [])].map((id) => this.versions.of(id))
+    return [...(this.members.get(node)?.wants ?? [])].map((id) => this.versions.of(id))
   }
 
   #joined({ node, site, attributes, up, down }: MasterFact & { type: 'joined' }): void {
@@ -177,10 +181,10 @@ export class Master {
     const id = this.network.addNode({ name: node, site, up, down })
     const member: Member = known ?? {
       ...{ id, name: node, attributes, isHere: true, isDrained: false },
-      ...{ set: emptySet, freeBytes: 0, hasSpoken: false, found: [] },
+      ...{ set: emptySet, judgedBy: null, freeBytes: 0, hasSpoken: false, found: [] },
       ...{ held: new Map(), wants: new Set() },
     }
-    Object.assign(member, { attributes, isHere: true })
+    Object.assign(member, { attributes, isHere: true, judgedBy: null })
     this.#members.set(node, member)
   }
 
@@ -227,9 +231,8 @@ export class Master {
     for (const copy of this.scheduler.into(member.id))
       if (said.has(copy.file))
         this.#patience.spoken(copy, this.scheduler.fileOf(copy.file), this.#nowMs)
-    const isFirst = isAll && !member.hasSpoken
     member.hasSpoken ||= isAll
-    this.#require(member, isFirst)
+    this.#stale.add(member)
     if (running !== undefined) this.#runs(member, running)
   }
 
@@ -245,13 +248,15 @@ export class Master {
   /** What a node copies by the word of an earlier master, or that it was thought to have lost. */
   #adopt(member: Member): void {
     const { found, name: node, id: target } = member
+    this.#demand(member)
     this.#found.delete(member)
     member.found = []
     for (const { copy: id, range, source: from, bytesPerSecond: rate, ...said } of found) {
       const [offset, length] = range
       const [file, source] = [this.#learn(said)?.id, this.network.nodeId(from.name)]
       const copy = { id, offset, length, target, rate, file: file ?? -1, source: source ?? -1 }
-      if (source !== undefined && this.scheduler.adopt(copy, this.#nowMs))
+      const isDrained = this.#members.get(from.name)?.isDrained !== false
+      if (!isDrained && this.scheduler.adopt(copy, this.#nowMs))
         this.#patience.begins(this.scheduler.copies.get(id) as Copy, this.#nowMs)
       else this.#wishes.push({ type: 'stop', node, copy })
     }
@@ -271,11 +276,12 @@ export class Master {
     }
     this.scheduler.addFile({
       ...{ file: version.id, size: version.size, isGrowing: version.isGrowing },
-      mayCopy: (from, to) => this.#mayCopy(version, from, to),
+      mayCopy: (from, to) =>
+        from === to || mayComeFrom(this.#sets, version.name, this.network.siteName(from)),
     })
     for (const member of this.#members.values()) {
       const digest = member.set.wanted.get(version.name)?.digest
-      if (digest === null || digest === version.digest) this.#require(member)
+      if (digest === null || digest === version.digest) this.#stale.add(member)
     }
     return version
   }
@@ -298,23 +304,19 @@ export class Master {
     this.#plans.changed(id)
   }
 
-  /** What it is to hold, less what it has, are its demands. `isUntold`: it may know nothing. */
-  #require(member: Member, isUntold = false): void {
+  /** What it is to hold, less what it has, are its demands. */
+  #demand(member: Member): void {
+    this.#stale.delete(member)
     if (!member.hasSpoken) return
-    const set = setOf(this.#sets, member.attributes)
-    if (isUntold || !isSameSet(set, member.set)) {
-      member.set = set
-      this.#wishes.push({ type: 'required', node: member.name, set })
-    }
+    if (member.judgedBy !== this.#sets) this.#judge(member)
     const wanted = new Map<FileId, number>()
-    if (!member.isDrained) {
-      for (const { name, digest, set: from } of set.wanted.values()) {
-        const version = this.versions.find(name, digest)
-        if (version === undefined) continue
-        const { holders } = this.scheduler.fileOf(version.id)
-        if (!version.isGrowing && holders.hasAll(member.id)) continue
-        if (this.#hasRoom(member, version, wanted)) wanted.set(version.id, from.priority)
-      }
+    const room = this.#roomAt(member)
+    for (const { name, digest, set } of member.isDrained ? [] : member.set.wanted.values()) {
+      const version = this.versions.find(name, digest)
+      if (version === undefined) continue
+      const { holders } = this.scheduler.fileOf(version.id)
+      if (!version.isGrowing && holders.hasAll(member.id)) continue
+      if (room(version)) wanted.set(version.id, set.priority)
     }
     for (const id of [...member.wants]) {
       if (wanted.has(id)) continue
@@ -329,17 +331,28 @@ export class Master {
     }
   }
 
-  /** Beside what comes already. What is wanted already has its room. */
-  #hasRoom(member: Member, version: Version, wanted: ReadonlyMap<FileId, number>): boolean {
-    if (member.wants.has(version.id)) return true
+  /** What it is to hold by the sets that there are now; it is told what it does not know. */
+  #judge(member: Member): void {
+    const set = setOf(this.#sets, member.attributes)
+    const isTold = member.judgedBy !== null && isSameSet(set, member.set)
+    Object.assign(member, { set, judgedBy: this.#sets })
+    if (!isTold) this.#wishes.push({ type: 'required', node: member.name, set })
+  }
+
+  /** Whether there is room for one more; what is wanted already has its own. */
+  #roomAt(member: Member): (version: Version) => boolean {
+    const lacks = ({ id, size }: Version) => size - bytesOf(member.held.get(id), size)
     let needed = 0
-    for (const id of new Set([version.id, ...member.wants, ...wanted.keys()])) {
-      const { size } = this.versions.of(id)
-      needed += size - bytesOf(member.held.get(id), size)
+    for (const id of member.wants) needed += lacks(this.versions.of(id))
+    return (version) => {
+      if (member.wants.has(version.id)) return true
+      if (needed + lacks(version) > member.freeBytes) {
+        this.#note({ about: 'full', node: member.name, name: version.name })
+        return false
+      }
+      needed += lacks(version)
+      return true
     }
-    if (needed <= member.freeBytes) return true
-    this.#note({ about: 'full', node: member.name, name: version.name })
-    return false
   }
 
   #copied(node: string, id: number, ended: Ended): void {
@@ -402,27 +415,16 @@ export class Master {
     const member = this.#members.get(node)
     if (member === undefined || member.isDrained === isDrained) return
     member.isDrained = isDrained
-    if (!member.isHere) return
     if (isDrained)
       this.scheduler.retire(member.id, new Set([...member.held.keys(), ...member.wants]))
+    if (!member.isHere) return
     for (const [id, ranges] of member.held) {
       if (!isDrained)
         this.scheduler.holds(id, member.id, ranges ?? [[0, this.versions.of(id).size]])
       this.#plans.changed(id)
     }
     member.wants.clear()
-    this.#require(member)
-  }
-
-  /** Whether a site may have it from the other, by the sets that want it. */
-  #mayCopy({ name }: Version, from: SiteId, to: SiteId): boolean {
-    if (from === to) return true
-    const attributes = { site: this.network.siteName(from) }
-    for (const set of this.#sets) {
-      if (set.from === null || !set.files.some((file) => file.name === name)) continue
-      if (!matchesCriteria(set.from, attributes)) return false
-    }
-    return true
+    this.#stale.add(member)
   }
 
   #planAnew(): void {

@@ -4,7 +4,7 @@ import type { RangePair } from '../../base/ranges.js'
 import type { CopyOrder } from '../messages/mastering.js'
 import type { FileId } from './demand.js'
 import type { NodeId } from './network.js'
-import type { NodeSet } from './sets.js'
+import type { FileSet, NodeSet } from './sets.js'
 
 export interface Member {
   readonly id: NodeId
@@ -13,6 +13,8 @@ export interface Member {
   isHere: boolean
   isDrained: boolean
   set: NodeSet
+  /** The sets that it was found by; null: none since it joined, when it may know nothing. */
+  judgedBy: readonly FileSet[] | null
   freeBytes: number
   /** It has said what it holds since it joined. */
   hasSpoken: boolean

@@ -69,8 +69,9 @@ export class CopyScheduler {
   readonly #parked = new Parked()
   readonly #copies = new Map<number, Copy>()
   #nextId: number
-  /** Demands that are there. */
+  /** Demands that are there, and how often one was looked at. */
   #wanting = 0
+  #looked = 0
   #decisions: Decision[] = []
 
   constructor(spec: SchedulerSpec) {
@@ -81,6 +82,11 @@ export class CopyScheduler {
 
   get copies(): ReadonlyMap<number, Copy> {
     return this.#copies
+  }
+
+  /** How often it was decided what a demand gets. */
+  get looked(): number {
+    return this.#looked
   }
 
   get files(): ReadonlyMap<FileId, FileState> {
@@ -261,25 +267,18 @@ export class CopyScheduler {
         this.wantsNoMore(id, node)
         continue
       }
+      this.#looked += 1
       const { candidates, blockedBy } = this.#choose(file, demand, nowMs)
       const [best] = candidates
       if (best === undefined) this.#park(file, demand, blockedBy, nowMs)
       else {
         const { source, offset, length, rate } = best.candidate
         const { resources: route, hops } = best.route
-        const crosses = hops > 0
-        this.#begin(
-          {
-            ...{ id: this.#nextId++, file: id, source, target: node, offset, length },
-            rate,
-            route,
-            crosses,
-            into: demand.site,
-            startedMs: nowMs,
-          },
-          demand,
-          nowMs,
-        )
+        const copy: Copy = {
+          ...{ id: this.#nextId++, file: id, source, target: node, offset, length },
+          ...{ rate, route, crosses: hops > 0, into: demand.site, startedMs: nowMs },
+        }
+        this.#begin(copy, demand, nowMs)
         return
       }
     }

@@ -69,3 +69,11 @@ export function isSameSet(a: NodeSet, b: NodeSet): boolean {
   }
   return a.contradictions.length === b.contradictions.length
 }
+
+/** Whether other sites may have a file from this one, by all sets that it is in. */
+export function mayComeFrom(sets: readonly FileSet[], file: string, site: string): boolean {
+  return sets.every(
+    ({ from, files }) =>
+      from === null || !files.some(({ name }) => name === file) || matchesCriteria(from, { site }),
+  )
+}

@@ -41,6 +41,8 @@ export class WanInvariants {
   /** What the nodes of this master were told to copy, and have not said the end of. */
   readonly #told = new Map<number, Told>()
   readonly #drained = new Set<string>()
+  #isFollowed = false
+  #listensUntilMs = 0
   /** Since when more is sent over a line than may be. */
   readonly #overMs = new Map<Line, number>()
 
@@ -50,6 +52,12 @@ export class WanInvariants {
 
   masterGone(): void {
     this.#told.clear()
+    // The next one has to hear first what nodes copy already.
+    this.#isFollowed = true
+  }
+
+  masterStarted(): void {
+    if (this.#isFollowed) this.#listensUntilMs = this.#world.nowMs + limits.masterListensMs
   }
 
   drained(node: string, isDrained: boolean): void {
@@ -114,6 +122,8 @@ export class WanInvariants {
     const [source, target] = [network.nodeName(copy.source), network.nodeName(copy.target)]
     this.#told.set(copy.id, { node: target, rate: copy.rate })
     const what = `copy ${copy.id} from ${source} to ${target}`
+    if (this.#world.nowMs < this.#listensUntilMs)
+      throw new Error(`${what} begins before nodes have said what they copy already`)
     for (const node of [source, target])
       if (this.#drained.has(node)) throw new Error(`${what}: ${node} is drained`)
     this.#isRoute(copy, master, what)
@@ -173,8 +183,11 @@ export class WanInvariants {
 
   /** What the master thinks is under way is what nodes were told, at those rates. */
   #isTold({ scheduler, network }: Master): void {
-    for (const { id, rate, target } of scheduler.copies.values()) {
+    for (const { id, rate, source, target } of scheduler.copies.values()) {
       const told = this.#told.get(id)
+      for (const end of [source, target])
+        if (this.#drained.has(network.nodeName(end)))
+          throw new Error(`copy ${id} goes on: ${network.nodeName(end)} is drained`)
       if (told === undefined)
         throw new Error(`${network.nodeName(target)} was not told of copy ${id}`)
       if (told.rate !== rate)

@@ -225,6 +225,7 @@ export class WanWorld {
 
   #startMaster(): void {
     const { topology, view, objective, slack } = this.scenario
+    this.invariants.masterStarted()
     const firstCopy = 1 + this.#masters++ * numbersOfOne
     this.master = new Master({ topology, view, objective, slack, firstCopy })
     if (this.#heard.length > 0) this.#post({ type: 'heard', versions: this.#heard })
