@@ -3,11 +3,14 @@ import type { DigestAlgorithm } from '../base/digests.js'
 import { asFrError } from '../base/failures.js'
 import type { LogFields, Logger } from '../base/log.js'
 import { nowMs } from '../base/time/awake.js'
-import { type AdoptSpec, adoptAll } from '../store/held/adopt.js'
+import { type AdoptSpec, adoptAll, adoptKnown } from '../store/held/adopt.js'
 import { TreeCriteria } from '../store/trees/criteria.js'
+import type { Unhashed } from '../store/unrecorded.js'
 
 export interface AdoptionSpec extends Pick<AdoptSpec, 'held' | 'work' | 'dataDir'> {
   readonly adopt: DigestAlgorithm | undefined
+  /** Of content that was still written when it came: its digests are BLAKE3. */
+  readonly unhashed: readonly Unhashed[]
 }
 
 export class Adoption {
@@ -19,12 +22,29 @@ export class Adoption {
     this.#log = log
   }
 
-  /** Begins when there is an algorithm to hash with. */
-  start({ adopt: algorithm, ...spec }: AdoptionSpec): void {
-    if (algorithm === undefined) return
+  /** What is known to be missing first; all, when there is an algorithm to hash with. */
+  start({ adopt: algorithm, unhashed, ...spec }: AdoptionSpec): void {
     const criteria = new TreeCriteria(spec.dataDir)
     const onlyOf = (name: Uint8Array) => criteria.of(name)
-    this.#work = this.#adopt({ ...spec, algorithm, nowMs: Date.now, onlyOf })
+    const common = { ...spec, nowMs: Date.now, onlyOf }
+    this.#work = this.#record({ ...common, algorithm: 'blake3' }, unhashed).then(() =>
+      algorithm === undefined ? undefined : this.#adopt({ ...common, algorithm }),
+    )
+  }
+
+  async #record(spec: AdoptSpec, unhashed: readonly Unhashed[]): Promise<void> {
+    for (const file of unhashed) {
+      const name = Buffer.from(file.name).toString()
+      try {
+        const record = await adoptKnown(spec, file, this.#over.signal)
+        if (record === undefined)
+          this.#say('warn', 'not-recorded', { name, text: 'it was changed' })
+      } catch (error) {
+        if (this.#over.signal.aborted) return
+        const { code, message: text } = asFrError(error, 'ERR_FR_IO')
+        this.#say('warn', 'not-recorded', { name, code, text })
+      }
+    }
   }
 
   /** Resolves when nothing is read any more. */

@@ -172,7 +172,8 @@ export class Disk {
   adopt(): void {
     const { dataDir } = this
     const { adopt } = this.#rules
-    this.#adoption.start({ adopt, dataDir, held: this.store.holdings, work: this.#tools.work })
+    const { holdings: held, unhashed } = this.store
+    this.#adoption.start({ adopt, unhashed, dataDir, held, work: this.#tools.work })
   }
 
   /** Nothing is done by itself any more. */

@@ -21,7 +21,7 @@ import { type Failed, isOfStorage, restsFrom } from './disks/blame.js'
 import { Holdings } from './held/holdings.js'
 import { Leftovers } from './leftovers.js'
 import { isScratch, titleOf } from './partial.js'
-import { recordUnrecorded } from './unrecorded.js'
+import { recordUnrecorded, type Unhashed } from './unrecorded.js'
 import { KeptFiles, type VersionRules } from './versions/kept-files.js'
 
 export interface NodeStoreSpec {
@@ -73,6 +73,8 @@ export class NodeStore {
   readonly holdings: Holdings
   readonly leftovers: Leftovers
   readonly versions: KeptFiles
+  /** Published by an earlier process and not recorded; they have to be read for that. */
+  readonly unhashed: Unhashed[] = []
   readonly #spec: NodeStoreSpec
   readonly #timers: NodeJS.Timeout[] = []
   readonly #watchers = new Set<RecordChanged>()
@@ -340,8 +342,9 @@ export class NodeStore {
   async #recordPublished(): Promise<void> {
     const { storage, dir } = this.#spec
     try {
+      const add = (file: Unhashed) => void this.unhashed.push(file)
       for (const [id, journal] of await this.leftovers.publishing()) {
-        if (!(await recordUnrecorded(storage, dir, this.catalogue, journal))) continue
+        if (!(await recordUnrecorded(storage, dir, this.catalogue, journal, add))) continue
         await storage.discard(dir, id)
         await this.leftovers.drop(id)
       }

@@ -14,12 +14,22 @@ import { granuleMs } from './held/identity.js'
 import { digestTable } from './held/verify.js'
 import type { ReadJournal } from './journal/journal.js'
 
-/** True: the file of the journal is published, and recorded now at the latest. */
+/** A published file whose digests have to be made anew before it can be recorded. */
+export interface Unhashed {
+  readonly name: Uint8Array
+  readonly fileDigest: string
+}
+
+/**
+ * True: the file of the journal is published, and recorded now at the latest; or `unhashed` was
+ * told of it.
+ */
 export async function recordUnrecorded(
   storage: Storage,
   dir: DataDirHandle,
   catalogue: Catalogue,
   journal: ReadJournal,
+  unhashed: (file: Unhashed) => void,
 ): Promise<boolean> {
   const { header, whole } = journal
   const { publishing, fileDigest } = whole
@@ -31,8 +41,11 @@ export async function recordUnrecorded(
   const known = catalogue.get(header.name)?.identity
   if (known?.inode === identity.inode) return true
   const { blockBytes } = header
-  // The digests by sections are not those of the file.
-  if (blockBytes === 'sections') return true
+  // It was still written when it came: digests by sections are not those of the file.
+  if (blockBytes === 'sections') {
+    unhashed({ name: header.name, fileDigest })
+    return true
+  }
   const runs = signedRuns(journal, blockBytes)
   if (runs === undefined || !isAsPublished(identity, journal)) return true
   const { transfer: _, ...content } = header

@@ -1,8 +1,9 @@
 /** A node that is killed between the publication of a file and its record. */
 import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { type PushOptions, push } from '../../src/api/index.js'
+import { type PushOptions, push, pushStream } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { Catalogue } from '../../src/store/catalogue/catalogue.js'
 import { granuleMs } from '../../src/store/held/identity.js'
@@ -60,6 +61,19 @@ describe.each(usualEngines)('a file that a killed %s node had published', (engin
     const catalogue = await Catalogue.open(join(dataDir, '.fastreplica'))
     expect(catalogue.list()).toMatchObject([{ fileDigest: known.digest, via: 'push' }])
     await catalogue.close()
+  })
+
+  it('is known to the next one where it was still written when it came', async () => {
+    const child = await world.childNode({ NODE_OPTIONS: `--import ${preload}` })
+    const { content } = world.file('whole', 3 * MIB + 1)
+    const stream = new PassThrough()
+    const options = { to: [child.address], as: 'data.bin', engine, retries: 0, rejoinMs: 0 }
+    const transfer = pushStream(stream.end(content), { ...options, silenceMs: 6_000 })
+    expect((await transfer.result).nodes[0]?.status).toBe('failed')
+    await child.ended
+    const node = await world.node({ dataDir: child.dataDir })
+    await until(() => node.status().held.files === 1, 'it is recorded')
+    expect((await world.fetched('data.bin', node.address)).equals(content)).toBe(true)
   })
 
   it('is not, once somebody else has written to it or replaced it', async () => {

@@ -67,6 +67,18 @@ export async function adoptAll(spec: AdoptSpec, signal: AbortSignal): Promise<Ad
   return { files, bytes, leftOut }
 }
 
+/**
+ * Adopts a file of this digest. Undefined: it has another one, or changed meanwhile. Rejects with
+ * the signal's reason, or with what the disk says.
+ */
+export function adoptKnown(
+  spec: AdoptSpec,
+  { name, fileDigest }: Pick<HeldStream, 'name' | 'fileDigest'>,
+  signal: AbortSignal,
+): Promise<HeldStream | undefined> {
+  return adopt(spec, Buffer.from(name), signal, fileDigest)
+}
+
 /** Names of regular files below DATA. */
 async function* namesIn(dataDir: string, below: Buffer): AsyncGenerator<Buffer> {
   const path = pathOf(dataDir, below)
@@ -94,6 +106,7 @@ async function adopt(
   { held, work, dataDir, algorithm, nowMs, onlyOf }: AdoptSpec,
   name: Buffer,
   signal: AbortSignal,
+  expected?: string,
 ): Promise<HeldStream | undefined> {
   const { storage, dir } = held.spec
   const file = await openNow(storage, dir, name)
@@ -110,6 +123,8 @@ async function adopt(
     const parts: Uint8Array[] = []
     for await (const { digests } of work.hash(file, geometry, signal)) parts.push(digests)
     const digests = concat(...parts)
+    const fileDigest = work.sum(geometry, digests)
+    if (expected !== undefined && fileDigest !== expected) return undefined
     const attributes = await lstat(pathOf(dataDir, name))
     const isSame =
       isSameFile(identity, await storage.identityOf(file)) && (await isThere(held, name, identity))
@@ -122,7 +137,7 @@ async function adopt(
       name: new Uint8Array(name),
       author: work.author,
       dataBytes: Math.min(size, attributes.blocks * 512),
-      fileDigest: work.sum(geometry, digests),
+      fileDigest,
       mode: attributes.mode & 0o7777,
       mtime: identity.mtime,
       publishedAtMs: nowMs(),
