@@ -1,6 +1,7 @@
 /** Options and status of a master. */
+import type { LogEntry } from '../base/log.js'
 import type { Credentials } from './credential-types.js'
-import type { AuditLine, LogLine } from './types.js'
+import type { AuditLine } from './rights-types.js'
 
 export interface MasterOptions extends Credentials {
   /** HOST[:PORT]; the default port is 7400, and 0 picks a free one. */
@@ -15,7 +16,7 @@ export interface MasterOptions extends Credentials {
   previousKey?: Uint8Array | string
   /** Path of a list of peers (`fr node --authorize`): nodes need the right `relay`. */
   authorize?: string
-  logger?: (line: LogLine) => void
+  logger?: (line: LogEntry) => void
   signal?: AbortSignal
 }
 
@@ -52,4 +53,19 @@ export interface FrMaster extends AsyncDisposable {
    */
   reload(): Promise<void>
   close(): Promise<void>
+}
+
+/** What a node says of its master. */
+export interface MasteredStatus {
+  /** Null: it has none. */
+  readonly master: {
+    /** HOST:PORT. */
+    readonly address: string
+    /** It has heard all that the node holds. */
+    readonly isLinked: boolean
+    /** Why there is no link; null where there is one. */
+    readonly fault: string | null
+    /** Files that the node is to hold, as the master said last. */
+    readonly required: number
+  } | null
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type OpenedDirs, openDataDirs } from '../agent/data-dirs.js'
 import { type EngineHolder, openEngine } from '../agent/engines.js'
+import { NodeMaster } from '../agent/master/node-master.js'
 import { NodeService } from '../agent/node-service.js'
 import { Peers } from '../agent/peers.js'
 import { Privileges } from '../agent/privileges.js'
@@ -162,6 +163,11 @@ async function openNode(
     await service.listen()
     privileges?.drop()
     node.address = service.address
+    if (checked.master !== undefined) {
+      const { master: address, dataDirs } = checked
+      const keptIn = isReadOnly ? null : (dataDirs[0] as string)
+      node.serve(new NodeMaster(service, { address, advertise, keptIn, log }))
+    }
     if (keys[0]?.isOpen) {
       const what = isRelayOnly ? 'send through this node' : isReadOnly ? 'read here' : 'write here'
       const text = `no key: every local user can ${what}`
@@ -204,6 +210,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
   readonly #checked: CheckedNode
   readonly #release: () => Promise<void>
   readonly #startMs = performance.now()
+  #master: NodeMaster | undefined
   #closing: Promise<void> | undefined
 
   constructor(
@@ -219,6 +226,11 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
     this.#release = release
   }
 
+  serve(master: NodeMaster): void {
+    this.#master = master
+    master.start()
+  }
+
   status(): NodeStatus {
     const { engine, disks, counters } = this.#service
     return {
@@ -230,6 +242,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       mirror: this.#checked.mirror,
       readOnly: this.#checked.readOnly,
       relayOnly: this.#checked.relayOnly,
+      master: this.#master?.status ?? null,
       version,
       uptimeSeconds: (performance.now() - this.#startMs) / 1000,
       engine: engine.kind,
@@ -247,11 +260,15 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#service.close().then(() => {
-      this.onClosed()
-      return this.#release()
-    })
+    this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#master?.close()
+    await this.#service.close()
+    this.onClosed()
+    await this.#release()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -67,6 +67,7 @@ export const optionNames = {
     requireSeal: true,
     authorize: true,
     dropPrivileges: true,
+    master: true,
     accept: true,
     logger: true,
     signal: true,

@@ -228,6 +228,7 @@ export interface CheckedNode {
   readonly claims: Pick<Self, 'attributes'>
   readonly authorize: string | undefined
   readonly dropPrivileges: string | undefined
+  readonly master: string | undefined
   readonly mirror: boolean
   readonly advertise: string | undefined
   readonly engine: 'native' | 'portable' | undefined
@@ -247,7 +248,7 @@ export interface CheckedNode {
 /** Options of a node that has files. */
 const ofFiles = [
   ...(['dataDir', 'placement', 'adopt', 'mirror', 'readOnly', 'maxServes', 'keep'] as const),
-  ...(['maxSpaceBytes', 'maxAgeSeconds', 'minVersions'] as const),
+  ...(['maxSpaceBytes', 'maxAgeSeconds', 'minVersions', 'master'] as const),
 ]
 
 export function checkNode(options: NodeOptions): CheckedNode {
@@ -286,6 +287,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     claims: checkAttributes(options.attributes, options.name),
     authorize: options.authorize,
     dropPrivileges: options.dropPrivileges,
+    master: options.master === undefined ? undefined : dialable(options.master, 'master'),
     mirror: options.mirror ?? false,
     readOnly: options.readOnly ?? false,
     relayOnly,

@@ -14,4 +14,9 @@ export interface PeerOptions extends NodeSealOptions, ClaimOptions {
    * read the key. What is in `dataDir` is that user's. ERR_FR_PRIVILEGES where that cannot be.
    */
   dropPrivileges?: string
+  /**
+   * HOST[:PORT] of a master (`createMaster`), which is told what the node holds, and has it copy
+   * what it is to hold. It is dialled for ever; copies that it ordered go on without it.
+   */
+  master?: string
 }

@@ -56,6 +56,13 @@ const decision: Shape<NodeStatus['decisions'][number]> = {
   waitsFor: text,
 }
 
+const master: Shape<NonNullable<NodeStatus['master']>> = {
+  address: text,
+  isLinked: fact,
+  fault: orNull(text),
+  required: amount,
+}
+
 const auditLine: Shape<AuditLine> = {
   peer: text,
   name: orNull(text),
@@ -128,6 +135,7 @@ const status: Shape<NodeStatus> = {
   mirror: fact,
   readOnly: fact,
   relayOnly: fact,
+  master: orNull((value) => wrongField(value, master) === null),
   version: text,
   uptimeSeconds: amount,
   engine: one('native', 'portable'),

@@ -29,6 +29,7 @@ import type { Kept, StorageError } from '../store/node-store.js'
 import type { Deciding } from './commit-types.js'
 import type { Credentials } from './credential-types.js'
 import type { DiskOptions } from './disk-types.js'
+import type { MasteredStatus } from './master-types.js'
 import type { PeerOptions } from './peer-options.js'
 import type { PushWishes } from './push-wishes.js'
 import type { RightsStatus } from './rights-types.js'
@@ -354,7 +355,7 @@ export interface Transfer
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export interface NodeStatus extends Deciding, RightsStatus {
+export interface NodeStatus extends Deciding, RightsStatus, MasteredStatus {
   readonly event: 'status'
   readonly node: string
   readonly nodeId: string

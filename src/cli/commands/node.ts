@@ -46,6 +46,7 @@ export interface NodeCommand {
   readonly requireSeal?: boolean
   readonly authorize?: string
   readonly dropPrivileges?: string
+  readonly master?: string
   readonly maxFeeds?: number
   readonly log: LogWish
   readonly json: boolean
@@ -76,6 +77,11 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     .option('--previous-key-file <file>', 'second key, accepted during key rotation')
     .option('--authorize <file>', 'serve only the peers in this list (fr id), read again on change')
     .option('--drop-privileges <user>', 'started as root: become this user once the port is bound')
+    .option(
+      '--master <host[:port]>',
+      'copy what this master says (fr master), which hears what is held here',
+      checked((text) => parseAddress(text)),
+    )
     .option('--name <name>', 'name of this node in status and logs')
     .option(
       '--attr <key=value>',
@@ -165,7 +171,7 @@ function attribute(
 /** Options of a node that has files. */
 const ofFiles = [
   ...['data', 'placement', 'adopt', 'readOnly', 'mirror', 'maxServes'],
-  ...['keep', 'maxSpace', 'maxAge', 'minVersions'],
+  ...['keep', 'maxSpace', 'maxAge', 'minVersions', 'master'],
 ]
 
 /** As it is written on the command line. */
@@ -197,6 +203,7 @@ function nodeCommand(options: Values): NodeCommand {
     ...given({ seal: options['seal'], requireSeal: options['requireSeal'] }),
     ...given({ attributes: options['attr'] }),
     ...given({ authorize: options['authorize'], dropPrivileges: options['dropPrivileges'] }),
+    ...given({ master: options['master'] }),
     ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
     ...given({
       limitUpBytesPerSecond: options['limitUp'],

@@ -35,6 +35,7 @@ export function statusLines(
     fact('up', formatDuration(status.uptimeSeconds)),
     ...dataFacts(status).flatMap(([title, text]) => words(title, text)),
     ...flowFacts(status).flatMap(([title, text]) => words(title, text)),
+    ...masterFacts(status).flatMap(([title, text]) => words(title, text)),
     fact('transfers', String(status.transfers.length)),
     ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
     ...status.decisions.flatMap((decision) => words(decision.state, decisionText(decision))),
@@ -58,6 +59,13 @@ function attributeFacts({ attributes }: NodeStatus): [title: string, text: strin
 
 function room({ readOnly, freeBytes }: NodeStatus): string {
   return readOnly ? 'read-only' : `${formatBytes(freeBytes)} free`
+}
+
+function masterFacts({ master }: NodeStatus): [title: string, text: string][] {
+  if (master === null) return []
+  const { address, isLinked, fault, required } = master
+  const link = isLinked ? 'linked' : `not linked${fault ? `: ${printable(fault)}` : ''}`
+  return [['master', `${printable(address)}, ${link}; requires ${count(required, 'file')} here`]]
 }
 
 /** How fast it is now, and what limits it. */

@@ -36,6 +36,7 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   mirror: false,
   readOnly: false,
   relayOnly: false,
+  master: null,
   audit: [],
   attributes: {},
   version: '1.2.3',

@@ -48,6 +48,7 @@ const status: NodeStatus = {
   mirror: false,
   readOnly: false,
   relayOnly: false,
+  master: null,
   audit: [
     {
       ...{ peer: 'ab'.repeat(16), name: 'edge-1', address: 'h:9', what: 'remove a' },

@@ -14,6 +14,7 @@ describe('statusLines', () => {
     mirror: false,
     readOnly: false,
     relayOnly: false,
+    master: null,
     audit: [],
     attributes: {},
     version: '0.1.0',
