@@ -27,6 +27,8 @@ export class HeldHere implements HeldStates {
   readonly #listeners = new Set<(change: HeldChange) => void>()
   /** Contents that are filled, and told. */
   readonly #told = new Set<Filling>()
+  /** Bytes of contents that are here in part, as they were told. */
+  readonly #parts = new Map<string, number>()
   #unwatch: (() => void)[] = []
 
   constructor(spec: HeldHereSpec) {
@@ -61,8 +63,12 @@ export class HeldHere implements HeldStates {
   filled(filling: Filling): void {
     const { filled, isPublished, isClosed, isKept } = filling
     if (filled === undefined) return
+    const key = `${filled.header.contentId} ${Buffer.from(filled.header.name).toString('latin1')}`
     if (!isPublished && !isClosed) {
       this.#told.add(filling)
+      // What was kept of it is read again: to tell less meanwhile would have it ordered anew.
+      if (filled.here.bytes < (this.#parts.get(key) ?? 0)) return
+      this.#parts.set(key, filled.here.bytes)
       return this.#tell(...[...partOf(filled)].map((held) => ({ held })))
     }
     if (!this.#told.has(filling)) return
@@ -70,6 +76,7 @@ export class HeldHere implements HeldStates {
     // The record of the file tells of the same content.
     const isSame = isPublished && this.#recordOf(name)?.contentId === contentId
     if (!isSame && !isKept) this.#gone(name, contentId)
+    if (!isKept) this.#parts.delete(key)
     if (isClosed) this.#told.delete(filling)
   }
 
