@@ -20,6 +20,8 @@ export const copyLimits = {
   /** Copies by order that a node has under way, and how long one may bring nothing, in ms. */
   ordersPerNode: 256,
   orderSilenceMs: 6_000,
+  /** Milliseconds that the files of a content stay open after the last of its copies. */
+  orderLingerMs: 2_000,
   /**
    * Milliseconds that a copy takes at its rate: so far ahead a decision reaches. Short where few
    * nodes want anything, so that their mates soon have it; longer by so much for each demand.

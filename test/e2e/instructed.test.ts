@@ -81,4 +81,24 @@ describe.each(engines)('copies by order on the %s engine', (engine) => {
     })
     expect(received).toEqual([size, size])
   })
+
+  it('tell no less than before when a content is opened again, and again', async () => {
+    const size = 4 * MIB
+    const { nodes, content, said } = await held(world, size, 1)
+    const [origin] = nodes as [WorldNode]
+    const dataDir = world.dataDir()
+    for (let end = MIB; end < size; end += MIB) {
+      const target = await Target.start(world, { dataDir })
+      expect(await target.copy(orderOf(said, [end - MIB, MIB], origin))).toEqual({
+        ...{ ...all, bytes: MIB },
+      })
+      expect((await target.held())[0]?.ranges).toEqual([[0, end]])
+      await target.close()
+    }
+    const target = await Target.start(world, { dataDir })
+    expect((await target.held())[0]?.ranges).toEqual([[0, 3 * MIB]])
+    expect(await target.copy(orderOf(said, [0, size], origin))).toEqual({ ...all, bytes: size })
+    expect(target.service.engine.counters().receivedBytes).toBe(MIB)
+    expect(readFileSync(join(dataDir, name)).equals(content)).toBe(true)
+  })
 })

@@ -43,6 +43,8 @@ interface Filled {
   readonly copies: Set<Running>
   /** Those that wait for blocks that others are at. */
   readonly waiting: Set<() => void>
+  /** Closes it, while nothing fills it. */
+  linger: NodeJS.Timeout | undefined
 }
 
 interface Running {
@@ -94,6 +96,7 @@ export class OrderedCopies implements InstructedCopies {
     const still = { part: null, run: undefined, isStopped: false, failure: null }
     const running: Running = { order, name, filled: this.#filledFor(order, name), rate, ...still }
     running.filled.copies.add(running)
+    clearTimeout(running.filled.linger)
     this.#running.set(copy, running)
     this.#track(this.#carryOut(running))
   }
@@ -116,6 +119,8 @@ export class OrderedCopies implements InstructedCopies {
   async close(): Promise<void> {
     this.#isClosed = true
     for (const copy of [...this.#running.keys()]) this.stop(copy)
+    for (const [key, filled] of [...this.#filled])
+      if (filled.copies.size === 0) this.#close(filled, key)
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
   }
 
@@ -215,22 +220,31 @@ export class OrderedCopies implements InstructedCopies {
         changed: () => this.#spec.changed(filling),
         broken: ({ code, text }) => {
           for (const copy of copies) this.#end(copy, new CopyFailure(code, text, true))
+          if (copies.size === 0) this.#close(filled, key)
         },
       },
     )
-    const filled = { filling, copies, waiting: new Set<() => void>() }
+    const filled: Filled = { filling, copies, waiting: new Set(), linger: undefined }
     this.#filled.set(key, filled)
     return filled
   }
 
-  /** With the last of its copies a content is closed, and goes on with the next one. */
+  /** A little after the last of its copies a content is closed; the next one opens it again. */
   #leave(running: Running): void {
     const { filled, order } = running
     const { filling, copies } = filled
     copies.delete(running)
     wake(filled)
     if (copies.size > 0) return
-    if (this.#filled.get(keyOf(order)) === filled) this.#filled.delete(keyOf(order))
+    const close = (): void => this.#close(filled, keyOf(order))
+    if (this.#isClosed || filling.isPublished || !filling.isOpen) close()
+    else filled.linger = setTimeout(close, limits.orderLingerMs)
+  }
+
+  #close(filled: Filled, key: string): void {
+    clearTimeout(filled.linger)
+    if (this.#filled.get(key) === filled) this.#filled.delete(key)
+    const { filling } = filled
     this.#track(filling.close().then(() => this.#spec.changed(filling)))
   }
 

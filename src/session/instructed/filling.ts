@@ -232,7 +232,6 @@ export class Filling implements Guest {
       await publication.checkName()
       const arriving = this.#arrivalSpec(host, content, entry)
       const arrival = await arrive(host, partial, arriving)
-      await publication.probe()
       const runs = new SignedRuns(size, this.blockBytes)
       this.#digests = new Uint8Array(Math.ceil(size / this.blockBytes) * digestBytesOf(algorithm))
       if (!partial.isBorrowed)
@@ -243,6 +242,8 @@ export class Filling implements Guest {
           takeSigned: () => runs.takeFresh(),
           failed: (text) => log.line('warn', 'journal-failed', { text }),
         })
+      // It changes the times of the file, which the journal has to know as they were left.
+      await publication.probe()
       const { copied } = arrival
       const files = { host, content, partial, publication, hasher, log, journal, runs, copied }
       await this.#found(files, arrival)

@@ -260,8 +260,9 @@ export class Reception {
     if (this.isEnded) return { type: 'prepared' }
     const arrival = await arrive(this.#host, this.#partial, this.#arrival)
     const found = this.#arrived(arrival)
-    await this.#publication.probe()
     if (!this.#partial.isBorrowed) await this.#startLog(arrival.journal)
+    // It changes the times of the file, which the journal has to know as they were left.
+    await this.#publication.probe()
     return this.#opened(found)
   }
 
