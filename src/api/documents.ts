@@ -16,6 +16,12 @@ export async function topologyIn(path: string): Promise<TopologySpec> {
   return readTopology({ path, text: await textIn(path) })
 }
 
+/** A topology, and how a master decides. Rejects as `topologyIn` does. */
+export async function networkIn(path: string) {
+  const { readNetwork } = await import('../documents/topology.js')
+  return readNetwork({ path, text: await textIn(path) })
+}
+
 /** Of one document, or of all in a directory. Rejects as `topologyIn` does. */
 export async function setsAt(path: string): Promise<FileSet[]> {
   const stats = await stat(path).catch((cause: Error) => {

@@ -13,7 +13,7 @@ import { selfOf, signerOf } from '../net/crypto.js'
 import { StateFiles } from '../store/master/state-files.js'
 import { requireFunction, requireSignal, requireText } from './checks.js'
 import { checkCredentials, checkKey } from './credentials.js'
-import { setsIn, topologyIn } from './documents.js'
+import { networkIn, setsIn } from './documents.js'
 import type { FrMaster, MasterOptions, MasterStatus } from './master-types.js'
 import { requireOptions } from './option-names.js'
 import { version } from './version.js'
@@ -29,7 +29,7 @@ export async function createMaster(options: MasterOptions): Promise<FrMaster> {
   signal?.throwIfAborted()
   const log = safeLogger(options.logger)
   const read = {
-    topology: topology === undefined ? undefined : await topologyIn(topology),
+    network: topology === undefined ? undefined : await networkIn(topology),
     sets: sets === undefined ? [] : await setsIn(sets),
   }
   const dir = await openMasterDir(options.dataDir)
@@ -50,7 +50,7 @@ export async function createMaster(options: MasterOptions): Promise<FrMaster> {
         () => service,
         () => keeps.flushed(),
       ),
-      ...(read.topology !== undefined && { topology: read.topology }),
+      ...(read.network && { topology: read.network.topology, ...read.network.scheduling }),
     })
     keeps.begin(service, kept)
     service.post({ type: 'sets', sets: appliedSets(kept.sets ?? [], read.sets, false) })

@@ -15,18 +15,30 @@ import {
 } from '../control/copies/network.js'
 import type { BudgetWindow } from '../control/copies/resources.js'
 import { envelopesIn, field, nameIn } from './envelope.js'
+import { type Scheduling, schedulingIn } from './scheduling.js'
 import { Faults, shown, type TextOf, type Value } from './yaml.js'
 
 /** The one topology of a file. Throws ERR_FR_DOCUMENT with all that is wrong. */
 export function readTopology(file: TextOf): TopologySpec {
+  return readNetwork(file).topology
+}
+
+/** With how a master is to decide, where the file says so. */
+export function readNetwork(file: TextOf): {
+  readonly topology: TopologySpec
+  readonly scheduling: Scheduling
+} {
   const faults = new Faults()
-  const found = envelopesIn(file, ['Topology'], faults)
-  const [first, second] = found
+  const found = envelopesIn(file, ['Topology', 'Scheduling'], faults)
+  const [first, second] = found.filter(({ kind }) => kind === 'Topology')
+  const [how, another] = found.filter(({ kind }) => kind === 'Scheduling')
   if (first === undefined && faults.isEmpty) faults.add(file.path, 'there is no topology in it')
   second?.document.fault('there is another topology before it')
+  another?.document.fault('there is another one of its kind before it')
   const topology = first === undefined ? nothing : topologyOf(first.spec, faults)
+  const scheduling = how === undefined ? {} : schedulingIn(how.spec)
   faults.throwIfAny()
-  return topology
+  return { topology, scheduling }
 }
 
 const nothing: TopologySpec = { sites: [], links: [], routes: [] }

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Network } from '../../../src/control/copies/network.js'
-import { readTopology } from '../../../src/documents/topology.js'
+import { usualWeights } from '../../../src/control/copies/score.js'
+import { readNetwork, readTopology } from '../../../src/documents/topology.js'
 
 const example = readFileSync('examples/wan/topology.yaml', 'utf8')
 
@@ -155,12 +156,34 @@ describe('a topology', () => {
     const what = 'apiVersion: v1\nkind: Pod\nspec: {}'
     expect(of(what)).toEqual([
       't.yaml:1:13: apiVersion: "v1" is not fastreplica/v1',
-      't.yaml:2:7: kind: "Pod" is not Topology',
+      't.yaml:2:7: kind: "Pod" is not Topology or Scheduling',
     ])
     expect(of('# nothing\n')).toEqual(['t.yaml: there is no topology in it'])
     expect(of(`${head}  {}\n---\n${head}  {}\n`)).toEqual([
       't.yaml:6:1: there is another topology before it',
     ])
+  })
+
+  it('may stand beside how a master is to decide', () => {
+    const how = (spec: string) => {
+      const text = `${example}---\napiVersion: fastreplica/v1\nkind: Scheduling\nspec: ${spec}\n`
+      return readNetwork({ path: 't', text }).scheduling
+    }
+    expect(
+      how('{objective: first-8, view: changed, weights: {cost: 0.5}, slack: 1, faults: 2}'),
+    ).toEqual({
+      ...{ objective: { kind: 'first', nodes: 8 }, view: 'changed', slack: 1, faults: 2 },
+      weights: { ...usualWeights, cost: 0.5 },
+    })
+    expect(readNetwork({ path: 't', text: example }).scheduling).toEqual({})
+    for (const [bad, why] of [
+      ['{objective: first-0}', 'spec.objective: "first-0" is not all, mean or first-N'],
+      ['{view: far}', 'spec.view: "far" is not near, overall, changed'],
+      ['{weights: {cost: -1}}', 'spec.weights.cost: "-1" is no number from 0 to 1000'],
+      ['{weights: {price: 1}}', 'spec.weights: there is no field "price"'],
+      ['{slack: 0.5}', 'spec.slack: "0.5" is no number from 1 to 10'],
+    ] as const)
+      expect(() => how(bad)).toThrow(why)
   })
 
   it('is told all its faults up to a bound', () => {
