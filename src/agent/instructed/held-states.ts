@@ -73,8 +73,8 @@ export class HeldHere implements HeldStates {
     }
     if (!this.#told.has(filling)) return
     const { name, contentId } = filled.header
-    // The record of the file tells of the same content.
-    const isSame = isPublished && this.#recordOf(name)?.contentId === contentId
+    // The record of the file tells of the same bytes, whoever has signed them.
+    const isSame = isPublished && this.#recordOf(name)?.fileDigest === filled.whole.fileDigest
     if (!isSame && !isKept) this.#gone(name, contentId)
     if (!isKept) this.#parts.delete(key)
     if (isClosed) this.#told.delete(filling)
