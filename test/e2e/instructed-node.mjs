@@ -29,7 +29,7 @@ export async function openService(kind, dataDir, { logger: log = () => {}, ...mo
   const { dirs, missing } = await openDataDirs(storage, [dataDir], false)
   const checked = checkNode({ listen: '127.0.0.1:0', minFreeBytes: 0, ...more, dataDir })
   const { key } = await nodeKey(dataDir)
-  const self = selfOf(signerOf(key))
+  const self = { ...selfOf(signerOf(key)), ...checked.claims }
   const service = new NodeService({
     ...{ ...checked, engine, router, pool, dirs, missing, log, self },
     ...{ isReadOnly: false, isRelayOnly: false },

@@ -51,6 +51,32 @@ describe.each(engines)('copies by order on the %s engine', (engine) => {
     expect(told).not.toContain('gone')
   })
 
+  it('keep who may have it, bring it to nobody else, and mix no other criteria in', async () => {
+    const eu = { attributes: { site: 'eu' } }
+    const [only, size] = ['site=eu', 2 * MIB] as const
+    const slow = { ...eu, limitUpBytesPerSecond: MIB }
+    const [open, closed] = [await world.node(slow), await world.node(eu)]
+    const { path, content } = world.file(name, size)
+    const [to] = [open, closed].map(({ address }) => [address]) as [string[]]
+    const said = saidOf(name, await push(path, { to, engine }).result)
+    await push(path, { to: [closed.address], engine, only }).result
+    const [in_, out] = [await Target.start(world, eu), await Target.start(world)]
+    const half = size / 2
+    const refused = await out.copy(orderOf(said, [0, size], closed))
+    expect(refused).toEqual({ bytes: 0, cause: 'ERR_FR_ONLY', blames: ['source'] })
+    const first = in_.copy(orderOf(said, [0, half], open))
+    await until(() => in_.changes.length > 0, 'bytes land')
+    const mixed = await in_.copy(orderOf(said, [half, half], closed))
+    expect(mixed).toEqual({ bytes: 0, cause: 'ERR_FR_NOT_HELD', blames: [] })
+    expect(await first).toEqual({ ...all, bytes: half })
+    const other = await Target.start(world, eu)
+    expect(await other.copy(orderOf(said, [0, size], closed))).toEqual({ ...all, bytes: size })
+    expect(readFileSync(join(other.dataDir, name)).equals(content)).toBe(true)
+    const [record] = other.service.disks.first.store.catalogue.list()
+    expect(record).toMatchObject({ fileDigest: said.digest, only })
+    expect(out.service.disks.first.store.catalogue.list()).toEqual([])
+  })
+
   it('make a node a source of what it has so far, and of nothing else', async () => {
     const size = 6 * MIB
     const { nodes, content, said } = await held(world, size, 1)

@@ -159,7 +159,9 @@ export class Filling implements Guest {
         const files = await this.#opening
         const { fileDigest, size, entry } = content
         const known = files.content
-        if (fileDigest !== known.fileDigest || size !== known.size)
+        const isOther = fileDigest !== known.fileDigest || size !== known.size
+        // What only some may have fills nothing that others may have.
+        if (isOther || entry.only !== known.entry.only)
           throw new FrError('ERR_FR_NOT_HELD', 'the source has another content of this name')
         isOurs = entry.contentId === known.entry.contentId && entry.author === known.entry.author
         if (this.here.contains(offset, length))
