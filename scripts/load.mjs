@@ -3,6 +3,7 @@
  *
  *   npm run flood [-- --short]
  *   npm run kills
+ *   npm run fleet
  *   npm run breadth [-- nodes|sparse|large ...]     all, or only these
  */
 import { spawnSync } from 'node:child_process'
