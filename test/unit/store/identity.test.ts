@@ -1,6 +1,7 @@
 /** Who a node or client is, when its key is copied, moved, damaged, or cannot be kept. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -150,6 +151,18 @@ describe('the key of clients', () => {
     expect(again).not.toBe(key)
     expect(await keyFor(data)).toBe(again)
   })
+
+  it.each([0o604, 0o602, 0o644])(
+    'is refused where every user can read or change it: mode %o',
+    async (mode) => {
+      await keyFor(data)
+      const path = join(data, 'fastreplica', 'client-key')
+      chmodSync(path, mode)
+      await expect(keyFor(data)).rejects.toMatchObject({ code: 'ERR_FR_KEY', path })
+      chmodSync(path, 0o640)
+      expect(await keyFor(data)).toMatch(/^302a/)
+    },
+  )
 
   it('is one of the process alone where it cannot be kept', async () => {
     const missing = join(data, 'no', 'such', 'place')
