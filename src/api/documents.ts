@@ -4,25 +4,18 @@ import { join } from 'node:path'
 import { textOf } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { TopologySpec } from '../control/copies/network.js'
 import type { FileSet } from '../control/copies/sets.js'
 import { readKept } from '../store/files/durable.js'
 
 const ofDocuments = /\.(?:ya?ml|json)$/
 
-/** Rejects with ERR_FR_DOCUMENT, and all that is wrong. */
-export async function topologyIn(path: string): Promise<TopologySpec> {
-  const { readTopology } = await import('../documents/topology.js')
-  return readTopology({ path, text: await textIn(path) })
-}
-
-/** A topology, and how a master decides. Rejects as `topologyIn` does. */
+/** A topology, and how a master decides. Rejects with ERR_FR_DOCUMENT, and all that is wrong. */
 export async function networkIn(path: string) {
   const { readNetwork } = await import('../documents/topology.js')
   return readNetwork({ path, text: await textIn(path) })
 }
 
-/** Of one document, or of all in a directory. Rejects as `topologyIn` does. */
+/** Of one document, or of all in a directory. Rejects as `networkIn` does. */
 export async function setsAt(path: string): Promise<FileSet[]> {
   const stats = await stat(path).catch((cause: Error) => {
     throw unreadable(path, cause.message)
@@ -32,7 +25,7 @@ export async function setsAt(path: string): Promise<FileSet[]> {
   return readSets([{ path, text: await textIn(path) }])
 }
 
-/** Of all documents in the directory, by name. Rejects as `topologyIn` does. */
+/** Of all documents in the directory, by name. Rejects as `networkIn` does. */
 export async function setsIn(directory: string): Promise<FileSet[]> {
   const { readSets } = await import('../documents/sets.js')
   const names = await readdir(directory).catch((cause: Error) => {
@@ -42,9 +35,14 @@ export async function setsIn(directory: string): Promise<FileSet[]> {
   if (documents.length > limits.documentFiles)
     throw unreadable(directory, `it has more than ${limits.documentFiles} documents`)
   const texts = []
+  let chars = 0
   for (const name of documents) {
     const path = join(directory, name)
-    texts.push({ path, text: await textIn(path) })
+    const text = await textIn(path)
+    chars += text.length
+    if (chars > limits.documentsBytes)
+      throw unreadable(directory, `its documents have more than ${limits.documentsBytes} bytes`)
+    texts.push({ path, text })
   }
   return readSets(texts)
 }
