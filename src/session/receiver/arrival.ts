@@ -218,11 +218,12 @@ function recordOf({ store }: NodeHost, spec: ArrivalSpec): HeldStream | undefine
 }
 
 async function isAsWanted(
-  { store }: NodeHost,
-  { name, mode, identity, only }: HeldStream,
+  { store, shared }: NodeHost,
+  { name, mode, mtime, identity, only }: HeldStream,
   { entry, ...spec }: ArrivalSpec,
 ): Promise<boolean> {
-  const { seconds, nanos } = identity.mtime
+  // Nodes share a file for the time it was to have, however much of that the system keeps.
+  const { seconds, nanos } = shared === undefined ? identity.mtime : mtime
   const isSameTime = seconds === entry.mtimeSeconds && nanos === entry.mtimeNanos
   const isSameMode = (mode & 0o777) === (entry.mode & 0o777)
   const isSameFor = only === entry.only
