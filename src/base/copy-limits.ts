@@ -20,6 +20,8 @@ export const copyLimits = {
   /** Copies by order that a node has under way, and how long one may bring nothing, in ms. */
   ordersPerNode: 256,
   orderSilenceMs: 6_000,
+  /** Milliseconds after which the end of one is told that nothing is blamed for. */
+  orderRefusedMs: 2_000,
   /** Milliseconds that the files of a content stay open after the last of its copies. */
   orderLingerMs: 2_000,
   /**

@@ -115,6 +115,8 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
     const ended = await target.copy(orderOf(said, [0, size], node))
     expect(ended).toEqual({ bytes: 0, cause: 'ERR_FR_NO_SPACE', blames: ['disk'] })
     expect(await target.held()).toEqual([])
+    const beyond = await target.copy(orderOf(said, [half, size], node))
+    expect(beyond).toEqual({ bytes: 0, cause: 'ERR_FR_RANGE', blames: [] })
   })
 
   it('a copy goes at its rate, another one counts at once, and a stop tells nothing', async () => {

@@ -66,6 +66,8 @@ export class OrderedCopies implements InstructedCopies {
   readonly #running = new Map<number, Running>()
   readonly #filled = new Map<string, Filled>()
   readonly #tasks = new Set<Promise<void>>()
+  /** Ends that are told a little later. */
+  readonly #untold = new Map<number, NodeJS.Timeout>()
   #isClosed = false
 
   constructor(spec: OrderedCopiesSpec, events: InstructedEvents) {
@@ -86,12 +88,9 @@ export class OrderedCopies implements InstructedCopies {
 
   start(order: CopyOrder): void {
     const { copy, bytesPerSecond: rate } = order
-    if (this.#isClosed || this.#running.has(copy)) return
+    if (this.#isClosed || this.#running.has(copy) || this.#untold.has(copy)) return
     const refusal = this.#refusal(order)
-    if (refusal !== null)
-      return queueMicrotask(() => {
-        this.#events.ended(copy, { bytes: 0, cause: refusal, blames: [] })
-      })
+    if (refusal !== null) return this.#tell(copy, { bytes: 0, cause: refusal, blames: [] })
     const name = new Uint8Array(Buffer.from(order.name))
     const still = { part: null, run: undefined, isStopped: false, failure: null }
     const running: Running = { order, name, filled: this.#filledFor(order, name), rate, ...still }
@@ -109,6 +108,8 @@ export class OrderedCopies implements InstructedCopies {
   }
 
   stop(copy: number): void {
+    clearTimeout(this.#untold.get(copy))
+    this.#untold.delete(copy)
     const running = this.#running.get(copy)
     if (running === undefined) return
     this.#running.delete(copy)
@@ -118,7 +119,7 @@ export class OrderedCopies implements InstructedCopies {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    for (const copy of [...this.#running.keys()]) this.stop(copy)
+    for (const copy of [...this.#running.keys(), ...this.#untold.keys()]) this.stop(copy)
     for (const [key, filled] of [...this.#filled])
       if (filled.copies.size === 0) this.#close(filled, key)
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
@@ -148,9 +149,18 @@ export class OrderedCopies implements InstructedCopies {
       if (!running.isStopped) this.#spec.log({ level: 'warn', event: 'copy-failed', fields })
     }
     this.#leave(running)
-    if (running.isStopped) return
-    this.#running.delete(copy)
-    this.#events.ended(copy, ended)
+    if (!running.isStopped) this.#tell(copy, ended)
+  }
+
+  /** What nothing is blamed for would be ordered again at once, and end so again. */
+  #tell(copy: number, ended: Ended): void {
+    const tell = (): void => {
+      this.#untold.delete(copy)
+      this.#running.delete(copy)
+      this.#events.ended(copy, ended)
+    }
+    const isRefused = ended.cause !== null && ended.blames.length === 0
+    this.#untold.set(copy, setTimeout(tell, isRefused ? limits.orderRefusedMs : 0))
   }
 
   async #bring(running: Running): Promise<void> {
