@@ -373,7 +373,7 @@ describe('what nodes hold', () => {
     ['ls h:1 a b', 'too many arguments'],
     ['rm h:1', "missing required argument 'name'"],
     ['rm h:1 a b', 'too many arguments'],
-    ['verify', "missing required argument 'host[:port][,...]'"],
+    ['verify', 'name either nodes or --via MASTER'],
     ['verify h:1 a b', 'too many arguments'],
   ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
 })
