@@ -139,11 +139,12 @@ export class CopyScheduler {
     this.#open(file, demand)
   }
 
-  /** What comes already is stopped. */
+  /** What comes already is stopped, or, where all of it is there, ends by itself. */
   wantsNoMore(id: FileId, node: NodeId): void {
     const file = this.fileOf(id)
     const demand = file.demands.get(node)
     if (demand !== undefined) this.#drop(file, demand)
+    if (file.holders.hasAll(node)) return
     for (const copy of [...this.into(node)]) if (copy.file === id) this.#stop(copy)
   }
 

@@ -107,6 +107,22 @@ describe('a node and a file', () => {
 })
 
 describe('what is told of a master', () => {
+  it('counts a copy of which the target says first that all is there', () => {
+    const carried = () => [...linkRows(master, nowMs)].find(({ name }) => name === 'ab')?.bytes
+    for (let copies = decide(); copies.length > 0; copies = decide())
+      for (const { id: copy, length, offset } of copies) {
+        nowMs += 3_000
+        const isLast = offset + length === 20 * MB
+        const files = [file('f')].filter(() => isLast)
+        const said = { node: 'b-1', files, gone: [], isAll: false, freeBytes: 1e9 }
+        master.post({ type: 'state', ...said }, nowMs)
+        expect(decide()).toEqual([])
+        const ended = { bytes: length, cause: null, blames: [] }
+        master.post({ type: 'copied', node: 'b-1', copy, ended }, nowMs)
+      }
+    expect(carried()).toBe(20 * MB)
+  })
+
   it('is what each link may carry, carries and has cost', () => {
     const [copy] = decide()
     const row = () => [...linkRows(master, nowMs)].find(({ name }) => name === 'ab')
