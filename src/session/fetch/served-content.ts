@@ -255,15 +255,16 @@ async function openUnfinished(
   if (header === null) throw new FrError('ERR_FR_NOT_HELD')
   const file = await store.leftovers.openToRead(id, header)
   const here = new RangeSet()
-  const { leftovers } = store
+  let filled: Filled | undefined
   const fill = (): Filled | undefined => {
-    const filled = leftovers.filledOf(id)
+    // Once it has got its name nobody fills it: all that was verified is here then, too.
+    filled = store.leftovers.filledOf(id) ?? filled
     for (const range of filled?.here ?? []) here.add(...range)
     return filled
   }
   const read = async (): Promise<Unfinished | null> => {
-    const filled = fill()
-    if (filled !== undefined) return filled
+    const now = fill()
+    if (now !== undefined) return now
     const journal = await readJournal(path, await storage.identityOf(file))
     for (const { offset, length, isSure } of journal?.runs ?? [])
       if (isSure) here.add(offset, length)
