@@ -48,6 +48,17 @@ describe('cancel.mjs', () => {
   })
 })
 
+describe('wan/', () => {
+  it('has every file copied to where the sets want it, over each link once', async () => {
+    const run = world.start(process.execPath, [example('wan/run.mjs'), '1'])
+    expect([await run.ended, run.stderr]).toEqual([0, ''])
+    expect(run.stdout).toContain('maps: 9 of 9 nodes, models: 12 of 12 nodes')
+    // All of it crosses into each of the other sites once.
+    expect(run.stdout).toMatch(/^ams-fra: 1\.0 MB, 0\.00001 of cost$/m)
+    expect(run.stdout).toMatch(/^fra-sin: 1\.0 MB, 0\.00005 of cost$/m)
+  })
+})
+
 describe('nodes.txt', () => {
   it('is a nodes file', () =>
     expect(parseNodesFile(readFileSync(example('nodes.txt'), 'utf8'), 'nodes.txt')).toEqual([
@@ -168,5 +179,7 @@ describe('examples/', () => {
       'fastreplica-node.service',
       'library.mjs',
       'nodes.txt',
+      // What is said in the documents is read by documents.test.ts as well.
+      'wan',
     ]))
 })
