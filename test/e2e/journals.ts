@@ -8,16 +8,24 @@ import { until } from './push-support.js'
 export const journals = (dataDir: string): string[] =>
   readdirSync(join(dataDir, '.fastreplica/journals'))
 
-/** Bytes that a journal tells of. */
-async function journalled(dataDir: string): Promise<number> {
+const bytesOf = (runs: readonly { readonly length: number }[]): number =>
+  runs.reduce((sum, { length }) => sum + length, 0)
+
+/** Bytes that a journal tells of: that are verified, and whose digests are signed. */
+async function journalled(dataDir: string): Promise<{ verified: number; signed: number }> {
   const [name] = existsSync(join(dataDir, '.fastreplica/journals')) ? journals(dataDir) : []
   const path = join(dataDir, '.fastreplica/journals', name ?? '')
-  const { runs = [] } = (await readJournal(path, null)) ?? {}
-  return runs.reduce((sum, { length }) => sum + length, 0)
+  const { runs = [], signed = [] } = (await readJournal(path, null)) ?? {}
+  return { verified: bytesOf(runs), signed: bytesOf(signed) }
 }
 
 /** Lets pass as little as it takes; digests may wait behind payload. */
-export async function writtenDown(dataDir: string, door: Door, bytes: number): Promise<void> {
+export async function writtenDown(
+  dataDir: string,
+  door: Door,
+  bytes: number,
+  signedBytes = 0,
+): Promise<void> {
   let sippedMs = 0
   await until(async () => {
     // Slowly: before the node is through, its journal is there.
@@ -25,6 +33,7 @@ export async function writtenDown(dataDir: string, door: Door, bytes: number): P
       door.sip()
       sippedMs = performance.now()
     }
-    return (await journalled(dataDir)) >= bytes
+    const { verified, signed } = await journalled(dataDir)
+    return verified >= bytes && signed >= signedBytes
   }, 'blocks are written down')
 }
