@@ -63,7 +63,8 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     )
     .option(
       '--data <dir>',
-      'directory for files (required, but not for --relay-only); repeat it for each disk',
+      'directory for files (required, but not for --relay-only); repeat it for each disk; ' +
+        'shared:DIR is one that several nodes use',
       listed((text) => text),
     )
     .addOption(

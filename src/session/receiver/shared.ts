@@ -17,10 +17,11 @@ import type { ReceptionSpec } from './spec.js'
  */
 export function requireSharable({ entry, tree, keep, beside }: ReceptionSpec): void {
   const text = 'nodes that share a directory decode nothing there'
+  const growing = 'files that are still written (--no-follow sends a stream whole)'
   if (entry.coded !== undefined) throw new FrError('ERR_FR_CODING', text)
   const [what] = [
     ...(tree === undefined ? [] : ['trees']),
-    ...(entry.growing === true ? ['files that are still written'] : []),
+    ...(entry.growing === true ? [growing] : []),
     ...(keep === undefined || keep === 0 ? [] : ['earlier versions']),
     ...(beside === true ? ['files that nodes decide about'] : []),
   ]

@@ -16,10 +16,18 @@ import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
 import { hiddenDir } from '../../base/names.js'
+import { nowMs } from '../../base/time/awake.js'
 import type { DataDirHandle, Storage } from '../../ports.js'
 import { readRuns, writeRuns } from '../catalogue/digest-file.js'
 import { type DigestRun, type HeldStream, recordOf, rowOf } from '../catalogue/record.js'
-import { checksum, readKept, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
+import {
+  checksum,
+  isTemporary,
+  readKept,
+  replaceFile,
+  syncDirectory,
+  writeAll,
+} from '../files/durable.js'
 import type { Holdings } from '../held/holdings.js'
 import type { Lease, Leases } from './leases.js'
 import type { ShownNames } from './shown.js'
@@ -63,8 +71,8 @@ export class SharedContents {
   readonly #spec: SharedContentsSpec
   #timer: NodeJS.Timeout | undefined
   #sweeping: Promise<void> | undefined
-  /** Of the last sweep: what nothing was known of. */
-  #doubtful = new Set<string>()
+  /** What is about no content, and since when it was seen so. */
+  #doubtful = new Map<string, number>()
 
   constructor(spec: SharedContentsSpec) {
     this.#spec = spec
@@ -129,8 +137,7 @@ export class SharedContents {
         const { mode } = record
         await storage.publish(dir, { file, id, name, mode, mtime: record.mtime, noClobber })
         const identity = await storage.identityOf(file)
-        const nowMs = Date.now()
-        await holdings.put({ ...record, name, identity, publishedAtMs: nowMs }, runs)
+        await holdings.put({ ...record, name, identity, publishedAtMs: Date.now() }, runs)
       } finally {
         storage.closeFile(file)
       }
@@ -222,20 +229,22 @@ export class SharedContents {
       })
   }
 
-  /** What has no other name goes; so does what was of no use in the sweep before either. */
+  /** What has no other name goes; so does what has been about no content for a while. */
   async #sweep(): Promise<void> {
     const { directory } = this.#spec
     const names = new Set(await readdir(directory))
-    const doubtful = new Set<string>()
+    const doubtful = new Map<string, number>()
     for (const name of names) {
       const path = join(directory, name)
       if (/^[0-9a-f]{32}$/.test(name)) {
         const { nlink = 0 } = (await stat(path).catch(() => undefined)) ?? {}
         if (nlink === 1) await unlink(path).catch(() => {})
-      } else if (!names.has(name.slice(0, 32))) doubtful.add(name)
+      } else if (isTemporary(name) || !names.has(name.slice(0, 32)))
+        doubtful.set(name, this.#doubtful.get(name) ?? nowMs())
     }
-    for (const name of doubtful)
-      if (this.#doubtful.has(name)) await unlink(join(directory, name)).catch(() => {})
+    for (const [name, sinceMs] of doubtful)
+      if (nowMs() - sinceMs >= limits.sharedSweepMs)
+        await unlink(join(directory, name)).catch(() => {})
     this.#doubtful = doubtful
   }
 
