@@ -143,3 +143,12 @@ relation(
   blockBytesFor(limits.hashSmallFileBytes) <= limits.hashInlineBytes,
   'a block of a small file is hashed at once',
 )
+relation(
+  5 * limits.sharedRenewMs < limits.sharedExpireMs,
+  'who brings a content to a shared directory may miss several words',
+)
+relation(3 * limits.claimEveryMs <= limits.acceptMs, 'a node that waits may miss two words')
+relation(
+  limits.readAheadBytes < limits.grownAheadBytes,
+  'what was read ahead is within what nodes are told of',
+)
