@@ -52,6 +52,15 @@ export const suites = [
   disks,
   limits,
   micro,
+  {
+    name: 'wan',
+    about: 'a master over links between sites, simulated: cost, time, decisions (repository)',
+    async parts() {
+      requireRepository()
+      const { wanParts } = await import('./wan.mjs')
+      return wanParts
+    },
+  },
   ofLab(
     'fast',
     'beside plain copies and chains, where the processor is the limit (root, repository)',

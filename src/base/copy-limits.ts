@@ -57,6 +57,8 @@ export const copyLimits = {
   componentMsMax: 900_000,
   /** Pieces of a file that go different ways in the schedule that is computed ahead. */
   planSlices: 16,
+  /** Of more sites that hold a file some, and those that are near, are looked at for a schedule. */
+  holdersPlanned: 64,
   /** Ways between two sites that one revision of it looks at, for all files and slices together. */
   planWays: 40_000,
   /** How much longer than the shortest time all may take, so that it costs less. */

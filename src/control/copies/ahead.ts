@@ -61,6 +61,8 @@ interface Piece {
   readonly bytes: number
   /** Place 0 stands for all holders. */
   readonly places: readonly SiteId[]
+  readonly placeOf: ReadonlyMap<SiteId, number>
+  readonly holding: ReadonlySet<SiteId>
   /** By place. */
   from: readonly SiteId[] | null
 }
@@ -97,9 +99,9 @@ export function planAhead(
   }
 }
 
-/** Ways from one site to another that a tree for it is chosen from. */
-export function waysOf({ wanting }: Spread): number {
-  return Math.max(1, wanting.length) ** 2
+/** About how many ways from one site to another a tree for it is chosen from. */
+export function waysOf({ wanting: { length } }: Spread): number {
+  return Math.max(1, length) * Math.min(Math.max(1, length), limits.exactTreeSites)
 }
 
 function piecesOf(spread: Spread, most: number): Piece[] {
@@ -107,9 +109,11 @@ function piecesOf(spread: Spread, most: number): Piece[] {
   if (bytes === 0 || wanting.length === 0 || holders.length === 0) return []
   const count = Math.max(1, Math.min(most, Math.floor(bytes / limits.copyBytesMin)))
   const places = [holders[0] as SiteId, ...wanting]
+  const placeOf = new Map(places.map((site, place) => [site, place]))
+  const holding = new Set(holders)
   return Array.from({ length: count }, (_, i) => {
     const length = Math.floor((bytes * (i + 1)) / count) - Math.floor((bytes * i) / count)
-    return { spread, bytes: length, places, from: null }
+    return { spread, bytes: length, places, placeOf, holding, from: null }
   })
 }
 
@@ -220,7 +224,6 @@ class Plan {
       }
       return known
     }
-    const { holders } = piece.spread
     const nearest = new Map<number, SiteId>()
     const between = (from: SiteId, to: SiteId): number => {
       const way = this.#way(piece.spread, from, to)
@@ -229,22 +232,38 @@ class Plan {
       for (const load of way) sum += price(load)
       return sum
     }
-    const parents = cheapestTree(piece.places.length, (from, to) => {
+    const priceFor = (from: number, to: number): number => {
       const target = piece.places[to] as SiteId
       if (from !== 0) return between(piece.places[from] as SiteId, target)
       let least = Number.POSITIVE_INFINITY
-      for (const holder of holders) {
+      for (const holder of this.#holdersFor(piece, target)) {
         const sum = between(holder, target)
         if (sum < least) nearest.set(to, holder)
         least = Math.min(least, sum)
       }
       return least
-    })
+    }
+    const { length } = piece.places
+    const parents = cheapestTree(length, priceFor, (place) => this.#near(piece, place))
     if (parents === null) return
     piece.from = parents.map((from, to) =>
       from === 0 ? (nearest.get(to) as SiteId) : (piece.places[from] as SiteId),
     )
     this.#add(piece, piece.bytes)
+  }
+
+  /** Places to which a link leads from this one. */
+  #near({ places, placeOf }: Piece, place: number): number[] {
+    const near = this.#network.neighbours(places[place] as SiteId)
+    return near.flatMap((site) => placeOf.get(site) ?? [])
+  }
+
+  /** Holders that may be the cheapest: of many those that are one link away, and some others. */
+  #holdersFor({ spread: { holders }, holding }: Piece, target: SiteId): readonly SiteId[] {
+    if (holders.length <= limits.holdersPlanned) return holders
+    const near = this.#network.neighbours(target).filter((site) => holding.has(site))
+    const step = Math.ceil(holders.length / limits.holdersPlanned)
+    return [...near, ...holders.filter((_, i) => i % step === 0)]
   }
 
   #add(piece: Piece, bytes: number): void {

@@ -6,19 +6,24 @@
  * him; where that makes a circle, the circle becomes one place, into which each way costs what it
  * costs more than the one it would replace. For many places that is too slow, and each is joined
  * to the tree so far in the order in which it is cheapest (Prim): the same where ways cost as much
- * there as back.
+ * there as back. Of many places only ways to near ones are looked at, while these reach everybody.
  */
+import { LeastFirst } from '../../base/least-first.js'
 import { limits } from '../../base/limits.js'
 
 /** Infinite: there is no way. */
 export type PriceOf = (from: number, to: number) => number
 
+/** Places that are one link away from a place. */
+export type NearOf = (place: number) => Iterable<number>
+
 /**
  * From whom each of `count` places copies, where place 0 is where the file is; null: some place
- * cannot be reached. Place 0 has -1.
+ * cannot be reached. Place 0 has -1. `nearOf` is asked where there are many places.
  */
-export function cheapestTree(count: number, priceOf: PriceOf): number[] | null {
-  return count <= limits.exactTreeSites ? edmonds(count, priceOf) : prim(count, priceOf)
+export function cheapestTree(count: number, priceOf: PriceOf, nearOf: NearOf): number[] | null {
+  if (count <= limits.exactTreeSites) return edmonds(count, priceOf)
+  return primNear(count, priceOf, nearOf) ?? prim(count, priceOf)
 }
 
 interface Edge {
@@ -101,6 +106,34 @@ function circlesOf(count: number, best: readonly (Edge | undefined)[]): Circles 
     isCircle.push(false)
   }
   return { group, groups: isCircle.length, isCircle }
+}
+
+/** Null: near ones do not reach everybody. */
+function primNear(count: number, priceOf: PriceOf, nearOf: NearOf): number[] | null {
+  const parents = new Array<number>(count).fill(-1)
+  const prices = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
+  const isIn = new Uint8Array(count)
+  const open = new LeastFirst<number>()
+  const look = (from: number, to: number): void => {
+    if (isIn[to] === 1) return
+    const price = priceOf(from, to)
+    if (price >= (prices[to] as number)) return
+    prices[to] = price
+    parents[to] = from
+    open.set(to, price)
+  }
+  isIn[0] = 1
+  for (let place = 1; place < count; place++) look(0, place)
+  for (let joined = 1; joined < count; joined++) {
+    const [next] = open.upTo(open.least)
+    if (next === undefined) return null
+    open.delete(next)
+    isIn[next] = 1
+    for (const place of nearOf(next)) look(next, place)
+    // And some that are not near: where no link is known, nobody is.
+    for (let step = 1; step < count; step *= 2) look(next, (next + step) % count)
+  }
+  return parents
 }
 
 function prim(count: number, priceOf: PriceOf): number[] | null {

@@ -252,6 +252,11 @@ export class Network {
     return this.#nodeAt(node).down
   }
 
+  /** Sites to which a link leads from this one. */
+  neighbours(site: SiteId): SiteId[] {
+    return this.#siteAt(site).links.map(({ to }) => to)
+  }
+
   /** Between sites; undefined: there is no way. */
   siteRoute(from: SiteId, to: SiteId): SiteRoute | undefined {
     if (from === to) return inSite

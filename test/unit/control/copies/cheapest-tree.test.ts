@@ -53,7 +53,7 @@ describe('cheapestTree', () => {
         ([count, prices]) => {
           const priceOf: PriceOf = (from, to) => prices[from * count + to] as number
           const least = bruteForce(count, priceOf)
-          const tree = cheapestTree(count, priceOf)
+          const tree = cheapestTree(count, priceOf, () => [])
           expect(tree === null).toBe(least === Number.POSITIVE_INFINITY)
           if (tree === null) return
           expect(tree[0]).toBe(-1)
@@ -68,8 +68,14 @@ describe('cheapestTree', () => {
   it('joins many places in the order in which they are cheapest', () => {
     const count = limits.exactTreeSites + 10
     const price: PriceOf = (from, to) => Math.abs(from - to)
-    const tree = cheapestTree(count, price) as number[]
-    expect(tree.slice(1)).toEqual(Array.from({ length: count - 1 }, (_, i) => i))
-    expect(cheapestTree(count, (from, to) => (to === 5 ? Infinity : price(from, to)))).toBeNull()
+    const beside = (place: number) => [place - 1, place + 1].filter((one) => one % count > 0)
+    const inOrder = Array.from({ length: count - 1 }, (_, i) => i)
+    const to5 = (from: number, to: number) => (to === 5 ? Infinity : price(from, to))
+    for (const near of [beside, () => []]) {
+      const tree = cheapestTree(count, price, near) as number[]
+      expect(isTree([0, ...tree.slice(1)])).toBe(true)
+      if (near === beside) expect(tree.slice(1)).toEqual(inOrder)
+      expect(cheapestTree(count, to5, near)).toBeNull()
+    }
   })
 })
