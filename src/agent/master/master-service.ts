@@ -58,6 +58,8 @@ export class MasterService {
   readonly #questions: MasterQuestions
   /** Nodes whose link is open, by name. */
   readonly #seats = new Map<string, Seat>()
+  /** Nodes that the machine takes for here: one whose link is made anew is, until that breaks. */
+  readonly #joined = new Set<string>()
   /** Links that have not named their node, or not been refused to the end. */
   readonly #unnamed = new Set<Seat>()
   /** Where each node that was ever here is reached. */
@@ -185,6 +187,7 @@ export class MasterService {
         ...{ level: 'info', event: 'node-joined' },
         fields: { node: name, nodeId: seat.nodeId, site, address: seat.address },
       })
+      this.#joined.add(name)
       this.post({
         ...{ type: 'joined', node: name, site, attributes },
         ...{ up: carries(up), down: carries(down) },
@@ -204,7 +207,7 @@ export class MasterService {
       if (this.#seats.get(name) !== seat) return this.#strangers.refused(code, text)
       this.#seats.delete(name)
       this.log({ level: 'info', event: 'node-left', fields: { node: name, code, text } })
-      if (seat.isSeated) this.post({ type: 'left', node: name })
+      if (this.#joined.delete(name)) this.post({ type: 'left', node: name })
     },
   }
 

@@ -106,13 +106,6 @@ export class Seat {
     }
   }
 
-  /** Tells the node why, and hangs up. `over` is not called. */
-  refuse(error: FrError): void {
-    this.#silence?.end()
-    this.#link.send({ type: 'refuse', code: error.code, text: error.message })
-    void this.#link.close()
-  }
-
   /** `over` is not called. */
   destroy(): void {
     this.#silence?.end()

@@ -90,6 +90,27 @@ describe('a master', () => {
     await until(() => service.nodes.length === 0)
   })
 
+  it('takes a node for gone whose new link breaks before it has said anything', async () => {
+    const { service } = await startMaster()
+    const facts: string[] = []
+    service.onFact(({ type }) => facts.push(type))
+    const enlist = async (): Promise<ControlLink> => {
+      const how = { keys: [keyA], self: dialler, address: service.address }
+      const established = await dial({ ...how, channel: 'master' })
+      const link = new ControlLink(established, { onFrame: () => {}, onClose: () => {} })
+      link.send({ type: 'enlist', address: '0.0.0.0:1', up: null, down: null })
+      return link
+    }
+    const first = await enlist()
+    first.send({ type: 'underway', copies: [] })
+    await until(() => service.nodes.length === 1)
+    const second = await enlist()
+    await until(() => service.nodes.length === 0)
+    second.destroy()
+    await until(() => facts.includes('left'))
+    expect(facts).toEqual(['joined', 'state', 'left'])
+  })
+
   it('hangs up on who breaks the protocol, and answers only what it knows', async () => {
     const { service } = await startMaster()
     const how = { keys: [keyA], self: dialler, address: service.address }
