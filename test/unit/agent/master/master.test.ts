@@ -36,6 +36,24 @@ describe('a master', () => {
     expect(a.orders).toEqual([])
   })
 
+  it('has nothing copied to a node that is drained, or from it', async () => {
+    const { service } = await startMaster()
+    service.post({ type: 'sets', sets: [all] })
+    const nodes = ['a', 'b', 'c'].map((name, i) =>
+      new WordNode(service.address, i + 1, { name }).start(),
+    )
+    const [a, b, c] = nodes as [WordNode, WordNode, WordNode]
+    await until(() => service.nodes.length === 3)
+    service.post({ type: 'drain', node: 'b', isDrained: true })
+    a.holds(whole('x', 20e6))
+    await until(() => c.held.get('x')?.ranges === null)
+    expect(b.orders).toEqual([])
+    service.post({ type: 'drain', node: 'b', isDrained: false })
+    service.post({ type: 'drain', node: 'a', isDrained: true })
+    await until(() => b.held.get('x')?.ranges === null)
+    expect(new Set(b.orders.map(({ source }) => source.name))).toEqual(new Set(['c']))
+  })
+
   it('hears of more than a page holds before it decides anything', async () => {
     const names = Array.from({ length: limits.masterPageFiles + 500 }, (_, i) => `f${i}`)
     const { service } = await startMaster()
