@@ -49,6 +49,7 @@ export async function createMaster(options: MasterOptions): Promise<FrMaster> {
       questions: questionsOf(
         () => service,
         () => keeps.flushed(),
+        (node) => keeps.isDrained(node),
       ),
       ...(read.network && { topology: read.network.topology, ...read.network.scheduling }),
     })

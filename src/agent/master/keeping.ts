@@ -72,6 +72,11 @@ export class Keeping {
     service.onFact((fact) => this.#changed(fact))
   }
 
+  /** Whether a node is, that may not have joined yet. */
+  isDrained(node: string): boolean {
+    return this.#drained.has(node)
+  }
+
   /** Resolves when all that has changed is on the disk, or false where that takes nothing. */
   async flushed(): Promise<boolean> {
     while (this.#waiting.length > 0 || this.#writing !== undefined) {

@@ -45,10 +45,16 @@ type Drain = Extract<MasterAsked, { type: 'drain' }>
 const reads: readonly Wanted[] = [{ right: 'status' }]
 const changes: readonly Wanted[] = [{ right: 'admin' }]
 
-/** `asked` is called once somebody asks. */
-export function questionsOf(asked: () => Asked, flush: Flush): QuestionTable {
-  const uploads = new Uploads()
-  const answers = new Answers(asked, flush, uploads)
+/**
+ * `asked` is called once somebody asks. `isDrained` tells of nodes that may not have joined in this
+ * run of the master.
+ */
+export function questionsOf(
+  asked: () => Asked,
+  flush: Flush,
+  isDrained: (node: string) => boolean = () => false,
+): QuestionTable {
+  const answers = new Answers(asked, flush, isDrained)
   return {
     askMaster: { wanted: reads, isRead: true, answer: (frame) => answers.rows(frame) },
     giveSets: { wanted: changes, isRead: false, answer: (frame) => answers.given(frame) },
@@ -59,12 +65,13 @@ export function questionsOf(asked: () => Asked, flush: Flush): QuestionTable {
 class Answers {
   readonly #asked: () => Asked
   readonly #flush: Flush
-  readonly #uploads: Uploads
+  readonly #isDrained: (node: string) => boolean
+  readonly #uploads = new Uploads()
 
-  constructor(asked: () => Asked, flush: Flush, uploads: Uploads) {
+  constructor(asked: () => Asked, flush: Flush, isDrained: (node: string) => boolean) {
     this.#asked = asked
     this.#flush = flush
-    this.#uploads = uploads
+    this.#isDrained = isDrained
   }
 
   rows(frame: Ask): MasterAnswer {
@@ -127,9 +134,9 @@ class Answers {
     const asked = this.#asked()
     const { master } = asked
     const member = master.members.get(node)
-    if (member === undefined) throw noNode(node)
+    if (member === undefined && !this.#isDrained(node)) throw noNode(node)
     const copies = [...master.scheduler.copies.values()].filter(
-      ({ source, target }) => source === member.id || target === member.id,
+      ({ source, target }) => source === member?.id || target === member?.id,
     )
     asked.post({ type: 'drain', node, isDrained })
     const isKept = await this.#flush()

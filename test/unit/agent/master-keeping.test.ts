@@ -73,6 +73,7 @@ describe('a master that ends and is there again', () => {
     expect(second.master.sets).toEqual([set])
     expect(second.master.versions.find('f', null)?.contentId).toBe('b'.repeat(32))
     expect(second.master.versions.find('g', null)).toMatchObject({ isGrowing: false })
+    expect([second.keeping.isDrained('o'), second.keeping.isDrained('m')]).toEqual([true, false])
     // The other way round than before: who comes first decides nothing.
     second.join('o', [content('f', 'b')])
     second.join('m', [content('f', 'a')])

@@ -27,6 +27,7 @@ async function asked() {
     questions: questionsOf(
       () => started.service,
       async () => isKept,
+      (node) => node === 'away',
     ),
   })
   const { service } = started
@@ -80,6 +81,8 @@ describe('a master that is asked', () => {
       'added',
       'removed',
     ])
+    const away = { ...drain, node: 'away', isDrained: false }
+    expect(await inquiry.ask(away, 'drained', within)).toMatchObject({ copies: 0 })
     for (const ask of [
       () => inquiry.ask({ ...drain, node: 'none' }, 'drained', within),
       () => rows('explain', { node: 'none', name: 'f' }),
