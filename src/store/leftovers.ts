@@ -59,10 +59,12 @@ export interface Filled {
   readonly signed: readonly DigestRun[]
   /** Verified so far; whoever fills it adds to it. */
   readonly here: RangeSet
+  /** Ends once the file has its name; undefined: it is not given one yet. */
+  readonly publishing: () => Promise<void> | undefined
 }
 
 /** A partial of which others can be told; as of Filled, when it was looked at. */
-export interface Told extends Omit<Filled, 'signed'> {
+export interface Told extends Omit<Filled, 'signed' | 'publishing'> {
   readonly id: string
 }
 
@@ -166,7 +168,7 @@ export class Leftovers {
   }
 
   /** As its journal says, where that is sure; null: nothing that can be proved. */
-  async #read(id: string): Promise<Filled | null> {
+  async #read(id: string): Promise<Omit<Filled, 'publishing'> | null> {
     const header = await readHeader(this.pathOf(id))
     if (header === null) return null
     const file = await this.openToRead(id, header)

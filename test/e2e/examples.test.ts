@@ -53,9 +53,13 @@ describe('wan/', () => {
     const run = world.start(process.execPath, [example('wan/run.mjs'), '1'])
     expect([await run.ended, run.stderr]).toEqual([0, ''])
     expect(run.stdout).toContain('maps: 9 of 9 nodes, models: 12 of 12 nodes')
-    // All of it crosses into each of the other sites once.
-    expect(run.stdout).toMatch(/^ams-fra: 1\.0 MB, 0\.00001 of cost$/m)
-    expect(run.stdout).toMatch(/^fra-sin: 1\.0 MB, 0\.00005 of cost$/m)
+    const crossed = (link: string) =>
+      Number(new RegExp(`^${link}: ([\\d.]+) MB`, 'm').exec(run.stdout)?.[1])
+    // Four nodes of each site want all of it; what a source has not got yet comes from elsewhere.
+    for (const megabytes of [crossed('ams-fra'), crossed('fra-sin')]) {
+      expect(megabytes).toBeGreaterThanOrEqual(1)
+      expect(megabytes).toBeLessThan(2)
+    }
   })
 })
 

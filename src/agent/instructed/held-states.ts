@@ -129,7 +129,7 @@ function* stated(
 }
 
 /** What is all there and has no name yet lacks its last block, so that somebody finishes it. */
-function* partOf({ header, whole, here }: Filled | Omit<Filled, 'signed'>) {
+function* partOf({ header, whole, here }: Omit<Filled, 'signed' | 'publishing'>) {
   const { name, contentId, size, blockBytes } = header
   const last = Math.floor(Math.max(0, size - 1) / blockBytes) * blockBytes
   const bound = here.contains(0, size) ? last : size

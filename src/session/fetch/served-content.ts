@@ -90,7 +90,12 @@ export async function keyOf(
       : store.versions.of(name).find((kept) => isWanted(kept.record))?.record
   if (version !== undefined) return version
   // Opening a partial writes; another node may be at it.
-  return store.isReadOnly ? undefined : store.leftovers.provable(name, content)
+  const id = store.isReadOnly ? undefined : await store.leftovers.provable(name, content)
+  const publishing = id === undefined ? undefined : store.leftovers.filledOf(id)?.publishing()
+  if (publishing === undefined) return id
+  await publishing.catch(() => {})
+  const published = store.catalogue.get(name)
+  return published !== undefined && isWanted(published) ? published : id
 }
 
 /** A file of a tree has one version, which may be meant by its digest. */

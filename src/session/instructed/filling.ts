@@ -370,7 +370,7 @@ export class Filling implements Guest {
     this.filled = {
       header: { ...about, name: this.name, transfer: this.#spec.transfer },
       whole: { fileDigest, attributes: { mode, mtime: { seconds, nanos } } },
-      ...{ signed, here: this.here },
+      ...{ signed, here: this.here, publishing: () => this.#publishing },
     }
     host.store.leftovers.filling(partial.id, this.filled)
     this.#hooks.changed()
