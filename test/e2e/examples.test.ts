@@ -49,10 +49,10 @@ describe('cancel.mjs', () => {
 })
 
 describe('wan/', () => {
-  it('has every file copied to where the sets want it, over each link once', async () => {
+  it('has every file copied to where the sets want it, once for each site', async () => {
     const run = world.start(process.execPath, [example('wan/run.mjs'), '1'])
     expect([await run.ended, run.stderr]).toEqual([0, ''])
-    expect(run.stdout).toContain('maps: 9 of 9 nodes, models: 12 of 12 nodes')
+    expect(run.stdout).toContain('models: 12 of 12 nodes, maps: 9 of 9 nodes')
     const crossed = (link: string) =>
       Number(new RegExp(`^${link}: ([\\d.]+) MB`, 'm').exec(run.stdout)?.[1])
     // Four nodes of each site want all of it; what a source has not got yet comes from elsewhere.
