@@ -124,9 +124,7 @@ async function scale({ quick, say }) {
       ...{ what: name, of: unit, measured: value.toFixed(2), wanted: `<= ${wanted}` },
       ...{ met: value <= wanted ? 'yes' : 'no', cpu: null },
     })),
-    notes: [
-      'processor time; a decision: a copy begins, or what its demand waits for is known',
-    ],
+    notes: ['processor time; a decision: a copy begins, or what its demand waits for is known'],
   }
 }
 
