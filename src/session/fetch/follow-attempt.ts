@@ -197,6 +197,7 @@ export class FollowAttempt {
       (files) => {
         if (this.#isEnded) return
         this.#files = files
+        this.#prepare(files)
         this.#links.feed(member)
       },
       (error: unknown) => {
@@ -208,20 +209,29 @@ export class FollowAttempt {
     this.#track(opened)
   }
 
-  /** The data connection is open. */
-  #begin(): void {
-    const { file, scratch } = this.#files as FollowFiles
+  /** Before the data connection is open: what is written meanwhile is told on it unasked. */
+  #prepare({ file, scratch }: FollowFiles): void {
     const { prefix, aheadBytes, deliveredTo } = this.#output
     this.#engine.addStream(this.#transfer, {
       ...{ stream, file, scratch, size: prefix, blockBytes: blockBytesAt(0) },
       ...{ growing: true, complete: false, hashes: 'blake3' },
     })
     if (prefix > 0) this.#engine.hold(this.#transfer, { stream, offset: 0, length: prefix })
-    this.#holder.state = 'open'
+    const size = Math.min(limits.growingSpanBytes, prefix + limits.grownAheadBytes)
+    this.#engine.grow(this.#transfer, { stream, size, isFinal: false })
     this.#followed = new Followed(prefix, aheadBytes, deliveredTo)
+  }
+
+  /** The data connection is open. */
+  #begin(): void {
+    this.#holder.state = 'open'
     this.#movedMs = awakeMs()
-    this.#followed.more(this.#more.bytes, this.#more.isFinal)
+    this.#followed?.more(this.#more.bytes, this.#more.isFinal)
     this.#advance()
+  }
+
+  get #isOpen(): boolean {
+    return this.#holder.state === 'open'
   }
 
   /** It has as much to send as it takes on. */
@@ -278,7 +288,7 @@ export class FollowAttempt {
 
   #advance(): void {
     const followed = this.#followed
-    if (followed === undefined || this.#isEnded) return
+    if (followed === undefined || !this.#isOpen || this.#isEnded) return
     for (const wish of followed.takeWishes()) this.#execute(wish)
     const { end, isDone } = followed
     if (isDone) this.#end({ type: 'done', bytes: end as number })
@@ -320,9 +330,9 @@ export class FollowAttempt {
   #judgeTime(): void {
     if (this.#isEnded) return
     const now = awakeMs()
-    if (this.#followed !== undefined && !this.#followed.isOwed) this.#movedMs = now
+    if (this.#isOpen && this.#followed?.isOwed === false) this.#movedMs = now
     const { silenceMs } = this.#output
-    const mostMs = this.#followed === undefined ? Math.max(limits.acceptMs, silenceMs) : silenceMs
+    const mostMs = this.#isOpen ? silenceMs : Math.max(limits.acceptMs, silenceMs)
     if (now - this.#movedMs < mostMs) return
     const text = `brought nothing for ${mostMs} ms`
     this.#lost({ code: 'ERR_FR_TIMEOUT', text })
