@@ -391,12 +391,14 @@ export class PushRun {
 
   async #release(): Promise<void> {
     this.#isOver = true
+    // Nothing is told of a source that grows from here on.
+    const read = this.#growing?.end()
     for (const answer of this.#adding.values()) answer(pushIsOver)
     const released = new Promise<void>((resolve) => this.#session.release(resolve))
     this.#router.forget(this.#transfer)
     this.#engine.closeTransfer(this.#transfer)
     await released
-    await this.#growing?.end()
+    await read
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
   }
 
