@@ -4,13 +4,13 @@ import { Keeping } from '../agent/master/keeping.js'
 import { type MasterDir, openMasterDir } from '../agent/master/master-dir.js'
 import { MasterService } from '../agent/master/master-service.js'
 import { questionsOf } from '../agent/master/questions.js'
-import { Peers } from '../agent/peers.js'
+import type { Peers } from '../agent/peers.js'
 import { safeLogger } from '../base/log.js'
-import { Rights } from '../base/rights.js'
 import { appliedSets } from '../control/copies/set-changes.js'
 import { requireAddress } from '../net/address.js'
 import { selfOf, signerOf } from '../net/crypto.js'
 import { StateFiles } from '../store/master/state-files.js'
+import { openPeers } from './authorized.js'
 import { requireFunction, requireSignal, requireText } from './checks.js'
 import { checkCredentials, checkKey } from './credentials.js'
 import { networkIn, setsIn } from './documents.js'
@@ -36,10 +36,8 @@ export async function createMaster(options: MasterOptions): Promise<FrMaster> {
   let peers: Peers | undefined
   let keeping: Keeping | undefined
   try {
-    const check = ({ rightsText }: { rightsText: string | null }) => void Rights.parse(rightsText)
-    peers = authorize === undefined ? undefined : await Peers.open(authorize, { log, check })
-    const admits = peers && { admits: (id: string) => peers?.admits(id) !== false }
-    const self = { ...selfOf(signerOf(dir.key)), ...admits }
+    peers = await openPeers(authorize, checked.keys, log)
+    const self = { ...selfOf(signerOf(dir.key)), ...peers?.gate }
     checked.keys[0]?.certificates?.logTo(log)
     const keeps = new Keeping(new StateFiles(dir.statePath), log)
     keeping = keeps

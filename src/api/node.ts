@@ -7,18 +7,17 @@ import { type OpenedDirs, openDataDirs } from '../agent/data-dirs.js'
 import { type EngineHolder, openEngine } from '../agent/engines.js'
 import { NodeMaster } from '../agent/master/node-master.js'
 import { NodeService } from '../agent/node-service.js'
-import { Peers } from '../agent/peers.js'
+import type { Peers } from '../agent/peers.js'
 import { Privileges } from '../agent/privileges.js'
 import { openShared } from '../agent/shared-dir.js'
 import { openStripes } from '../agent/striped-disk.js'
-import { type AuthorizedPeer, isCertified } from '../base/authorized-peers.js'
 import { type Logger, safeLogger } from '../base/log.js'
-import { Rights } from '../base/rights.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { selfOf, signerOf } from '../net/crypto.js'
 import type { Storage } from '../ports.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import { nodeKey, storedNodeKey } from '../store/identity.js'
+import { openPeers } from './authorized.js'
 import { type CheckedNode, checkNode } from './options.js'
 import { boundedJson } from './status-json.js'
 import { tell } from './tell.js'
@@ -105,7 +104,7 @@ async function openNode(
     const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(first)
     const { advertise } = checked
     const at = advertise !== undefined && { advertise }
-    peers = await peersOf(checked, log)
+    peers = await openPeers(checked.authorize, checked.keys, log)
     const self = {
       ...selfOf(signerOf(key)),
       ...at,
@@ -180,15 +179,6 @@ async function openNode(
     closeDirs()
     throw error
   }
-}
-
-function peersOf({ authorize, keys }: CheckedNode, log: Logger): Promise<Peers> | undefined {
-  const check = (peer: AuthorizedPeer): void => {
-    if (isCertified(peer) && keys[0]?.certificates === undefined)
-      throw new Error('cert: is for nodes with certificates (--tls-cert)')
-    Rights.parse(peer.rightsText)
-  }
-  return authorize === undefined ? undefined : Peers.open(authorize, { log, check })
 }
 
 /** A data directory for a node that has none: an empty one, which no path leads to. */

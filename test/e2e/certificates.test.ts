@@ -2,7 +2,15 @@
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { copy, fetchStatus, get, push, type TlsOptions } from '../../src/api/index.js'
+import {
+  client,
+  copy,
+  createMaster,
+  fetchStatus,
+  get,
+  push,
+  type TlsOptions,
+} from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { initCa, issue, revoke } from '../../src/net/ca.js'
 import { usualEngines } from './engines.js'
@@ -138,6 +146,27 @@ describe.each(usualEngines)('%s engine: certificates', (engine) => {
       expect(status).toBe('failed')
       expect(reason).toContain('is not among the authorized peers any more')
     }
+  })
+
+  it('are listed at a master, too, which refuses all others', async () => {
+    const { of } = await authority('ca', 'm', 'alice', 'bob')
+    const authorize = join(world.dir, 'peers')
+    const dataDir = world.dataDir()
+    const options = { listen: '127.0.0.1:0', dataDir, authorize, logger: world.logger }
+    writeFileSync(authorize, 'cert:alice status\n', { mode: 0o644 })
+    expect(await codeOf(createMaster({ ...options, key: 'k'.repeat(43) }))).toBe('ERR_FR_PEERS')
+    const master = await createMaster({ ...options, tls: of('m') })
+    world.defer(() => master.close())
+    const asked = async (name: string): Promise<void> => {
+      for await (const _ of client.sets(master.address, { tls: of(name) })) throw new Error('a set')
+    }
+    expect(await codeOf(asked('alice'))).toBeNull()
+    expect(await codeOf(asked('bob'))).toBe('ERR_FR_AUTH')
+    writeFileSync(`${authorize}.new`, 'cert:bob status\n', { mode: 0o644 })
+    renameSync(`${authorize}.new`, authorize)
+    await master.reload()
+    expect(await codeOf(asked('bob'))).toBeNull()
+    expect(await codeOf(asked('alice'))).toBe('ERR_FR_AUTH')
   })
 
   it('take nothing more of a node that is revoked in the middle of a push', async () => {

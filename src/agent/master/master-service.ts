@@ -151,7 +151,6 @@ export class MasterService {
       const isLast = !hasSpareDescriptor()
       const admitted = await accept(socket, { keys, self, guard: this.#guard })
       if (isLast) return this.#strangers.exhausted(admitted, remote)
-      if (admitted.peer !== null) this.#spec.peers?.connected(admitted.peer.nodeId, socket)
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the master is closing')
       if (admitted.channel !== 'master' && admitted.channel !== 'status')
