@@ -7,10 +7,14 @@ import type { Reception } from '../session/receiver/reception.js'
 
 type Landing = Pick<Reception, 'growing' | 'isOpen'>
 
-/** Undefined: nothing of this name. */
-export function growingOf(receptions: Iterable<Landing>, name: Uint8Array): Reception['growing'] {
-  for (const { growing, isOpen } of receptions)
-    if (isOpen && growing !== undefined && isSameName(growing.spec.name, name)) return growing
+/** On any of these disks; undefined: nothing of this name. */
+export function growingOf(
+  disks: Iterable<{ readonly receptions: Iterable<Landing> }>,
+  name: Uint8Array,
+): Reception['growing'] {
+  for (const { receptions } of disks)
+    for (const { growing, isOpen } of receptions)
+      if (isOpen && growing !== undefined && isSameName(growing.spec.name, name)) return growing
   return undefined
 }
 

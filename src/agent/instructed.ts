@@ -1,15 +1,18 @@
 /** What a node does by order of its master, and what it tells it of what it holds. */
 import { FrError } from '../base/errors.js'
-import type { FetchedContent } from '../control/fetching/events.js'
 import { encodeName } from '../protocol/manifest.js'
 import type { GrowingHere } from '../session/growing-here.js'
-import type { Filling, Place } from '../session/instructed/filling.js'
+import type { LandingOffer, Place } from '../session/instructed/filling.js'
 import type { InstructedCopies, InstructedEvents } from '../session/instructed-ports.js'
 import type { NodeHost } from '../session/receiver/node-host.js'
 import type { Disk } from './disk.js'
 import type { Disks } from './disks.js'
 import { HeldHere } from './instructed/held-states.js'
-import { OrderedCopies, type OrderedCopiesSpec } from './instructed/ordered-copies.js'
+import {
+  type AnyFilling,
+  OrderedCopies,
+  type OrderedCopiesSpec,
+} from './instructed/ordered-copies.js'
 
 export interface InstructedSpec
   extends Pick<OrderedCopiesSpec, 'engine' | 'router' | 'pool' | 'dialler' | 'log'> {
@@ -51,7 +54,7 @@ export class Instructed {
     return new OrderedCopies(spec, events)
   }
 
-  async #place(content: FetchedContent, filling: Filling): Promise<Place> {
+  async #place(content: LandingOffer, filling: AnyFilling): Promise<Place> {
     const { disks, hostAt, isReadOnly } = this.#spec
     if (isReadOnly) throw new FrError('ERR_FR_READ_ONLY')
     const { fileDigest, digest } = content

@@ -160,7 +160,7 @@ export class NodeService {
     const sources = (name: Uint8Array) => disks.likely(name).map(({ served }) => served)
     this.#serves = new Serves({
       ...{ engine, sources, log, most, places, isSealed: spec.self.seal !== undefined },
-      growing: (name) => growingOf(this.#receptions.values(), name),
+      growing: (name) => growingOf(disks.likely(name), name),
       attributesOf: this.#attributesOf,
       admit: (who, frame) => this.authority.require(who, 'fetch', wantedByFetch(frame)),
     })

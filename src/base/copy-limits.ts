@@ -24,6 +24,8 @@ export const copyLimits = {
   orderRefusedMs: 2_000,
   /** Milliseconds that the files of a content stay open after the last of its copies. */
   orderLingerMs: 2_000,
+  /** The same of what is still written. */
+  growingLingerMs: 600_000,
   /**
    * Milliseconds that a copy takes at its rate: so far ahead a decision reaches. Short where few
    * nodes want anything, so that their mates soon have it; longer by so much for each demand.

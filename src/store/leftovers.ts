@@ -4,7 +4,7 @@
  * content, whose digests are known to be the author's; else one of the same size, whose blocks have
  * to be compared.
  */
-import { access, mkdir, readdir, unlink } from 'node:fs/promises'
+import { access, mkdir, readdir, truncate, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DigestAlgorithm } from '../base/digests.js'
 import { asFrError } from '../base/failures.js'
@@ -35,6 +35,8 @@ export interface WantedContent {
   readonly size: number
   /** Criteria: who may have it; absent: whoever asks. */
   readonly only?: string
+  /** What was left of it while it was still written is of use, too: to be read before it counts. */
+  readonly orGrowing?: boolean
 }
 
 export interface Unfinished {
@@ -49,6 +51,8 @@ export interface Unfinished {
   /** What the author of the content signed of it. */
   readonly signed: readonly DigestRun[]
   readonly bytes: number
+  /** Bytes of the whole, where the partial is as long as the content was when it was left. */
+  readonly grownTo?: number
 }
 
 /** A partial that is filled now, as far as it can be proved to others. */
@@ -170,14 +174,14 @@ export class Leftovers {
   /** As its journal says, where that is sure; null: nothing that can be proved. */
   async #read(id: string): Promise<Omit<Filled, 'publishing'> | null> {
     const header = await readHeader(this.pathOf(id))
-    if (header === null) return null
+    if (header === null || header.blockBytes === 'sections') return null
     const file = await this.openToRead(id, header)
     const identity = this.#storage.identityOf(file).finally(() => this.#storage.closeFile(file))
     const journal = await readJournal(this.pathOf(id), await identity)
     if (journal === null || !isProvable(journal)) return null
     const { blockBytes } = header
     const { fileDigest } = journal.whole
-    if (blockBytes === 'sections' || fileDigest === undefined) return null
+    if (fileDigest === undefined) return null
     const sure = journal.runs.filter(({ isSure }) => isSure)
     const here = RangeSet.of(sure.map(({ offset, length }): RangePair => [offset, length]))
     const { signed, whole } = journal
@@ -227,6 +231,17 @@ export class Leftovers {
     if (source !== undefined) this.#storage.closeFile(source.file)
     // It is spread over several disks: what is at the path only says where.
     return this.#storage.openPartial(this.#dir, id)
+  }
+
+  /**
+   * What was left of a content while it was still written becomes as long as that is by now, before
+   * it is opened; whoever does it has reserved it. Rejects with ERR_FR_IO.
+   */
+  async stretch({ id, grownTo }: Unfinished): Promise<void> {
+    if (grownTo === undefined) return
+    await truncate(join(this.#partialsDir, id), grownTo).catch((error: unknown) => {
+      throw asFrError(error, 'ERR_FR_IO')
+    })
   }
 
   /** Removes the partials that were made for this name, but for those in use; their number. */
@@ -329,6 +344,8 @@ function isProvable({ header: { size }, signed, whole }: ReadJournal): boolean {
 /** What is still written is compared with nothing: only its own content is of use. */
 function isLike(header: JournalHeader, wanted: WantedContent): boolean {
   const isGrowing = wanted.blockBytes === 'sections'
+  if (isGrown(header, wanted))
+    return header.contentId === wanted.contentId && header.only === wanted.only
   return (
     (!isGrowing || isOfContent(header, wanted)) &&
     header.size === wanted.size &&
@@ -338,15 +355,37 @@ function isLike(header: JournalHeader, wanted: WantedContent): boolean {
   )
 }
 
+/** It was still written when it was left, and is whole by now. */
+function isGrown(
+  { blockBytes }: Pick<JournalHeader, 'blockBytes'>,
+  wanted: WantedContent,
+): wanted is WantedContent & { readonly blockBytes: number } {
+  return blockBytes === 'sections' && wanted.blockBytes !== blockBytes && wanted.orGrowing === true
+}
+
 function unfinishedOf(
   id: string,
   { header, runs, signed }: ReadJournal,
   wanted: WantedContent,
 ): Unfinished {
+  if (isGrown(header, wanted)) return grownOf(id, runs, wanted)
   const held = runs.filter((run) => run.isSure)
   const unread = runs.filter((run) => !run.isSure)
   const bytes = runs.reduce((sum, { length }) => sum + length, 0)
   return { id, isOfContent: isOfContent(header, wanted), held, unread, signed, bytes }
+}
+
+/** Its beginning, in blocks of the file, whose digests nobody has told. */
+function grownOf(
+  id: string,
+  runs: readonly HeldRun[],
+  { size, blockBytes }: { readonly size: number; readonly blockBytes: number },
+): Unfinished {
+  let end = 0
+  for (const { offset, length } of runs) if (offset <= end) end = Math.max(end, offset + length)
+  const bytes = end >= size ? size : Math.floor(end / blockBytes) * blockBytes
+  const unread = bytes === 0 ? [] : [{ offset: 0, length: bytes, digests: new Uint8Array() }]
+  return { id, isOfContent: false, held: [], unread, signed: [], bytes, grownTo: size }
 }
 
 function isOfContent({ contentId, author }: JournalHeader, wanted: WantedContent): boolean {

@@ -97,7 +97,7 @@ const rooms: Record<string, Room> = {
   },
   'session/instructed': {
     rooms: [
-      ...['session', 'session/fetch', 'session/receiver', 'store/*'],
+      ...['session', 'session/fetch', 'session/receiver', 'net', 'store/*'],
       ...['protocol', 'control/*', 'base/*', 'ports'],
     ],
     node: 'all',

@@ -8,6 +8,7 @@ import type { RangePair } from '../../base/ranges.js'
 import type { HeldThere } from '../../control/messages/mastering.js'
 import type { GrowingHere } from '../../session/growing-here.js'
 import type { Filling } from '../../session/instructed/filling.js'
+import { GrowingFilling } from '../../session/instructed/growing-filling.js'
 import type { HeldChange, HeldStates } from '../../session/instructed-ports.js'
 import type { Reception } from '../../session/receiver/reception.js'
 import type { HeldStream } from '../../store/catalogue/record.js'
@@ -29,6 +30,7 @@ export class HeldHere implements HeldStates {
   readonly #told = new Set<Filling>()
   /** Bytes of contents that are here in part, as they were told. */
   readonly #parts = new Map<string, number>()
+  readonly #watched = new WeakSet<GrowingFilling>()
   #unwatch: (() => void)[] = []
 
   constructor(spec: HeldHereSpec) {
@@ -60,7 +62,8 @@ export class HeldHere implements HeldStates {
   }
 
   /** There is more of a content that copies fill, it has got its name, or it is closed. */
-  filled(filling: Filling): void {
+  filled(filling: Filling | GrowingFilling): void {
+    if (filling instanceof GrowingFilling) return this.#growing(filling)
     const { filled, isPublished, isClosed, isKept } = filling
     if (filled === undefined) return
     const key = `${filled.header.contentId} ${Buffer.from(filled.header.name).toString('latin1')}`
@@ -80,8 +83,15 @@ export class HeldHere implements HeldStates {
     if (isClosed) this.#told.delete(filling)
   }
 
+  /** From when it is open; from then on it tells by itself. */
+  #growing(filling: GrowingFilling): void {
+    if (filling.growing === undefined || this.#watched.has(filling)) return
+    this.#watched.add(filling)
+    this.grows(filling)
+  }
+
   /** Something lands, perhaps while it is still written. */
-  grows({ growing, done }: Pick<Reception, 'growing' | 'done'>): void {
+  grows({ growing, done }: Lands): void {
     if (growing === undefined) return
     const { name, entry } = growing.spec
     const end = growing.watch(() => {
@@ -116,6 +126,10 @@ export class HeldHere implements HeldStates {
   #tell(...changes: readonly HeldChange[]): void {
     for (const change of changes) for (const told of this.#listeners) told(change)
   }
+}
+
+interface Lands extends Pick<Reception, 'growing'> {
+  readonly done: Promise<unknown>
 }
 
 /** Nothing of a name that is no text: sets name files in text. */

@@ -10,14 +10,19 @@ import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
 import { nameFault } from '../../base/names.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import type { FetchedContent } from '../../control/fetching/events.js'
 import { blocksOf, bytesHere, nextPart } from '../../control/fetching/parts.js'
 import type { CopyOrder, Ended } from '../../control/messages/mastering.js'
 import { randomId } from '../../net/crypto.js'
 import type { Dialler } from '../../net/dial.js'
 import type { DataEngine, HashPool } from '../../ports.js'
 import { FetchRun } from '../../session/fetch/fetch-run.js'
-import { Filling, type Place } from '../../session/instructed/filling.js'
+import {
+  Filling,
+  type FillingHooks,
+  type LandingOffer,
+  type Place,
+} from '../../session/instructed/filling.js'
+import { GrowingFilling } from '../../session/instructed/growing-filling.js'
 import type { InstructedCopies, InstructedEvents } from '../../session/instructed-ports.js'
 import type { EngineRouter } from '../../session/router.js'
 import type { HeldStream } from '../../store/catalogue/record.js'
@@ -31,15 +36,17 @@ export interface OrderedCopiesSpec {
   /** Records of files of this name. */
   readonly held: (name: Uint8Array) => readonly HeldStream[]
   /** Where a content is to land. */
-  readonly place: (content: FetchedContent, filling: Filling) => Promise<Place>
+  readonly place: (content: LandingOffer, filling: AnyFilling) => Promise<Place>
   /** A content is filled, there is more of it, or no copy fills it any more. */
-  readonly changed: (filling: Filling) => void
+  readonly changed: (filling: AnyFilling) => void
   readonly log: Logger
 }
 
+export type AnyFilling = Filling | GrowingFilling
+
 /** One content, and the copies that fill it. */
 interface Filled {
-  readonly filling: Filling
+  readonly filling: AnyFilling
   readonly copies: Set<Running>
   /** Those that wait for blocks that others are at. */
   readonly waiting: Set<() => void>
@@ -54,7 +61,7 @@ interface Running {
   rate: number
   /** The blocks that it is at. */
   part: RangePair | null
-  run: FetchRun | undefined
+  run: Pick<FetchRun, 'limit' | 'cancel'> | undefined
   isStopped: boolean
   /** What ended it, if not its run. */
   failure: CopyFailure | null
@@ -79,11 +86,6 @@ export class OrderedCopies implements InstructedCopies {
     return [...this.#running.values()].map(({ order, rate: bytesPerSecond }) => {
       return { ...order, bytesPerSecond }
     })
-  }
-
-  /** Those that are filled now. */
-  get fillings(): Iterable<Filling> {
-    return [...this.#filled.values()].map(({ filling }) => filling)
   }
 
   start(order: CopyOrder): void {
@@ -128,8 +130,8 @@ export class OrderedCopies implements InstructedCopies {
   #refusal({ name, size, range: [offset, length], isGrowing }: CopyOrder): FrErrorCode | null {
     if (this.#running.size >= limits.ordersPerNode) return 'ERR_FR_LIMIT'
     if (nameFault(Buffer.from(name)) !== null) return 'ERR_FR_NAME'
-    if (isGrowing) return 'ERR_FR_UNSUPPORTED'
-    const isWithin = size <= limits.fileBytes && offset + length <= size
+    const most = isGrowing ? limits.growingSpanBytes : limits.fileBytes
+    const isWithin = size <= most && offset + length <= size
     return isWithin && (length > 0 || size === 0) ? null : 'ERR_FR_RANGE'
   }
 
@@ -167,7 +169,8 @@ export class OrderedCopies implements InstructedCopies {
     const { range, size } = running.order
     const { filling, copies, waiting } = running.filled
     if (this.#isHeld(running)) return
-    if (size === 0) return this.#fetch(running, null)
+    if (filling instanceof GrowingFilling) return this.#follow(running, filling)
+    if (size === 0) return this.#fetch(running, filling, null)
     const blocks = blocksOf(range, filling.blockBytes, size)
     for (;;) {
       if (running.failure !== null) throw running.failure
@@ -175,13 +178,12 @@ export class OrderedCopies implements InstructedCopies {
       const part = nextPart(blocks, filling.here, RangeSet.of(others))
       if (part === null) return
       if (part === 'wait') await new Promise<void>((resolve) => waiting.add(resolve))
-      else await this.#fetch(running, part)
+      else await this.#fetch(running, filling, part)
     }
   }
 
   /** Null: of a content without bytes. */
-  async #fetch(running: Running, part: RangePair | null): Promise<void> {
-    const { filling } = running.filled
+  async #fetch(running: Running, filling: Filling, part: RangePair | null): Promise<void> {
     const { engine, router, pool, dialler, log } = this.#spec
     const { source, digest } = running.order
     const cap = capOf(running.rate)
@@ -210,10 +212,35 @@ export class OrderedCopies implements InstructedCopies {
     }
   }
 
+  /** What is still written comes in order, from one source at a time. */
+  async #follow(running: Running, filling: GrowingFilling): Promise<void> {
+    const { source, range } = running.order
+    const { copies, waiting } = running.filled
+    while (running.failure === null && [...copies].some(({ part }) => part !== null))
+      await new Promise<void>((resolve) => waiting.add(resolve))
+    if (running.failure !== null) throw running.failure
+    running.part = range
+    running.run = filling
+    try {
+      const bytesPerSecond = capOf(running.rate)
+      const { dialler } = this.#spec
+      await filling.bring({ ...source, dialler: dialler(), bytesPerSecond }, range[0] + range[1])
+    } catch (error) {
+      const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
+      throw running.failure ?? new CopyFailure(code, message, filling.isOwnFault)
+    } finally {
+      running.run = undefined
+      running.part = null
+      wake(running.filled)
+    }
+  }
+
   /** The node has the file already. */
   #isHeld({ name, order }: Running): boolean {
-    const { digest, size } = order
-    return this.#spec.held(name).some((held) => held.fileDigest === digest && held.size === size)
+    const { digest, size, contentId } = order
+    const isIt = ({ fileDigest, size: bytes, contentId: id }: HeldStream): boolean =>
+      digest === null ? id === contentId : fileDigest === digest && bytes === size
+    return this.#spec.held(name).some(isIt)
   }
 
   // --- contents ---
@@ -223,17 +250,20 @@ export class OrderedCopies implements InstructedCopies {
     const known = this.#filled.get(key)
     if (known !== undefined && !known.filling.isEnded) return known
     const copies = new Set<Running>()
-    const filling: Filling = new Filling(
-      { name, size: order.size, transfer: randomId(), source: order.source.address },
-      {
-        place: (content) => this.#spec.place(content, filling),
-        changed: () => this.#spec.changed(filling),
-        broken: ({ code, text }) => {
-          for (const copy of copies) this.#end(copy, new CopyFailure(code, text, true))
-          if (copies.size === 0) this.#close(filled, key)
-        },
+    const { engine, router } = this.#spec
+    const about = { name, transfer: randomId(), source: order.source.address }
+    const hooks: FillingHooks = {
+      place: (content) => this.#spec.place(content, filling),
+      changed: () => this.#changed(filled, key),
+      broken: ({ code, text }) => {
+        for (const copy of copies) this.#end(copy, new CopyFailure(code, text, true))
+        if (copies.size === 0) this.#close(filled, key)
       },
-    )
+    }
+    const { size, contentId } = order
+    const filling: AnyFilling = order.isGrowing
+      ? new GrowingFilling({ ...about, engine, router, contentId }, hooks)
+      : new Filling({ ...about, size }, hooks)
     const filled: Filled = { filling, copies, waiting: new Set(), linger: undefined }
     this.#filled.set(key, filled)
     return filled
@@ -248,7 +278,15 @@ export class OrderedCopies implements InstructedCopies {
     if (copies.size > 0) return
     const close = (): void => this.#close(filled, keyOf(order))
     if (this.#isClosed || filling.isPublished || !filling.isOpen) close()
-    else filled.linger = setTimeout(close, limits.orderLingerMs)
+    else filled.linger = setTimeout(close, lingerMs(filling))
+  }
+
+  /** What grows is published when its end has come, with or without an order. */
+  #changed(filled: Filled, key: string): void {
+    const { filling, copies } = filled
+    this.#spec.changed(filling)
+    const isOver = filling instanceof GrowingFilling && filling.isPublished
+    if (isOver && copies.size === 0 && !filling.isEnded) this.#close(filled, key)
   }
 
   #close(filled: Filled, key: string): void {
@@ -278,6 +316,11 @@ class CopyFailure extends FrError {
     super(code, text)
     this.isHere = isHere
   }
+}
+
+/** What grows is followed meanwhile. */
+function lingerMs(filling: AnyFilling): number {
+  return filling instanceof GrowingFilling ? limits.growingLingerMs : limits.orderLingerMs
 }
 
 /** Those who wait for blocks of the content look again. */

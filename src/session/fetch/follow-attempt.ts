@@ -16,6 +16,7 @@ import type { FetchHolder } from '../../control/fetching/holders.js'
 import type { FetchAsk } from '../../control/fetching/machine.js'
 import type { FetchOffer, Frame } from '../../control/messages/types.js'
 import type { DataEngine, EngineEvent, FileHandle, TransferHandle } from '../../ports.js'
+import type { DigestRun } from '../../store/catalogue/record.js'
 import type { Hasher } from '../hasher.js'
 import type { EngineRouter } from '../router.js'
 import { HolderLinks, type HolderSpec } from './holder-links.js'
@@ -29,6 +30,8 @@ export interface FollowOutput {
   /** The files of this content. Rejects with ERR_FR_NOT_HELD where another one is followed. */
   open(offer: FetchOffer): Promise<FollowFiles>
   verified(wish: FollowWish & { readonly type: 'verified' }): void
+  /** A record of digests that the author of the content has signed. */
+  signed?(run: DigestRun): void
   /** It can be written no more, whoever brings it. */
   failed(failure: Failure): void
 }
@@ -96,6 +99,7 @@ export class FollowAttempt {
     router.route(this.#transfer, (events) => this.#onEngine(events))
     this.#links = new HolderLinks(engine, this.#transfer, spec, [holder], {
       post: (fact) => this.#on(fact),
+      signed: (run) => output.signed?.(run),
     })
     this.ended = new Promise((resolve) => {
       this.#settle = resolve
@@ -103,6 +107,17 @@ export class FollowAttempt {
     this.#look = setInterval(() => this.#judgeTime(), lookMs)
     holder.state = 'dialling'
     this.#links.connect(member)
+  }
+
+  /** The holder has no more, and never will. */
+  get isAtEnd(): boolean {
+    const { bytes, isFinal } = this.#more
+    return isFinal && this.#output.prefix >= bytes
+  }
+
+  /** The most that comes in a second; undefined: as much as can. */
+  limit(bytesPerSecond: number | undefined): void {
+    this.#engine.limitTransfer(this.#transfer, { downBytesPerSecond: bytesPerSecond })
   }
 
   /** The reader of the output is at this byte. */

@@ -16,7 +16,7 @@ import type { FetchedContent, FoundRun } from '../../control/fetching/events.js'
 import { FoundBlocks } from '../../control/fetching/found.js'
 import { taskBytesFor } from '../../control/holdings/hashing.js'
 import type { HeldRun } from '../../control/holdings/have.js'
-import type { StreamEntry } from '../../control/messages/types.js'
+import type { FetchOffer, StreamEntry } from '../../control/messages/types.js'
 import { encodeName } from '../../protocol/manifest.js'
 import type { DigestRun } from '../../store/catalogue/record.js'
 import { digestTable } from '../../store/held/verify.js'
@@ -45,12 +45,15 @@ export interface FillingSpec {
 
 export interface FillingHooks {
   /** The disk where it is to land. */
-  readonly place: (content: FetchedContent) => Promise<Place>
+  readonly place: (content: LandingOffer) => Promise<Place>
   /** More of it is here, or it has got its name. */
   readonly changed: () => void
   /** It comes to nothing now: somebody else wants the name, or the disk is gone. */
   readonly broken: (failure: Failure) => void
 }
+
+/** What is to land. */
+export type LandingOffer = Pick<FetchOffer, 'entry' | 'digest' | 'fileDigest'>
 
 export interface Place {
   readonly host: NodeHost
@@ -266,7 +269,8 @@ export class Filling implements Guest {
   #arrivalSpec(host: NodeHost, content: FetchedContent, entry: StreamEntry): ArrivalSpec {
     const { digest: algorithm, fileDigest, size } = content
     const { contentId, author, only, dataBytes } = entry
-    const wanted = { contentId, author, algorithm, size, blockBytes: this.blockBytes }
+    const geometry = { algorithm, size, blockBytes: this.blockBytes }
+    const wanted = { contentId, author, ...geometry, orGrowing: true }
     return {
       wanted: { ...wanted, ...(only !== undefined && { only }) },
       ...{ entry, fileDigest, name: this.name, visibleName: this.name, isStrict: false },

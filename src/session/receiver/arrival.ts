@@ -95,7 +95,7 @@ async function arriveInPartial(
   const isOfUse = (left: Unfinished): boolean => left.isOfContent || !isSparse
   if (unfinished !== undefined && isOfUse(unfinished)) {
     await requireSpace(unfinished.bytes)
-    const found = await reopened(host, partial, unfinished.id, wanted)
+    const found = await reopened(host, partial, unfinished, wanted)
     if (found !== undefined && isOfUse(found)) {
       await partial.resume(bytes)
       return foundIn(found)
@@ -115,10 +115,17 @@ function isGrowing({ wanted }: Pick<ArrivalSpec, 'wanted'>): boolean {
 async function reopened(
   { storage, store: { leftovers } }: NodeHost,
   partial: Partial,
-  id: string,
+  left: Unfinished,
   wanted: WantedContent,
 ): Promise<Unfinished | undefined> {
+  const { id } = left
   if (!leftovers.reserve(id)) return undefined
+  try {
+    await leftovers.stretch(left)
+  } catch (error) {
+    leftovers.close(id)
+    throw error
+  }
   if (!(await partial.reopen(id))) {
     leftovers.close(id)
     return undefined

@@ -27,7 +27,7 @@ export function geometryOf({ growing, size }: Pick<StreamEntry, 'growing' | 'siz
 
 /** For those who read at this node what is still written; undefined: it is not, or not kept. */
 export function growingHere(
-  { role, entry, algorithm }: ReceptionSpec,
+  { role, entry, algorithm }: Pick<ReceptionSpec, 'role' | 'entry' | 'algorithm'>,
   name: Uint8Array,
   partialId: () => string,
   runs: SignedRuns,

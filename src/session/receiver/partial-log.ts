@@ -24,9 +24,10 @@ export async function startLog(
   partial: Partial,
   { wanted, name, transfer, entry, fileDigest, journal, ...taking }: PartialLogSpec,
 ): Promise<VerifiedLog> {
+  const { orGrowing: _, ...content } = wanted
   const log = new VerifiedLog({
     path: await store.leftovers.open(partial.id),
-    header: { ...wanted, name, transfer },
+    header: { ...content, name, transfer },
     look: () => storage.identityOf(partial.file),
     ...taking,
   })

@@ -1,0 +1,102 @@
+/** Copies by order of a content that is still written. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { pushStream } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
+import type { CopyOrder, HeldThere } from '../../src/control/messages/mastering.js'
+import { engines } from './engines.js'
+import { orderOf, Target } from './instructed-support.js'
+import { until, useCache, useWorld, type World } from './push-support.js'
+
+useCache()
+
+const name = 'stream'
+const all = { cause: null, blames: [] }
+
+/** A stream that lands at a node as it is written. */
+async function written(world: World) {
+  const source = await Target.start(world)
+  const stream = new PassThrough()
+  const options = { to: [source.address], as: name, rejoinMs: 0, silenceMs: 6_000 }
+  const transfer = pushStream(stream, { ...options, engine: world.engine })
+  transfer.result.catch(() => {})
+  world.defer(() => transfer.cancel())
+  const { content } = world.file('whole', 3 * MIB + 12_345)
+  const state = async (): Promise<HeldThere | undefined> => (await source.held())[0]
+  const write = async (from: number, to: number): Promise<void> => {
+    stream.write(content.subarray(from, to))
+    await until(async () => (await state())?.size === to, `${to} bytes are there`)
+  }
+  /** What a master orders of it from what the source has told. */
+  const order = async (from: Target, [offset, end]: [number, number]): Promise<CopyOrder> => {
+    const { ranges: _, ...said } = (await state()) as HeldThere
+    return orderOf(said, [offset, end - offset], from)
+  }
+  return { source, stream, transfer, content, write, order }
+}
+
+describe.each(engines)('on the %s engine', (engine) => {
+  const world = useWorld(engine)
+
+  it('it comes as far as was ordered, goes on from there, and ends without an order', async () => {
+    const { source, stream, transfer, content, write, order } = await written(world)
+    const [first, second] = [await Target.start(world), await Target.start(world)]
+    const there = MIB + 777
+    await write(0, there)
+    expect(await first.copy(await order(source, [0, there]))).toEqual({ ...all, bytes: there })
+    const [held] = await first.held()
+    expect(held).toMatchObject({ name, isGrowing: true, digest: null, ranges: [[0, there]] })
+    // From who has not all of it, either.
+    expect(await second.copy(await order(first, [0, MIB]))).toEqual({ ...all, bytes: MIB })
+    await write(there, 2 * MIB)
+    const more = await order(source, [there, 2 * MIB])
+    expect(await first.copy(more)).toEqual({ ...all, bytes: 2 * MIB - there })
+    stream.end(content.subarray(2 * MIB))
+    const { digest } = await transfer.result
+    // What was ordered before the end was known is refused kindly, or brings all of it.
+    const last = orderOf({ ...more, size: content.length }, [0, content.length], source)
+    const ended = await first.copy(last)
+    if (ended.cause !== null) {
+      expect(ended).toMatchObject({ cause: 'ERR_FR_NOT_HELD', blames: [] })
+      const whole = { ...more, digest, size: content.length, isGrowing: false }
+      const rest = orderOf(whole, [0, content.length], source)
+      expect(await first.copy(rest)).toEqual({ ...all, bytes: content.length })
+    }
+    expect(readFileSync(join(first.dataDir, name)).equals(content)).toBe(true)
+    const [record] = await first.held()
+    expect(record).toMatchObject({ contentId: more.contentId, digest, ranges: null })
+  })
+
+  it('who has all of it when it ends publishes it by itself', async () => {
+    const { source, stream, transfer, content, write, order } = await written(world)
+    const target = await Target.start(world)
+    await write(0, content.length)
+    const { length: bytes } = content
+    expect(await target.copy(await order(source, [0, bytes]))).toEqual({ ...all, bytes })
+    stream.end()
+    const { digest } = await transfer.result
+    await until(async () => (await target.held())[0]?.digest === digest, 'it has its name')
+    expect(readFileSync(join(target.dataDir, name)).equals(content)).toBe(true)
+  })
+
+  it('what came of it before it was whole is not copied again', async () => {
+    const { source, stream, transfer, content, write, order } = await written(world)
+    const dataDir = world.dataDir()
+    const before = await Target.start(world, { dataDir })
+    await write(0, 2 * MIB)
+    const growing = await order(source, [0, 2 * MIB])
+    expect(await before.copy(growing)).toEqual({ ...all, bytes: 2 * MIB })
+    await before.close()
+    stream.end(content.subarray(2 * MIB))
+    const { digest } = await transfer.result
+    const target = await Target.start(world, { dataDir })
+    const { length: bytes } = content
+    const whole = { ...growing, digest, size: bytes, isGrowing: false }
+    const ended = await target.copy(orderOf(whole, [0, bytes], source))
+    expect(ended).toEqual({ ...all, bytes })
+    expect(readFileSync(join(dataDir, name)).equals(content)).toBe(true)
+    expect(target.service.engine.counters().receivedBytes).toBe(bytes - 2 * MIB)
+  })
+})
