@@ -11,6 +11,7 @@ import type {
   PlanOptions,
 } from './master-client-types.js'
 import type { MasterOptions } from './master-types.js'
+import type { SimulateSetsOptions } from './simulate-sets-types.js'
 import type { SimulateOptions } from './simulate-types.js'
 import type {
   AddOptions,
@@ -312,6 +313,18 @@ export const optionNames = {
     model: true,
     signal: true,
   } satisfies Names<SimulateOptions>,
+  simulateSets: {
+    topology: true,
+    sets: true,
+    nodes: true,
+    bytes: true,
+    uplinkBytesPerSecond: true,
+    downlinkBytesPerSecond: true,
+    site: true,
+    latencyMs: true,
+    seed: true,
+    signal: true,
+  } satisfies Names<SimulateSetsOptions>,
   digestFile: { digest: true, signal: true } satisfies Names<DigestOptions>,
 } as const
 

@@ -94,7 +94,8 @@ function checkWanted(
   }
 }
 
-function targetsOf(nodes: SimulateOptions['nodes']): ReturnType<typeof checkTarget>[] {
+/** Nodes that are simulated; throws TypeError. */
+export function targetsOf(nodes: SimulateOptions['nodes']): ReturnType<typeof checkTarget>[] {
   if (typeof nodes === 'number') {
     const count = optionalInteger('nodes', nodes, 1, limits.simulatedNodes) as number
     return Array.from({ length: count }, (_, i) => ({ address: `node${i + 1}:7400` }))
@@ -105,7 +106,7 @@ function targetsOf(nodes: SimulateOptions['nodes']): ReturnType<typeof checkTarg
   return nodes.map((target, i) => checkTarget(target, `nodes[${i}]`))
 }
 
-function latencyOf(ms: number = latencyMsUsual): number {
+export function latencyOf(ms: number = latencyMsUsual): number {
   if (typeof ms === 'number' && ms >= 0 && ms <= latencyMsMax) return ms
   throw new TypeError(`latencyMs must be from 0 to ${latencyMsMax}`)
 }

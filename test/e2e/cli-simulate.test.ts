@@ -59,8 +59,27 @@ it.each([
   [[...push, '--kill', '7'], 'is not N@TIME'],
   [[...push, '--kill', '41@1s'], 'kill[0].node must be a whole number from 1 to 40'],
   [[...push, '--plot', 'no/where.svg'], '--plot: ENOENT'],
+  [[...push, '--topology', 'x'], '--topology and --sets go together'],
+  [[...push, '--topology', 'x', '--sets', 'y', '--shape', 'tree'], '--shape is of a push'],
 ])('refuses %j', async (args, text) => {
   const { status, stderr, stdout } = await world.run(['simulate', ...args])
   expect([status, stdout]).toEqual([2, ''])
   expect(stderr).toContain(text)
+})
+
+it('simulates a master that brings sets over links between sites', async () => {
+  const wan = `${import.meta.dirname}/../../examples/wan`
+  const master = ['--topology', `${wan}/topology.yaml`, '--sets', `${wan}/sets`]
+  const nodes = ['--nodes', '6', '--size', '10MB', '--uplink', '1Gbit']
+  const { status, lines } = await world.run(['simulate', ...master, ...nodes, '--json'])
+  expect(status).toBe(0)
+  // Two files for each of six nodes, one more in two of the three sites; the first node has them.
+  expect(lines).toMatchObject([
+    { event: 'result', sites: 3, nodes: 6, files: 3, missing: 0, bytes: 140e6 },
+  ])
+  // Each of them comes into a site once.
+  expect(lines[0]).toMatchObject({ crossedBytes: 60e6 })
+  const { seconds, cost } = lines[0] as { seconds: number; cost: number }
+  expect(seconds).toBeGreaterThan(0)
+  expect(cost).toBeGreaterThan(0)
 })

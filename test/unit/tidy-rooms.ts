@@ -42,7 +42,8 @@ const rooms: Record<string, Room> = {
   'cli/render': { rooms: ['api', 'base'], packages: ['string-width'], node: 'all' },
   api: {
     rooms: [
-      ...['agent/*', 'session/*', 'store/*', 'net', 'engine/hashing', 'sim', 'control/*', 'base/*'],
+      ...['agent/*', 'session/*', 'store/*', 'net', 'engine/hashing', 'sim/*'],
+      ...['control/*', 'base/*'],
       ...['documents', 'ports'],
     ],
     node: 'all',

@@ -27,6 +27,9 @@ export interface SimulateCommand {
   readonly speedsKnown: boolean
   readonly seed?: number
   readonly model?: NonNullable<SimulateOptions['model']>
+  /** Of a master, with its sets: then no push is simulated. */
+  readonly topology?: string
+  readonly sets?: string
   /** A file for a picture. */
   readonly plot?: string
   readonly json: boolean
@@ -62,6 +65,9 @@ export function addSimulate(program: Commander, found: (command: SimulateCommand
         listed(parseKill),
       ),
     )
+    .optionsGroup('A master instead of a push:')
+    .option('--topology <file>', 'sites and links, as fr master reads them; needs --sets')
+    .option('--sets <dir>', 'what nodes are to hold; the first node has all of it at first')
     .optionsGroup('The simulation:')
     .addOption(
       choice('--model <model>', 'whole sessions, or bytes that flow, which is faster', [
@@ -84,7 +90,8 @@ export function addSimulate(program: Commander, found: (command: SimulateCommand
 Examples:
   $ fr simulate --nodes 10000 --size 10GB --uplink 10Gbit --plot out.svg
   $ fr simulate --nodes 48 --size 1GB --uplink 1Gbit --kill 7@2s
-  $ fr simulate --nodes-file nodes.txt --size 30GiB --uplink 1GiB --json`,
+  $ fr simulate --nodes-file nodes.txt --size 30GiB --uplink 1GiB --json
+  $ fr simulate --topology wan.yaml --sets sets --nodes 12 --size 1GB --uplink 1Gbit`,
     )
     .action((options) => found(simulateCommand(options)))
 }
@@ -103,6 +110,18 @@ function parseKill(text: string): { node: number; atSeconds: number } {
   return { node: parseCount(node, 1, limits.simulatedNodes), atSeconds: parseDuration(time) }
 }
 
+/** Options that mean something for a push alone. */
+function refuseOfPush(options: Values): void {
+  const ofPush = [
+    ...['strategy', 'shape', 'groupSize', 'siteLink', 'kill', 'model', 'plot'],
+    ...['originUplink', 'speedsUnknown'],
+  ]
+  const one = ofPush.find((name) => options[name] !== undefined)
+  if (one === undefined) return
+  const name = one.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)
+  throw new UsageError(`--${name} is of a push: it cannot be given with --topology`)
+}
+
 function simulateCommand(options: Values): SimulateCommand {
   const { nodes, nodesFile, latency: latencyMs, strategy, shape, groupSize } = options
   const { kill, seed, model, plot } = options
@@ -110,6 +129,10 @@ function simulateCommand(options: Values): SimulateCommand {
     throw new UsageError('give either --nodes N or --nodes-file FILE')
   if (options['size'] === 0) throw new UsageError('--size: a file without bytes takes no time')
   if (plot === '') throw new UsageError('--plot is empty')
+  const { topology, sets } = options
+  if ((topology === undefined) !== (sets === undefined))
+    throw new UsageError('--topology and --sets go together')
+  if (topology !== undefined) refuseOfPush(options)
   return {
     command: 'simulate',
     bytes: options['size'],
@@ -119,6 +142,7 @@ function simulateCommand(options: Values): SimulateCommand {
       originUplinkBytesPerSecond: options['originUplink'],
     }),
     ...given({ nodes, nodesFile, latencyMs, strategy, shape, groupSize, kill, seed, model, plot }),
+    ...given({ topology, sets }),
     ...given({ site: options['site'], siteLinks: options['siteLink'] }),
     speedsKnown: options['speedsUnknown'] !== true,
     json: options['json'] === true,

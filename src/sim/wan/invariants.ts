@@ -50,10 +50,11 @@ export class WanInvariants {
     this.#world = world
   }
 
-  masterGone(): void {
+  /** `hasHeard`: it knew contents, so nodes may copy some of them by its word. */
+  masterGone(hasHeard: boolean): void {
     this.#told.clear()
     // The next one has to hear first what nodes copy already.
-    this.#isFollowed = true
+    this.#isFollowed = hasHeard
   }
 
   masterStarted(): void {

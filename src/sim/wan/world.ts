@@ -222,7 +222,7 @@ export class WanWorld {
     this.#heard = this.master?.heard ?? []
     this.master = null
     this.#dueMs = Number.POSITIVE_INFINITY
-    this.invariants.masterGone()
+    this.invariants.masterGone(this.#heard.length > 0)
     for (const node of this.nodes.values()) node.unlinked()
   }
 
@@ -247,7 +247,7 @@ export class WanWorld {
   #post(fact: MasterFact): void {
     const { master } = this
     if (master === null) return
-    this.invariants.posted(fact)
+    if (this.#isWatched) this.invariants.posted(fact)
     master.post(fact, this.nowMs)
     this.#wakeAt(master.dueMs)
   }
@@ -269,7 +269,7 @@ export class WanWorld {
     const wishes = master.advance(this.nowMs)
     this.counts.advances += 1
     for (const wish of wishes) this.#carryOut(wish, master)
-    this.invariants.advanced(wishes)
+    if (this.#isWatched) this.invariants.advanced(wishes)
     const isIdle = wishes.length === 0 && master.dueMs <= this.nowMs
     this.#idle = isIdle ? this.#idle + 1 : 0
     if (this.#idle > idleTurns) throw new Error('the master wants turns, and does nothing in them')

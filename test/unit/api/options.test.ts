@@ -12,6 +12,7 @@ import {
   identity,
   push,
   simulate,
+  simulateSets,
   startNode,
   waitFor,
 } from '../../../src/api/index.js'
@@ -45,6 +46,11 @@ const calls: Record<keyof typeof optionNames, Call> = {
   getSet: (options) => getSet([], { from: [at], ...options }).next(),
   get: (options) => get('f', { from: [at], ...options }),
   simulate: (options) => simulate({ nodes: 1, bytes: 1, uplinkBytesPerSecond: 1, ...options }),
+  simulateSets: (options) =>
+    simulateSets({
+      ...{ topology: '/nonexistent', sets: '/nonexistent', nodes: 1, bytes: 1 },
+      ...{ uplinkBytesPerSecond: 1, ...options },
+    }),
   digestFile: (options) => digestFile('/nonexistent/x', { ...options }),
   copy: (options) => copy('file', { from: at, to: [at], ...options }),
   waitFor: (options) => waitFor(id, { via: at, ...options }),
@@ -95,6 +101,7 @@ describe.each(Object.entries(calls) as [keyof typeof optionNames, Call][])('%s',
       getSet: () => getSet([], null as never).next(),
       get: () => get('f', 'from' as never),
       simulate: () => simulate(7 as never),
+      simulateSets: () => simulateSets(7 as never),
       digestFile: () => digestFile('file', 'sha256' as never),
       copy: () => copy('file', 'from' as never),
       waitFor: () => waitFor(id, null as never),
