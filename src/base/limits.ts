@@ -5,6 +5,7 @@
 
 import { codingLimits } from './coding-limits.js'
 import { commitLimits } from './commit-limits.js'
+import { contentLimits } from './content-limits.js'
 import { copyLimits } from './copy-limits.js'
 import { criteriaLimits } from './criteria-limits.js'
 import { deltaLimits } from './delta-limits.js'
@@ -332,6 +333,7 @@ export const limits = {
   ...versionLimits,
   ...commitLimits,
   ...criteriaLimits,
+  ...contentLimits,
   ...copyLimits,
   ...deltaLimits,
   ...descriptorLimits,

@@ -21,6 +21,7 @@ relation(
   'rows of a master fit a frame, where each quotation mark in them takes another byte',
 )
 relation(6 * limits.setsPartChars < limits.frameBytes, 'a part of sets fits a frame')
+relation(2 * limits.announcementBytes < limits.frameBytes, 'an announcement fits a frame as text')
 relation(limits.acceptMs < limits.fetchOtherMs, 'a holder has its time to answer')
 relation(limits.fetchOtherMs < limits.fetchSilenceMs, 'where others are it is left sooner')
 relation(
