@@ -23,7 +23,7 @@ import { Patience } from './patience.js'
 import { Plans } from './plans.js'
 import { type Copy, CopyScheduler } from './scheduler.js'
 import { scoreBy, usualWeights, type Weights } from './score.js'
-import { type FileSet, isSameSet, mayComeFrom, setOf } from './sets.js'
+import { areSourcesSaid, type FileSet, isSameSet, mayComeFrom, setOf } from './sets.js'
 import { ResourceUses } from './uses.js'
 import { type Version, Versions } from './versions.js'
 
@@ -122,6 +122,7 @@ export class Master {
         for (const said of fact.versions) this.#learn(said)
         return
       case 'sets':
+        if (areSourcesSaid([...this.#sets, ...fact.sets])) this.#planAnew()
         this.#sets = fact.sets
         for (const member of this.#members.values()) this.#stale.add(member)
         return

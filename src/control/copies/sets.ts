@@ -77,3 +77,8 @@ export function mayComeFrom(sets: readonly FileSet[], file: string, site: string
       from === null || !files.some(({ name }) => name === file) || matchesCriteria(from, { site }),
   )
 }
+
+/** Whether any says which sites others may copy from: where those change, schedules do. */
+export function areSourcesSaid(sets: readonly FileSet[]): boolean {
+  return sets.some(({ from }) => from !== null)
+}
