@@ -7,7 +7,7 @@ import { MIB, push, sameContent } from '../../bench/workspace.mjs'
 import { startWorld, type World } from './world.js'
 
 const bytes = 8 * MIB
-/** So long a piece is looked for at the beginning of each page; random bytes have it nowhere else. */
+/** Long enough that random bytes have it nowhere else; looked for at the beginning of each page. */
 const piece = 16
 const page = 4096
 
