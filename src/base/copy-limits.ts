@@ -33,6 +33,8 @@ export const copyLimits = {
   copyMsMin: 2_000,
   copyMsPerDemand: 2,
   copyMs: 10_000,
+  /** Nodes of its own site that a node gives a content to at a time while that is written. */
+  growingMates: 2,
   /** Seconds that a copy takes at least: a rate beyond that is of no use to it. */
   copySecondsMin: 0.5,
   /** Bytes of a copy: at least, unless no more is missing, and what it is a multiple of. */

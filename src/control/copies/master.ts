@@ -17,6 +17,7 @@ import type { Blamed, CopyOrder, Ended, Said } from '../messages/mastering.js'
 import { type Component, ComponentAccounts } from './components.js'
 import type { FileId } from './demand.js'
 import type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
+import { bytesOf, rangesOf } from './held.js'
 import { emptySet, type Member } from './member.js'
 import { Network } from './network.js'
 import { Patience } from './patience.js'
@@ -217,7 +218,7 @@ export class Master {
         continue
       }
       said.add(version.id)
-      this.#holds(member, version, file.ranges ?? [[0, file.size]])
+      this.#holds(member, version, rangesOf(file, version))
     }
     for (const { name, contentId } of gone) {
       const id = [...member.held.keys()].find((one) => {
@@ -443,8 +444,3 @@ const all: readonly Blamed[] = ['links', 'source', 'disk']
 const silent: Ended = { bytes: 0, cause: 'silent', blames: all }
 /** Its target was told to make it, and does not. */
 const forgotten: Ended = { bytes: 0, cause: 'forgotten', blames: [] }
-
-function bytesOf(held: readonly RangePair[] | null | undefined, size: number): number {
-  if (held === null) return size
-  return (held ?? []).reduce((sum, [, length]) => sum + length, 0)
-}
