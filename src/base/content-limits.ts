@@ -1,9 +1,11 @@
 /** Bounds of contents that are published by criteria: a part of limits.ts. */
+import { directoryLimits } from './directory-limits.js'
 
 const KIB = 1024
 const MIB = 1024 * KIB
 
 export const contentLimits = {
+  ...directoryLimits,
   /** Bytes of one signed announcement. */
   announcementBytes: 96 * KIB,
   /** Milliseconds from the publication of a content to its expiry, at least and at most: a year. */

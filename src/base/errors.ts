@@ -99,6 +99,10 @@ export const errorTable = {
   },
   ERR_FR_RANGE: { meaning: 'the file ends before the range does', retryable: false },
   ERR_FR_BUSY: { meaning: 'another transfer is writing the same name', retryable: true },
+  ERR_FR_TREE_LOOP: {
+    meaning: 'the parent is below this node in the directory',
+    retryable: true,
+  },
   ERR_FR_NOT_COMMITTED: {
     meaning: 'the nodes of a commit have what they had before: not enough of them were ready',
     retryable: true,

@@ -60,6 +60,10 @@ const rooms: Record<string, Room> = {
     rooms: [...['session/*', 'store/*', 'net', 'protocol', 'control/*', 'base/*', 'ports']],
     node: 'all',
   },
+  'agent/directory': {
+    rooms: ['net', 'store/files', 'protocol', 'control/*', 'base/*'],
+    node: 'all',
+  },
   'agent/master': {
     rooms: [
       ...['agent', 'session', 'store/*', 'net', 'engine', 'protocol', 'control/*', 'base/*'],
@@ -168,6 +172,7 @@ const rooms: Record<string, Room> = {
   engine: { rooms: ['base', 'ports'], node: 'all' },
   documents: { rooms: ['control/copies', 'base'], packages: ['yaml'] },
   'sim/wan': { rooms: ['sim', 'control/copies', 'control/messages', 'base'] },
+  'sim/directory': { rooms: ['sim', 'control/directory', 'control/messages', 'base'] },
   sim: { rooms: ['session/driver', 'protocol', 'control/*', 'base', 'ports'] },
   protocol: { rooms: ['control/messages', 'base'] },
   'control/view': deciding('coordinator', 'dealing', 'members', 'plan'),
@@ -177,6 +182,7 @@ const rooms: Record<string, Room> = {
   'control/pulling': deciding('holdings'),
   'control/commit': deciding(),
   'control/copies': deciding('members'),
+  'control/directory': deciding('members'),
   'control/dealing': deciding('members', 'plan'),
   'control/members': deciding('plan'),
   'control/plan': deciding(),
