@@ -159,8 +159,12 @@ export const errorTable = {
     retryable: false,
   },
   ERR_FR_NO_NODE: { meaning: 'no such node has joined the master', retryable: true },
+  ERR_FR_NOT_LEADING: {
+    meaning: 'another of several masters leads, or none at the moment',
+    retryable: true,
+  },
   ERR_FR_STATE: {
-    meaning: 'what a master keeps on its disk cannot be used',
+    meaning: 'what a master keeps cannot be used',
     retryable: false,
   },
   ERR_FR_CATALOGUE: {

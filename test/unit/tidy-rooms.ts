@@ -125,6 +125,13 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'store/master': { rooms: ['store/files', 'protocol', 'control/messages', 'base'], node: 'all' },
+  'store/leading': {
+    rooms: [
+      ...['store/master', 'store/files', 'protocol', 'control/leading', 'control/messages', 'base'],
+    ],
+    packages: ['@nats-io/jetstream', '@nats-io/kv', '@nats-io/transport-node'],
+    node: 'all',
+  },
   'store/growing': { rooms: ['store', 'store/files', 'base/*', 'ports'], node: 'all' },
   'store/walk': {
     rooms: ['store', 'store/held', 'store/files', 'store/rules', 'protocol', 'base', 'ports'],
@@ -183,6 +190,7 @@ const rooms: Record<string, Room> = {
   'control/commit': deciding(),
   'control/copies': deciding('members'),
   'control/directory': deciding('members'),
+  'control/leading': deciding(),
   'control/dealing': deciding('members', 'plan'),
   'control/members': deciding('plan'),
   'control/plan': deciding(),
