@@ -178,6 +178,7 @@ const rooms: Record<string, Room> = {
   },
   engine: { rooms: ['base', 'ports'], node: 'all' },
   documents: { rooms: ['control/copies', 'base'], packages: ['yaml'] },
+  media: { rooms: ['base'] },
   'sim/wan': { rooms: ['sim', 'control/copies', 'control/messages', 'base'] },
   'sim/directory': { rooms: ['sim', 'control/directory', 'control/messages', 'base'] },
   sim: { rooms: ['session/driver', 'protocol', 'control/*', 'base', 'ports'] },
