@@ -1,11 +1,9 @@
 /** Bounds of the master, which decides who copies what from whom: a part of limits.ts. */
-import { leadingLimits } from './leading-limits.js'
 
 const KIB = 1024
 const MIB = 1024 * KIB
 
 export const copyLimits = {
-  ...leadingLimits,
   /** Sites, links between them, and hops of a route from one site to another. */
   masterSites: 4_096,
   masterLinks: 65_536,
@@ -35,8 +33,6 @@ export const copyLimits = {
   copyMsMin: 2_000,
   copyMsPerDemand: 2,
   copyMs: 10_000,
-  /** Nodes of its own site that a node gives a content to at a time while that is written. */
-  growingMates: 2,
   /** Seconds that a copy takes at least: a rate beyond that is of no use to it. */
   copySecondsMin: 0.5,
   /** Bytes of a copy: at least, unless no more is missing, and what it is a multiple of. */
@@ -75,6 +71,8 @@ export const copyLimits = {
   decisionsAtOnce: 256,
   /** Milliseconds, with three times what it should take, before a copy nobody speaks of is over. */
   copySilenceMs: 30_000,
+  /** Milliseconds after which a source that lacked what it had said to hold is believed again. */
+  doubtMs: 15_000,
   /** Milliseconds in which nodes tell a master that follows another one what they copy already. */
   masterListensMs: 3_000,
   /** Sites up to which the cheapest tree is found exactly. */

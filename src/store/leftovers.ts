@@ -65,6 +65,8 @@ export interface Filled {
   readonly here: RangeSet
   /** Ends once the file has its name; undefined: it is not given one yet. */
   readonly publishing: () => Promise<void> | undefined
+  /** Nobody is about to give it its name once all of it is here. */
+  readonly isLeft: () => boolean
 }
 
 /** A partial of which others can be told; as of Filled, when it was looked at. */
@@ -185,7 +187,8 @@ export class Leftovers {
     const sure = journal.runs.filter(({ isSure }) => isSure)
     const here = RangeSet.of(sure.map(({ offset, length }): RangePair => [offset, length]))
     const { signed, whole } = journal
-    return { header: { ...header, blockBytes }, whole: { ...whole, fileDigest }, signed, here }
+    const about = { header: { ...header, blockBytes }, whole: { ...whole, fileDigest } }
+    return { ...about, signed, here, isLeft: () => true }
   }
 
   /**

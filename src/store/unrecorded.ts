@@ -18,7 +18,6 @@ import type { ReadJournal } from './journal/journal.js'
 export interface Unhashed {
   readonly name: Uint8Array
   readonly fileDigest: string
-  readonly only?: string
 }
 
 /**
@@ -44,8 +43,7 @@ export async function recordUnrecorded(
   const { blockBytes } = header
   // It was still written when it came: digests by sections are not those of the file.
   if (blockBytes === 'sections') {
-    const { name, only } = header
-    unhashed({ name, fileDigest, ...(only !== undefined && { only }) })
+    unhashed({ name: header.name, fileDigest })
     return true
   }
   const runs = signedRuns(journal, blockBytes)

@@ -10,8 +10,7 @@ import { until, useCache, useWorld, type World, type WorldNode } from './push-su
 useCache()
 
 /** All states of a node that has heard of the content. */
-/** Whoever was only offered it says `accepted`, too. */
-const isThere: ReadonlySet<string> = new Set(['receiving', 'verifying'])
+const isThere: ReadonlySet<string> = new Set(['accepted', 'receiving', 'verifying'])
 
 type Address = Pick<WorldNode, 'address'>
 

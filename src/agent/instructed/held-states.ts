@@ -4,7 +4,7 @@
  * sent for, so nothing is told that could not be served.
  */
 import { isHidden } from '../../base/names.js'
-import type { RangePair } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { HeldThere } from '../../control/messages/mastering.js'
 import type { GrowingHere } from '../../session/growing-here.js'
 import type { Filling } from '../../session/instructed/filling.js'
@@ -80,6 +80,8 @@ export class HeldHere implements HeldStates {
     const isSame = isPublished && this.#recordOf(name)?.fileDigest === filled.whole.fileDigest
     if (!isSame && !isKept) this.#gone(name, contentId)
     if (!isKept) this.#parts.delete(key)
+    // It is whole, and was not given its name.
+    else if (!isPublished) this.#tell(...[...partOf(filled)].map((held) => ({ held })))
     if (isClosed) this.#told.delete(filling)
   }
 
@@ -142,13 +144,21 @@ function* stated(
   if (text !== undefined) yield { name: text, contentId, digest, size, isGrowing: false, ranges }
 }
 
-/** What is all there and has no name yet lacks its last block, so that somebody finishes it. */
-function* partOf({ header, whole, here }: Omit<Filled, 'signed' | 'publishing'>) {
-  const { name, contentId, size, blockBytes } = header
+type Part = Omit<Filled, 'signed' | 'publishing'>
+
+function* partOf(part: Part): IterableIterator<HeldThere> {
+  const { name, contentId, size } = part.header
+  const ranges = toldOf(part).toArray()
+  if (ranges.length > 0) yield* stated(name, { contentId, size, ...part.whole }, ranges)
+}
+
+/**
+ * What others are told of it. What is all here and has no name, and nobody is about to give it one,
+ * lacks its last block, so that somebody finishes it.
+ */
+export function toldOf({ header: { size, blockBytes }, here, isLeft }: Part): RangeSet {
   const last = Math.floor(Math.max(0, size - 1) / blockBytes) * blockBytes
-  const bound = here.contains(0, size) ? last : size
-  const ranges = here.present(0, bound)
-  if (ranges.length > 0) yield* stated(name, { contentId, size, ...whole }, ranges)
+  return RangeSet.of(here.present(0, isLeft() && here.contains(0, size) ? last : size))
 }
 
 function* growthOf({ spec, bytes }: GrowingHere): IterableIterator<HeldThere> {

@@ -27,6 +27,7 @@ import type { InstructedCopies, InstructedEvents } from '../../session/instructe
 import type { EngineRouter } from '../../session/router.js'
 import type { HeldStream } from '../../store/catalogue/record.js'
 import { failureOf } from './blames.js'
+import { toldOf } from './held-states.js'
 
 export interface OrderedCopiesSpec {
   readonly engine: DataEngine
@@ -145,7 +146,9 @@ export class OrderedCopies implements InstructedCopies {
       if (filling.isWhole) await filling.publish()
     } catch (error) {
       const { code, message, isHere } = running.failure ?? hereOf(error)
-      ended = { bytes: bytesHere(range, filling.here), ...failureOf(code, isHere) }
+      const filled = 'filled' in filling ? filling.filled : undefined
+      const here = filled === undefined ? filling.here : toldOf(filled)
+      ended = { bytes: bytesHere(range, here), ...failureOf(code, isHere) }
       const source = running.order.source.address
       const fields = { copy, name: text, source, code, text: message }
       if (!running.isStopped) this.#spec.log({ level: 'warn', event: 'copy-failed', fields })

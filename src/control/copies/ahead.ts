@@ -13,6 +13,7 @@
  */
 import { limits } from '../../base/limits.js'
 import { cheapestTree } from './cheapest-tree.js'
+import { copyUnitOf } from './copy-unit.js'
 import type { Network, SiteId } from './network.js'
 
 /** What nodes of a site carry together, in bytes a second. */
@@ -111,8 +112,11 @@ function piecesOf(spread: Spread, most: number): Piece[] {
   const places = [holders[0] as SiteId, ...wanting]
   const placeOf = new Map(places.map((site, place) => [site, place]))
   const holding = new Set(holders)
+  // No block is in two slices: it would cross for both.
+  const unit = copyUnitOf(bytes)
+  const bound = (i: number) => (i === count ? bytes : Math.floor((bytes * i) / count / unit) * unit)
   return Array.from({ length: count }, (_, i) => {
-    const length = Math.floor((bytes * (i + 1)) / count) - Math.floor((bytes * i) / count)
+    const length = bound(i + 1) - bound(i)
     return { spread, bytes: length, places, placeOf, holding, from: null }
   })
 }

@@ -9,6 +9,7 @@
  */
 import { limits } from '../../base/limits.js'
 import { FaultAccounts, type FaultRecord, type KeptRecord } from '../members/faults.js'
+import type { Blamed } from '../messages/mastering.js'
 import type { NodeId, SiteRoute } from './network.js'
 import type { ResourceId } from './resources.js'
 
@@ -83,6 +84,28 @@ export class ComponentAccounts {
   records(nowMs: number): [Component, FaultRecord][] {
     return this.#accounts.records(nowMs).map(([key, record]) => [componentOf(key), record])
   }
+}
+
+export const allBlamed: readonly Blamed[] = ['links', 'source', 'disk']
+
+interface Between {
+  readonly source: NodeId
+  readonly target: NodeId
+  /** From the uplink to the downlink. */
+  readonly route: readonly ResourceId[]
+}
+
+/** What may be responsible for how a copy ended. */
+export function componentsOf(
+  { source, target, route }: Between,
+  blames: readonly Blamed[],
+): Component[] {
+  const of: Record<Blamed, readonly Component[]> = {
+    links: route.slice(1, -1).map((id) => ({ kind: 'resource', id })),
+    source: [{ kind: 'node', id: source }],
+    disk: [{ kind: 'disk', id: target }],
+  }
+  return blames.flatMap((one) => of[one])
 }
 
 /** What one failure of several components counts. */

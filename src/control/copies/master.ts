@@ -14,12 +14,13 @@
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Blamed, CopyOrder, Ended, Said } from '../messages/mastering.js'
-import { type Component, ComponentAccounts } from './components.js'
+import { allBlamed, ComponentAccounts, componentsOf } from './components.js'
 import type { FileId } from './demand.js'
+import { Doubts } from './doubts.js'
+import { forgotten, silent } from './endings.js'
 import type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
-import { bytesOf, rangesOf } from './held.js'
-import { emptySet, type Member } from './member.js'
-import { Network } from './network.js'
+import { bytesOf, emptySet, type Member } from './member.js'
+import { Network, type NodeId } from './network.js'
 import { Patience } from './patience.js'
 import { Plans } from './plans.js'
 import { type Copy, CopyScheduler } from './scheduler.js'
@@ -48,6 +49,7 @@ export class Master {
   /** Those where copies run that nobody has allocated anything for yet. */
   readonly #found = new Set<Member>()
   readonly #patience = new Patience()
+  readonly #doubts = new Doubts()
   #sets: readonly FileSet[] = []
   #wishes: MasterWish[] = []
   #nowMs = 0
@@ -104,7 +106,7 @@ export class Master {
     if (this.isListening) return this.#listensUntilMs
     if (!this.#plans.isCurrent || this.#found.size > 0 || this.#stale.size > 0) return this.#nowMs
     const dueMs = Math.min(this.scheduler.dueMs(this.#nowMs), this.#patience.dueMs)
-    return Math.min(dueMs, this.components.retryAtMs)
+    return Math.min(dueMs, this.#doubts.dueMs, this.components.retryAtMs)
   }
 
   post(fact: MasterFact, nowMs: number): void {
@@ -142,6 +144,7 @@ export class Master {
       if (i < limits.membersAtOnce) this.#demand(member)
     for (const member of this.#found) this.#adopt(member)
     this.#endUnheard()
+    for (const { file, node } of this.#doubts.over(this.#nowMs)) this.#believe(file, node)
     for (const component of this.components.retried(this.#nowMs)) {
       this.#note({ about: 'retried', component })
       if (component.kind === 'resource') this.scheduler.hasRoom(component.id)
@@ -218,7 +221,7 @@ export class Master {
         continue
       }
       said.add(version.id)
-      this.#holds(member, version, rangesOf(file, version))
+      this.#holds(member, version, file.ranges)
     }
     for (const { name, contentId } of gone) {
       const id = [...member.held.keys()].find((one) => {
@@ -288,16 +291,25 @@ export class Master {
     return version
   }
 
-  #holds(member: Member, version: Version, ranges: readonly RangePair[]): void {
-    const { id, size, isGrowing } = version
-    const before = member.held.get(id)
-    // All of what it knows of it may be less than there is by now.
-    const isAll = bytesOf(ranges, size) === size
-    member.held.set(id, isAll && !isGrowing ? null : ranges)
+  /** Null: all of it, under its name. */
+  #holds(member: Member, version: Version, ranges: readonly RangePair[] | null): void {
+    const { id, size } = version
+    const had = bytesOf(member.held.get(id), size)
+    member.held.set(id, ranges)
+    this.#doubts.end({ file: id, node: member.id })
     if (member.isDrained) return
-    this.scheduler.holds(id, member.id, ranges)
+    this.scheduler.holds(id, member.id, ranges ?? [[0, size]])
     // A site that has all of it, or no more, is another case for the schedule.
-    if (before !== null && isAll) this.#plans.changed(id)
+    if (had < size && bytesOf(ranges, size) === size) this.#plans.changed(id)
+  }
+
+  /** What it has said of a content counts again. */
+  #believe(id: FileId, node: NodeId): void {
+    const member = this.#members.get(this.network.nodeName(node))
+    const ranges = member?.held.get(id)
+    if (member === undefined || ranges === undefined || member.isDrained) return
+    this.scheduler.holds(id, node, ranges ?? [[0, this.versions.of(id).size]])
+    this.#plans.changed(id)
   }
 
   #holdsNot(member: Member, id: FileId): void {
@@ -317,7 +329,8 @@ export class Master {
       const version = this.versions.find(name, digest)
       if (version === undefined) continue
       const { holders } = this.scheduler.fileOf(version.id)
-      if (!version.isGrowing && holders.hasAll(member.id)) continue
+      const isThere = member.held.get(version.id) === null || holders.hasAll(member.id)
+      if (!version.isGrowing && isThere) continue
       if (room(version)) wanted.set(version.id, set.priority)
     }
     for (const id of [...member.wants]) {
@@ -368,38 +381,33 @@ export class Master {
     const copy = this.scheduler.copies.get(id)
     if (copy === undefined || copy.target !== member.id) return
     this.#patience.ends(id)
-    this.#account(copy, cause, blames)
+    // Of several copies that found at one time that it lacks the content, the first one counts.
+    const doubt = { file: copy.file, node: copy.source }
+    if (cause !== 'absent' || !this.#doubts.has(doubt)) this.#account(copy, cause, blames)
     this.uses.carried(copy.route, Math.min(copy.length, bytes), this.#nowMs)
     if (cause === 'absent') {
       const range: RangePair = [copy.offset + bytes, copy.length - bytes]
       if (range[1] > 0) this.scheduler.lacks(copy.file, copy.source, range)
+      this.#doubts.begin(doubt, this.#nowMs)
     }
     this.scheduler.ended(id, Math.min(copy.length, Math.max(0, bytes)))
     const held = this.scheduler.files.get(copy.file)?.holders
     if (!member.isHere || held === undefined) return
     // Until it says how much is left.
     member.freeBytes = Math.max(0, member.freeBytes - bytes)
-    const isAll = held.hasAll(copy.target)
-    const isWhole = isAll && !this.versions.of(copy.file).isGrowing
-    member.held.set(copy.file, isWhole ? null : held.present(copy.target, [0, held.size]))
-    if (isWhole) member.wants.delete(copy.file)
+    const isAll = held.hasAll(copy.target) && !this.versions.of(copy.file).isGrowing
+    // The last copy ends when the file has its name.
+    const isThere = member.held.get(copy.file) === null || (isAll && cause === null)
+    member.held.set(copy.file, isThere ? null : held.present(copy.target, [0, held.size]))
+    if (isAll) member.wants.delete(copy.file)
   }
 
   #account(copy: Copy, cause: string | null, blames: readonly Blamed[]): void {
-    if (cause === null) return this.components.worked(this.#componentsOf(copy, all))
-    const components = this.#componentsOf(copy, blames)
+    if (cause === null) return this.components.worked(componentsOf(copy, allBlamed))
+    const components = componentsOf(copy, blames)
     const failed = this.components.failed(components, cause, this.#nowMs)
     for (const component of failed) this.#note({ about: 'failed', component })
     if (failed.length > 0) this.#planAnew()
-  }
-
-  #componentsOf({ source, target, route }: Copy, blames: readonly Blamed[]): Component[] {
-    const of: Record<Blamed, readonly Component[]> = {
-      links: route.slice(1, -1).map((id) => ({ kind: 'resource', id })),
-      source: [{ kind: 'node', id: source }],
-      disk: [{ kind: 'disk', id: target }],
-    }
-    return blames.flatMap((one) => of[one])
   }
 
   #endUnheard(): void {
@@ -438,9 +446,3 @@ export class Master {
     this.#wishes.push({ type: 'note', note })
   }
 }
-
-const all: readonly Blamed[] = ['links', 'source', 'disk']
-
-const silent: Ended = { bytes: 0, cause: 'silent', blames: all }
-/** Its target was told to make it, and does not. */
-const forgotten: Ended = { bytes: 0, cause: 'forgotten', blames: [] }

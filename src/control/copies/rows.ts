@@ -144,7 +144,7 @@ function countAt(member: MasterMember, master: Master, counted: Map<string, Coun
     if (version === undefined || held === undefined) {
       of.unknown.add(name)
       lacks.set(set.name, (lacks.get(set.name) ?? 0) + 1)
-    } else if (!held.hasAll(member.id)) {
+    } else if (member.held.get(version.id) !== null) {
       if (held.count === 0) of.unknown.add(name)
       lacks.set(set.name, (lacks.get(set.name) ?? 0) + 1)
       of.missingBytes += held.size - held.bytesAt(member.id)

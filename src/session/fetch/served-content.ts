@@ -91,10 +91,13 @@ export async function keyOf(
   if (version !== undefined) return version
   // Opening a partial writes; another node may be at it.
   const id = store.isReadOnly ? undefined : await store.leftovers.provable(name, content)
-  const publishing = id === undefined ? undefined : store.leftovers.filledOf(id)?.publishing()
-  if (publishing === undefined) return id
-  await publishing.catch(() => {})
-  const published = store.catalogue.get(name)
+  if (id !== undefined)
+    await store.leftovers
+      .filledOf(id)
+      ?.publishing()
+      ?.catch(() => {})
+  // It may have got its name since it was looked for there.
+  const published = isHidden(name) ? undefined : store.catalogue.get(name)
   return published !== undefined && isWanted(published) ? published : id
 }
 
@@ -308,7 +311,7 @@ async function openGrowing(
   growing: GrowingHere,
 ): Promise<ServedContent> {
   const { name, entry, algorithm, partialId } = growing.spec
-  const { contentId, author, mode, mtimeSeconds: seconds, mtimeNanos: nanos, only } = entry
+  const { contentId, author, mode, mtimeSeconds: seconds, mtimeNanos: nanos } = entry
   const path = `${dataDir}/${hiddenDir}/partials/${partialId()}`
   const { file } = await storage.openSource(path).catch((cause: unknown) => {
     // It got its name a moment ago.
@@ -322,7 +325,6 @@ async function openGrowing(
   return {
     ...{ name, contentId, author, algorithm, blockBytes: blockBytesAt(0), mode, file, growing },
     ...{ fileDigest: '', mtime: { seconds, nanos } },
-    ...(only !== undefined && { only }),
     get size() {
       return growing.bytes
     },

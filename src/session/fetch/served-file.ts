@@ -83,6 +83,10 @@ export class ServedFile {
     return this.#users > 0
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Bytes that wait for its clients. */
   get queuedBytes(): number {
     const { feeds } = this.engine.stats(this.transfer)

@@ -130,7 +130,9 @@ export class Serves {
     who: Established,
   ): Promise<void> {
     this.#spec.admit(who, frame)
-    const file = await this.#fileOf(name, frame)
+    let file = await this.#fileOf(name, frame)
+    // The last of those who shared it may have left since it was found.
+    while (file.isClosed) file = await this.#fileOf(name, frame)
     const fault = holderFault(file.content.only, who.peer, this.#spec.attributesOf)
     if (client.isOver || fault !== null) this.#closeUnused(file)
     if (fault !== null) throw fault
@@ -150,14 +152,26 @@ export class Serves {
     if (growing !== undefined && follow === true)
       return atFirst(sources, (source) => this.#open(source, growing))
     try {
-      return await atFirst(sources, async (source) =>
-        this.#open(source, await keyIn(source, name, pack, content)),
+      return await atFirst(sources, (source) =>
+        this.#meant(source, () => keyIn(source, name, pack, content)),
       )
     } catch (error) {
       const isAbsent = error instanceof FrError && error.code === 'ERR_FR_NOT_HELD'
       if (!isAbsent || growing === undefined) throw error
       const text = `${shown(name)} is still written; --follow reads it as it comes`
       throw new FrError('ERR_FR_NOT_HELD', text)
+    }
+  }
+
+  /** What is filled may get its name before it is open here: then it is found there. */
+  async #meant(source: OpenSpec, find: () => Promise<ContentKey>): Promise<ServedFile> {
+    const key = await find()
+    try {
+      return await this.#open(source, key)
+    } catch (error) {
+      const now = typeof key === 'string' ? await find() : key
+      if (now === key) throw error
+      return this.#open(source, now)
     }
   }
 
@@ -243,7 +257,7 @@ export class Serves {
   }
 
   #closeUnused(file: ServedFile): void {
-    if (file.isUsed) return
+    if (file.isUsed || file.isClosed) return
     this.#files.delete(file.key)
     file.close()
   }

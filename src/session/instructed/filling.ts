@@ -107,6 +107,8 @@ export class Filling implements Guest {
   #unjudged: readonly FoundRun[] = []
   #fresh: HeldRun[] = []
   #publishing: Promise<void> | undefined
+  /** It could not be given its name. */
+  #isLeft = false
 
   constructor(spec: FillingSpec, hooks: FillingHooks) {
     this.name = spec.name
@@ -184,7 +186,11 @@ export class Filling implements Guest {
 
   /** Gives it its name, once; every block is here. */
   publish(): Promise<void> {
-    this.#publishing ??= this.#publish(this.#files as Files)
+    this.#publishing ??= this.#publish(this.#files as Files).catch((error: unknown) => {
+      this.#isLeft = true
+      this.#hooks.changed()
+      throw error
+    })
     return this.#publishing
   }
 
@@ -375,6 +381,7 @@ export class Filling implements Guest {
       header: { ...about, name: this.name, transfer: this.#spec.transfer },
       whole: { fileDigest, attributes: { mode, mtime: { seconds, nanos } } },
       ...{ signed, here: this.here, publishing: () => this.#publishing },
+      isLeft: () => this.#isLeft || this.isEnded,
     }
     host.store.leftovers.filling(partial.id, this.filled)
     this.#hooks.changed()

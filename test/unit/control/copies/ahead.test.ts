@@ -5,6 +5,7 @@
  */
 import highsLoader from 'highs'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { blockBytesFor } from '../../../../src/base/limits.js'
 import { type Ahead, planAhead, type Spread } from '../../../../src/control/copies/ahead.js'
 import { type LinkSpec, Network } from '../../../../src/control/copies/network.js'
 import { Random } from '../../../../src/sim/random.js'
@@ -184,4 +185,20 @@ describe('planAhead', () => {
       ]),
     )
   })
+})
+
+it('divides a file where blocks begin, so that none is in two slices', () => {
+  const { network } = drawn(3, 6, 0)
+  let cuts = 0
+  for (const bytes of [24e6 + 5, 1e9 + 1, 3e12 + 7]) {
+    const spread = { bytes, holders: [0], wanting: [1, 2, 3, 4, 5] }
+    const options = { slack: 1, nowMs: 0, ratesOf: noLimit }
+    const [slices = []] = planAhead([spread], network, options).slices
+    const ends = slices.slice(0, -1).map(({ offset, length }) => offset + length)
+    expect(ends.filter((end) => end % blockBytesFor(bytes) !== 0)).toEqual([])
+    cuts += ends.length
+    const { offset = 0, length = 0 } = slices.at(-1) ?? {}
+    expect(offset + length).toBe(bytes)
+  }
+  expect(cuts).toBeGreaterThan(0)
 })

@@ -4,6 +4,7 @@ import { parseCriteria } from '../../../../src/base/criteria.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
 import { Master, type MasterNote, type MasterSpec } from '../../../../src/control/copies/master.js'
+import { setRows } from '../../../../src/control/copies/rows.js'
 import type { Copy } from '../../../../src/control/copies/scheduler.js'
 import type { FileSet } from '../../../../src/control/copies/sets.js'
 import type { Ended, HeldThere } from '../../../../src/control/messages/mastering.js'
@@ -313,5 +314,43 @@ describe('Master', () => {
     fleet.sets(setFor('all', ['a'], 'name'))
     fleet.run()
     expect(fleet.has('n1', 'A')).toBe(true)
+  })
+
+  it('believes a source again that lacked for a moment what it holds', () => {
+    const { fleet } = fleetOf(3)
+    fleet.sets(setFor('all', ['a'], 'name=n1 || name=n2'))
+    fleet.lies.add('n0')
+    fleet.put('n0', 'A', 'a', 10 * MB)
+    fleet.run(1_000)
+    // Both have asked it at one time: that is one failure, and no more by then.
+    const failures = fleet.master.components.records(fleet.nowMs)
+    expect(failures.map(([, { causes }]) => causes)).toEqual([[{ cause: 'absent', count: 1 }]])
+    fleet.lies.clear()
+    fleet.run()
+    expect([fleet.has('n1', 'A'), fleet.has('n2', 'A')]).toEqual([true, true])
+  })
+
+  it('has what is all there and has no name yet copied on, and not to where it is', () => {
+    const { fleet } = fleetOf(3)
+    const [{ id }] = fleet.master.members.values() as never as [{ id: number }]
+    fleet.sets(setFor('all', ['a'], 'name=n*'))
+    const state = (ranges: readonly RangePair[] | null) => {
+      const a = { name: 'a', contentId: 'A', digest: 'digest of A', size: 8, isGrowing: false }
+      const files = [{ ...a, ranges }]
+      fleet.master.post(
+        { type: 'state', node: 'n0', files, gone: [], isAll: false, freeBytes: 1e9 },
+        fleet.nowMs,
+      )
+    }
+    state([[0, 8]])
+    const orders = () =>
+      fleet.master.advance(fleet.nowMs).flatMap((wish) => (wish.type === 'copy' ? wish.copy : []))
+    const [first, second] = orders()
+    expect([first?.source, second?.source]).toEqual([id, id])
+    expect(fleet.master.lacking('n0')).toEqual([])
+    const [row] = [...setRows(fleet.master)]
+    expect([row?.complete, row?.missingBytes]).toEqual([0, 16])
+    state(null)
+    expect([...setRows(fleet.master)][0]?.complete).toBe(1)
   })
 })
