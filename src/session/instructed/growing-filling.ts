@@ -364,8 +364,9 @@ export class GrowingFilling implements Guest {
       const { engine } = host
       const publication = new GrowingPublication({ engine, partial, entry, size, publicationOf })
       await publication.checkName()
-      const { contentId, author } = entry
-      const wanted = { contentId, author, algorithm, ...spanned }
+      const { contentId, author, only } = entry
+      const forSome = only !== undefined && { only }
+      const wanted = { contentId, author, algorithm, ...spanned, ...forSome }
       const arrival = await arrive(host, partial, {
         ...{ wanted, entry, fileDigest: null, name: this.name, visibleName: this.name },
         ...{ isStrict: false, isSparse: false },
