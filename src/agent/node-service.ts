@@ -47,10 +47,12 @@ import type { NodeStore } from '../store/node-store.js'
 import { admitAgain, adoptFeed, adoptPull } from './adopting.js'
 import { Authority } from './authority.js'
 import { Bridges } from './bridges.js'
+import { refusedChannel, requireMember } from './channels.js'
 import { SwitchesTold } from './commit-told.js'
 import { Commits } from './commits.js'
 import { Copies } from './copies.js'
 import { hasSpareDescriptor } from './descriptors.js'
+import { NodeDirectory } from './directory/node-directory.js'
 import type { Disk } from './disk.js'
 import { answersOf } from './disk-answers.js'
 import { hostAt, type NodeParts } from './disk-host.js'
@@ -96,6 +98,7 @@ export class NodeService {
   readonly #commits: Commits
   readonly #copies: Copies
   readonly instructed: Instructed
+  readonly directory: NodeDirectory
   readonly #bridges: Bridges
   /** What every transfer sees of the node. */
   readonly #parts: NodeParts
@@ -155,6 +158,10 @@ export class NodeService {
       ...{ engine, router, pool, log, disks, dialler, isReadOnly: spec.isReadOnly },
       hostAt: (disk) => hostAt(this.#parts, disk),
     })
+    this.directory = new NodeDirectory({
+      ...{ nodeId: spec.self.nodeId, attributes: spec.self.attributes ?? {}, log },
+      keptIn: spec.announcementsIn ?? null,
+    })
     this.#bridges = new Bridges({ engine, dialler, log })
     this.#commits = new Commits({ nodeId: spec.self.nodeId, disks, names, dialler, log, told })
     const sources = (name: Uint8Array) => disks.likely(name).map(({ served }) => served)
@@ -203,6 +210,7 @@ export class NodeService {
       this.log({ level: 'error', event: 'listener-error', fields: { text: error.message } })
     })
     this.disks.adopt()
+    this.directory.start()
   }
 
   /** Reads again what may have changed in files. Rejects with ERR_FR_PEERS. */
@@ -227,6 +235,7 @@ export class NodeService {
     await this.#serves.close()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
     await this.#commits.close()
+    await this.directory.close()
     await Promise.all([closed, this.disks.settle(), this.#copies.stop()])
     await this.disks.close()
   }
@@ -246,14 +255,11 @@ export class NodeService {
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (admitted.channel === 'crossing') return await this.#bridges.cross(admitted)
       const { channel } = admitted
-      if (channel === 'pull' || channel === 'bridge') this.#requireMember(admitted, channel)
+      if (channel === 'pull' || channel === 'bridge')
+        requireMember(this.authority, admitted, channel)
       if (admitted.channel === 'data' || admitted.channel === 'pull') return this.#place(admitted)
-      if (admitted.channel === 'fetch' && isGateway)
-        return admitted.refuse('ERR_FR_RELAY_ONLY', new FrError('ERR_FR_RELAY_ONLY').message)
-      if (admitted.channel === 'bridge' && !isGateway)
-        return admitted.refuse('ERR_FR_BRIDGE', 'this node is no gateway (--relay-only)')
-      if (admitted.channel === 'master')
-        return admitted.refuse('ERR_FR_UNSUPPORTED', 'this is a node, and no master')
+      const refused = refusedChannel(channel, isGateway)
+      if (refused !== null) return admitted.refuse(refused.code, refused.message)
       if (admitted.link?.heard !== undefined) return await this.#lasting.resume(admitted)
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
@@ -264,17 +270,6 @@ export class NodeService {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
       this.#strangers.refused(code, text)
       if (code === 'ERR_FR_AUTH') this.#strangers.wrongKey(remote, text)
-    }
-  }
-
-  /** Refuses a link of a member that has no right to be one, and throws. */
-  #requireMember(admitted: Admitted, as: 'pull' | 'bridge'): void {
-    try {
-      this.authority.require(admitted, as, memberRights)
-    } catch (error) {
-      const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
-      admitted.refuse(code, text)
-      throw error
     }
   }
 

@@ -26,6 +26,8 @@ export interface NodeServiceSpec extends DisksSpec {
   readonly peers?: Peers | undefined
   /** Of a process that root has started, and that serves as another user. */
   readonly privileges?: Privileges | undefined
+  /** Data directory in which announcements are kept; null: nothing is written there. */
+  readonly announcementsIn?: string | null
   /** Returns the status as JSON, for questions over the wire. */
   readonly statusJson: () => string
 }

@@ -68,7 +68,6 @@ function foreignOf(options: PushOptions, tree: TreeWishes): string[] {
     ...tree.given,
     ...(compress === 'off' ? [] : ['compress']),
     ...(mirrors.length > 0 ? ['mirrors'] : []),
-    ...(options.only === undefined ? [] : ['only']),
     ...(relays.length > 0 ? ['relays'] : []),
     ...(['base', 'commit'] as const).filter((name) => options[name] !== undefined),
     ...(['descriptors', 'spareOrigin', 'dryRun'] as const).filter((name) => options[name]),

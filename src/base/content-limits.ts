@@ -1,9 +1,11 @@
 /** Bounds of contents that are published by criteria: a part of limits.ts. */
+import { directoryLimits } from './directory-limits.js'
 
 const KIB = 1024
 const MIB = 1024 * KIB
 
 export const contentLimits = {
+  ...directoryLimits,
   /** Bytes of one signed announcement. */
   announcementBytes: 96 * KIB,
   /** Milliseconds from the publication of a content to its expiry, at least and at most: a year. */
@@ -25,4 +27,13 @@ export const contentLimits = {
   blockFileBytesMax: 64 * MIB,
   /** Block files of one content, about; they are larger where there would be more. */
   blockFiles: 65_536,
+  /** Bytes that the analysis of a payload reads, and how often; bytes of one table in it. */
+  analysisReadBytes: 64 * MIB,
+  analysisReads: 16_384,
+  analysisTableBytes: 4 * MIB,
+  /** Bytes that are read ahead of what is asked, at first and at most. */
+  analysisAheadBytes: 4 * KIB,
+  analysisAheadBytesMax: 256 * KIB,
+  /** Places where decoding can begin that the analysis of a payload notes. */
+  analysisStarts: 262_144,
 } as const

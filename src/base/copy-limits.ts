@@ -1,9 +1,11 @@
 /** Bounds of the master, which decides who copies what from whom: a part of limits.ts. */
+import { leadingLimits } from './leading-limits.js'
 
 const KIB = 1024
 const MIB = 1024 * KIB
 
 export const copyLimits = {
+  ...leadingLimits,
   /** Sites, links between them, and hops of a route from one site to another. */
   masterSites: 4_096,
   masterLinks: 65_536,
@@ -33,6 +35,8 @@ export const copyLimits = {
   copyMsMin: 2_000,
   copyMsPerDemand: 2,
   copyMs: 10_000,
+  /** Nodes of its own site that a node gives a content to at a time while that is written. */
+  growingMates: 2,
   /** Seconds that a copy takes at least: a rate beyond that is of no use to it. */
   copySecondsMin: 0.5,
   /** Bytes of a copy: at least, unless no more is missing, and what it is a multiple of. */

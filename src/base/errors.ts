@@ -99,6 +99,10 @@ export const errorTable = {
   },
   ERR_FR_RANGE: { meaning: 'the file ends before the range does', retryable: false },
   ERR_FR_BUSY: { meaning: 'another transfer is writing the same name', retryable: true },
+  ERR_FR_TREE_LOOP: {
+    meaning: 'the parent is below this node in the directory',
+    retryable: true,
+  },
   ERR_FR_NOT_COMMITTED: {
     meaning: 'the nodes of a commit have what they had before: not enough of them were ready',
     retryable: true,
@@ -155,8 +159,12 @@ export const errorTable = {
     retryable: false,
   },
   ERR_FR_NO_NODE: { meaning: 'no such node has joined the master', retryable: true },
+  ERR_FR_NOT_LEADING: {
+    meaning: 'another of several masters leads, or none at the moment',
+    retryable: true,
+  },
   ERR_FR_STATE: {
-    meaning: 'what a master keeps on its disk cannot be used',
+    meaning: 'what a master keeps cannot be used',
     retryable: false,
   },
   ERR_FR_CATALOGUE: {

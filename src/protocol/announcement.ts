@@ -97,7 +97,7 @@ function readInitiator(fields: Fields): Initiator {
   const address = fields.string('address', limits.addressChars)
   if (parseAddress(address) === null) fields.refuse('address', 'is not HOST:PORT')
   return {
-    nodeId: fields.hex('nodeId', 2 * limits.publicKeyBytes),
+    nodeId: fields.hex('nodeId', 32),
     address,
     site: fields.string('site', limits.siteChars),
   }

@@ -18,6 +18,7 @@ import type { ReadJournal } from './journal/journal.js'
 export interface Unhashed {
   readonly name: Uint8Array
   readonly fileDigest: string
+  readonly only?: string
 }
 
 /**
@@ -43,7 +44,8 @@ export async function recordUnrecorded(
   const { blockBytes } = header
   // It was still written when it came: digests by sections are not those of the file.
   if (blockBytes === 'sections') {
-    unhashed({ name: header.name, fileDigest })
+    const { name, only } = header
+    unhashed({ name, fileDigest, ...(only !== undefined && { only }) })
     return true
   }
   const runs = signedRuns(journal, blockBytes)

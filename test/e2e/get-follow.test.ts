@@ -10,7 +10,8 @@ import { until, useCache, useWorld, type World, type WorldNode } from './push-su
 useCache()
 
 /** All states of a node that has heard of the content. */
-const isThere: ReadonlySet<string> = new Set(['accepted', 'receiving', 'verifying'])
+/** Whoever was only offered it says `accepted`, too. */
+const isThere: ReadonlySet<string> = new Set(['receiving', 'verifying'])
 
 type Address = Pick<WorldNode, 'address'>
 

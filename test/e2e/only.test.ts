@@ -117,6 +117,24 @@ describe.each(usualEngines)('%s engine: what is only for some', (engine) => {
     expect(isOnWire(out, content)).toBe(false)
   })
 
+  it('is followed by nobody else while it is written, nor had once it is final', async () => {
+    const [in_, out] = [await node(eu), await node(us)]
+    const { path, content } = world.file('log', size)
+    const to = [in_.address, out.address]
+    const transfer = push(path, { to, engine, only, follow: true, rejoinMs: 0 })
+    const isThere = () => in_.started.status().transfers.some((one) => one.verifiedBytes === size)
+    await until(isThere, 'it is there')
+    const output = join(world.dir, 'read')
+    const read = () => get('log', { from: [in_.address], output, engine })
+    const follow = () => get('log', { from: [in_.address], output, engine, follow: true })
+    await expect(follow().result).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
+    transfer.finish()
+    expect((await transfer.result).nodes).toMatchObject([{ status: 'complete' }, refused])
+    await expect(read().result).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
+    expectCopies(content, 'log', [in_])
+    expect(isOnWire(out, content)).toBe(false)
+  })
+
   it('becomes part of no content that others may have', async () => {
     const holder = await node(eu)
     const { path, content } = world.file('d.bin', size)

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { type PushOptions, push, pushStream } from '../../src/api/index.js'
+import { copy, type PushOptions, push, pushStream } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { Catalogue } from '../../src/store/catalogue/catalogue.js'
 import { granuleMs } from '../../src/store/held/identity.js'
@@ -64,16 +64,22 @@ describe.each(usualEngines)('a file that a killed %s node had published', (engin
   })
 
   it('is known to the next one where it was still written when it came', async () => {
-    const child = await world.childNode({ NODE_OPTIONS: `--import ${preload}` })
+    const eu = { attributes: { site: 'eu' } }
+    const child = await world.childNode({ NODE_OPTIONS: `--import ${preload}` }, undefined, eu)
     const { content } = world.file('whole', 3 * MIB + 1)
     const stream = new PassThrough()
-    const options = { to: [child.address], as: 'data.bin', engine, retries: 0, rejoinMs: 0 }
+    const only = 'site=eu'
+    const options = { to: [child.address], as: 'data.bin', engine, retries: 0, rejoinMs: 0, only }
     const transfer = pushStream(stream.end(content), { ...options, silenceMs: 6_000 })
     expect((await transfer.result).nodes[0]?.status).toBe('failed')
     await child.ended
-    const node = await world.node({ dataDir: child.dataDir })
+    const node = await world.node({ ...eu, dataDir: child.dataDir })
     await until(() => node.status().held.files === 1, 'it is recorded')
-    expect((await world.fetched('data.bin', node.address)).equals(content)).toBe(true)
+    const others = [await world.node(eu), await world.node()] as const
+    const to = others.map(({ address }) => address)
+    const { nodes } = await copy('data.bin', { from: node.address, to, rejoinMs: 0 }).result
+    expect(nodes).toMatchObject([{ status: 'complete' }, { code: 'ERR_FR_ONLY' }])
+    expectCopies(content, 'data.bin', [others[0]])
   })
 
   it('is not, once somebody else has written to it or replaced it', async () => {

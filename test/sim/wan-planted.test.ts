@@ -21,6 +21,8 @@ const found: Record<PlantedWanName, readonly [seed: number, shows: string]> = {
   'free-ride': [4, 'takes another way than its own'],
   'no-residency': [5, 'comes from where it may not come from'],
   'grown-unseen': [1, '7 demands wait for ever: n1 lacks c2.2'],
+  'out-of-order': [1, 'before what comes first'],
+  'to-all-at-once': [13, 'it gives what is written to 4 others of its site'],
   'no-patience': [1, '24 demands wait for ever'],
 }
 

@@ -60,6 +60,10 @@ const rooms: Record<string, Room> = {
     rooms: [...['session/*', 'store/*', 'net', 'protocol', 'control/*', 'base/*', 'ports']],
     node: 'all',
   },
+  'agent/directory': {
+    rooms: ['net', 'store/files', 'protocol', 'control/*', 'base/*'],
+    node: 'all',
+  },
   'agent/master': {
     rooms: [
       ...['agent', 'session', 'store/*', 'net', 'engine', 'protocol', 'control/*', 'base/*'],
@@ -121,6 +125,13 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'store/master': { rooms: ['store/files', 'protocol', 'control/messages', 'base'], node: 'all' },
+  'store/leading': {
+    rooms: [
+      ...['store/master', 'store/files', 'protocol', 'control/leading', 'control/messages', 'base'],
+    ],
+    packages: ['@nats-io/jetstream', '@nats-io/kv', '@nats-io/transport-node'],
+    node: 'all',
+  },
   'store/growing': { rooms: ['store', 'store/files', 'base/*', 'ports'], node: 'all' },
   'store/walk': {
     rooms: ['store', 'store/held', 'store/files', 'store/rules', 'protocol', 'base', 'ports'],
@@ -167,7 +178,9 @@ const rooms: Record<string, Room> = {
   },
   engine: { rooms: ['base', 'ports'], node: 'all' },
   documents: { rooms: ['control/copies', 'base'], packages: ['yaml'] },
+  media: { rooms: ['base'] },
   'sim/wan': { rooms: ['sim', 'control/copies', 'control/messages', 'base'] },
+  'sim/directory': { rooms: ['sim', 'control/directory', 'control/messages', 'base'] },
   sim: { rooms: ['session/driver', 'protocol', 'control/*', 'base', 'ports'] },
   protocol: { rooms: ['control/messages', 'base'] },
   'control/view': deciding('coordinator', 'dealing', 'members', 'plan'),
@@ -177,6 +190,8 @@ const rooms: Record<string, Room> = {
   'control/pulling': deciding('holdings'),
   'control/commit': deciding(),
   'control/copies': deciding('members'),
+  'control/directory': deciding('members'),
+  'control/leading': deciding(),
   'control/dealing': deciding('members', 'plan'),
   'control/members': deciding('plan'),
   'control/plan': deciding(),

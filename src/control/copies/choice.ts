@@ -6,7 +6,7 @@
  * resource has no room for tell which one it is: then the demand waits for that.
  */
 import { limits } from '../../base/limits.js'
-import type { RangeSet } from '../../base/ranges.js'
+import type { RangePair, RangeSet } from '../../base/ranges.js'
 import { copyUnitOf } from './copy-unit.js'
 import type { Demand, FileState } from './files.js'
 import type { Network, NodeId, SiteId, SiteRoute } from './network.js'
@@ -46,9 +46,9 @@ export interface Choice {
 }
 
 export function choose(file: FileState, demand: Demand, around: Circumstances): Choice {
-  const missing = file.holders.missing(demand.node)
-  if (demand.coming !== null) missing.subtract(demand.coming)
+  const missing = file.nextFor(demand)
   if (missing.isEmpty) return { candidates: [], blockedBy: null }
+  const next = file.isGrowing ? startOf(missing) : null
   const wantedFrom = new Map<SiteId, RangeSet>()
   const wanted = (site: SiteId): RangeSet => {
     if (site === demand.site) return missing
@@ -62,9 +62,7 @@ export function choose(file: FileState, demand: Demand, around: Circumstances): 
   let blockedBy: ResourceId | null = null
   for (const source of around.view.sources(file, demand)) {
     const found = candidateFrom(source, wanted(around.network.siteOf(source)), {
-      file,
-      demand,
-      around,
+      ...{ file, demand, around, next },
     })
     if (found === null) continue
     if (typeof found === 'number') blockedBy ??= found
@@ -82,16 +80,19 @@ interface Asked {
   readonly file: FileState
   readonly demand: Demand
   readonly around: Circumstances
+  /** What comes next begins there; null: anything may. */
+  readonly next: number | null
 }
 
 /** A number: this resource has no room. */
 function candidateFrom(source: NodeId, wanted: RangeSet, asked: Asked): Scored | ResourceId | null {
-  const { file, demand, around } = asked
+  const { file, demand, around, next } = asked
   if (source === demand.node || wanted.isEmpty) return null
+  if (file.isGrowing && isGivenToOthers(source, asked)) return null
   const route = around.network.route(source, demand.node)
   if (route === undefined) return null
   const range = firstHeld(file, source, wanted)
-  if (range === null) return null
+  if (range === null || (next !== null && range[0] !== next)) return null
   const faults = around.faults(source, route)
   if (faults === null) return null
   const { resources } = around.network
@@ -114,6 +115,17 @@ function candidateFrom(source: NodeId, wanted: RangeSet, asked: Asked): Scored |
     ageSeconds: Math.max(0, around.nowMs - demand.sinceMs) / 1_000,
   }
   return { candidate, route, score: around.score(candidate) }
+}
+
+/** What is still written goes to some nodes of a site first, and from these to the others. */
+function isGivenToOthers(source: NodeId, { file, demand, around: { network } }: Asked): boolean {
+  const isMate = network.siteOf(source) === demand.site
+  return isMate && file.givenBy(source) >= limits.growingMates
+}
+
+function startOf(ranges: Iterable<RangePair>): number | null {
+  for (const [offset] of ranges) return offset
+  return null
 }
 
 /** The first part of what is wanted that the source has. */

@@ -34,6 +34,15 @@ export interface Demand extends DemandSpec {
   coming: RangeSet | null
 }
 
+/** Where a copy goes. */
+interface Way {
+  readonly source: NodeId
+  readonly into: SiteId
+  readonly crosses: boolean
+  readonly offset: number
+  readonly length: number
+}
+
 export const openState: DemandState = { kind: 'open' }
 export const sourceState: DemandState = { kind: 'source' }
 
@@ -49,6 +58,8 @@ export class FileState {
   readonly waiting = new Map<SiteId, Set<NodeId>>()
   /** What is being copied into a site from others. */
   readonly crossing = new Map<SiteId, RangeSet>()
+  /** Copies from a node to others of its site. */
+  readonly #given = new Map<NodeId, number>()
   /** None: any site may copy it from any other. */
   slices: readonly Slice[] = []
 
@@ -85,10 +96,37 @@ export class FileState {
     this.crossing.set(site, known)
   }
 
-  crossesNoMore(site: SiteId, [offset, length]: RangePair): void {
+  #crossesNoMore(site: SiteId, [offset, length]: RangePair): void {
     const known = this.crossing.get(site)
     known?.remove(offset, length)
     if (known?.isEmpty === true) this.crossing.delete(site)
+  }
+
+  /**
+   * What a copy may bring now: what is missing and does not come already. Of what is still written
+   * only its beginning can be verified and read, so it comes in order, one copy after the other.
+   */
+  nextFor({ node, coming }: Demand): RangeSet {
+    if (this.isGrowing && coming !== null) return new RangeSet()
+    const missing = this.holders.missing(node)
+    if (coming !== null) missing.subtract(coming)
+    return missing
+  }
+
+  givenBy(node: NodeId): number {
+    return this.#given.get(node) ?? 0
+  }
+
+  begins(copy: Way): void {
+    if (copy.crosses) this.crosses(copy.into, [copy.offset, copy.length])
+    else this.#given.set(copy.source, this.givenBy(copy.source) + 1)
+  }
+
+  ends({ crosses, into, source, offset, length }: Way): void {
+    const given = this.givenBy(source) - 1
+    if (crosses) this.#crossesNoMore(into, [offset, length])
+    else if (given > 0) this.#given.set(source, given)
+    else this.#given.delete(source)
   }
 
   /**

@@ -19,7 +19,8 @@ import type { FileId } from './demand.js'
 import { Doubts } from './doubts.js'
 import { forgotten, silent } from './endings.js'
 import type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
-import { bytesOf, emptySet, type Member } from './member.js'
+import { bytesOf, rangesOf } from './held.js'
+import { emptySet, type Member } from './member.js'
 import { Network, type NodeId } from './network.js'
 import { Patience } from './patience.js'
 import { Plans } from './plans.js'
@@ -221,7 +222,7 @@ export class Master {
         continue
       }
       said.add(version.id)
-      this.#holds(member, version, file.ranges)
+      this.#holds(member, version, rangesOf(file, version))
     }
     for (const { name, contentId } of gone) {
       const id = [...member.held.keys()].find((one) => {

@@ -27,9 +27,3 @@ export interface Member {
 }
 
 export const emptySet: NodeSet = { wanted: new Map(), contradictions: [] }
-
-/** Of what was said of a content of this size; null: all of it. */
-export function bytesOf(held: readonly RangePair[] | null | undefined, size: number): number {
-  if (held === null) return size
-  return (held ?? []).reduce((sum, [, length]) => sum + length, 0)
-}

@@ -314,7 +314,7 @@ export class CopyScheduler {
     const range: RangePair = [copy.offset, copy.length]
     demand.coming ??= new RangeSet()
     demand.coming.add(...range)
-    if (copy.crosses) this.fileOf(copy.file).crosses(copy.into, range)
+    this.fileOf(copy.file).begins(copy)
     this.#copies.set(copy.id, copy)
     this.#ready.begins(copy)
     this.#view.changed(copy.source)
@@ -338,9 +338,11 @@ export class CopyScheduler {
     const demand = file?.demands.get(copy.target)
     demand?.coming?.remove(...range)
     if (demand?.coming?.isEmpty === true) demand.coming = null
-    if (copy.crosses) file?.crossesNoMore(copy.into, range)
+    file?.ends(copy)
     this.#ready.ends(copy)
     this.#view.changed(copy.source)
+    // Others of the site may have it from there now.
+    if (file?.isGrowing === true && !copy.crosses) this.#hasChanged(file, copy.source)
     for (const resource of copy.route) this.#wake(resource, limits.wokenPerRelease)
   }
 

@@ -9,7 +9,7 @@ import type { Division } from '../../base/division.js'
 export type { ContentFormat, Division, Track } from '../../base/division.js'
 
 export interface Initiator {
-  /** Public key of the node, 64 hex digits. */
+  /** 32 hex digits: what the node proves to whoever dials it. */
   readonly nodeId: string
   /** HOST:PORT at which others reach it. */
   readonly address: string

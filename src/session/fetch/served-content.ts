@@ -311,7 +311,7 @@ async function openGrowing(
   growing: GrowingHere,
 ): Promise<ServedContent> {
   const { name, entry, algorithm, partialId } = growing.spec
-  const { contentId, author, mode, mtimeSeconds: seconds, mtimeNanos: nanos } = entry
+  const { contentId, author, mode, mtimeSeconds: seconds, mtimeNanos: nanos, only } = entry
   const path = `${dataDir}/${hiddenDir}/partials/${partialId()}`
   const { file } = await storage.openSource(path).catch((cause: unknown) => {
     // It got its name a moment ago.
@@ -325,6 +325,7 @@ async function openGrowing(
   return {
     ...{ name, contentId, author, algorithm, blockBytes: blockBytesAt(0), mode, file, growing },
     ...{ fileDigest: '', mtime: { seconds, nanos } },
+    ...(only !== undefined && { only }),
     get size() {
       return growing.bytes
     },

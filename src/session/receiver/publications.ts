@@ -1,6 +1,5 @@
 /** What is done with a whole partial: by what the offer says that it is. */
 import { utf8 } from '../../base/bytes.js'
-import { FrError } from '../../base/errors.js'
 import type { Coded, StreamEntry } from '../../control/messages/types.js'
 import { decodeName } from '../../protocol/manifest.js'
 import { Partial } from '../../store/partial.js'
@@ -32,9 +31,7 @@ export function publicationOf(
 ): Publication {
   const name = decodeName(spec.entry)
   const { originId, tree, entry } = spec
-  const { coded, only, growing } = entry
-  if (only !== undefined && growing)
-    throw new FrError('ERR_FR_UNSUPPORTED', 'what grows cannot be only for some')
+  const { coded } = entry
   // Who only sends what it holds, or passes on what comes, publishes nothing.
   if (spec.role !== 'receiver') return new FilePublication(host, partial, name, hasher, spec)
   if (host.shared !== undefined) {

@@ -96,7 +96,7 @@ export class WanInvariants {
   }
 
   /** A node gets the order: what two copies bring is not the same. */
-  ordered(node: WanNode, { copy, contentId, offset, length }: Order): void {
+  ordered(node: WanNode, { copy, contentId, offset, length, said }: Order): void {
     for (const { order } of node.running.values()) {
       if (order.contentId !== contentId) continue
       const [from, to] = [Math.max(offset, order.offset), Math.min(endOf(order), offset + length)]
@@ -106,8 +106,18 @@ export class WanInvariants {
             `${order.copy}, ${copy}`,
         )
     }
+    if (said.isGrowing && !node.spec.lies.includes(contentId))
+      this.#isInOrder(node, contentId, offset)
     if (node.running.size >= limits.copiesInto)
       throw new Error(`${node.name} is to copy more than ${limits.copiesInto} at a time`)
+  }
+
+  /** What is still written comes without a gap, one copy after the other. */
+  #isInOrder({ name, held, running }: WanNode, contentId: string, offset: number): void {
+    const isTwice = [...running.values()].some(({ order }) => order.contentId === contentId)
+    const missing = held.get(contentId)?.missing(0, offset) ?? [[0, offset]]
+    if (isTwice || missing.some(([, length]) => length > 0))
+      throw new Error(`${name} is to copy ${contentId} from ${offset} before what comes first`)
   }
 
   /** Bytes that a copy has brought: none of them was there. */
@@ -130,7 +140,7 @@ export class WanInvariants {
     this.#isRoute(copy, master, what)
     this.#mayBe(copy, master, what)
     if (scheduler.copies.get(copy.id) !== copy) throw new Error(`${what} is known to nobody`)
-    if (!copy.crosses) return
+    if (!copy.crosses) return this.#isSpread(copy, master, what)
     const site = network.siteOf(copy.target)
     for (const other of scheduler.copies.values()) {
       if (other.id === copy.id || other.file !== copy.file || !other.crosses) continue
@@ -144,6 +154,15 @@ export class WanInvariants {
       if (holders?.present(holder, [copy.offset, copy.length]).length === 0) continue
       throw new Error(`${what} brings into a site what ${network.nodeName(holder)} has there`)
     }
+  }
+
+  /** What is still written goes to some nodes of a site, and from these to the others. */
+  #isSpread({ file, source }: Copy, { scheduler, versions }: Master, what: string): void {
+    const given = [...scheduler.copies.values()].filter(
+      (other) => other.file === file && other.source === source && !other.crosses,
+    )
+    if (versions.of(file).isGrowing && given.length > limits.growingMates)
+      throw new Error(`${what}: it gives what is written to ${given.length} others of its site`)
   }
 
   /** Its resources lead from the source to the target, and none of them has failed. */

@@ -125,6 +125,20 @@ export const plantedWan = {
     ),
   /** That more of a file has come is not heard. */
   'grown-unseen': () => replace(CopyScheduler, 'growFile', () => () => {}),
+  /** What is still written is copied in any order. */
+  'out-of-order': () =>
+    replace(
+      FileState,
+      'nextFor',
+      () =>
+        function (this: FileState, { node, coming }) {
+          const missing = this.holders.missing(node)
+          if (coming !== null) missing.subtract(coming)
+          return missing
+        },
+    ),
+  /** What is still written goes from one node to all others of its site. */
+  'to-all-at-once': () => replace(FileState, 'givenBy', () => () => 0),
   /** A copy is over before it can be. */
   'no-patience': () =>
     replace(

@@ -27,7 +27,7 @@ export interface AdoptSpec {
   /** Unix time in milliseconds. */
   readonly nowMs: () => number
   /** Who else may have what lies at this name: criteria; undefined: whoever asks. */
-  readonly onlyOf?: (name: Uint8Array) => Promise<string | undefined>
+  readonly onlyOf?: ((name: Uint8Array) => Promise<string | undefined>) | undefined
 }
 
 export interface Adopted {
@@ -73,10 +73,11 @@ export async function adoptAll(spec: AdoptSpec, signal: AbortSignal): Promise<Ad
  */
 export function adoptKnown(
   spec: AdoptSpec,
-  { name, fileDigest }: Pick<HeldStream, 'name' | 'fileDigest'>,
+  { name, fileDigest, only }: Pick<HeldStream, 'name' | 'fileDigest' | 'only'>,
   signal: AbortSignal,
 ): Promise<HeldStream | undefined> {
-  return adopt(spec, Buffer.from(name), signal, fileDigest)
+  const onlyOf = only === undefined ? spec.onlyOf : () => Promise.resolve(only)
+  return adopt({ ...spec, onlyOf }, Buffer.from(name), signal, fileDigest)
 }
 
 /** Names of regular files below DATA. */

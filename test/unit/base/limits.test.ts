@@ -1,6 +1,6 @@
 /** Bounds that depend on each other: what each of them is for holds only while these are so. */
 import { expect, it } from 'vitest'
-import { blockBytesFor, KIB, limits } from '../../../src/base/limits.js'
+import { blockBytesFor, KIB, limits, MIB } from '../../../src/base/limits.js'
 
 function relation(holds: boolean, text: string): void {
   it(text, () => expect(holds).toBe(true))
@@ -69,6 +69,31 @@ relation(
   'a mate reports twice before it is believed, and before it has the bytes elsewhere',
 )
 relation(limits.awayMs < limits.silenceMs, 'away before lost')
+relation(
+  limits.leaseBeatMs + 2 * limits.leaseRequestMs < limits.leaseMs,
+  'a master that leads may fail to write once',
+)
+relation(limits.leaseMs * 1.2 < limits.leasePatienceMs, 'a lease is over before it is taken')
+relation(
+  limits.leasePatienceMs + limits.leaseLookMs + limits.leaseRequestMs < 3_000,
+  'a master that was killed is replaced within 3 s',
+)
+relation(
+  limits.leasePatienceMs < limits.masterListensMs,
+  'the master before has been silent for a while when another one begins copies',
+)
+relation(
+  limits.mastersStateMs * 3 < limits.mastersSilenceMs,
+  'three lost words before a node looks for another master',
+)
+relation(
+  limits.statePieceBytes + limits.stateHeadBytes < MIB,
+  'a value fits a message of a server that was not told otherwise',
+)
+relation(
+  limits.stateJournalTerms * 64 + 4 * KIB < limits.stateHeadBytes,
+  'the head has room for all who wrote',
+)
 relation(limits.drainMs * 2 < limits.wordMs, 'a node waits for its origin for less than it may')
 relation(limits.wordMs < limits.awayMs, 'a broken feed is found before silence')
 relation(

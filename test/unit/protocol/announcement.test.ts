@@ -30,7 +30,7 @@ const draft: AnnouncementDraft = {
   where: 'region=eu && tier=edge',
   issuedAtMs: 1_800_000_000_000,
   expiresAtMs: 1_800_000_060_000,
-  initiator: { nodeId: 'cd'.repeat(32), address: '10.0.0.1:7400', site: 'ams' },
+  initiator: { nodeId: 'cd'.repeat(16), address: '10.0.0.1:7400', site: 'ams' },
   division: { format: 'mp4', isLinear: false, blockBytes: 500_000, tracks: [index, media] },
 }
 

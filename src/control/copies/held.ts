@@ -1,0 +1,23 @@
+/** What a node holds of a content, as its master counts it. */
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { HeldThere } from '../messages/mastering.js'
+import type { Version } from './versions.js'
+
+/**
+ * What counts of what a node says. Who has every byte of a content, and has not heard that this is
+ * all, lacks the last one: then it is told so by an order, if its source does not tell it before.
+ */
+export function rangesOf(
+  { ranges, size, isGrowing }: Pick<HeldThere, 'ranges' | 'size' | 'isGrowing'>,
+  version: Pick<Version, 'size' | 'isGrowing'>,
+): readonly RangePair[] {
+  const held = ranges ?? [[0, size]]
+  const isBehind = isGrowing && !version.isGrowing
+  return isBehind ? RangeSet.of(held).present(0, Math.max(0, version.size - 1)) : held
+}
+
+/** Null: all of it. */
+export function bytesOf(held: readonly RangePair[] | null | undefined, size: number): number {
+  if (held === null) return size
+  return (held ?? []).reduce((sum, [, length]) => sum + length, 0)
+}
