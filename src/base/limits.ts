@@ -17,6 +17,7 @@ import { hashingLimits } from './hashing-limits.js'
 import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
 import { simulationLimits } from './simulation-limits.js'
+import { swarmLimits } from './swarm-limits.js'
 import { treeLimits } from './tree-limits.js'
 import { versionLimits } from './version-limits.js'
 
@@ -335,6 +336,7 @@ export const limits = {
   ...criteriaLimits,
   ...contentLimits,
   ...copyLimits,
+  ...swarmLimits,
   ...deltaLimits,
   ...descriptorLimits,
   ...diskLimits,

@@ -1,0 +1,153 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { limits } from '../../../../src/base/limits.js'
+import type { SwarmAnswer, SwarmPeer } from '../../../../src/control/messages/swarming.js'
+import { Pull, type PullWish } from '../../../../src/control/swarm/pull.js'
+import { UnitSet } from '../../../../src/control/swarm/units.js'
+
+const count = 8
+const order = Array.from({ length: count }, (_, unit) => unit)
+const whole: [number, number][] = [[0, count]]
+
+function peer(nodeId: string, site: string): SwarmPeer {
+  return { nodeId, address: `${nodeId}:1`, site }
+}
+
+const [self, mate, far] = [peer('me', 'a'), peer('mate', 'a'), peer('far', 'b')]
+const initiator = peer('first', 'c')
+
+function answer(more: Partial<SwarmAnswer> = {}): SwarmAnswer {
+  const nothing = { have: [], coming: [], grants: [], others: [] }
+  return { ...nothing, open: 0, serviceMs: 0, againMs: limits.swarmAgainMs, ...more }
+}
+
+function asksOf(wishes: readonly PullWish[]) {
+  return wishes.flatMap((wish) =>
+    wish.type === 'ask' ? [{ ...wish.ask, to: wish.to.nodeId }] : [],
+  )
+}
+
+function ordersOf(wishes: readonly PullWish[]) {
+  return wishes.flatMap((wish) => (wish.type === 'order' ? [wish] : []))
+}
+
+describe('a pull', () => {
+  let pull: Pull
+  beforeEach(() => {
+    const spec = { contentId: 'c', count, order, self, initiator }
+    pull = new Pull(spec, new UnitSet(count), 0)
+  })
+
+  it('asks the initiator, takes what it is given, tells it, and is complete', () => {
+    const [first] = asksOf(pull.due(0))
+    expect(first).toMatchObject({ to: 'first', most: limits.swarmOrders, address: 'me:1' })
+    expect([...(first?.wants ?? [])].sort()).toEqual(order)
+    pull.answered('first', answer({ have: whole, grants: [3, 4, 6] }), 1, 1)
+    const wishes = pull.due(1)
+    expect(ordersOf(wishes)).toEqual([
+      { type: 'order', order: 0, first: 3, count: 2, from: initiator },
+      { type: 'order', order: 1, first: 6, count: 1, from: initiator },
+    ])
+    expect(asksOf(wishes)[0]).toMatchObject({
+      most: 1,
+      coming: [
+        [3, 2],
+        [6, 1],
+      ],
+    })
+    pull.answered('first', answer({ have: whole, grants: [0, 1, 2, 5, 7] }), 1, 2)
+    pull.due(2)
+    for (let each = 0; each < 5; each++) pull.ended(each, true, 3)
+    expect(pull.isComplete).toBe(true)
+    const last = asksOf(pull.due(3))
+    expect(last).toMatchObject([{ to: 'first', have: whole, wants: [], most: 0 }])
+    pull.answered('first', answer(), 1, 4)
+    expect(pull.due(4)).toEqual([])
+    expect(pull.nextMs(4)).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('takes no unit twice, whoever gives it', () => {
+    pull.met(mate, 0)
+    expect(asksOf(pull.due(0)).map(({ to }) => to)).toEqual(['first', 'mate'])
+    pull.answered('first', answer({ have: whole, grants: [1, 1, 99] }), 1, 1)
+    pull.answered('mate', answer({ have: [[1, 1]], grants: [1] }), 1, 1)
+    expect(ordersOf(pull.due(1))).toHaveLength(1)
+  })
+
+  it('asks outside its site for nothing that a mate has or gets', () => {
+    pull.met(mate, 0)
+    pull.met(far, 0)
+    pull.due(0)
+    pull.answered('mate', answer({ have: [[0, 2]], coming: [[2, 3]] }), 1, 1)
+    pull.answered('far', answer({ have: whole }), 20, 1)
+    pull.answered('first', answer({ have: whole }), 20, 1)
+    const asks = asksOf(pull.due(500))
+    const of = (name: string) => asks.find(({ to }) => to === name)?.wants ?? []
+    expect([...of('mate')].sort()).toEqual([0, 1])
+    const outside = new Set([...of('far'), ...of('first')])
+    // Some of what nobody in the site has is the mate's to bring.
+    expect([...outside].every((unit) => unit > 4)).toBe(true)
+  })
+
+  it('takes what it needs from anybody when nothing comes', () => {
+    pull.met(mate, 0)
+    pull.due(0)
+    pull.answered('mate', answer({ coming: whole }), 1, 1)
+    pull.answered('first', answer({ have: whole }), 20, 1)
+    expect(asksOf(pull.due(1_000)).find(({ to }) => to === 'first')?.wants).toEqual([])
+    pull.answered('first', answer({ have: whole }), 20, 1_001)
+    const late = asksOf(pull.due(limits.swarmPatienceMs + 500))
+    expect(late.find(({ to }) => to === 'first')).toMatchObject({ isStuck: true })
+    expect(late.find(({ to }) => to === 'first')?.wants).toHaveLength(count)
+  })
+
+  it('asks again for what did not come, and forgets a holder that fails again and again', () => {
+    pull.met(mate, 0)
+    let nowMs = 0
+    for (let each = 0; each < limits.swarmFailures; each++) {
+      expect(asksOf(pull.due(nowMs)).map(({ to }) => to)).toContain('mate')
+      pull.unanswered('mate', nowMs)
+      pull.unanswered('first', nowMs)
+      nowMs += 60_000
+    }
+    const asked = asksOf(pull.due(nowMs)).map(({ to }) => to)
+    expect(asked).toEqual(['first'])
+    pull.answered('first', answer({ have: whole, grants: [0] }), 1, nowMs)
+    const [first] = ordersOf(pull.due(nowMs))
+    pull.ended(first?.order ?? -1, false, nowMs)
+    expect(pull.coming.size).toBe(0)
+    pull.unanswered('first', nowMs)
+    expect(asksOf(pull.due(nowMs + 10_000))[0]?.wants).toContain(0)
+  })
+
+  it('wants the rarest of the next units first, and later ones behind them', () => {
+    const many = 3 * limits.swarmWindow
+    const all = Array.from({ length: many }, (_, unit) => unit)
+    const spec = { contentId: 'c', count: many, order: all, self, initiator: mate }
+    const long = new Pull(spec, new UnitSet(many), 0)
+    long.met({ ...far, site: 'a' }, 0)
+    long.due(0)
+    // All of the window but one is at two holders.
+    const rare = 5
+    const others: [number, number][] = [
+      [0, rare],
+      [rare + 1, many],
+    ]
+    long.answered('far', answer({ have: others }), 1, 1)
+    long.answered('mate', answer({ have: [[0, many]] }), 1, 1)
+    const [first] = asksOf(long.due(1_000)).filter(({ to }) => to === 'mate')
+    const wants = first?.wants ?? []
+    expect(wants[0]).toBe(rare)
+    const isNext = (unit: number): boolean => unit < limits.swarmWindow
+    expect(wants.slice(0, limits.swarmWindow).every(isNext)).toBe(true)
+    expect(wants.slice(limits.swarmWindow).some(isNext)).toBe(false)
+  })
+
+  it('knows a bounded number of holders, those of its site rather than others', () => {
+    for (let each = 0; each < 2 * limits.swarmPeers; each++) pull.met(peer(`f${each}`, 'b'), 0)
+    expect(pull.holders.size).toBe(limits.swarmPeers)
+    pull.met(mate, 0)
+    expect(pull.holders.size).toBe(limits.swarmPeers)
+    expect(pull.holders.get('mate')).toBeDefined()
+    expect(pull.holders.get('first')).toBeDefined()
+  })
+})
