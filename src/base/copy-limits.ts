@@ -1,10 +1,13 @@
 /** Bounds of the master, which decides who copies what from whom: a part of limits.ts. */
 import { leadingLimits } from './leading-limits.js'
 
+import { swarmLimits } from './swarm-limits.js'
+
 const KIB = 1024
 const MIB = 1024 * KIB
 
 export const copyLimits = {
+  ...swarmLimits,
   ...leadingLimits,
   /** Sites, links between them, and hops of a route from one site to another. */
   masterSites: 4_096,

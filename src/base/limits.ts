@@ -17,7 +17,6 @@ import { hashingLimits } from './hashing-limits.js'
 import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
 import { simulationLimits } from './simulation-limits.js'
-import { swarmLimits } from './swarm-limits.js'
 import { treeLimits } from './tree-limits.js'
 import { versionLimits } from './version-limits.js'
 
@@ -336,7 +335,6 @@ export const limits = {
   ...criteriaLimits,
   ...contentLimits,
   ...copyLimits,
-  ...swarmLimits,
   ...deltaLimits,
   ...descriptorLimits,
   ...diskLimits,

@@ -1,7 +1,6 @@
-/** Bounds of contents that nodes pull because they match its criteria: a part of limits.ts. */
+/** Bounds of contents that nodes pull because they match its criteria: a part of copy-limits.ts. */
 
-const KIB = 1024
-const MIB = 1024 * KIB
+const MIB = 1024 * 1024
 
 export const swarmLimits = {
   /** Bytes of a unit, which one holder brings at a time: a power of two. */

@@ -94,7 +94,7 @@ export class Deals {
     return [...this.#times]
   }
 
-  /** A question of this peer; its answer comes by `due`. An earlier one of the same peer is over. */
+  /** A question of this peer; `due` gives its answer. An earlier one of the same peer is over. */
   asked(ask: number, peer: SwarmPeer, said: SwarmAsk, nowMs: number): void {
     this.#count(nowMs)
     const from = this.#askerOf(peer, nowMs)
