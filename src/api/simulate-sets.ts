@@ -14,6 +14,8 @@ import type {
   SimulateSetsResult,
 } from './simulate-sets-types.js'
 
+/** When the sets are said: every node is linked by then. */
+const beginsMs = 3_000
 /** Milliseconds of virtual time between two looks at the signal and at whether all is over. */
 const partMs = 10_000
 
@@ -71,7 +73,7 @@ async function scenarioOf(options: SimulateSetsOptions): Promise<WanScenario> {
     ...(scheduling.objective && { objective: scheduling.objective }),
     slack: scheduling.slack ?? limits.planSlack,
     ...{ seed: optionalInteger('seed', options.seed, 0, 0xffff_ffff) ?? 1, topology, contents },
-    ...{ nodes: targets, sets: [{ atMs: 0, sets }], horizonMs: limits.simulatedMs },
+    ...{ nodes: targets, sets: [{ atMs: beginsMs, sets }], horizonMs: limits.simulatedMs },
   }
 }
 
@@ -107,7 +109,7 @@ function resultOf(
   { leastSeconds, direct, unmeant }: Compared,
 ): SimulateSetsResult {
   const { scenario, counts, lines, doneMs } = world
-  const lastMs = Math.max(0, ...doneMs.values())
+  const lastMs = Math.max(beginsMs, ...doneMs.values()) - beginsMs
   const links: SimulatedLink[] = []
   for (const { name, spec, bytes } of lines.values()) {
     if (spec.kind !== 'link' || bytes === 0) continue

@@ -47,6 +47,9 @@ export const copyLimits = {
   copyUnitBytes: 1 * MIB,
   /** Part of what the narrowest link of a route can carry below which no copy is begun. */
   leastShare: 1 / 16,
+  /** Copies on a resource that are looked at when some of it is left; what they get at least. */
+  copiesRaised: 16,
+  raisedShare: 1 / 4,
   /** Milliseconds after which a demand keeps what its route needs from all others. */
   starvedMs: 30_000,
   /** Demands of a node, and sources of a range, that one decision looks at. */

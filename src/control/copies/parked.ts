@@ -77,7 +77,7 @@ export class Parked {
     this.#kept = new Set(resources)
   }
 
-  isKept(resource: ResourceId, by: Demand): boolean {
+  isKept(resource: ResourceId, by: Demand | undefined): boolean {
     return this.#first !== undefined && this.#first !== by && this.#kept.has(resource)
   }
 }

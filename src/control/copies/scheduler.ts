@@ -17,36 +17,18 @@ import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { type Choice, cheapestRoute, choose } from './choice.js'
 import type { ComponentAccounts } from './components.js'
+import type { Copy, Decision, Found } from './copy.js'
 import { type DemandSpec, type FileId, type Objective, orderOf } from './demand.js'
 import { type Demand, type FileSpec, FileState, openState, rankOf, sourceState } from './files.js'
 import type { Network, NodeId, SiteId } from './network.js'
 import { Parked } from './parked.js'
 import { ReadyNodes } from './ready.js'
 import type { ResourceId } from './resources.js'
+import { RisingCopies } from './rising.js'
 import type { Score } from './score.js'
 import { type View, type ViewKind, viewOf } from './views.js'
 
-export interface Copy {
-  readonly id: number
-  readonly file: FileId
-  readonly source: NodeId
-  readonly target: NodeId
-  readonly offset: number
-  readonly length: number
-  /** Bytes a second that are allocated to it; infinite: nothing has to be. */
-  rate: number
-  readonly route: readonly ResourceId[]
-  /** Between sites; that of the target is `into`. */
-  readonly crosses: boolean
-  readonly into: SiteId
-  readonly startedMs: number
-}
-
-export type Decision =
-  | { readonly kind: 'start'; readonly copy: Copy }
-  /** From now on at this rate. */
-  | { readonly kind: 'rate'; readonly copy: Copy }
-  | { readonly kind: 'stop'; readonly copy: Copy }
+export type { Copy, Decision, Found } from './copy.js'
 
 export interface SchedulerSpec {
   readonly network: Network
@@ -58,9 +40,6 @@ export interface SchedulerSpec {
   readonly firstCopy?: number
 }
 
-/** A copy that was begun by another master, or that this one has given up since. */
-export type Found = Pick<Copy, 'id' | 'file' | 'source' | 'target' | 'offset' | 'length' | 'rate'>
-
 export class CopyScheduler {
   readonly #spec: SchedulerSpec
   readonly #view: View
@@ -68,6 +47,7 @@ export class CopyScheduler {
   readonly #ready = new ReadyNodes<Copy>()
   readonly #parked = new Parked()
   readonly #copies = new Map<number, Copy>()
+  readonly #rising: RisingCopies
   #nextId: number
   /** Demands that are there, and how often one was looked at. */
   #wanting = 0
@@ -77,6 +57,7 @@ export class CopyScheduler {
   constructor(spec: SchedulerSpec) {
     this.#spec = spec
     this.#view = viewOf(spec.view, spec.network)
+    this.#rising = new RisingCopies(spec.network.resources)
     this.#nextId = spec.firstCopy ?? 1
   }
 
@@ -207,6 +188,7 @@ export class CopyScheduler {
   /** A resource may carry more than before, or has not failed any more. */
   hasRoom(resource: ResourceId): void {
     this.#wake(resource, Number.POSITIVE_INFINITY)
+    this.#rising.freed(resource)
   }
 
   /**
@@ -237,6 +219,7 @@ export class CopyScheduler {
   dueMs(nowMs: number): number {
     const { resources } = this.#spec.network
     if (!this.#ready.isEmpty || this.#decisions.length > 0 || resources.hasChanged) return nowMs
+    if (this.#rising.isDue) return nowMs
     return Math.min(resources.changesAt(nowMs), this.#parked.oldestMs + limits.starvedMs)
   }
 
@@ -246,6 +229,7 @@ export class CopyScheduler {
     this.#keepRoom(nowMs)
     for (let decided = 0; decided < most && !this.#ready.isEmpty; decided++)
       this.#decideFor(this.#ready.next(), nowMs)
+    if (this.#ready.isEmpty) this.#raise(nowMs)
     const decisions = this.#decisions
     this.#decisions = []
     return decisions
@@ -317,6 +301,7 @@ export class CopyScheduler {
     this.fileOf(copy.file).begins(copy)
     this.#copies.set(copy.id, copy)
     this.#ready.begins(copy)
+    this.#rising.begins(copy)
     this.#view.changed(copy.source)
   }
 
@@ -340,6 +325,7 @@ export class CopyScheduler {
     if (demand?.coming?.isEmpty === true) demand.coming = null
     file?.ends(copy)
     this.#ready.ends(copy)
+    this.#rising.ends(copy)
     this.#view.changed(copy.source)
     // Others of the site may have it from there now.
     if (file?.isGrowing === true && !copy.crosses) this.#hasChanged(file, copy.source)
@@ -369,6 +355,15 @@ export class CopyScheduler {
         }
       }
     }
+  }
+
+  /** What nobody waits for goes to those who copy. A copy that was begun just now is told once. */
+  #raise(nowMs: number): void {
+    const isKept = (id: ResourceId, { file, target }: Copy) =>
+      this.#parked.isKept(id, this.#files.get(file)?.demands.get(target))
+    for (const copy of this.#rising.raise(nowMs, isKept))
+      if (!this.#decisions.some((one) => one.copy === copy && one.kind === 'start'))
+        this.#decisions.push({ kind: 'rate', copy })
   }
 
   /** Of those that have waited for room too long the first keeps what its route needs. */
