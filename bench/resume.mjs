@@ -20,7 +20,7 @@ export const resume = {
   name: 'resume',
   about: 'a push that goes on at nine tenths, one of a file that is there, a get: beside a push',
   async run({ quick, rounds = quick ? 1 : 3, nodes: count = 2, say }) {
-    const bytes = quick ? 64 * MIB : 2 * GIB
+    const bytes = quick ? 16 * MIB : 2 * GIB
     const workspace = new Workspace(bytes * (count + 2) + 64 * MIB)
     const trials = []
     try {

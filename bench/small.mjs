@@ -27,7 +27,7 @@ export const oneKib = {
     try {
       const source = await workspace.randomFile('source', bytes)
       const nodes = await workspace.startNodes(count)
-      for (let round = 0; round <= rounds; round++) {
+      for (let round = quick ? 1 : 0; round <= rounds; round++) {
         const nothing = await workspace.collect(process.execPath, ['-e', '0'])
         const pushed = await push(workspace, { source, nodes, args: ['--as', `file-${round}`] })
         const good = nodes.every((node) => sameContent(source, `${node.data}/file-${round}`))

@@ -15,7 +15,7 @@ describe('fr add', () => {
     // The second node gets 2 MiB on a connection, and the rest when the door opens.
     door = await holdingDoor(at(1).address, 2 * MIB)
     third = await holdingDoor(at(2).address, 2 * MIB)
-    content = world.file('a.bin', 48 * MIB + 11)
+    content = world.file('a.bin', 20 * MIB + 11)
   })
   afterEach(async () => {
     door.close()
@@ -72,7 +72,7 @@ describe('fr add', () => {
     const added = await add(transfer, at(2).address, '--json')
     expect(added).toMatchObject({ status: 0, stderr: '' })
     expect(added.lines).toEqual([{ event: 'added', transfer, node: at(2).address }])
-    await landed(at(2), 8 * MIB)
+    await landed(at(2), 4 * MIB)
     expect(push.lines.some((line) => line['event'] === 'result')).toBe(false)
     door.open()
     expect(await push.ended).toBe(0)

@@ -7,7 +7,7 @@ import { MIB } from '../../src/base/limits.js'
 import { copyDigest, listOf, type Running, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
 
-const fileBytes = 48 * MIB
+const fileBytes = 12 * MIB
 const pushing = [
   'push',
   '--silence',

@@ -44,7 +44,7 @@ describe.each(usualEngines)('pulls on the %s engine', (engine) => {
 
   it('a feed between two living nodes is cut: the receiver has the rest from mates', async () => {
     const [a, b, c] = await world.nodes(3)
-    const { path, content } = world.file('data.bin', 48 * MIB)
+    const { path, content } = world.file('data.bin', 24 * MIB)
     const door = await gate(world, c.address, 0, 4 * MIB)
     const to = [a.address, b.address, door.address] as string[]
     const trace = join(world.dir, 'trace.json')
@@ -75,7 +75,7 @@ describe.each(usualEngines)('pulls on the %s engine', (engine) => {
   it('a node is killed that owes a mate bytes: mates have them', async () => {
     const victim = await world.childNode()
     const [a, b, c] = await world.nodes(3)
-    const { path, content } = world.file('data.bin', 48 * MIB)
+    const { path, content } = world.file('data.bin', 24 * MIB)
     const door = await gate(world, c.address, 0, 2 * MIB)
     const to = [victim.address, a.address, b.address, door.address] as string[]
     const transfer = push(path, { to, engine, strategy })
@@ -97,7 +97,7 @@ describe.each(usualEngines)('pulls on the %s engine', (engine) => {
   it('a node that is complete lets go of a mate that has fallen silent', async () => {
     const silent = await world.childNode()
     const [a, c] = await world.nodes(2)
-    const { path, content } = world.file('data.bin', 48 * MIB)
+    const { path, content } = world.file('data.bin', 24 * MIB)
     // It lives but receives nothing more, neither from the origin nor from mates.
     const door = await world.holding(c.address, 4 * MIB)
     const to = [a.address, silent.address, door.address] as string[]

@@ -29,7 +29,7 @@ for (const engine of usualEngines) {
     it('a node killed in the middle: survivors complete', async () => {
       const nodes = await world.nodes(3)
       const victim = await world.childNode()
-      const { path, content } = world.file('data.bin', 96 * MIB)
+      const { path, content } = world.file('data.bin', 32 * MIB)
       const door = await world.holding(victim.address, 4 * MIB)
       const to = [nodes[0].address, door.address, nodes[1].address, nodes[2].address]
       const transfer = push(path, { to, engine, retries: 0, silenceMs: 6_000 })
@@ -52,7 +52,7 @@ for (const engine of usualEngines) {
     it('a node that stops answering fails by name, the others complete', async () => {
       const nodes = await world.nodes(2)
       const victim = await world.childNode()
-      const { path, content } = world.file('data.bin', 64 * MIB)
+      const { path, content } = world.file('data.bin', 24 * MIB)
       const door = await world.holding(victim.address, 4 * MIB)
       const to = [...nodes.map((node) => node.address), door.address]
       const transfer = push(path, { to, engine, silenceMs: 4_000, retries: 0 })
@@ -67,7 +67,7 @@ for (const engine of usualEngines) {
     it('a node that stops, is dealt around and goes on completes like the others', async () => {
       const nodes = await world.nodes(2)
       const stopped = await world.childNode()
-      const { path, content } = world.file('data.bin', 64 * MIB)
+      const { path, content } = world.file('data.bin', 24 * MIB)
       const door = await world.holding(stopped.address, 4 * MIB)
       const to = [...nodes.map((node) => node.address), door.address]
       const seen: string[] = []
@@ -179,7 +179,7 @@ for (const engine of usualEngines) {
 
     it('a source that changes fails the push, and nothing is published', async () => {
       const nodes = await world.nodes(2)
-      const { path } = world.file('data.bin', 64 * MIB)
+      const { path } = world.file('data.bin', 24 * MIB)
       const transfer = push(path, { to: nodes.map((node) => node.address), engine })
       transfer.on('plan', () => appendFileSync(path, 'more'))
       await expect(transfer.result).rejects.toMatchObject({ code: 'ERR_FR_SOURCE_CHANGED' })
@@ -193,7 +193,7 @@ for (const engine of usualEngines) {
 
     it('cancelling leaves nothing behind and gives the reason back', async () => {
       const nodes = await world.nodes(2)
-      const { path } = world.file('data.bin', 48 * MIB)
+      const { path } = world.file('data.bin', 16 * MIB)
       const reason = new Error('changed my mind')
       const abort = new AbortController()
       const transfer = push(path, {
@@ -215,7 +215,7 @@ for (const engine of usualEngines) {
 
     it('closing a node in the middle fails it and keeps what it has', async () => {
       const nodes = await world.nodes(3)
-      const { path } = world.file('data.bin', 64 * MIB)
+      const { path } = world.file('data.bin', 24 * MIB)
       const [first, closing, last] = nodes as [FrNode, (typeof nodes)[0], FrNode]
       const door = await world.holding(closing.address, 4 * MIB)
       const to = [first.address, door.address, last.address]

@@ -29,7 +29,7 @@ import { usualEngines } from './engines.js'
 import { journals, writtenDown } from './journals.js'
 import { expectCopies, keepsNothing, until, useWorld } from './push-support.js'
 
-const bytes = 64 * MIB + 5
+const bytes = 24 * MIB + 5
 const heldMin = 2 * MIB
 
 describe.each(usualEngines)('an unfinished copy at a %s node', (engine) => {
@@ -37,7 +37,7 @@ describe.each(usualEngines)('an unfinished copy at a %s node', (engine) => {
 
   /** A push that is cancelled once the node has written down what it has verified. */
   async function leave(address: string, dataDir: string, path: string): Promise<void> {
-    const door = await world.holding(address, 16 * MIB)
+    const door = await world.holding(address, 8 * MIB)
     const abort = new AbortController()
     const running = push(path, { to: [door.address], engine, signal: abort.signal })
     running.result.catch(() => {})
@@ -161,7 +161,7 @@ describe.each(usualEngines)('an unfinished copy at a %s node', (engine) => {
   it('is gone on with after the node was killed', async () => {
     const child = await world.childNode()
     const { path, content } = world.file('data.bin', bytes)
-    const door = await world.holding(child.address, 16 * MIB)
+    const door = await world.holding(child.address, 8 * MIB)
     const running = push(path, { to: [door.address], engine, retries: 0, silenceMs: 6_000 })
     await writtenDown(child.dataDir, door, heldMin)
     child.child.kill('SIGKILL')

@@ -60,7 +60,7 @@ describe('fr push --trace', () => {
   afterAll(() => world.close())
 
   it('shows the deal of the whole file and what became of it', async () => {
-    const content = world.file('a.bin', 48 * MIB + 5)
+    const content = world.file('a.bin', 8 * MIB + 5)
     const args = ['push', 'a.bin', '--strategy', 'classic', '--trace', 'out.json', '--json']
     const run = await world.run([...args, '--to', listOf(nodes)])
     expect(run).toMatchObject({ status: 0 })
@@ -97,7 +97,7 @@ describe('fr push --trace', () => {
   })
 
   it('goes on without a trace when its disk is full', async () => {
-    const content = world.file('c.bin', 96 * MIB)
+    const content = world.file('c.bin', 32 * MIB)
     // ulimit counts 512 bytes and holds for this process: the first chunks fit, the last do not.
     const script = 'trap "" XFSZ; ulimit -f 4; exec "$0" "$1" push c.bin --trace out.json --to "$2"'
     const run = world.start('sh', ['-c', script, process.execPath, main, listOf(nodes)])
@@ -128,7 +128,7 @@ describe('a trace of a push that is cut short', () => {
     ['SIGTERM', 143],
     ['SIGKILL', 'SIGKILL'],
   ] as const)('by %s can be read', async (signal, status) => {
-    world.file('big.bin', 64 * MIB)
+    world.file('big.bin', 24 * MIB)
     const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--trace', 'out.json']
     const push = world.fr([...args, '--to', listOf(nodes)])
     await push.until('the middle', door.isHolding)

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { builtEngine, startStream } from './live-stream.mjs'
 
-const workers = 15
-const restarts = 50
+const workers = 8
+const restarts = 20
 
 const [kind, mode, root] = isMainThread ? process.argv.slice(2) : workerData
 const create = await builtEngine(kind)

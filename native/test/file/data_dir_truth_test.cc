@@ -132,7 +132,7 @@ TEST_CASE("what is known of a file that is flushed shows that somebody else was 
 TEST_CASE("a leftover keeps the blocks of what landed and no others") {
   const Scratch scratch(kDisk);
   const auto dir = open_dir(scratch.path());
-  constexpr uint64_t kBytes = 64 << 20;
+  constexpr uint64_t kBytes = 16 << 20;
   uint32_t file = 0;
   REQUIRE(dir->create_partial("p", kBytes, &file).ok());
   REQUIRE(pwrite(file_table_get(file)->fd, std::string(1 << 20, 'x').data(), 1 << 20, 8 << 20) > 0);

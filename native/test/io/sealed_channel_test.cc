@@ -137,7 +137,7 @@ TEST_CASE("a call takes short records for so long and no longer, and says how of
   const Bytes one = some(1);
   size_t wanted = 0;
   std::thread sender([&] {
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 200; i++) {
       Bytes wire;
       for (int k = 0; k < 1000; k++, wanted++) {
         const Bytes record = sealed(seal, one);
