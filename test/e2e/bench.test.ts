@@ -123,7 +123,7 @@ describe('fr-bench --quick', () => {
 
   test.runIf(canLimitDisks)('disks leaves nothing behind when it is stopped', async () => {
     const running = new Running(process.execPath, ['bench/main.mjs', 'disks', '--quick'])
-    await running.until('round', () => running.stderr.includes('one disk, round 1'))
+    await running.until('round', () => running.stderr.includes('one disk, round 1'), 100_000)
     running.kill('SIGTERM')
     expect(await running.ended).toBe(143)
     expect(leftOf(running.child.pid)).toEqual([])

@@ -108,7 +108,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
 
     it('tells what happens: plan, progress, nodes, status', async () => {
       const nodes = await world.nodes(3)
-      const { path } = world.file('data.bin', 12 * MIB)
+      const { path } = world.file('data.bin', 48 * MIB)
       const to = nodes.map((node) => ({
         address: node.address,
         uplinkBytesPerSecond: 1e9,
@@ -118,8 +118,8 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const events: string[] = []
       transfer.on('plan', (plan) => {
         events.push('plan')
-        expect(plan.shares.map((share) => share.bytes)).toEqual([4 * MIB, 4 * MIB, 4 * MIB])
-        expect(plan.boundSeconds).toBeCloseTo((12 * MIB) / 5e8)
+        expect(plan.shares.map((share) => share.bytes)).toEqual([16 * MIB, 16 * MIB, 16 * MIB])
+        expect(plan.boundSeconds).toBeCloseTo((48 * MIB) / 5e8)
         expect(plan.limiting).toBe(`downlink of ${nodes[0].address}`)
       })
       transfer.on('node', (outcome) => events.push(outcome.status))

@@ -150,7 +150,7 @@ describe('a trace of a push that is cut short', () => {
   it('is no mystery: the status of a relay names the mate that takes nothing', async () => {
     const [relay, , held] = nodes as [ServingNode, ServingNode, ServingNode]
     // More than the sockets on the way to a node take that reads nothing.
-    world.file('big.bin', 192 * MIB)
+    world.file('big.bin', 96 * MIB)
     const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--retries', '0']
     args.push('--silence', '6s')
     const push = world.fr([...args, '--to', listOf(nodes)])
