@@ -15,7 +15,7 @@ import {
 const only = process.env.FR_SIM_SEED
 const count = Number(process.env.FR_SIM_SEEDS ?? 40)
 const upTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1)
-/** A node that lags for a while, and one that is complete and leaves, which few other seeds have. */
+/** A node that lags, and one that is complete and leaves, which few other seeds have. */
 const rare = [68, 326].filter((seed) => seed > count)
 const seeds = only === undefined ? [...upTo(count), ...rare] : [Number(only)]
 
