@@ -77,6 +77,17 @@ describe.each(engines)('$kind engine: partials that were left', (under) => {
     await expect(storage.openPartial(store.dir, 'p')).rejects.toEqual(notHeld)
   })
 
+  it('are opened while somebody reads them', async () => {
+    const store = await storeOf(world)
+    const { storage } = store.party.engine
+    storage.closeFile(await store.create('p', Buffer.from('bytes')))
+    const read = await storage.openSource(pathOf(store, 'p'))
+    const file = await storage.openPartial(store.dir, 'p')
+    storage.closeFile(read.file)
+    await expect(storage.openPartial(store.dir, 'p')).rejects.toThrow(TypeError)
+    storage.closeFile(file)
+  })
+
   it('go to one of those that open them at once', async () => {
     const store = await storeOf(world)
     const { engine } = store.party

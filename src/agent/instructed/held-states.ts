@@ -64,13 +64,13 @@ export class HeldHere implements HeldStates {
   /** There is more of a content that copies fill, it has got its name, or it is closed. */
   filled(filling: Filling | GrowingFilling): void {
     if (filling instanceof GrowingFilling) return this.#growing(filling)
-    const { filled, isPublished, isClosed, isKept } = filling
+    const { filled, isPublished, isClosed, isKept, isNew } = filling
     if (filled === undefined) return
     const key = `${filled.header.contentId} ${Buffer.from(filled.header.name).toString('latin1')}`
     if (!isPublished && !isClosed) {
       this.#told.add(filling)
       // What was kept of it is read again: to tell less meanwhile would have it ordered anew.
-      if (filled.here.bytes < (this.#parts.get(key) ?? 0)) return
+      if (!isNew && filled.here.bytes < (this.#parts.get(key) ?? 0)) return
       this.#parts.set(key, filled.here.bytes)
       return this.#tell(...[...partOf(filled)].map((held) => ({ held })))
     }

@@ -66,6 +66,8 @@ export class NativeStorage implements Storage {
   readonly #dirs = new Map<DataDirHandle, string>()
   /** Those that are locked. */
   readonly #locked = new Set<DataDirHandle>()
+  /** Of the paths of those that are open as partials, and not only read. */
+  readonly #partials = new Map<string, FileHandle>()
   /** Paths of partials that are being opened. */
   readonly #opening = new Set<string>()
   #next = 1
@@ -204,17 +206,21 @@ export class NativeStorage implements Storage {
   async createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle> {
     checkId(id)
     const path = this.#partialPath(dir, id)
-    return this.#open(path, (op) => this.#engine.createPartial(op, this.#dir(dir), id, size))
+    return this.#openAsPartial(path, (op) =>
+      this.#engine.createPartial(op, this.#dir(dir), id, size),
+    )
   }
 
   async openPartial(dir: DataDirHandle, id: string, names = 1): Promise<FileHandle> {
     checkId(id)
     const path = this.#partialPath(dir, id)
-    if (this.#opening.has(path) || [...this.#files.values()].includes(path))
+    if (this.#opening.has(path) || this.#partials.has(path))
       throw new TypeError(`id: this partial is open already: ${id}`)
     this.#opening.add(path)
     try {
-      return await this.#open(path, (op) => this.#engine.openPartial(op, this.#dir(dir), id, names))
+      return await this.#openAsPartial(path, (op) =>
+        this.#engine.openPartial(op, this.#dir(dir), id, names),
+      )
     } finally {
       this.#opening.delete(path)
     }
@@ -223,6 +229,12 @@ export class NativeStorage implements Storage {
   async openHeld(dir: DataDirHandle, name: Uint8Array): Promise<FileHandle> {
     const path = this.#namePath(dir, name)
     return this.#open(path, (op) => this.#engine.openHeld(op, this.#dir(dir), name))
+  }
+
+  async #openAsPartial(path: string, start: (operation: number) => void): Promise<FileHandle> {
+    const file = await this.#open(path, start)
+    this.#partials.set(path, file)
+    return file
   }
 
   async #open(path: string, start: (operation: number) => void): Promise<FileHandle> {
@@ -362,7 +374,9 @@ export class NativeStorage implements Storage {
 
   closeFile(file: FileHandle): void {
     if (this.#isClosed) return
+    const path = this.#files.get(file) ?? ''
     this.#files.delete(this.file(file))
+    if (this.#partials.get(path) === file) this.#partials.delete(path)
     this.#engine.closeFile(file)
   }
 

@@ -89,6 +89,8 @@ export class Filling implements Guest {
   /** Its files are closed; the partial is kept where that is of use. */
   isClosed = false
   isKept = false
+  /** Nothing that was kept of it is read again: it began with nothing. */
+  isNew = false
   /** What others can be told and sent of it; undefined: nothing yet. */
   filled: Filled | undefined
   neededBytes = 0
@@ -256,6 +258,7 @@ export class Filling implements Guest {
       // It changes the times of the file, which the journal has to know as they were left.
       await publication.probe()
       const { copied } = arrival
+      this.isNew = arrival.journal === 'none' && copied === undefined
       const files = { host, content, partial, publication, hasher, log, journal, runs, copied }
       await this.#found(files, arrival)
       if (this.isEnded) throw new FrError('ERR_FR_ABORTED', 'nobody wants the content any more')
