@@ -10,10 +10,9 @@ import type { Version } from './versions.js'
 export function rangesOf(
   { ranges, size, isGrowing }: Pick<HeldThere, 'ranges' | 'size' | 'isGrowing'>,
   version: Pick<Version, 'size' | 'isGrowing'>,
-): readonly RangePair[] {
-  const held = ranges ?? [[0, size]]
-  const isBehind = isGrowing && !version.isGrowing
-  return isBehind ? RangeSet.of(held).present(0, Math.max(0, version.size - 1)) : held
+): readonly RangePair[] | null {
+  if (!isGrowing || version.isGrowing) return ranges
+  return RangeSet.of(ranges ?? [[0, size]]).present(0, Math.max(0, version.size - 1))
 }
 
 /** Null: all of it. */
