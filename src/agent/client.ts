@@ -1,4 +1,5 @@
 /** Asks a node questions over a status link, one after the other. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { nowMs } from '../base/time/awake.js'
@@ -22,16 +23,21 @@ interface Asked {
 
 export class Inquiry {
   readonly #dialler: Dialler
-  readonly #address: string
+  /** Of whom it was given, and of who is asked instead, where that one has named another. */
+  readonly #given: string
+  #address: string
   readonly #expected: { readonly expectedNodeId?: string }
   #nodeId = ''
   #link: ControlLink | undefined
   #answeredMs = 0
   #asked: Asked | undefined
+  /** The last one that was asked is a master that does not lead. */
+  #isLeaderless = false
 
   /** `expectedNodeId`: another node at the address is refused, with ERR_FR_UNREACHABLE. */
   constructor(dialler: Dialler, address: string, expectedNodeId?: string) {
     this.#dialler = dialler
+    this.#given = address
     this.#address = address
     this.#expected = expectedNodeId === undefined ? {} : { expectedNodeId }
   }
@@ -57,8 +63,7 @@ export class Inquiry {
     const timer = setTimeout(() => late.abort(), timeoutMs)
     const over = AbortSignal.any(signal === undefined ? [late.signal] : [late.signal, signal])
     try {
-      const link = await this.#open(over)
-      const found = await this.#answer(link, question, over, (frame) => {
+      const found = await this.#askWhoLeads(question, over, (frame) => {
         if (frame.type === answer) return frame as FrameOf<T>
         if (frame.type === 'refuse')
           throw new FrError(frame.code, frame.text, { node: this.#address })
@@ -72,6 +77,8 @@ export class Inquiry {
     } catch (error) {
       this.close()
       signal?.throwIfAborted()
+      if (late.signal.aborted && this.#isLeaderless)
+        throw this.#error('ERR_FR_NOT_LEADING', `knew of no master that leads for ${timeoutMs} ms`)
       if (late.signal.aborted)
         throw this.#error('ERR_FR_TIMEOUT', `did not answer within ${timeoutMs} ms`)
       throw error
@@ -85,6 +92,32 @@ export class Inquiry {
     this.#link?.destroy()
     this.#link = undefined
     this.#asked?.fail(this.#error('ERR_FR_ABORTED', 'was not asked to the end'))
+  }
+
+  /**
+   * Of several masters one leads, and the others name it. While none does, or where the one that is
+   * named is not there any more, the one that was given is asked again, as long as there is time.
+   */
+  async #askWhoLeads<T>(
+    question: Frame,
+    signal: AbortSignal,
+    read: (frame: Frame) => T | undefined,
+  ): Promise<T> {
+    for (let hops = 1; ; hops += 1) {
+      const isGiven = this.#address === this.#given
+      const found = await this.#open(signal)
+        .then((link) => this.#answer(link, question, signal, (frame) => whoLeads(frame, read)))
+        .catch((error: unknown) => {
+          if (isGiven || signal.aborted || !isAway(error)) throw error
+          return { leader: null }
+        })
+      this.#isLeaderless = !('found' in found)
+      if ('found' in found) return found.found
+      this.close()
+      this.#address = hops % limits.leaderHops === 0 ? this.#given : (found.leader ?? this.#given)
+      if (this.#address !== this.#given) continue
+      await sleep(limits.leaderAskMs, undefined, { signal })
+    }
   }
 
   async #open(signal: AbortSignal): Promise<ControlLink> {
@@ -131,9 +164,26 @@ export class Inquiry {
   }
 
   #error(
-    code: 'ERR_FR_PROTOCOL' | 'ERR_FR_TIMEOUT' | 'ERR_FR_ABORTED' | 'ERR_FR_NODE_LOST',
+    code:
+      | 'ERR_FR_NOT_LEADING'
+      | 'ERR_FR_PROTOCOL'
+      | 'ERR_FR_TIMEOUT'
+      | 'ERR_FR_ABORTED'
+      | 'ERR_FR_NODE_LOST',
     what: string,
   ): FrError {
     return new FrError(code, `${this.#address} ${what}`, { node: this.#address })
   }
+}
+
+type Led<T> = { readonly found: T } | { readonly leader: string | null }
+
+function whoLeads<T>(frame: Frame, read: (frame: Frame) => T | undefined): Led<T> | undefined {
+  if (frame.type === 'elsewhere') return { leader: frame.address }
+  const found = read(frame)
+  return found === undefined ? undefined : { found }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof FrError && error.retryable
 }

@@ -12,6 +12,15 @@ export interface MasterOptions extends Credentials {
   topology?: string
   /** Directory of file sets in YAML; default: none, until some are applied. */
   sets?: string
+  /**
+   * `nats://HOST:PORT[,HOST:PORT][/BUCKET]`, or `tls://`: where it keeps its state together with
+   * other masters, of which one leads (NATS with JetStream). Default: in `dataDir`, alone.
+   */
+  state?: string
+  /** Path of a JSON file with what that needs beside it: user, password, token, tls, replicas. */
+  stateFile?: string
+  /** HOST:PORT where nodes and other masters reach it, where it differs from `listen`. */
+  advertise?: string
   /** Accepted beside `key` during key rotation. */
   previousKey?: Uint8Array | string
   /** Path of a list of peers (`fr node --authorize`): nodes need the right `relay`. */
@@ -27,6 +36,10 @@ export interface MasterStatus {
   readonly nodeId: string
   readonly version: string
   readonly uptimeSeconds: number
+  /** False: of several masters another one does, or none. */
+  readonly leads: boolean
+  /** HOST:PORT of the one of several masters that leads; null: nobody, or there is only one. */
+  readonly leader: string | null
   /** Names of those that are linked, in the order in which they came. */
   readonly nodes: readonly string[]
   readonly sets: number

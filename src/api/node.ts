@@ -164,9 +164,9 @@ async function openNode(
     privileges?.drop()
     node.address = service.address
     if (checked.master !== undefined) {
-      const { master: address, dataDirs } = checked
+      const { master: addresses, dataDirs } = checked
       const keptIn = isReadOnly ? null : (dataDirs[0] as string)
-      node.serve(new NodeMaster(service, { address, advertise, keptIn, log }))
+      node.serve(new NodeMaster(service, { addresses, advertise, keptIn, log }))
     }
     if (keys[0]?.isOpen) {
       const what = isRelayOnly ? 'send through this node' : isReadOnly ? 'read here' : 'write here'

@@ -74,6 +74,9 @@ export const optionNames = {
     signal: true,
   } satisfies Names<NodeOptions>,
   createMaster: {
+    state: true,
+    stateFile: true,
+    advertise: true,
     listen: true,
     dataDir: true,
     topology: true,

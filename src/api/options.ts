@@ -228,7 +228,7 @@ export interface CheckedNode {
   readonly claims: Pick<Self, 'attributes'>
   readonly authorize: string | undefined
   readonly dropPrivileges: string | undefined
-  readonly master: string | undefined
+  readonly master: readonly string[] | undefined
   readonly mirror: boolean
   readonly advertise: string | undefined
   readonly engine: 'native' | 'portable' | undefined
@@ -250,6 +250,13 @@ const ofFiles = [
   ...(['dataDir', 'placement', 'adopt', 'mirror', 'readOnly', 'maxServes', 'keep'] as const),
   ...(['maxSpaceBytes', 'maxAgeSeconds', 'minVersions', 'master'] as const),
 ]
+
+function mastersIn(given: string | readonly string[]): string[] {
+  const addresses = [given].flat().map((one) => dialable(one, 'master'))
+  if (addresses.length === 0 || addresses.length > limits.nodeMasters)
+    throw new TypeError(`master must name 1 to ${limits.nodeMasters} masters`)
+  return [...new Set(addresses)]
+}
 
 export function checkNode(options: NodeOptions): CheckedNode {
   requireOptions('startNode', options)
@@ -287,7 +294,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     claims: checkAttributes(options.attributes, options.name),
     authorize: options.authorize,
     dropPrivileges: options.dropPrivileges,
-    master: options.master === undefined ? undefined : dialable(options.master, 'master'),
+    master: options.master === undefined ? undefined : mastersIn(options.master),
     mirror: options.mirror ?? false,
     readOnly: options.readOnly ?? false,
     relayOnly,

@@ -16,7 +16,8 @@ export interface PeerOptions extends NodeSealOptions, ClaimOptions {
   dropPrivileges?: string
   /**
    * HOST[:PORT] of a master (`createMaster`), which is told what the node holds, and has it copy
-   * what it is to hold. It is dialled for ever; copies that it ordered go on without it.
+   * what it is to hold. It is dialled for ever; copies that it ordered go on without it. Of several
+   * masters that keep one state all, or some: the node finds the one that leads.
    */
-  master?: string
+  master?: string | readonly string[]
 }

@@ -77,6 +77,14 @@ function readOrderStop(body: Fields): BodyOf<'orderStop'> {
   return { copy: body.integer('copy', 0, most) }
 }
 
+function readLeads(body: Fields): BodyOf<'leads'> {
+  return { state: body.hex('state', 32), term: body.integer('term', 1, most) }
+}
+
+function readElsewhere(body: Fields): BodyOf<'elsewhere'> {
+  return { address: body.isNull('address') ? null : readAddress(body, 'address') }
+}
+
 function readRequired(body: Fields): BodyOf<'required'> {
   return {
     files: body.list('files', limits.masterPageFiles, readRequiredFile),
@@ -146,4 +154,6 @@ export const masterFrames = {
   orderRate: [125, readOrderRate],
   orderStop: [126, readOrderStop],
   required: [127, readRequired],
+  leads: [128, readLeads],
+  elsewhere: [129, readElsewhere],
 } as const

@@ -57,12 +57,15 @@ export class Keeping {
     return kept
   }
 
-  /** Tells the master what was kept, and keeps what changes from now on. */
-  begin(service: KeptMaster, { heard, sets }: Kept): void {
+  /**
+   * Tells the master what was kept, and keeps what changes from now on. `isNext`: there was a
+   * master before it, even where that has kept nothing.
+   */
+  begin(service: KeptMaster, { heard, sets }: Kept, isNext = false): void {
     this.#service = service
     const { master } = service
     // Only where there was a master before: it listens first then.
-    if (heard.length > 0) service.post({ type: 'heard', versions: heard })
+    if (heard.length > 0 || isNext) service.post({ type: 'heard', versions: heard })
     this.#heard = master.versions.count
     for (let id = 0; id < this.#heard; id++)
       if (master.versions.of(id).isGrowing) this.#growing.add(id)
@@ -80,6 +83,7 @@ export class Keeping {
   /** Resolves when all that has changed is on the disk, or false where that takes nothing. */
   async flushed(): Promise<boolean> {
     while (this.#waiting.length > 0 || this.#writing !== undefined) {
+      if (this.#isClosed) return false
       this.#write()
       await this.#writing
       if (!this.#isKept) return false
@@ -93,6 +97,16 @@ export class Keeping {
     await this.flushed()
     this.#isClosed = true
     clearTimeout(this.#timer)
+    await this.#store.close()
+  }
+
+  /** Nothing more is kept: another master keeps it now. */
+  async abandon(): Promise<void> {
+    this.#isClosed = true
+    this.#waiting = []
+    clearTimeout(this.#timer)
+    clearImmediate(this.#turn)
+    await this.#writing
     await this.#store.close()
   }
 
@@ -158,7 +172,7 @@ export class Keeping {
   }
 
   #keep(entry: KeptEntry): void {
-    if (!this.#isKept) return
+    if (!this.#isKept || this.#isClosed) return
     this.#waiting.push(entry)
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined
@@ -201,7 +215,8 @@ export class Keeping {
   #failed(error: unknown): void {
     const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
     this.#waiting = []
-    if (this.#isKept) {
+    // Who leads no more is told so elsewhere.
+    if (this.#isKept && code !== 'ERR_FR_NOT_LEADING') {
       const text = `${message}: from now on sets, drained nodes and versions are in memory only`
       this.#log({ level: 'error', event: 'state-not-kept', fields: { code, text } })
     }

@@ -30,12 +30,19 @@ export type QuestionTable = { readonly [T in FrameType & RequestName]?: Entry<T>
 export class MasterQuestions {
   readonly #table: QuestionTable
   readonly #authority: Pick<Authority, 'require'>
+  readonly #elsewhere: () => Frame | null
   /** Links on which something has to happen soon. */
   readonly #askers = new Waiting<ControlLink>()
 
-  constructor(table: QuestionTable, authority: Pick<Authority, 'require'>) {
+  /** `elsewhere` tells who is to be asked instead; null: this master. */
+  constructor(
+    table: QuestionTable,
+    authority: Pick<Authority, 'require'>,
+    elsewhere: () => Frame | null = () => null,
+  ) {
     this.#table = table
     this.#authority = authority
+    this.#elsewhere = elsewhere
   }
 
   serve(established: Established): void {
@@ -71,7 +78,11 @@ export class MasterQuestions {
       if (entry === undefined)
         throw new FrError('ERR_FR_UNSUPPORTED', `a master answers no '${frame.type}'`)
       this.#authority.require(established, type, entry.wanted, entry.isRead)
-      return await (entry as Entry<FrameType>).answer(frame)
+      const elsewhere = this.#elsewhere()
+      if (elsewhere !== null) return elsewhere
+      const answer = await (entry as Entry<FrameType>).answer(frame)
+      // What it was given may be lost with its term.
+      return entry.isRead ? answer : (this.#elsewhere() ?? answer)
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
       return { type: 'refuse', code, text }

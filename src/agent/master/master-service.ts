@@ -1,23 +1,20 @@
 /**
- * A master as a running process: one port, a place for each node that has dialled it, and the
- * machine that decides (control/copies) with the time of the day.
+ * A master as a running process: one port, and the reign of the master while it leads (reign.ts).
  *
  * Every connection is authenticated first. Then it is the link of a node, which needs the right to
- * be a member, or a question.
+ * be a member, or a question. One of several masters that does not lead says who does.
  *
- * What is decided is said at once to those who are there; who is not says all that it holds and
- * copies when it is back. The service owns its listener and all links; `close` is idempotent.
+ * The service owns its listener and all links; `close` is idempotent.
  */
-import { randomInt } from 'node:crypto'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { attributeOf } from '../../base/attributes.js'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
-import { nowMs } from '../../base/time/awake.js'
-import { Master, type MasterFact, type MasterSpec } from '../../control/copies/master.js'
+import type { Master, MasterFact, MasterSpec } from '../../control/copies/master.js'
+import type { MasterToNode } from '../../control/messages/mastering.js'
 import { type Address, boundAddress, requireServable } from '../../net/address.js'
+import { linkOver } from '../../net/dial.js'
 import { accept, type Established, remoteAddressOf, type Self } from '../../net/handshake.js'
 import type { Key } from '../../net/keys.js'
 import { PreAuthGuard } from '../../net/pre-auth-guard.js'
@@ -25,11 +22,9 @@ import { Authority } from '../authority.js'
 import { hasSpareDescriptor } from '../descriptors.js'
 import { bind } from '../listening.js'
 import type { Peers } from '../peers.js'
-import { memberRights } from '../requests.js'
 import { Strangers } from '../strangers.js'
 import { MasterQuestions, type QuestionTable } from './master-questions.js'
-import { Seat, type SeatHost } from './seat.js'
-import { carryOut, noteLine, type Place } from './wishes.js'
+import { type Leads, Reign } from './reign.js'
 
 export interface MasterServiceSpec extends MasterSpec {
   readonly listen: Address
@@ -41,13 +36,11 @@ export interface MasterServiceSpec extends MasterSpec {
   readonly questions: QuestionTable
   /** Milliseconds of silence after which a node has left. */
   readonly silenceMs?: number
+  /** HOST:PORT of the one of several masters that leads; absent: it is the only one, and leads. */
+  readonly leader?: () => string | null
 }
 
-/** The site of nodes that name none. */
-const onlySite = 'default'
-
 export class MasterService {
-  readonly master: Master
   readonly log: Logger
   readonly authority: Authority
   readonly counters = { connections: 0, refusedConnections: 0, authFailures: 0 }
@@ -56,28 +49,18 @@ export class MasterService {
   readonly #guard = new PreAuthGuard()
   readonly #strangers: Strangers
   readonly #questions: MasterQuestions
-  /** Nodes whose link is open, by name. */
-  readonly #seats = new Map<string, Seat>()
-  /** Nodes that the machine takes for here: one whose link is made anew is, until that breaks. */
-  readonly #joined = new Set<string>()
-  /** Links that have not named their node, or not been refused to the end. */
-  readonly #unnamed = new Set<Seat>()
-  /** Where each node that was ever here is reached. */
-  readonly #places = new Map<string, Place>()
-  readonly #listeners = new Set<(fact: MasterFact) => void>()
-  /** The time of the day, as it was at the start. */
-  readonly #epochMs = Date.now() - nowMs()
-  #turn: NodeJS.Immediate | undefined
-  #timer: NodeJS.Timeout | undefined
+  #reign: Reign | null
   #closing: Promise<void> | undefined
 
   constructor(spec: MasterServiceSpec) {
     this.#spec = spec
     this.log = spec.log
-    this.master = new Master({ firstCopy: firstCopy(), ...spec })
     this.authority = new Authority(spec.peers, spec.log)
     this.#strangers = new Strangers(spec.log, this.counters)
-    this.#questions = new MasterQuestions(spec.questions, this.authority)
+    this.#questions = new MasterQuestions(spec.questions, this.authority, () =>
+      this.#reign === null || this.#reign.isOver ? this.#elsewhere : null,
+    )
+    this.#reign = spec.leader === undefined ? this.#newReign(null) : null
     this.#server = createServer(
       { pauseOnConnect: false, noDelay: true },
       (socket) => void this.#serve(socket),
@@ -89,26 +72,47 @@ export class MasterService {
     return boundAddress(this.#server.address() as AddressInfo)
   }
 
+  /** Null: another master leads, or none. */
+  get reign(): Reign | null {
+    return this.#reign
+  }
+
+  get master(): Master {
+    return this.#leading.master
+  }
+
   /** Names of nodes whose links are open and that have said what they hold. */
   get nodes(): string[] {
-    return [...this.#seats].filter(([, seat]) => seat.isSeated).map(([name]) => name)
+    return this.#reign?.nodes ?? []
   }
 
   /** Unix milliseconds that never go back, which is the time of the master. */
   get nowMs(): number {
-    return this.#epochMs + nowMs()
+    return this.#leading.nowMs
   }
 
   /** Called for each fact after the master has taken it. Returns what ends that. */
   onFact(listener: (fact: MasterFact) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#leading.onFact(listener)
   }
 
   post(fact: MasterFact): void {
-    this.master.post(fact, this.nowMs)
-    for (const listener of this.#listeners) listener(fact)
-    this.#wake()
+    this.#leading.post(fact)
+  }
+
+  /** From now on it leads; nodes are taken from when `isReady` is called. */
+  newReign(leads: Leads): { readonly reign: Reign; readonly isReady: () => void } {
+    const reign = this.#newReign(leads)
+    const isReady = (): void => {
+      if (!reign.isOver && this.#closing === undefined) this.#reign = reign
+    }
+    return { reign, isReady }
+  }
+
+  /** It leads no more. */
+  endReign(reign: Reign): void {
+    if (this.#reign === reign) this.#reign = null
+    reign.end(this.#elsewhere.address)
   }
 
   /** Rejects with ERR_FR_LISTEN, or with ERR_FR_OPEN beyond loopback without a key. */
@@ -119,7 +123,6 @@ export class MasterService {
     this.#server.on('error', (error) => {
       this.log({ level: 'error', event: 'listener-error', fields: { text: error.message } })
     })
-    this.#wake()
   }
 
   async reload(): Promise<void> {
@@ -133,11 +136,9 @@ export class MasterService {
 
   async #close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    clearImmediate(this.#turn)
-    clearTimeout(this.#timer)
     this.#guard.destroyAll()
     this.#questions.destroyAll()
-    for (const seat of [...this.#unnamed, ...this.#seats.values()]) seat.destroy()
+    this.#reign?.end(null)
     await closed
   }
 
@@ -157,7 +158,7 @@ export class MasterService {
         return admitted.refuse('ERR_FR_UNSUPPORTED', 'this is a master, and no node')
       const established = await (admitted as { go: () => Promise<Established> }).go()
       if (admitted.channel === 'status') this.#questions.serve(established)
-      else this.#unnamed.add(new Seat(established, this.#host, this.#silenceMs))
+      else this.#take(established)
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
       this.#strangers.refused(code, text)
@@ -165,112 +166,29 @@ export class MasterService {
     }
   }
 
-  get #silenceMs(): number {
-    return this.#spec.silenceMs ?? limits.masterSilenceMs
+  /** The link of a node, or where it finds who takes it. */
+  #take(established: Established): void {
+    const reign = this.#reign
+    if (reign !== null && !reign.isOver) return reign.take(established)
+    const link = linkOver(established, { onFrame: () => {}, onClose: () => {} })
+    link.send(this.#elsewhere)
+    void link.close()
   }
 
-  // --- nodes ---
-
-  readonly #host: SeatHost = {
-    enlisted: (seat) => {
-      this.#admit(seat)
-      this.#unnamed.delete(seat)
-    },
-    seated: (seat, { files, freeBytes, running }) => {
-      const { name } = seat
-      const { attributes, site } = this.#attributesOf(seat, name)
-      const { up, down } = seat.enlisting
-      const carries = (rate: number | null) => ({ bytesPerSecond: rate ?? Infinity })
-      this.#places.set(name, { nodeId: seat.nodeId, address: seat.address })
-      this.log({
-        ...{ level: 'info', event: 'node-joined' },
-        fields: { node: name, nodeId: seat.nodeId, site, address: seat.address },
-      })
-      this.#joined.add(name)
-      this.post({
-        ...{ type: 'joined', node: name, site, attributes },
-        ...{ up: carries(up), down: carries(down) },
-      })
-      const told = { files, gone: [], isAll: true, freeBytes, running }
-      this.post({ type: 'state', node: name, ...told })
-    },
-    changed: (seat, { held: files, gone, freeBytes }) => {
-      this.post({ type: 'state', node: seat.name, files, gone, isAll: false, freeBytes })
-    },
-    copied: (seat, copy, ended) => {
-      this.post({ type: 'copied', node: seat.name, copy, ended })
-    },
-    over: (seat, { code, message: text }) => {
-      this.#unnamed.delete(seat)
-      const { name } = seat
-      if (this.#seats.get(name) !== seat) return this.#strangers.refused(code, text)
-      this.#seats.delete(name)
-      this.log({ level: 'info', event: 'node-left', fields: { node: name, code, text } })
-      if (this.#joined.delete(name)) this.post({ type: 'left', node: name })
-    },
+  get #elsewhere(): Extract<MasterToNode, { type: 'elsewhere' }> {
+    return { type: 'elsewhere', address: this.#spec.leader?.() ?? null }
   }
 
-  /** Throws why the node cannot be taken. */
-  #admit(seat: Seat): void {
-    this.authority.require(seat.established, 'enlist', memberRights)
-    const said = this.authority.attributesOf(seat.established.peer)
-    const name = attributeOf(said, 'name') ?? seat.nodeId
-    const { site } = this.#attributesOf(seat, name)
-    const { network } = this.master
-    const isKnown = network.siteId(site) !== undefined
-    if (!isKnown && (this.#spec.topology?.sites.length ?? 0) > 0)
-      throw new FrError('ERR_FR_CRITERIA', `the topology has no site ${JSON.stringify(site)}`)
-    if (!isKnown && network.sites >= limits.masterSites)
-      throw new FrError('ERR_FR_LIMIT', `there are ${limits.masterSites} sites already`)
-    if (!this.#places.has(name) && this.#places.size >= limits.masterNodes)
-      throw new FrError('ERR_FR_LIMIT', `there are ${limits.masterNodes} nodes already`)
-    const other = this.#seats.get(name)
-    if (other !== undefined && other.nodeId !== seat.nodeId)
-      throw new FrError('ERR_FR_EXISTS', `another node here is called ${JSON.stringify(name)}`)
-    other?.destroy()
-    seat.name = name
-    this.#seats.set(name, seat)
-    this.#places.set(name, { nodeId: seat.nodeId, address: seat.address })
+  get #leading(): Reign {
+    if (this.#reign === null)
+      throw new FrError('ERR_FR_NOT_LEADING', 'this master does not lead at the moment')
+    return this.#reign
   }
 
-  #attributesOf({ established }: Seat, name: string) {
-    const said = this.authority.attributesOf(established.peer)
-    const site = attributeOf(said, 'site') ?? onlySite
-    return { attributes: { ...said, name, site }, site }
+  #newReign(leads: Leads | null): Reign {
+    const silenceMs = this.#spec.silenceMs ?? limits.masterSilenceMs
+    const { authority, log } = this
+    const strangers = this.#strangers
+    return new Reign({ ...this.#spec, authority, log, strangers, silenceMs, leads })
   }
-
-  // --- deciding ---
-
-  #wake(): void {
-    if (this.#closing === undefined) this.#turn ??= setImmediate(() => this.#decide())
-  }
-
-  #decide(): void {
-    this.#turn = undefined
-    clearTimeout(this.#timer)
-    const { master } = this
-    const saying = {
-      seatOf: (node: string) => {
-        const seat = this.#seats.get(node)
-        return seat?.isSeated ? seat : undefined
-      },
-      placeOf: (node: string) => this.#places.get(node),
-      nameOf: (id: number) => master.network.nodeName(id),
-    }
-    for (const wish of master.advance(this.nowMs)) {
-      if (wish.type === 'note') this.log(noteLine(wish.note, master.network))
-      else carryOut(wish, saying)
-    }
-    const waitMs = master.dueMs - this.nowMs
-    if (waitMs <= 0) this.#wake()
-    else if (waitMs < Infinity)
-      this.#timer = setTimeout(() => this.#wake(), Math.min(Math.ceil(waitMs), dayMs))
-  }
-}
-
-const dayMs = 86_400_000
-
-/** So far apart that no number is used twice: nodes may still copy what an earlier run said. */
-function firstCopy(): number {
-  return randomInt(1, 2 ** 33) * 2 ** 20
 }

@@ -8,7 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { Patience } from '../../base/time/patience.js'
-import type { Ended, NodeToMaster, RequiredFile } from '../../control/messages/mastering.js'
+import type {
+  Ended,
+  MasterToNode,
+  NodeToMaster,
+  RequiredFile,
+} from '../../control/messages/mastering.js'
 import type { Frame } from '../../control/messages/types.js'
 import { linkOver } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
@@ -23,8 +28,15 @@ export interface TalkSpec {
   readonly copies: InstructedCopies
   /** All that the node is to hold. */
   readonly required: (files: readonly RequiredFile[]) => void
+  /** One of several masters leads. Throws where another one has since. */
+  readonly leads: (reign: HeardReign) => void
+  /** HOST:PORT of the master that leads; null: nobody knows. The link is over. */
+  readonly elsewhere: (address: string | null) => void
   readonly silenceMs: number
 }
+
+/** A term of what several masters keep together. */
+export type HeardReign = Omit<Extract<MasterToNode, { type: 'leads' }>, 'type'>
 
 export type Enlisting = Omit<Extract<NodeToMaster, { type: 'enlist' }>, 'type'>
 
@@ -38,7 +50,8 @@ export class MasterTalk {
   readonly #spec: TalkSpec
   readonly #link: ControlLink
   readonly #changes = new HeldChanges()
-  readonly #state: NodeJS.Timeout
+  #state: NodeJS.Timeout
+  #silenceMs: number
   #flush: NodeJS.Timeout | undefined
   #silence: Patience | undefined
   #resolveOver: (why: FrError) => void = () => {}
@@ -48,6 +61,7 @@ export class MasterTalk {
 
   constructor(established: Established, spec: TalkSpec) {
     this.#spec = spec
+    this.#silenceMs = spec.silenceMs
     this.over = new Promise((resolve) => {
       this.#resolveOver = resolve
     })
@@ -110,10 +124,10 @@ export class MasterTalk {
   }
 
   #hear(): void {
-    const { silenceMs, address: node } = this.#spec
+    const { address: node } = this.#spec
     this.#silence?.end()
-    const text = `the master said nothing for ${silenceMs / 1_000} s`
-    this.#silence = new Patience(silenceMs, () =>
+    const text = `the master said nothing for ${this.#silenceMs / 1_000} s`
+    this.#silence = new Patience(this.#silenceMs, () =>
       this.#end(new FrError('ERR_FR_NODE_SILENT', text, { node })),
     )
   }
@@ -145,6 +159,8 @@ export class MasterTalk {
     this.#hear()
     if (frame.type === 'refuse') throw new FrError(frame.code, frame.text)
     if (frame.type === 'beat') return
+    if (frame.type === 'leads') return this.#led(frame)
+    if (frame.type === 'elsewhere') return this.#leave(frame.address)
     if (!this.#hasTold) throw new FrError('ERR_FR_PROTOCOL', `'${frame.type}' before all was said`)
     const { copies } = this.#spec
     switch (frame.type) {
@@ -161,6 +177,22 @@ export class MasterTalk {
       default:
         throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
     }
+  }
+
+  /** Where there are others, one that says nothing is left soon. */
+  #led({ state, term }: HeardReign): void {
+    this.#spec.leads({ state, term })
+    this.#silenceMs = Math.min(this.#silenceMs, limits.mastersSilenceMs)
+    clearInterval(this.#state)
+    this.#state = setInterval(() => void this.#sayThere(), limits.mastersStateMs)
+    this.#hear()
+  }
+
+  #leave(address: string | null): void {
+    this.#spec.elsewhere(address)
+    const who = address === null ? 'and does not know who does' : `but ${address}`
+    const text = `${this.#spec.address} does not lead, ${who}`
+    this.#end(new FrError('ERR_FR_NOT_LEADING', text, { node: this.#spec.address }))
   }
 
   #list({ files, isFirst, isLast }: Extract<Frame, { type: 'required' }>): void {

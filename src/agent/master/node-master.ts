@@ -6,8 +6,8 @@ import { MasterLink } from './master-link.js'
 import { RequiredList } from './required-file.js'
 
 export interface NodeMasterSpec {
-  /** HOST:PORT of the master. */
-  readonly address: string
+  /** HOST:PORT of each master. */
+  readonly addresses: readonly string[]
   /** HOST:PORT that others dial; absent: the one it listens on. */
   readonly advertise: string | undefined
   /** The first data directory; null: nothing may be written there. */
@@ -20,12 +20,12 @@ export class NodeMaster {
   readonly #copies: InstructedCopies
 
   /** Of a service that listens. */
-  constructor(service: NodeService, { address, advertise, keptIn, log }: NodeMasterSpec) {
+  constructor(service: NodeService, { addresses, advertise, keptIn, log }: NodeMasterSpec) {
     this.#copies = service.instructed.copies({
       ended: (copy, ended) => this.#link.ended(copy, ended),
     })
     this.#link = new MasterLink({
-      ...{ address, log, copies: this.#copies, held: service.instructed.held },
+      ...{ addresses, log, copies: this.#copies, held: service.instructed.held },
       dialler: () => service.dialler(),
       enlisting: () => {
         const { upBytesPerSecond: up, downBytesPerSecond: down } = service.limited.stated

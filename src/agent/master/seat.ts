@@ -58,6 +58,7 @@ export class Seat {
   #files: HeldThere[] = []
   #freeBytes = 0
   #isSeated = false
+  #isLeft = false
   #saidMs = Number.NEGATIVE_INFINITY
 
   constructor(established: Established, host: SeatHost, silenceMs: number) {
@@ -69,7 +70,7 @@ export class Seat {
       onFrame: (frame) => this.#take(frame),
       onClose: (code, text) => {
         this.#silence?.end()
-        host.over(this, new FrError(code, text))
+        if (!this.#isLeft) host.over(this, new FrError(code, text))
       },
       lastWord: (code, text) => ({ type: 'refuse', code, text }),
     })
@@ -106,6 +107,14 @@ export class Seat {
     }
   }
 
+  /** The last word of the master; `over` is not called. */
+  leave(word: MasterToNode): void {
+    this.#silence?.end()
+    this.#isLeft = true
+    this.#link.send(word)
+    void this.#link.close()
+  }
+
   /** `over` is not called. */
   destroy(): void {
     this.#silence?.end()
@@ -122,6 +131,7 @@ export class Seat {
   }
 
   #take(frame: Frame): void {
+    if (this.#isLeft) return
     this.#hear()
     if (this.#enlisting === undefined) {
       if (frame.type !== 'enlist') throw unexpected(frame)
@@ -131,7 +141,7 @@ export class Seat {
     }
     switch (frame.type) {
       case 'holdings':
-        if (nowMs() - this.#saidMs >= limits.masterStateMs / 2) this.say({ type: 'beat' })
+        if (nowMs() - this.#saidMs >= limits.mastersStateMs / 2) this.say({ type: 'beat' })
         return this.#isSeated ? this.#host.changed(this, frame) : this.#collect(frame)
       case 'underway': {
         if (this.#isSeated) throw unexpected(frame)

@@ -46,7 +46,7 @@ export interface NodeCommand {
   readonly requireSeal?: boolean
   readonly authorize?: string
   readonly dropPrivileges?: string
-  readonly master?: string
+  readonly master?: readonly string[]
   readonly maxFeeds?: number
   readonly log: LogWish
   readonly json: boolean
@@ -80,8 +80,8 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     .option('--drop-privileges <user>', 'started as root: become this user once the port is bound')
     .option(
       '--master <host[:port]>',
-      'copy what this master says (fr master), which hears what is held here',
-      checked((text) => parseAddress(text)),
+      'copy what this master says (fr master), which hears what is held here; repeat it for more',
+      listed((text) => parseAddress(text)),
     )
     .option('--name <name>', 'name of this node in status and logs')
     .option(

@@ -7,6 +7,7 @@ import { serveUntilStopped } from './serving.js'
 
 export async function runMaster(command: MasterCommand, context: Context): Promise<number> {
   const { listen, dataDir, topology, sets, authorize, previousKeyFile, log, json } = command
+  const { state, stateFile, advertise } = command
   const isReloading = sets !== undefined || authorize !== undefined
   const wish = { log, json, isReloading, fields: { data: dataDir } }
   return serveUntilStopped(wish, context, async (logger) => {
@@ -14,7 +15,10 @@ export async function runMaster(command: MasterCommand, context: Context): Promi
     const key = await keyOption(command, context)
     const previousKey =
       previousKeyFile === undefined ? undefined : await readKey(previousKeyFile, context)
-    const optional = given({ topology, sets, authorize, previousKey })
+    const optional = given({
+      ...{ topology, sets, authorize, previousKey },
+      ...{ state, stateFile, advertise },
+    })
     return createMaster({ listen, dataDir, ...key, ...optional, logger })
   })
 }

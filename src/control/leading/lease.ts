@@ -68,7 +68,7 @@ export class Lease {
     this.#spec = spec
   }
 
-  /** To be asked before each thing that only whoever leads may do. */
+  /** To be asked before each thing that only whoever leads may do. Once false, never in a term. */
   mayLead(nowMs: number): boolean {
     return this.#leads && nowMs < this.#untilMs
   }
@@ -162,6 +162,8 @@ export class Lease {
 
   #stored(nowMs: number): void {
     if (this.#sent === null) return
+    // It was over for a moment, in which nothing was done: the term is.
+    if (this.#leads && nowMs >= this.#untilMs) return this.#lost()
     this.#untilMs = this.#sent.atMs + this.#spec.leaseMs
     this.#leads = nowMs < this.#untilMs
   }

@@ -85,6 +85,10 @@ export type NodeToMaster =
 
 /** What a master says to a node, beside `beat`. */
 export type MasterToNode =
+  /** The first word of one of several masters: it leads, for this term of what they keep. */
+  | { readonly type: 'leads'; readonly state: string; readonly term: number }
+  /** The last word of one that does not lead. HOST:PORT of who does; null: nobody knows. */
+  | { readonly type: 'elsewhere'; readonly address: string | null }
   | ({ readonly type: 'order' } & CopyOrder)
   | { readonly type: 'orderRate'; readonly copy: number; readonly bytesPerSecond: number }
   | { readonly type: 'orderStop'; readonly copy: number }

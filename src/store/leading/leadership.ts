@@ -74,6 +74,7 @@ export class Leadership {
   /** Milliseconds of the clock until which others are let lead. */
   #restsUntilMs = Number.NEGATIVE_INFINITY
   #fault = ''
+  #faulty: 'read' | 'write' = 'read'
 
   constructor(spec: LeadershipSpec) {
     this.#spec = spec
@@ -123,13 +124,14 @@ export class Leadership {
       if (step.type === 'read') await this.#read()
       else if (this.#rests()) await this.#rest()
       else await this.#write(step)
-      this.#works()
+      this.#works(step.type)
     } catch (error) {
       this.#lease.failed()
       const failure = asFrError(error, 'ERR_FR_INTERNAL')
       // Another one was sooner.
       if (failure.code === 'ERR_FR_NOT_LEADING') return
       this.#away(failure)
+      this.#faulty = step.type
       await this.#sleep(limits.leaseRetryMs)
     }
   }
@@ -275,8 +277,9 @@ export class Leadership {
     this.#wake = undefined
   }
 
-  #works(): void {
-    if (this.#fault === '' || this.#rests()) return
+  #works(type: 'read' | 'write'): void {
+    // That it can be read does not mean that it can be written.
+    if (this.#fault === '' || this.#rests() || (type === 'read' && this.#faulty !== type)) return
     this.#fault = ''
     const text = 'what the masters keep their state in answers again'
     this.#spec.log({ level: 'info', event: 'state-there', fields: { text } })

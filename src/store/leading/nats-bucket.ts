@@ -79,7 +79,8 @@ export class NatsBucket implements Bucket {
   }
 
   replaceHead(bytes: Uint8Array, revision: number): Promise<number> {
-    return this.#answered(this.#kv.update(head, bytes, revision, limits.leaseRequestMs))
+    const how = { previousSeq: revision, timeout: limits.leaseRequestMs }
+    return this.#answered(this.#kv.put(head, bytes, how))
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {

@@ -47,6 +47,8 @@ export const masterBodies = {
   order,
   orderRate: fc.record({ copy: number, bytesPerSecond: rate.map((one) => one ?? Infinity) }),
   orderStop: fc.record({ copy: number }),
+  leads: fc.record({ state: hex(32), term: fc.integer({ min: 1, max: 2 ** 53 - 1 }) }),
+  elsewhere: fc.record({ address: fc.option(address) }),
   required: fc.record({
     files: fc.array(
       fc.record({ name, digest: fc.option(fileDigest), priority: fc.nat({ max: 10 }) }),

@@ -74,7 +74,7 @@ export class WordNode {
     const running = this.running
     const self = { ...selfOf(seededSigner(seed)), attributes }
     this.link = new MasterLink({
-      address: master,
+      addresses: [master],
       dialler: () => ({ keys: [keyA], self, connectMs: 1_000, resolver: new Resolver() }),
       enlisting: () => ({ address: `0.0.0.0:${7_000 + seed}`, up: null, down: null }),
       held: {
