@@ -69,6 +69,7 @@ import { LimitedEngine } from './node-limits.js'
 import type { NodeServiceSpec } from './node-spec.js'
 import { type Caller, type CompleteOffer, OfferReader, receptionSpecOf } from './offers.js'
 import { Published } from './published.js'
+import { publishingAt } from './publishing.js'
 import { type Answers, noCopies, noFiles, Questions } from './questions.js'
 import { memberRights, wantedByFetch, wantedByOffer } from './requests.js'
 import { Strangers } from './strangers.js'
@@ -177,6 +178,7 @@ export class NodeService {
       limit: (transfer, change) => this.limited.change(transfer, change),
       ...(isRelayOnly ? noFiles : answersOf(disks, this.#commits)),
       copies: isRelayOnly ? noCopies : this.#copies,
+      publishing: publishingAt(this, spec),
     }
     this.#questions = new Questions(answers, this.authority)
     admitAgain(spec, this.#receptions)

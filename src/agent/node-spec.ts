@@ -28,6 +28,8 @@ export interface NodeServiceSpec extends DisksSpec {
   readonly privileges?: Privileges | undefined
   /** Data directory in which announcements are kept; null: nothing is written there. */
   readonly announcementsIn?: string | null
+  /** HOST:PORT at which others reach it; absent: where it listens. */
+  readonly advertise?: string | undefined
   /** Returns the status as JSON, for questions over the wire. */
   readonly statusJson: () => string
 }

@@ -19,6 +19,7 @@ import type { Commits } from './commits.js'
 import type { Copies } from './copies.js'
 import type { HeldFiles } from './held-files.js'
 import { type LimitChange, ratesOf } from './node-limits.js'
+import type { Publishing } from './publishing.js'
 import { isQuestion, type Question, readsOnly, wantedBy } from './requests.js'
 import type { Reading, VersionAnswers } from './version-answers.js'
 
@@ -34,6 +35,7 @@ export interface Answers {
   readonly disks: () => Promise<Extract<Frame, { type: 'disksTold' }>>
   readonly commits: Pick<Commits, 'prepare' | 'consult' | 'force'>
   readonly copies: Pick<Copies, 'start' | 'follow'>
+  readonly publishing: Pick<Publishing, 'tell' | 'announce'>
 }
 
 async function isRelayOnly(): Promise<never> {
@@ -151,6 +153,10 @@ export class Questions {
         return answers.commits.consult(frame, asker.nodeId)
       case 'force':
         return answers.commits.force(frame)
+      case 'publishing':
+        return (async () => answers.publishing.tell(decodeName(frame)))()
+      case 'announce':
+        return answers.publishing.announce(frame, asker.nodeId)
       default:
         return frame satisfies never
     }

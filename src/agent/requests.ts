@@ -31,6 +31,10 @@ const questions = {
   // Of its author or of a member: the decree says who that is.
   consult: () => [{ right: 'relay', or: 'push' }],
   force: () => [{ right: 'admin' }],
+  publishing: () => [{ right: 'status' }],
+  announce: (frame: Of<'announce'>) => [
+    { right: frame.withdraws ? 'rm' : 'push', name: decodeName(frame) },
+  ],
 } as const satisfies {
   readonly [T in Frame['type']]?: (frame: Of<T>) => readonly Wanted[]
 }
@@ -43,6 +47,7 @@ export const questionTypes = Object.keys(questions) as QuestionType[]
 /** Questions that come again and again, and change nothing: lines about them say little. */
 export const readsOnly: ReadonlySet<QuestionType> = new Set<QuestionType>([
   ...(['statusRequest', 'list', 'versions', 'lacks', 'disks', 'follow', 'consult'] as const),
+  'publishing',
 ])
 
 /** What logs and the status call each request: the words of those who use the product. */
@@ -62,6 +67,8 @@ const words = {
   prepare: 'commit',
   consult: 'commit: decide',
   force: 'commit: force',
+  publishing: 'published',
+  announce: 'publish',
   fetch: 'get',
   receiver: 'push',
   mirror: 'mirror',

@@ -151,6 +151,7 @@ async function openNode(
         failed: (failure) => tell(() => node.emit('failed', failure)),
       } satisfies Audience,
       statusJson,
+      advertise,
       announcementsIn: isReadOnly || shared !== undefined ? null : first,
     }
     const service = new NodeService(spec)

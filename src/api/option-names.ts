@@ -11,6 +11,7 @@ import type {
   PlanOptions,
 } from './master-client-types.js'
 import type { MasterOptions } from './master-types.js'
+import type { PublishOptions, UnpublishOptions } from './publish-types.js'
 import type { SimulateSetsOptions } from './simulate-sets-types.js'
 import type { SimulateOptions } from './simulate-types.js'
 import type {
@@ -149,6 +150,24 @@ export const optionNames = {
     logger: true,
     signal: true,
   } satisfies Names<PushOptions>,
+  publish: {
+    via: true,
+    where: true,
+    as: true,
+    ttlSeconds: true,
+    seal: true,
+    key: true,
+    tls: true,
+    logger: true,
+    signal: true,
+  } satisfies Names<PublishOptions>,
+  unpublish: {
+    via: true,
+    key: true,
+    tls: true,
+    signal: true,
+    timeoutMs: true,
+  } satisfies Names<UnpublishOptions>,
   copy: {
     from: true,
     to: true,

@@ -11,6 +11,8 @@ export const contentLimits = {
   /** Milliseconds from the publication of a content to its expiry, at least and at most: a year. */
   publishTtlMs: 1_000,
   publishTtlMsMax: 31_622_400_000,
+  /** Publications of one name that a node tells of. */
+  publishedPerName: 64,
   /** Track files of one content, and characters of the name of one. */
   tracks: 8,
   trackNameChars: 32,

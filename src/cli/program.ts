@@ -20,6 +20,12 @@ import { addLimit, type LimitCommand } from './commands/limit.js'
 import { addLs, type LsCommand } from './commands/ls.js'
 import { addMaster, type MasterCommand } from './commands/master.js'
 import { addNode, type NodeCommand } from './commands/node.js'
+import {
+  addPublish,
+  addUnpublish,
+  type PublishCommand,
+  type UnpublishCommand,
+} from './commands/publish.js'
 import { addPush, type PushCommand } from './commands/push.js'
 import { addRm, type RmCommand } from './commands/rm.js'
 import { addRollback, type RollbackCommand } from './commands/rollback.js'
@@ -35,6 +41,8 @@ export type Command = { readonly tls?: TlsOptions } & (
   | MasterCommand
   | AskingMasterCommand
   | PushCommand
+  | PublishCommand
+  | UnpublishCommand
   | CopyCommand
   | WaitCommand
   | StatusCommand
@@ -112,6 +120,8 @@ FORCE_COLOR.`,
   addMaster(program, found)
   addAskingMaster(program, found)
   addPush(program, found)
+  addPublish(program, found)
+  addUnpublish(program, found)
   addCopy(program, found)
   addWait(program, found)
   addStatus(program, found)

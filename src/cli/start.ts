@@ -27,6 +27,10 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-asking-master.js')).runAskingMaster(command, context)
     case 'push':
       return (await import('./commands/run-push.js')).runPush(command, context)
+    case 'publish':
+      return (await import('./commands/run-publish.js')).runPublish(command, context)
+    case 'unpublish':
+      return (await import('./commands/run-publish.js')).runUnpublish(command, context)
     case 'copy':
       return (await import('./commands/run-copy.js')).runCopy(command, context)
     case 'wait':

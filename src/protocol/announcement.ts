@@ -7,21 +7,17 @@
  * the id is a digest of the same bytes: it does not depend on the signature, and a copy of a record
  * is known by it. Offsets of cuts travel as distances from the one before.
  */
-import { parseAddress } from '../base/addresses.js'
 import { bytesOfHex, concat, hexOf, utf8 } from '../base/bytes.js'
 import { contentFormats, type Division, divisionFault, type Track } from '../base/division.js'
 import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
-import {
-  type Announcement,
-  announcementKinds,
-  type Initiator,
-} from '../control/messages/announcing.js'
+import { type Announcement, announcementKinds } from '../control/messages/announcing.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import { decodeName } from './manifest.js'
 import { readOnly } from './only.js'
 import type { Primitives, Signer } from './primitives.js'
+import { readInitiator } from './publishing.js'
 
 const label = utf8('fastreplica 1 announcement')
 
@@ -91,16 +87,6 @@ function readTextName(fields: Fields): string {
   const name = fields.string('name', limits.nameBytes)
   decodeName({ name, nameIsBase64: false })
   return name
-}
-
-function readInitiator(fields: Fields): Initiator {
-  const address = fields.string('address', limits.addressChars)
-  if (parseAddress(address) === null) fields.refuse('address', 'is not HOST:PORT')
-  return {
-    nodeId: fields.hex('nodeId', 32),
-    address,
-    site: fields.string('site', limits.siteChars),
-  }
 }
 
 function readDivision(announcement: Fields, size: number): Division {

@@ -45,6 +45,7 @@ import {
   readTerm,
   routeMax,
 } from './plan.js'
+import { publishingFrames } from './publishing.js'
 import { readAnswer, readCode, readReason } from './reasons.js'
 
 type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
@@ -281,6 +282,7 @@ const frameTable: FrameTable = {
   forced: [94, readForced],
   ...masterFrames,
   ...askingMasterFrames,
+  ...publishingFrames,
 }
 
 function readFetchOffer(body: Fields): FetchOffer {

@@ -389,6 +389,7 @@ describe('fr', () => {
       'base/report-limits.ts',
       'base/serving-limits.ts',
       'base/simulation-limits.ts',
+      'base/swarm-limits.ts',
       'base/tree-limits.ts',
       'base/units.ts',
       'base/version-limits.ts',

@@ -44,7 +44,7 @@ const rooms: Record<string, Room> = {
     rooms: [
       ...['agent/*', 'session/*', 'store/*', 'net', 'engine/hashing', 'sim/*'],
       ...['control/*', 'base/*'],
-      ...['documents', 'ports'],
+      ...['documents', 'media', 'ports'],
     ],
     node: 'all',
     nodeNever: ['node:net'],

@@ -19,6 +19,7 @@ import type { GrowingFrame } from './growing.js'
 import type { HeldFrame, PackAsk, PackOffer } from './held.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
 import type { MasterToNode, NodeToMaster } from './mastering.js'
+import type { PublishingFrame } from './publishing.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
 
 export type * from './applied.js'
@@ -388,6 +389,7 @@ export type Frame =
   /** The result: the copy is over. */
   | { readonly type: 'reported'; readonly json: string }
   | HeldFrame
+  | PublishingFrame
   | DeltaFrame
   | GrowingFrame
   | CommitCall

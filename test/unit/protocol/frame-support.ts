@@ -13,6 +13,7 @@ import { growingBodies } from './growing-frames.js'
 import { arrivalBodies } from './index-frames.js'
 import { masterBodies } from './master-frames.js'
 import { fileDigest, hex } from './parts.js'
+import { publishingBodies } from './publishing-frames.js'
 import { bytes, code, mate, ranges, rawName, streamEntry, text, u32 } from './support.js'
 import { versionBodies } from './version-frames.js'
 
@@ -297,6 +298,7 @@ const bodies: Bodies = {
   ...masterBodies,
   ...askingMasterBodies,
   ...versionBodies(nameText),
+  ...publishingBodies(nameText),
   ...growingBodies,
   ...commitBodies(nameText),
   copy: fc.record({

@@ -1,0 +1,101 @@
+/** Contents that are published by criteria: what the node that holds them first is told. */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { afterAll, describe, expect, it } from 'vitest'
+import { publish, push, unpublish } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
+import { World } from './cli-world.js'
+import { useWorld } from './push-support.js'
+
+const where = 'region=eu&&tier=edge'
+const canonical = 'region=eu && tier=edge'
+const eu = { attributes: { region: 'eu', tier: 'edge', site: 'ams' } }
+
+describe('published contents', () => {
+  const world = useWorld('native')
+  const size = 3 * MIB + 5
+
+  it('are at the first node for those they are for, and announced until withdrawn', async () => {
+    const node = await world.node(eu)
+    const other = await world.node({ attributes: { region: 'us' } })
+    const { path } = world.file('a.bin', size)
+    const via = node.address
+    const result = await publish(path, { via, where, as: 'films/a', ttlSeconds: 60 })
+    expect(result).toMatchObject({
+      ...{ event: 'published', name: 'films/a', node: via, bytes: size, where: canonical },
+      ...{ format: 'bytes', isLinear: true, ttlSeconds: 60 },
+      tracks: [{ name: 'all', bytes: size, blocks: 3, bitRate: null }],
+    })
+    expect(readFileSync(join(node.dataDir, 'films/a')).equals(readFileSync(path))).toBe(true)
+    // Again, as after a client was cut off: the content is there, and is announced anew.
+    const again = await publish(path, { via, where, as: 'films/a' })
+    expect(again).toMatchObject({ contentId: result.contentId, digest: result.digest })
+    expect(again.announcement).not.toBe(result.announcement)
+    // Another content of the name takes the place of the publication before.
+    const { path: newer } = world.file('a2.bin', size + 1)
+    const second = await publish(newer, { via, where, as: 'films/a' })
+    expect(second.contentId).not.toBe(result.contentId)
+    const refused = publish(path, { via: other.address, where })
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
+
+    const gone = await unpublish('films/a', { via })
+    expect(gone).toMatchObject({ contents: [{ contentId: second.contentId }] })
+    const nothing = { code: 'ERR_FR_NOT_HELD' }
+    await expect(unpublish('films/a', { via })).rejects.toMatchObject(nothing)
+  })
+
+  it('are for those that they were published for last, whoever had them before', async () => {
+    const node = await world.node(eu)
+    const via = node.address
+    const { path } = world.file('b.bin', size)
+    await push(path, { to: [via], as: 'b' }).result
+    expect(await publish(path, { via, where, as: 'b' })).toMatchObject({ where: canonical })
+    const wider = await publish(path, { via, where: 'region=eu', as: 'b' })
+    expect(wider).toMatchObject({ where: 'region=eu' })
+  })
+
+  it('come from streams as well, and not from one that fails', async () => {
+    const node = await world.node(eu)
+    const via = node.address
+    const content = randomBytes(size)
+    const { bytes } = await publish(Readable.from([content]), { via, where, as: 's' })
+    expect(bytes).toBe(size)
+    expect(readFileSync(join(node.dataDir, 's')).equals(content)).toBe(true)
+    const failing = Readable.from(
+      (async function* () {
+        yield content
+        throw new Error('it ends early')
+      })(),
+    )
+    const early = publish(failing, { via, where, as: 'early' })
+    await expect(early).rejects.toMatchObject({ code: 'ERR_FR_SOURCE' })
+    await expect(unpublish('early', { via })).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
+    await expect(publish(node.dataDir, { via, where })).rejects.toMatchObject({
+      code: 'ERR_FR_SOURCE',
+    })
+    const criteria = publish('x', { via, where: 'a &&' })
+    await expect(criteria).rejects.toMatchObject({ code: 'ERR_FR_CRITERIA' })
+  })
+})
+
+const commands = new World()
+afterAll(() => commands.close())
+
+it('the commands publish and withdraw, and say what they did', async () => {
+  const world = commands
+  const node = await world.node('a', ['--attr', 'region=eu', '--attr', 'tier=edge'])
+  const path = 'film.bin'
+  world.file(path, MIB)
+  const to = ['--where', where, '--via', node.address]
+  const shown = await world.run(['publish', path, ...to, '--ttl', '1h'])
+  expect(shown).toMatchObject({ status: 0 })
+  expect(shown.stdout).toContain(`published film.bin (1.0 MiB) at ${node.address} for ${canonical}`)
+  const json = await world.run(['publish', path, ...to, '--json'])
+  expect(JSON.parse(json.stdout)).toMatchObject({ event: 'published', bytes: MIB })
+  const gone = await world.run(['unpublish', 'film.bin', '--via', node.address])
+  expect(gone.stdout).toBe('unpublished film.bin: 1 content\n')
+  expect((await world.run(['unpublish', 'film.bin', '--via', node.address])).status).toBe(1)
+  expect((await world.run(['publish', path, '--via', node.address])).status).toBe(2)
+})
