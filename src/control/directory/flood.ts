@@ -81,7 +81,7 @@ export class Flood {
     const { taken, dropped } = this.history.add(kept, nowMs)
     for (const one of dropped) this.#forget(one)
     if (taken !== 'new') this.#wishes.push({ type: 'forget', id: kept.announcement.id })
-    else this.#wishes.push({ type: 'told', ...kept })
+    else this.#wishes.push({ type: 'told', announcement: kept.announcement, record: kept.record })
     this.#expiresMs = this.history.expiresMs
     return taken
   }
@@ -169,7 +169,9 @@ export class Flood {
     for (const one of dropped) this.#forget(one)
     if (taken !== 'new') return taken
     this.#expiresMs = Math.min(this.#expiresMs, this.history.expiresMs)
-    this.#wishes.push({ type: 'keep', ...kept }, { type: 'told', ...kept })
+    const { announcement, record } = kept
+    this.#wishes.push({ type: 'keep', announcement, record })
+    this.#wishes.push({ type: 'told', announcement, record })
     for (const neighbour of this.#neighbours.values())
       if (neighbour !== from) this.#send(neighbour, kept)
     return taken

@@ -1,0 +1,197 @@
+/**
+ * A node's way up: which parent it has, and where it looks for one.
+ *
+ * States: alone (until it dials again) -> dialling -> asking -> joined; from each of the last three
+ * back to alone. Whoever has lost its parent tries that one again, then the parent of that one,
+ * those it was told of, and the deputy of the root.
+ *
+ * While it is asking a node takes no children and approves nobody: see tree.ts for why that keeps
+ * the directory without loops.
+ */
+import type { FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import { backoffMs } from '../members/backoff.js'
+import type { DirectoryPeer, TreeFrame } from '../messages/directory.js'
+import type { DirectorySpec, DirectoryWish } from './facts.js'
+
+type Said = Extract<TreeFrame, { type: 'lineage' }>
+
+type State =
+  | { readonly is: 'alone'; readonly retryMs: number }
+  | { readonly is: 'dialling'; readonly address: string; readonly untilMs: number }
+  | ({ readonly is: 'asking'; readonly link: number; readonly untilMs: number } & DirectoryPeer)
+  | ({ readonly is: 'joined'; readonly link: number } & DirectoryPeer)
+
+const redial = { firstMs: limits.parentRedialMs, mostMs: limits.parentRedialMsMax }
+
+export class Lineage {
+  readonly #spec: DirectorySpec
+  readonly #wish: (wish: DirectoryWish) => void
+  #state: State
+  /** Ids from the root to the parent. */
+  #path: readonly string[] = []
+  #grandparent: string | null = null
+  #deputy: string | null
+  /** Where it is dialled next, before all others of the round. */
+  #next: string[] = []
+  #tries = 0
+  #passed = 0
+  #aloneSinceMs: number
+  #noted = ''
+  #text: string
+
+  constructor(spec: DirectorySpec, wish: (wish: DirectoryWish) => void, nowMs: number) {
+    this.#spec = spec
+    this.#wish = wish
+    this.#deputy = spec.deputy
+    this.#text = `${spec.deputy}`
+    this.#aloneSinceMs = nowMs
+    this.#state = { is: 'alone', retryMs: this.#round().length === 0 ? Infinity : nowMs }
+  }
+
+  /** Ids from the root to the parent; empty: this node is a root. */
+  get path(): readonly string[] {
+    return this.#path
+  }
+
+  /** What children are told of it, in one text. */
+  get text(): string {
+    return this.#text
+  }
+
+  get deputy(): string | null {
+    return this.#deputy
+  }
+
+  get parent(): (DirectoryPeer & { readonly link: number }) | null {
+    return this.#state.is === 'joined' ? this.#state : null
+  }
+
+  get isAsking(): boolean {
+    return this.#state.is === 'asking'
+  }
+
+  /** Why there is no parent. */
+  get fault(): string {
+    return this.#noted
+  }
+
+  get dueMs(): number {
+    const state = this.#state
+    return state.is === 'alone' ? state.retryMs : state.is === 'joined' ? Infinity : state.untilMs
+  }
+
+  /** It has no parent, and will not have one soon: it decides as a root. */
+  isRoot(nowMs: number): boolean {
+    if (this.#state.is === 'joined' || this.isAsking) return false
+    return this.#spec.parents.length === 0 || nowMs >= this.rootMs
+  }
+
+  /** When it decides as a root if it finds no parent. */
+  get rootMs(): number {
+    return this.#aloneSinceMs + limits.orphanMs
+  }
+
+  isOf(link: number): boolean {
+    const state = this.#state
+    return (state.is === 'asking' || state.is === 'joined') && state.link === link
+  }
+
+  opened(link: number, peer: DirectoryPeer, enroll: TreeFrame, nowMs: number): void {
+    if (this.#state.is !== 'dialling') return this.#wish({ type: 'hangUp', link })
+    const { nodeId, address } = peer
+    this.#state = { is: 'asking', link, nodeId, address, untilMs: nowMs + limits.enrollMs }
+    this.#wish({ type: 'say', link, frame: enroll })
+  }
+
+  failed(address: string, code: FrErrorCode, text: string, nowMs: number): void {
+    if (this.#state.is === 'dialling' && this.#state.address === address)
+      this.#away(code, text, nowMs)
+  }
+
+  /** True: there is a parent that there was not before. */
+  said(frame: Said, nowMs: number): boolean {
+    const state = this.#state
+    if (state.is !== 'asking' && state.is !== 'joined') return false
+    if (frame.path.includes(this.#spec.nodeId) || frame.path.length > limits.treeDepth) {
+      // Never from nodes that keep to the rules.
+      this.lost('ERR_FR_TREE_LOOP', 'the parent is below this node', nowMs)
+      return false
+    }
+    this.#path = frame.path
+    this.#grandparent = frame.grandparent
+    this.#deputy = frame.deputy
+    this.#text = `${frame.path.join()} ${state.address} ${frame.deputy}`
+    if (state.is === 'joined') return false
+    const { link, nodeId, address } = state
+    this.#state = { is: 'joined', link, nodeId, address }
+    this.#noted = ''
+    this.#tries = 0
+    this.#passed = 0
+    this.#next = []
+    this.#wish({ type: 'note', note: { about: 'parent', nodeId, address } })
+    return true
+  }
+
+  /** The node that was asked sends this one further down. */
+  passedDown({ address }: DirectoryPeer, nowMs: number): void {
+    const state = this.#state
+    if (state.is !== 'asking') return
+    this.#wish({ type: 'hangUp', link: state.link })
+    if (++this.#passed > limits.passedDown || address === this.#spec.address)
+      return this.#away('ERR_FR_LIMIT', 'passed down again and again', nowMs)
+    this.#dial(address, nowMs)
+  }
+
+  /** The parent is gone, or has refused. Hangs up where it did not. */
+  lost(code: FrErrorCode, text: string, nowMs: number): void {
+    const state = this.#state
+    if (state.is !== 'asking' && state.is !== 'joined') return
+    this.#wish({ type: 'hangUp', link: state.link })
+    if (state.is === 'joined') {
+      this.#aloneSinceMs = nowMs
+      this.#next = [state.address]
+      if (this.#grandparent !== null) this.#next.push(this.#grandparent)
+    }
+    this.#away(code, text, nowMs)
+  }
+
+  due(nowMs: number): void {
+    const state = this.#state
+    if (this.dueMs > nowMs) return
+    if (state.is === 'asking') return this.lost('ERR_FR_TIMEOUT', 'no answer in time', nowMs)
+    if (state.is === 'dialling') return this.#away('ERR_FR_TIMEOUT', 'not reached', nowMs)
+    if (this.#next.length === 0) this.#next = this.#round()
+    const address = this.#next.shift()
+    if (address !== undefined) this.#dial(address, nowMs)
+  }
+
+  #dial(address: string, nowMs: number): void {
+    this.#state = { is: 'dialling', address, untilMs: nowMs + 2 * limits.enrollMs }
+    this.#wish({ type: 'dial', kind: 'parent', address })
+  }
+
+  /** All places to look at, each once. */
+  #round(): string[] {
+    const { parents, address } = this.#spec
+    const places = [...this.#next, ...parents]
+    if (this.#deputy !== null && this.#spec.deputy === null) places.push(this.#deputy)
+    return [...new Set(places)].filter((place) => place !== address)
+  }
+
+  #away(code: FrErrorCode, text: string, nowMs: number): void {
+    this.#path = []
+    this.#text = `${this.#deputy}`
+    this.#passed = 0
+    const said = `${code} ${text}`
+    if (said !== this.#noted) this.#wish({ type: 'note', note: { about: 'orphan', code, text } })
+    this.#noted = said
+    if (this.#next.length === 0) {
+      this.#next = this.#round()
+      this.#tries += 1
+    }
+    const isNowhere = this.#next.length === 0
+    const waitMs = backoffMs(redial, Math.max(1, this.#tries), this.#spec.seed)
+    this.#state = { is: 'alone', retryMs: isNowhere ? Infinity : nowMs + waitMs }
+  }
+}
