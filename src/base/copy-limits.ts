@@ -25,6 +25,8 @@ export const copyLimits = {
   /** Copies by order that a node has under way, and how long one may bring nothing, in ms. */
   ordersPerNode: 256,
   orderSilenceMs: 6_000,
+  /** Part of what a link carries that is no header: 1,448 of 1,514 bytes, less what is said. */
+  payloadShare: 0.95,
   /** Milliseconds after which the end of one is told that nothing is blamed for. */
   orderRefusedMs: 2_000,
   /** Milliseconds that the files of a content stay open after the last of its copies. */

@@ -11,6 +11,8 @@ export interface Sample {
   readonly at: number
   /** Bytes since the lab was made. A packet with several segments counts one header. */
   readonly bytes: number
+  /** The same of every file that is read. */
+  readonly values: readonly number[]
   /** Ticks of 10 ms that a hypervisor took from this machine since it started. */
   readonly stolen: number
 }
@@ -24,16 +26,26 @@ export interface Wire {
 /** `from` counts what the host sends, `to` what reaches it; both after shaping. */
 export async function watchWire(lab: Lab, way: 'from' | 'to', host: number): Promise<Wire> {
   const counter = way === 'from' ? 'rx_bytes' : 'tx_bytes'
-  const file = `/sys/class/net/p${host}/statistics/${counter}`
+  return samplesOf(lab.namespaces[0] ?? '', [`/sys/class/net/p${host}/statistics/${counter}`], 2)
+}
+
+/** Counters that are read in a namespace every so often. */
+export async function samplesOf(
+  namespace: string,
+  files: readonly string[],
+  periodMs = 20,
+): Promise<Wire> {
   const program = path.resolve('test/net/sampler.mjs')
-  const bridge = lab.namespaces[0] ?? ''
-  const args = ['netns', 'exec', bridge, process.execPath, program, file, '2']
+  const read = [process.execPath, program, files.join(','), String(periodMs)]
+  const args = ['netns', 'exec', namespace, ...read]
   const sampler = new Running('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const samples: Sample[] = []
   const lines = createInterface({ input: sampler.child.stdout as Readable })
   lines.on('line', (line) => {
-    const [at = Number.NaN, bytes = Number.NaN, stolen = Number.NaN] = line.split(' ').map(Number)
-    samples.push({ at, bytes, stolen })
+    const [at, values = '', stolen] = line.split(' ')
+    const numbers = values.split(',').map(Number)
+    const bytes = numbers[0] ?? Number.NaN
+    samples.push({ at: Number(at), bytes, values: numbers, stolen: Number(stolen) })
   })
   await once(lines, 'line')
   return {

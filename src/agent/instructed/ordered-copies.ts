@@ -343,9 +343,10 @@ function keyOf({ name, digest, contentId }: CopyOrder): string {
   return `${digest ?? contentId} ${name}`
 }
 
-/** Undefined: as much as can. */
+/** The payload of so much on a link, where packets have headers. Undefined: as much as can. */
 function capOf(bytesPerSecond: number): number | undefined {
-  return Number.isFinite(bytesPerSecond) ? Math.max(1, Math.floor(bytesPerSecond)) : undefined
+  if (!Number.isFinite(bytesPerSecond)) return undefined
+  return Math.max(1, Math.floor(bytesPerSecond * limits.payloadShare))
 }
 
 /** That a source fails is told with the copy that ends by it. */
