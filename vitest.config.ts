@@ -7,12 +7,14 @@
  * Sources that these tests import are what `build:ts` made of them, but for those of `unit`: each file
  * loads most of them anew, and to compile and load them through vitest takes three times as long.
  *
- * scripts/sanitize.mjs sets FR_SLOW, by which instrumented code may take longer, and FR_PLANTED.
+ * scripts/sanitize.mjs sets FR_SLOW, by which instrumented code may take longer, and FR_PLANTED;
+ * FR_WORKERS, the most files at a time, is for a run beside others.
  */
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 const slow = Number(process.env.FR_SLOW ?? 1)
+const most = Number(process.env.FR_WORKERS ?? 16)
 
 const dist = join(import.meta.dirname, 'dist')
 const fromDist = { alias: [{ find: /^(?:\.\.\/)+src\//, replacement: `${dist}/` }] }
@@ -36,7 +38,7 @@ function project(name: string, room: Room) {
       name,
       server: { deps: { external: [/\/dist\//] } },
       isolate,
-      maxWorkers,
+      maxWorkers: Math.min(maxWorkers, most),
       sequence: { groupOrder: order },
       include: [`test/${name}/**/*.test.ts`],
       setupFiles: process.env.FR_PLANTED === undefined ? [] : ['test/support/leaks.ts'],

@@ -20,7 +20,7 @@ const pauseMs = 50
 export const follow = {
   name: 'follow',
   about: 'lag of appends to a followed file; a stream beside the same bytes as a file',
-  async run({ quick, rounds = quick ? 1 : 5, nodes: count = 3, say }) {
+  async run({ quick, rounds = quick ? 1 : 5, nodes: count = quick ? 1 : 3, say }) {
     const bytes = quick ? 8 * MIB : 512 * MIB
     const appends = quick ? 20 : 200
     const workspace = new Workspace(bytes * (2 * count + 3) + 2 ** 20)

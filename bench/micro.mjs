@@ -165,8 +165,7 @@ function coordinatorCases({ OriginMachine }, { Extent }, { limits }, strategies)
 }
 
 /** Everything that is planned before a push of many nodes, all their speeds known. */
-function planningCases({ forecastOf, shapeOf }, { treeOf }) {
-  const count = 10_000
+function planningCases(count, { forecastOf, shapeOf }, { treeOf }) {
   const each = { uplinkBytesPerSecond: 1.25e9, downlinkBytesPerSecond: 1.25e9 }
   const nodes = Array.from({ length: count }, (_, at) => ({ address: `n${at}:1`, ...each }))
   const origin = { uplinkBytesPerSecond: each.uplinkBytesPerSecond }
@@ -246,6 +245,7 @@ export const micro = {
         strategies,
       ),
       ...planningCases(
+        quick ? 500 : 10_000,
         await import('../dist/control/dealing/planning.js'),
         await import('../dist/control/plan/forecast.js'),
       ),

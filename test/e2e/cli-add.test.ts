@@ -1,5 +1,6 @@
 /** `fr add` between real processes: a node joins a running push, dies, and joins again. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fetchStatus } from '../../src/api/index.js'
 import { copyDigest, MIB, type Running, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
 
@@ -54,13 +55,16 @@ describe('fr add', () => {
 
   /** Bytes of the transfer that have landed at this node. */
   const landedAt = async (node: ServingNode): Promise<number> => {
-    const [status] = (await world.run(['status', node.address, '--json'])).lines
-    const transfers = (status as { transfers: { landedBytes: number }[] }).transfers
+    const { transfers } = await fetchStatus(node.address, { key: world.env['FR_KEY'] as string })
     return transfers[0]?.landedBytes ?? 0
   }
 
   const landed = async (node: ServingNode, bytes: number): Promise<void> => {
-    for (let i = 0; (await landedAt(node)) < bytes; i++) expect(i).toBeLessThan(60)
+    const endMs = Date.now() + 60_000
+    while ((await landedAt(node)) < bytes) {
+      expect(Date.now()).toBeLessThan(endMs)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
   }
 
   it.each([
