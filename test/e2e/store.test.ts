@@ -92,14 +92,14 @@ describe.each(engines)('the data directory of a %s node', (engine) => {
 
   it('publishes nothing that somebody cut after it was verified', async () => {
     const node = await world.node()
-    const { path } = world.file('data.bin', 64 * MIB)
-    const door = await world.holding(node.address, 24 * MIB)
+    const { path } = world.file('data.bin', 24 * MIB)
+    const door = await world.holding(node.address, 8 * MIB)
     const running = push(path, { to: [door.address], engine, retries: 0 })
     await verifiedBehind(door, node, MIB)
     const [id] = partials(node.dataDir).filter((name) => !name.endsWith('.scratch'))
     const partial = join(node.dataDir, '.fastreplica/partials', id as string)
     truncateSync(partial, 0)
-    truncateSync(partial, 64 * MIB)
+    truncateSync(partial, 24 * MIB)
     door.open()
     const [outcome] = (await running.result).nodes
     expect(outcome?.status).toBe('failed')
