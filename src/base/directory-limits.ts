@@ -36,7 +36,7 @@ export const directoryLimits = {
   /** Queries that one node has under way, nodes that one may find, and of them in one frame. */
   findsAtOnce: 256,
   findNodes: 100_000,
-  findPage: 1_000,
+  findPage: 256,
   /** Milliseconds that a query has, and the part of it that it has one node further. */
   findMs: 8_000,
   findMsMin: 50,

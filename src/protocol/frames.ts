@@ -20,6 +20,7 @@ import { askingMasterFrames } from './asking-master.js'
 import { readBridge, readReach } from './bridging.js'
 import { readConsult, readForce, readForced, readPrepare, readVoted } from './commit.js'
 import { readCopyWish, readDetection, readNodeLink, readShare } from './copy-wish.js'
+import { directoryFrames } from './directory.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import { readFollow, readMore, readPosition } from './growing.js'
@@ -283,6 +284,7 @@ const frameTable: FrameTable = {
   ...masterFrames,
   ...askingMasterFrames,
   ...publishingFrames,
+  ...directoryFrames,
 }
 
 function readFetchOffer(body: Fields): FetchOffer {

@@ -81,7 +81,7 @@ export interface Welcome extends Omit<Identity, 'nodeId' | 'name'> {
 /** Channels that carry frames. */
 export type LinkChannel = Exclude<Channel, 'data'>
 
-const channels = ['control', 'pull', 'status', 'fetch', 'bridge', 'master'] as const
+const channels = ['control', 'pull', 'status', 'fetch', 'bridge', 'master', 'directory'] as const
 
 export interface Hello extends Welcome {
   readonly channel: LinkChannel

@@ -68,7 +68,7 @@ describe('a directory', () => {
     announce(world, from, 'film')
     world.run(2_000)
     const links = [...world.nodes.values()].reduce((sum, { ends }) => sum + ends.size, 0) / 2
-    expect(world.said.get('announce')).toBeLessThanOrEqual(2 * links)
+    expect(world.said.get('spread')).toBeLessThanOrEqual(2 * links)
     for (const node of world.nodes.values()) expect(heard(node)).toEqual(['film'])
   }, 120_000)
 

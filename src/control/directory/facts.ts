@@ -51,7 +51,7 @@ export type DirectoryFact =
       readonly frame: Extract<LinkFrame, { type: 'enroll' | 'mate' }>
     }
   | { readonly type: 'said'; readonly link: number; readonly frame: LinkFrame }
-  /** A record of an `announce` of this link, which was verified. */
+  /** A record of a `spread` of this link, which was verified. */
   | ({ readonly type: 'verified'; readonly link: number } & Kept)
   | { readonly type: 'closed'; readonly link: number }
   | { readonly type: 'attributes'; readonly attributes: Attributes }

@@ -139,7 +139,7 @@ export class Flood {
     this.#add(kept, neighbour, nowMs)
   }
 
-  said(link: number, frame: Exclude<NeighbourFrame, { type: 'mate' | 'announce' }>): void {
+  said(link: number, frame: Exclude<NeighbourFrame, { type: 'mate' | 'spread' }>): void {
     const neighbour = this.#neighbours.get(link)
     if (neighbour === undefined) return
     switch (frame.type) {
@@ -179,7 +179,7 @@ export class Flood {
 
   #send(neighbour: Neighbour, { announcement: { id, initiator }, record }: Kept): void {
     if (initiator.nodeId === neighbour.nodeId) return
-    this.#say(neighbour, { type: 'announce', id, record: base64urlOf(record) })
+    this.#say(neighbour, { type: 'spread', id, record: base64urlOf(record) })
   }
 
   #sayKnown(neighbour: Neighbour): void {

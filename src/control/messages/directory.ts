@@ -101,7 +101,7 @@ export type NeighbourFrame =
   /** The first word of a node to another one of its site. */
   | { readonly type: 'mate'; readonly address: string; readonly site: string }
   | {
-      readonly type: 'announce'
+      readonly type: 'spread'
       /** 32 hex digits: see Announcement. */
       readonly id: string
       /** As its author signed it, in base64url. */

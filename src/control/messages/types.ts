@@ -15,6 +15,7 @@ import type { Coded } from './coded.js'
 import type { CommitCall } from './commit.js'
 import type { Attributes, CopyWish, NameText, NodeLink, Strategy } from './copying.js'
 import type { DeltaFrame } from './delta.js'
+import type { DirectoryFrame } from './directory.js'
 import type { GrowingFrame } from './growing.js'
 import type { HeldFrame, PackAsk, PackOffer } from './held.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
@@ -393,6 +394,7 @@ export type Frame =
   | DeltaFrame
   | GrowingFrame
   | CommitCall
+  | DirectoryFrame
   // --- node <-> master
   | NodeToMaster
   | MasterToNode
@@ -402,7 +404,15 @@ export type Frame =
 export type FrameType = Frame['type']
 
 /** What a connection is for; said in the hello. */
-export type Channel = 'control' | 'data' | 'pull' | 'status' | 'fetch' | 'bridge' | 'master'
+export type Channel =
+  | 'control'
+  | 'data'
+  | 'pull'
+  | 'status'
+  | 'fetch'
+  | 'bridge'
+  | 'master'
+  | 'directory'
 
 /** What the acceptor of a data connection says when it opens. */
 export interface Lacking {

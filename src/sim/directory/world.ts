@@ -228,7 +228,7 @@ export class DirectoryWorld {
       if (!to.ends.has(at)) return
       if (frame.type === 'enroll' || frame.type === 'mate')
         return this.post(to, { type: 'called', link: at, nodeId: node.nodeId, frame })
-      if (frame.type !== 'announce') return this.post(to, { type: 'said', link: at, frame })
+      if (frame.type !== 'spread') return this.post(to, { type: 'said', link: at, frame })
       const kept = this.#records.get(frame.id)
       if (kept === undefined) throw new Error('a record that nobody has announced')
       if (to.machine?.isWanted(at, frame.id, epochMs + this.nowMs))

@@ -41,6 +41,18 @@ relation(
   limits.masterStateMs * 2 < limits.masterSilenceMs && limits.masterStateMs < limits.copySilenceMs,
   'a node speaks of its copies before its link, or a copy, is over',
 )
+relation(
+  limits.dictionaryPage * (4 * limits.attributeValueChars) < limits.frameBytes + 16 * KIB &&
+    limits.findPage * (limits.addressChars + 3 * limits.attributeValueChars + 100) <
+      limits.frameBytes &&
+    limits.historyCount * 36 < limits.frameBytes,
+  'a page of a dictionary, of nodes that were found, and all ids of a history fit a frame',
+)
+relation(limits.announcementBytes * 2 < limits.frameBytes, 'an announcement fits a frame')
+relation(
+  limits.directoryBeatMs * 3 < limits.directorySilenceMs && limits.approveMs < limits.enrollMs,
+  'a neighbour is heard in time, and so is who approves of a node',
+)
 relation(limits.commitAnswerMs < limits.acceptMs, 'who is asked about a decision answers in time')
 relation(
   limits.commitBeatMs + limits.commitAnswerMs < limits.commitQuietMs,

@@ -8,6 +8,7 @@ import type { Frame } from '../../../src/control/messages/types.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
 import { askingMasterBodies } from './asking-master-frames.js'
 import { commitBodies } from './commit-frames.js'
+import { directoryBodies } from './directory-frames.js'
 import { diskBodies } from './disk-frames.js'
 import { growingBodies } from './growing-frames.js'
 import { arrivalBodies } from './index-frames.js'
@@ -299,6 +300,7 @@ const bodies: Bodies = {
   ...askingMasterBodies,
   ...versionBodies(nameText),
   ...publishingBodies(nameText),
+  ...directoryBodies,
   ...growingBodies,
   ...commitBodies(nameText),
   copy: fc.record({

@@ -59,7 +59,7 @@ class Graph {
           const link = to * 1_000 + node
           const { frame } = wish
           if (frame.type === 'mate') throw new Error('never said')
-          if (frame.type !== 'announce') {
+          if (frame.type !== 'spread') {
             this.#at(to).said(link, frame)
             continue
           }
