@@ -5,13 +5,13 @@ const MIB = 1024 * KIB
 
 export const leadingLimits = {
   /** Milliseconds that one leads from when it wrote last, and between two writes. */
-  leaseMs: 1_500,
-  leaseBeatMs: 400,
+  leaseMs: 1_200,
+  leaseBeatMs: 300,
   /** Milliseconds in which others see nothing new before one of them leads, and between looks. */
-  leasePatienceMs: 2_000,
-  leaseLookMs: 200,
+  leasePatienceMs: 1_600,
+  leaseLookMs: 150,
   /** Milliseconds for an answer of what they keep it in, and until it is asked again. */
-  leaseRequestMs: 500,
+  leaseRequestMs: 400,
   leaseRetryMs: 250,
   /** Bytes of one value there, of the head, and of all together. */
   statePieceBytes: 512 * KIB,
