@@ -163,6 +163,7 @@ export class Keeping {
       if (said.isGrowing) this.#growing.add(said.id)
       this.#keep({ type: 'heard', said: { ...said } })
     }
+    for (const said of versions.takeRenewed()) this.#keep({ type: 'heard', said: { ...said } })
     for (const id of this.#growing) {
       const said = versions.of(id)
       if (said.isGrowing) continue
@@ -262,9 +263,8 @@ export class Keeping {
     const { versions, scheduler, sets } = this.#running.master
     yield { type: 'sets', sets }
     for (const node of this.#drained) yield { type: 'drained', node, isDrained: true }
-    for (let id = 0; id < versions.count; id++) {
-      const said = versions.of(id)
-      const isHeld = (scheduler.files.get(id)?.holders.count ?? 0) > 0
+    for (const said of versions.inOrder) {
+      const isHeld = (scheduler.files.get(said.id)?.holders.count ?? 0) > 0
       // Of what nobody holds only the order among its name is worth something.
       if (isHeld || versions.find(said.name, null) === said)
         yield { type: 'heard', said: { ...said } }

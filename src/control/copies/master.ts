@@ -20,7 +20,7 @@ import { Doubts } from './doubts.js'
 import { forgotten, silent } from './endings.js'
 import type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
 import { bytesOf, rangesOf } from './held.js'
-import { emptySet, type Member } from './member.js'
+import { emptySet, heldUnder, isPut, type Member, roomAt } from './member.js'
 import { Network, type NodeId } from './network.js'
 import { Patience } from './patience.js'
 import { Plans } from './plans.js'
@@ -81,9 +81,9 @@ export class Master {
     })
   }
 
-  /** All versions in the order in which they were heard of. */
+  /** All versions, the latest of each name last. */
   get heard(): readonly Said[] {
-    return this.versions.all
+    return this.versions.inOrder
   }
 
   get sets(): readonly FileSet[] {
@@ -123,7 +123,7 @@ export class Master {
         return this.#copied(fact.node, fact.copy, fact.ended)
       case 'heard':
         this.#listensUntilMs = this.#nowMs + limits.masterListensMs
-        for (const said of fact.versions) this.#learn(said)
+        for (const said of fact.versions) this.#learn(said, () => true)
         return
       case 'sets':
         if (areSourcesSaid([...this.#sets, ...fact.sets])) this.#planAnew()
@@ -160,12 +160,11 @@ export class Master {
       for (const [i, { id }] of files.entries()) this.scheduler.planned(id, ahead.slices[i] ?? [])
     }
     for (const { kind, copy } of this.scheduler.advance(this.#nowMs, limits.decisionsAtOnce)) {
-      const node = this.network.nodeName(copy.target)
       if (kind === 'stop') this.#patience.ends(copy.id)
       else this.#patience.begins(copy, this.#nowMs)
-      if (kind === 'start')
-        this.#wishes.push({ type: 'copy', node, copy, version: this.versions.of(copy.file) })
-      else this.#wishes.push({ type: kind, node, copy })
+      const to = { node: this.network.nodeName(copy.target), copy }
+      if (kind !== 'start') this.#wishes.push({ type: kind, ...to })
+      else this.#wishes.push({ type: 'copy', ...to, version: this.versions.of(copy.file) })
     }
     return this.#wished()
   }
@@ -188,7 +187,7 @@ export class Master {
     const member: Member = known ?? {
       ...{ id, name: node, attributes, isHere: true, isDrained: false },
       ...{ set: emptySet, judgedBy: null, freeBytes: 0, hasSpoken: false, found: [] },
-      ...{ held: new Map(), wants: new Set() },
+      ...{ held: new Map(), heldAs: new Map(), wants: new Set() },
     }
     Object.assign(member, { attributes, isHere: true, judgedBy: null })
     this.#members.set(node, member)
@@ -204,6 +203,7 @@ export class Master {
     this.scheduler.gone(member.id, new Set([...member.held.keys(), ...member.wants]))
     for (const id of member.held.keys()) this.#plans.changed(id)
     member.held.clear()
+    member.heldAs.clear()
     member.wants.clear()
     this.#found.delete(member)
     Object.assign(member, { isHere: false, hasSpoken: false, found: [] })
@@ -216,19 +216,19 @@ export class Master {
     member.freeBytes = freeBytes
     const said = new Set<FileId>()
     for (const file of files) {
-      const version = this.#learn(file)
+      const coming = this.scheduler.into(member.id)
+      const version = this.#learn(file, ({ id }) => !isAll && isPut(member, id, file, coming))
       if (version === null) {
         this.#note({ about: 'refused', node, name: file.name })
         continue
       }
       said.add(version.id)
+      if (file.contentId === version.contentId) member.heldAs.delete(version.id)
+      else member.heldAs.set(version.id, file.contentId)
       this.#holds(member, version, rangesOf(file, version))
     }
-    for (const { name, contentId } of gone) {
-      const id = [...member.held.keys()].find((one) => {
-        const version = this.versions.of(one)
-        return version.name === name && version.contentId === contentId
-      })
+    for (const one of gone) {
+      const id = heldUnder(member, one, this.versions)
       if (id !== undefined) this.#holdsNot(member, id)
     }
     if (isAll) {
@@ -270,11 +270,13 @@ export class Master {
 
   /**
    * Whoever is to hold the latest of a name, or this one, is to hold it from now on. Null: it
-   * cannot be, or there are too many.
+   * cannot be, or there are too many. `isNews`: what is known under another id was published again.
    */
-  #learn(said: Said): Version | null {
+  #learn(said: Said, isNews?: (version: Version) => boolean): Version | null {
+    const isOther = this.versions.isOther(said)
     const version = this.versions.learn(said)
     if (version === null) return null
+    if (isOther && isNews?.(version) === true) this.#renew(version, said.contentId)
     const known = this.scheduler.files.get(version.id)
     if (known !== undefined) {
       if (known.isGrowing) this.scheduler.growFile(version.id, version.size, !version.isGrowing)
@@ -285,11 +287,23 @@ export class Master {
       mayCopy: (from, to) =>
         from === to || mayComeFrom(this.#sets, version.name, this.network.siteName(from)),
     })
-    for (const member of this.#members.values()) {
-      const digest = member.set.wanted.get(version.name)?.digest
-      if (digest === null || digest === version.digest) this.#stale.add(member)
-    }
+    this.#wantedAnew(version)
     return version
+  }
+
+  #wantedAnew({ name, digest: is }: Version): void {
+    for (const member of this.#members.values()) {
+      const digest = member.set.wanted.get(name)?.digest
+      if (digest === null || digest === is) this.#stale.add(member)
+    }
+  }
+
+  /** It was published again, and is the latest of its name. */
+  #renew(version: Version, contentId: string): void {
+    for (const { held, heldAs } of this.#members.values())
+      if (held.has(version.id) && !heldAs.has(version.id)) heldAs.set(version.id, version.contentId)
+    this.versions.renew(version, contentId)
+    this.#wantedAnew(version)
   }
 
   /** Null: all of it, under its name. */
@@ -315,6 +329,7 @@ export class Master {
 
   #holdsNot(member: Member, id: FileId): void {
     member.held.delete(id)
+    member.heldAs.delete(id)
     this.scheduler.holds(id, member.id, [])
     this.#plans.changed(id)
   }
@@ -325,14 +340,15 @@ export class Master {
     if (!member.hasSpoken) return
     if (member.judgedBy !== this.#sets) this.#judge(member)
     const wanted = new Map<FileId, number>()
-    const room = this.#roomAt(member)
+    const hasRoom = roomAt(member, this.versions)
     for (const { name, digest, set } of member.isDrained ? [] : member.set.wanted.values()) {
       const version = this.versions.find(name, digest)
       if (version === undefined) continue
       const { holders } = this.scheduler.fileOf(version.id)
       const isThere = member.held.get(version.id) === null || holders.hasAll(member.id)
       if (!version.isGrowing && isThere) continue
-      if (room(version)) wanted.set(version.id, set.priority)
+      if (hasRoom(version)) wanted.set(version.id, set.priority)
+      else this.#note({ about: 'full', node: member.name, name })
     }
     for (const id of [...member.wants]) {
       if (wanted.has(id)) continue
@@ -353,22 +369,6 @@ export class Master {
     const isTold = member.judgedBy !== null && isSameSet(set, member.set)
     Object.assign(member, { set, judgedBy: this.#sets })
     if (!isTold) this.#wishes.push({ type: 'required', node: member.name, set })
-  }
-
-  /** Whether there is room for one more; what is wanted already has its own. */
-  #roomAt(member: Member): (version: Version) => boolean {
-    const lacks = ({ id, size }: Version) => size - bytesOf(member.held.get(id), size)
-    let needed = 0
-    for (const id of member.wants) needed += lacks(this.versions.of(id))
-    return (version) => {
-      if (member.wants.has(version.id)) return true
-      if (needed + lacks(version) > member.freeBytes) {
-        this.#note({ about: 'full', node: member.name, name: version.name })
-        return false
-      }
-      needed += lacks(version)
-      return true
-    }
   }
 
   #copied(node: string, id: number, ended: Ended): void {

@@ -1,10 +1,12 @@
 /** What a master knows of a node. */
 import type { Attributes } from '../../base/attributes.js'
 import type { RangePair } from '../../base/ranges.js'
-import type { CopyOrder } from '../messages/mastering.js'
+import type { CopyOrder, HeldThere, Said } from '../messages/mastering.js'
 import type { FileId } from './demand.js'
+import { bytesOf } from './held.js'
 import type { NodeId } from './network.js'
 import type { FileSet, NodeSet } from './sets.js'
+import type { Version, Versions } from './versions.js'
 
 export interface Member {
   readonly id: NodeId
@@ -22,8 +24,45 @@ export interface Member {
   found: readonly CopyOrder[]
   /** What it said last; null: all of it, and no more comes. */
   readonly held: Map<FileId, readonly RangePair[] | null>
+  /** Ids under which it holds those that are known under other ones. */
+  readonly heldAs: Map<FileId, string>
   /** Files that it has demands for. */
   readonly wants: Set<FileId>
 }
 
 export const emptySet: NodeSet = { wanted: new Map(), contradictions: [] }
+
+/** What it has said to hold under this id; undefined: nothing, or under another one since. */
+export function heldUnder(
+  { held, heldAs }: Member,
+  gone: Pick<Said, 'name' | 'contentId'>,
+  versions: Versions,
+): FileId | undefined {
+  const version = versions.byId(gone)
+  if (version === undefined || !held.has(version.id)) return undefined
+  const as = heldAs.get(version.id) ?? version.contentId
+  return as === gone.contentId ? version.id : undefined
+}
+
+/** Whether there is room for one more; what is wanted already has its own. */
+export function roomAt(member: Member, versions: Versions): (version: Version) => boolean {
+  const lacks = ({ id, size }: Version) => size - bytesOf(member.held.get(id), size)
+  let needed = 0
+  for (const id of member.wants) needed += lacks(versions.of(id))
+  return (version) => {
+    if (member.wants.has(version.id)) return true
+    if (needed + lacks(version) > member.freeBytes) return false
+    needed += lacks(version)
+    return true
+  }
+}
+
+/** It had nothing of what it holds now under its name, and nobody sent it by order. */
+export function isPut(
+  { held }: Member,
+  id: FileId,
+  { ranges }: Pick<HeldThere, 'ranges'>,
+  coming: Iterable<{ readonly file: FileId }>,
+): boolean {
+  return ranges === null && !held.has(id) && ![...coming].some(({ file }) => file === id)
+}

@@ -91,6 +91,25 @@ describe('a master that ends and is there again', () => {
     expect(lines).toEqual([])
   })
 
+  it('knows that an earlier content was published again', async () => {
+    const first = await run()
+    first.join('m', [content('f', 'a')])
+    const put = (letter: string, id: string) => {
+      const files = [{ ...content('f', letter), contentId: id.repeat(32) }]
+      const gone = [...first.master.versions.all].map(({ contentId }) => ({ name: 'f', contentId }))
+      first.post({ type: 'state', node: 'm', files, gone, isAll: false, freeBytes: 1_000 })
+    }
+    put('b', 'b')
+    put('a', 'c')
+    expect(first.master.versions.find('f', null)?.contentId).toBe('c'.repeat(32))
+    await first.keeping.close()
+    const second = await run()
+    const latest = second.master.versions.find('f', null)
+    expect(latest).toMatchObject({ digest: `blake3:${'a'.repeat(64)}` })
+    expect(second.master.versions.count).toBe(2)
+    await second.keeping.close()
+  })
+
   it('goes on in memory on a full disk, says so once, and writes all of it later', async () => {
     const written: KeptEntry[] = []
     let isFull = true

@@ -353,4 +353,40 @@ describe('Master', () => {
     state(null)
     expect([...setRows(fleet.master)][0]?.complete).toBe(1)
   })
+
+  it('takes contents of one digest for one, whoever has signed them', () => {
+    const { fleet } = fleetOf(3)
+    fleet.sets(setFor('all', ['a'], 'name=n*'))
+    const say = (node: string, contentId: string, digest: string, gone: string[] = []) => {
+      const a = { name: 'a', contentId, digest, size: 8, isGrowing: false, ranges: null }
+      const told = gone.map((id) => ({ name: 'a', contentId: id }))
+      const state = { node, files: [a], gone: told, isAll: false, freeBytes: 1e9 }
+      fleet.master.post({ type: 'state', ...state }, fleet.nowMs)
+    }
+    const orders = () => {
+      const wishes = fleet.master.advance(fleet.nowMs)
+      return wishes.flatMap((wish) => (wish.type === 'copy' ? wish.version.digest : []))
+    }
+    say('n0', 'A', 'one')
+    fleet.join('n1')
+    const first = { name: 'a', contentId: 'B', digest: 'one', size: 8, isGrowing: false }
+    const files = [{ ...first, ranges: null }]
+    const all = { node: 'n1', files, gone: [], isAll: true, freeBytes: 1e9 }
+    fleet.master.post({ type: 'state', ...all }, fleet.nowMs)
+    expect([fleet.master.lacking('n1'), orders()]).toEqual([[], ['one']])
+    // It is there under another id since: the word of the earlier one takes nothing away.
+    say('n0', 'C', 'one', ['A'])
+    expect(fleet.master.lacking('n0')).toEqual([])
+    say('n0', 'D', 'two', ['C'])
+    expect(fleet.master.lacking('n1')).toHaveLength(1)
+    expect(fleet.master.lacking('n0')).toEqual([])
+    // An earlier content that is published again is the latest one.
+    say('n0', 'E', 'one', ['D'])
+    expect([fleet.master.lacking('n1'), fleet.master.lacking('n0')]).toEqual([[], []])
+    expect(fleet.master.versions.find('a', null)).toMatchObject({ contentId: 'E', digest: 'one' })
+    expect(fleet.master.heard.map(({ contentId }) => contentId)).toEqual(['D', 'E'])
+    say('n1', 'E', 'one', ['B'])
+    say('n0', 'E', 'one')
+    expect(fleet.master.versions.count).toBe(2)
+  })
 })
