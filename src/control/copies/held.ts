@@ -11,8 +11,11 @@ export function rangesOf(
   { ranges, size, isGrowing }: Pick<HeldThere, 'ranges' | 'size' | 'isGrowing'>,
   version: Pick<Version, 'size' | 'isGrowing'>,
 ): readonly RangePair[] | null {
-  if (!isGrowing || version.isGrowing) return ranges
-  return RangeSet.of(ranges ?? [[0, size]]).present(0, Math.max(0, version.size - 1))
+  // All of it, and no more comes.
+  if (!isGrowing) return ranges
+  const held = ranges ?? [[0, size]]
+  if (version.isGrowing) return held
+  return RangeSet.of(held).present(0, Math.max(0, version.size - 1))
 }
 
 /** Null: all of it. */
