@@ -101,6 +101,17 @@ export class HeldFiles {
     return { type: 'removed', ...sum.removal }
   }
 
+  /** Removes the file where it is of this content, whoever else wants the name. True: it was. */
+  removeContent(name: Uint8Array, contentId: string): Promise<boolean> {
+    const { store, names } = this.#spec
+    const signal = new AbortController().signal
+    return names.without(name, async () => {
+      if (store.catalogue.get(name)?.contentId !== contentId) return false
+      await this.#removeFile(name, new RemovalSum({ signal, isRemoving: () => {} }))
+      return true
+    })
+  }
+
   /** Null: this is the name of something. */
   async #versionMeant(said: Uint8Array): Promise<VersionedName | null> {
     const { store, trees } = this.#spec

@@ -100,6 +100,8 @@ export class NodeService {
   readonly #copies: Copies
   readonly instructed: Instructed
   readonly directory: NodeDirectory
+  /** Of a node that pulls contents. */
+  swarm: Answers['swarm'] = () => Promise.reject(new FrError('ERR_FR_NOT_HELD'))
   readonly #bridges: Bridges
   /** What every transfer sees of the node. */
   readonly #parts: NodeParts
@@ -179,6 +181,7 @@ export class NodeService {
       ...(isRelayOnly ? noFiles : answersOf(disks, this.#commits)),
       copies: isRelayOnly ? noCopies : this.#copies,
       publishing: publishingAt(this, spec),
+      swarm: (...asked) => this.swarm(...asked),
     }
     this.#questions = new Questions(answers, this.authority)
     admitAgain(spec, this.#receptions)

@@ -36,7 +36,11 @@ export interface Answers {
   readonly commits: Pick<Commits, 'prepare' | 'consult' | 'force'>
   readonly copies: Pick<Copies, 'start' | 'follow'>
   readonly publishing: Pick<Publishing, 'tell' | 'announce'>
+  /** To who pulls a content; rejects with ERR_FR_NOT_HELD, ERR_FR_ONLY. */
+  readonly swarm: (frame: SwarmQuestion, asker: Established) => Promise<Frame>
 }
+
+export type SwarmQuestion = Extract<Frame, { type: 'swarm' }>
 
 async function isRelayOnly(): Promise<never> {
   throw new FrError('ERR_FR_RELAY_ONLY')
@@ -157,6 +161,8 @@ export class Questions {
         return (async () => answers.publishing.tell(decodeName(frame)))()
       case 'announce':
         return answers.publishing.announce(frame, asker.nodeId)
+      case 'swarm':
+        return answers.swarm(frame, asker.established)
       default:
         return frame satisfies never
     }

@@ -2,6 +2,7 @@
  * Every request that a node answers, and the right that it needs: the one table. A request that is
  * not in it is not answered, so a new one without a right can reach nobody.
  */
+import { utf8 } from '../base/bytes.js'
 import type { Wanted } from '../base/rights.js'
 import type { Frame, StreamEntry } from '../control/messages/types.js'
 import { decodeName } from '../protocol/manifest.js'
@@ -35,6 +36,7 @@ const questions = {
   announce: (frame: Of<'announce'>) => [
     { right: frame.withdraws ? 'rm' : 'push', name: decodeName(frame) },
   ],
+  swarm: ({ name }: Of<'swarm'>) => [{ right: 'get', name: utf8(name) }],
 } as const satisfies {
   readonly [T in Frame['type']]?: (frame: Of<T>) => readonly Wanted[]
 }
@@ -48,6 +50,7 @@ export const questionTypes = Object.keys(questions) as QuestionType[]
 export const readsOnly: ReadonlySet<QuestionType> = new Set<QuestionType>([
   ...(['statusRequest', 'list', 'versions', 'lacks', 'disks', 'follow', 'consult'] as const),
   'publishing',
+  'swarm',
 ])
 
 /** What logs and the status call each request: the words of those who use the product. */
@@ -69,6 +72,7 @@ const words = {
   force: 'commit: force',
   publishing: 'published',
   announce: 'publish',
+  swarm: 'pull',
   fetch: 'get',
   receiver: 'push',
   mirror: 'mirror',

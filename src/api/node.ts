@@ -11,6 +11,7 @@ import type { Peers } from '../agent/peers.js'
 import { Privileges } from '../agent/privileges.js'
 import { openShared } from '../agent/shared-dir.js'
 import { openStripes } from '../agent/striped-disk.js'
+import { NodeSwarm } from '../agent/swarm/node-swarm.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { selfOf, signerOf } from '../net/crypto.js'
@@ -164,6 +165,7 @@ async function openNode(
     await service.listen()
     privileges?.drop()
     node.address = service.address
+    if (!isRelayOnly) node.pulls(new NodeSwarm(service, { nodeId, advertise, isReadOnly, log }))
     if (checked.master !== undefined) {
       const { master: addresses, dataDirs } = checked
       const keptIn = isReadOnly ? null : (dataDirs[0] as string)
@@ -203,6 +205,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
   readonly #release: () => Promise<void>
   readonly #startMs = performance.now()
   #master: NodeMaster | undefined
+  #swarm: NodeSwarm | undefined
   #closing: Promise<void> | undefined
 
   constructor(
@@ -216,6 +219,11 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
     this.#checked = checked
     this.nodeId = nodeId
     this.#release = release
+  }
+
+  pulls(swarm: NodeSwarm): void {
+    this.#swarm = swarm
+    swarm.start()
   }
 
   serve(master: NodeMaster): void {
@@ -257,6 +265,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
   }
 
   async #close(): Promise<void> {
+    await this.#swarm?.close()
     await this.#master?.close()
     await this.#service.close()
     this.onClosed()

@@ -45,6 +45,9 @@ export const swarmLimits = {
   swarmLeaseMsMax: 120_000,
   /** Milliseconds without anything coming after which a node takes what it needs from anybody. */
   swarmPatienceMs: 3_000,
+  /** Contents by criteria that a node knows, and ms until one is removed that was busy. */
+  swarmContents: 4_096,
+  swarmDropMs: 5_000,
   /** Failures in a row after which a holder is forgotten. */
   swarmFailures: 3,
 } as const

@@ -48,6 +48,7 @@ import {
 } from './plan.js'
 import { publishingFrames } from './publishing.js'
 import { readAnswer, readCode, readReason } from './reasons.js'
+import { swarmFrames } from './swarming.js'
 
 type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
 type HotType = 'progress' | 'backlog' | 'reports' | 'indexed'
@@ -285,6 +286,7 @@ const frameTable: FrameTable = {
   ...askingMasterFrames,
   ...publishingFrames,
   ...directoryFrames,
+  ...swarmFrames,
 }
 
 function readFetchOffer(body: Fields): FetchOffer {

@@ -124,7 +124,7 @@ export function readSaid(fields: Fields): Said {
 }
 
 /** Of a file that a set can name: in UTF-8. The storage confines it. */
-function readPlainName(fields: Fields): string {
+export function readPlainName(fields: Fields): string {
   const name = fields.string('name', limits.nameBytes)
   decodeName({ name, nameIsBase64: false })
   return name

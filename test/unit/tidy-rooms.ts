@@ -60,6 +60,10 @@ const rooms: Record<string, Room> = {
     rooms: [...['session/*', 'store/*', 'net', 'protocol', 'control/*', 'base/*', 'ports']],
     node: 'all',
   },
+  'agent/swarm': {
+    rooms: ['agent', 'session', 'store/*', 'net', 'protocol', 'control/*', 'base/*', 'ports'],
+    node: 'all',
+  },
   'agent/directory': {
     rooms: ['net', 'store/files', 'protocol', 'control/*', 'base/*'],
     node: 'all',

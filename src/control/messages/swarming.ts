@@ -45,3 +45,8 @@ export interface SwarmAnswer {
   /** Milliseconds until it wants to be asked again. */
   readonly againMs: number
 }
+
+/** A question of a status link, and its answer. `name`: of the content, for rights. */
+export type SwarmFrame =
+  | ({ readonly type: 'swarm'; readonly name: string } & SwarmAsk)
+  | ({ readonly type: 'swarmed' } & SwarmAnswer)

@@ -22,6 +22,7 @@ import type { LimitedFrame, LimitFrame } from './limiting.js'
 import type { MasterToNode, NodeToMaster } from './mastering.js'
 import type { PublishingFrame } from './publishing.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
+import type { SwarmFrame } from './swarming.js'
 
 export type * from './applied.js'
 export type * from './coded.js'
@@ -400,6 +401,7 @@ export type Frame =
   | MasterToNode
   | MasterAsked
   | MasterAnswer
+  | SwarmFrame
 
 export type FrameType = Frame['type']
 

@@ -113,9 +113,9 @@ export class Deals {
     this.#waiting.set(ask, { ask, from, said, untilMs })
   }
 
-  /** Nobody waits for the answer any more. */
-  forget(ask: number): void {
-    this.#waiting.delete(ask)
+  /** False: it was answered, or whoever asked it has asked again, or is forgotten. */
+  isWaiting(ask: number): boolean {
+    return this.#waiting.has(ask)
   }
 
   /** When answers are due, whatever happens. */

@@ -16,6 +16,7 @@ import { masterBodies } from './master-frames.js'
 import { fileDigest, hex } from './parts.js'
 import { publishingBodies } from './publishing-frames.js'
 import { bytes, code, mate, ranges, rawName, streamEntry, text, u32 } from './support.js'
+import { swarmBodies } from './swarm-frames.js'
 import { versionBodies } from './version-frames.js'
 
 const nameText = rawName.map(encodeName)
@@ -298,6 +299,7 @@ const bodies: Bodies = {
   ...diskBodies,
   ...masterBodies,
   ...askingMasterBodies,
+  ...swarmBodies,
   ...versionBodies(nameText),
   ...publishingBodies(nameText),
   ...directoryBodies,

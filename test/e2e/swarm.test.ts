@@ -1,0 +1,141 @@
+/** Contents by criteria: nodes that qualify pull what is announced, from each other. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { Inquiry } from '../../src/agent/client.js'
+import type { NodeService } from '../../src/agent/node-service.js'
+import { NodeSwarm } from '../../src/agent/swarm/node-swarm.js'
+import { push } from '../../src/api/index.js'
+import { linearBytes } from '../../src/base/division.js'
+import { MIB } from '../../src/base/limits.js'
+import { type AnnouncementDraft, signAnnouncement } from '../../src/protocol/announcement.js'
+import { seededSigner } from '../unit/protocol/support.js'
+import { openService } from './instructed-node.mjs'
+import { until, useWorld, type World } from './push-support.js'
+
+const name = 'film.bin'
+const author = seededSigner(7)
+
+class SwarmNode {
+  readonly service: NodeService
+  readonly nodeId: string
+  readonly dataDir: string
+  readonly stop: () => Promise<void>
+
+  private constructor(
+    { service, nodeId, close }: Awaited<ReturnType<typeof openService>>,
+    dataDir: string,
+    log: World['logger'],
+  ) {
+    const spec = { nodeId, advertise: undefined, isReadOnly: false, log }
+    const swarm = new NodeSwarm(service, spec)
+    swarm.start()
+    this.service = service
+    this.nodeId = nodeId
+    this.dataDir = dataDir
+    let closing: Promise<void> | undefined
+    this.stop = () => {
+      closing ??= swarm.close().then(close)
+      return closing
+    }
+  }
+
+  static async start(
+    world: World,
+    attributes: Record<string, string>,
+    dataDir = world.dataDir(),
+  ): Promise<SwarmNode> {
+    const opened = await openService(world.engine, dataDir, { attributes })
+    const node = new SwarmNode(opened, dataDir, world.logger)
+    world.defer(() => node.stop())
+    return node
+  }
+
+  get content(): Buffer | null {
+    const path = join(this.dataDir, name)
+    return existsSync(path) ? readFileSync(path) : null
+  }
+}
+
+/** Pushes a file to the first of them, for these criteria, and says what is to be announced. */
+async function held(world: World, first: SwarmNode, where: string, size: number) {
+  const { path, content } = world.file(name, size)
+  const { address } = first.service
+  const result = await push(path, { to: [address], engine: world.engine, only: where }).result
+  const [record] = first.service.disks.first.store.catalogue.list()
+  const { contentId } = record as { contentId: string }
+  const draft: AnnouncementDraft = {
+    ...{ kind: 'publish', name, contentId, digest: result.digest as string, size, where },
+    ...{ issuedAtMs: Date.now(), expiresAtMs: null },
+    initiator: { nodeId: first.nodeId, address, site: '' },
+    division: linearBytes(size),
+  }
+  return { content, draft }
+}
+
+/** As the directory does, of which there is none between these nodes. */
+async function announce(nodes: readonly SwarmNode[], draft: AnnouncementDraft): Promise<void> {
+  const record = signAnnouncement(author, draft)
+  for (const { service } of nodes) await service.directory.announce(record)
+}
+
+const world = useWorld('native')
+const eu = { region: 'eu' }
+
+it('is pulled by who qualifies, refused to others, and dropped when it is withdrawn', {
+  timeout: 120_000,
+}, async () => {
+  const nodes = [await SwarmNode.start(world, eu)]
+  for (let each = 0; each < 3; each++) nodes.push(await SwarmNode.start(world, eu))
+  const stranger = await SwarmNode.start(world, { region: 'us' })
+  const [first, ...others] = nodes as [SwarmNode, ...SwarmNode[]]
+  const size = 6 * MIB + 12_345
+  const { content, draft } = await held(world, first, 'region=eu', size)
+  const before = first.service.engine.counters().sentBytes
+  await announce([...nodes, stranger], draft)
+  await until(() => others.every((node) => node.content !== null), 'all have it', 60_000)
+  for (const node of others) expect(node.content?.equals(content)).toBe(true)
+  const sent = first.service.engine.counters().sentBytes - before
+  expect(sent).toBeGreaterThanOrEqual(size)
+  expect(sent).toBeLessThan(1.3 * size)
+  expect(stranger.content).toBeNull()
+  // It asks all the same, as a node that does not do as it should.
+  const inquiry = new Inquiry(stranger.service.dialler(), first.service.address)
+  const { contentId } = draft
+  const nothing = { have: [], coming: [], wants: [0], most: 1, isStuck: true, others: 4 }
+  const ask = { type: 'swarm', name, contentId, address: '127.0.0.1:1', ...nothing } as const
+  const asked = inquiry.ask(ask, 'swarmed', { timeoutMs: 5_000, signal: undefined })
+  await expect(asked).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
+  inquiry.close()
+  // Somebody pushes another file of that name by hand.
+  const [, , byHand] = nodes as [SwarmNode, SwarmNode, SwarmNode]
+  const { path } = world.file(name, 1_000)
+  await push(path, { to: [byHand.service.address], engine: world.engine }).result
+  const division = linearBytes(0)
+  await announce([...nodes, stranger], {
+    ...{ ...draft, kind: 'unpublish', division, issuedAtMs: draft.issuedAtMs + 1 },
+  })
+  const having = () => nodes.filter((node) => node.content !== null)
+  await until(() => having().length === 1, 'it is withdrawn')
+  expect(having()).toEqual([byHand])
+  expect(byHand.content).toHaveLength(1_000)
+})
+
+it('follows the attributes of a node, and goes on after it was stopped', async () => {
+  const [first, other] = [await SwarmNode.start(world, eu), await SwarmNode.start(world, {})]
+  const { content, draft } = await held(world, first, 'region=eu', 3 * MIB)
+  await announce([first, other], draft)
+  const { directory } = other.service
+  await until(() => [...directory.known].length === 1, 'it knows')
+  expect(other.content).toBeNull()
+  directory.setAttributes(eu)
+  // What it says of itself on links is still what it was started with.
+  await until(() => other.service.directory.attributes['region'] === 'eu', 'it qualifies')
+  await other.stop()
+  const again = await SwarmNode.start(world, eu, other.dataDir)
+  await announce([again], draft)
+  await until(() => again.content !== null, 'it has it')
+  expect(again.content?.equals(content)).toBe(true)
+  again.service.directory.setAttributes({ region: 'us' })
+  await until(() => again.content === null, 'it is for it no more')
+})
