@@ -47,7 +47,7 @@ export const swarmLimits = {
   swarmPatienceMs: 3_000,
   /** Contents by criteria that a node knows, and ms until one is removed that was busy. */
   swarmContents: 4_096,
-  swarmDropMs: 5_000,
+  swarmDropMs: 2_500,
   /** Failures in a row after which a holder is forgotten. */
   swarmFailures: 3,
 } as const

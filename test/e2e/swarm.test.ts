@@ -1,6 +1,7 @@
 /** Contents by criteria: nodes that qualify pull what is announced, from each other. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { Inquiry } from '../../src/agent/client.js'
 import type { NodeService } from '../../src/agent/node-service.js'
@@ -136,6 +137,14 @@ it('follows the attributes of a node, and goes on after it was stopped', async (
   await announce([again], draft)
   await until(() => again.content !== null, 'it has it')
   expect(again.content?.equals(content)).toBe(true)
+  // Said anew, for others as well: nothing is taken away, and nothing comes again.
+  const wider = { ...draft, where: 'region=eu || region=us', issuedAtMs: draft.issuedAtMs + 1 }
+  await announce([again], wider)
+  const known = () => [...again.service.directory.known].map(({ where }) => where)
+  await until(() => known().join() === wider.where, 'it knows the newer one')
   again.service.directory.setAttributes({ region: 'us' })
+  await sleep(50)
+  expect(again.content?.equals(content)).toBe(true)
+  again.service.directory.setAttributes({ region: 'asia' })
   await until(() => again.content === null, 'it is for it no more')
 })

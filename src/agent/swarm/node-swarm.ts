@@ -122,7 +122,11 @@ export class NodeSwarm {
       if (!known.has(id)) {
         content.close()
         this.#contents.delete(id)
-        this.#drop(content.announcement)
+        // One that is only forgotten, or said anew, takes nothing away.
+        const { expiresAtMs } = content.announcement
+        const isSaid = [...known.values()].some((one) => isOfContent(one, content.announcement))
+        const isOver = expiresAtMs !== null && expiresAtMs <= Date.now()
+        if (isOver && !isSaid) this.#drop(content.announcement)
       }
     for (const announcement of newest.values())
       try {
@@ -218,10 +222,10 @@ export class NodeSwarm {
     return false
   }
 
-  #withdrawn({ name, contentId, author }: Announcement): void {
-    for (const { announcement } of this.#contents.values())
-      if (announcement.contentId === contentId && announcement.author !== author) return
-    this.#drop({ name, contentId })
+  /** What another author publishes as well stays. */
+  #withdrawn(withdrawal: Announcement): void {
+    for (const known of this.#service.directory.known) if (isOfContent(known, withdrawal)) return
+    this.#drop(withdrawal)
   }
 
   /** Only this content; what an unfinished copy left goes once that is closed. */
@@ -342,6 +346,10 @@ function reachedAt(said: string, from: string): string {
 
 function isNewer(a: Announcement, b: Announcement): boolean {
   return a.issuedAtMs === b.issuedAtMs ? a.id > b.id : a.issuedAtMs > b.issuedAtMs
+}
+
+function isOfContent(a: Announcement, b: Announcement): boolean {
+  return a.contentId === b.contentId && a.name === b.name
 }
 
 function isSame(
