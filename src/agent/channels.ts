@@ -11,8 +11,6 @@ export function refusedChannel(channel: Channel, isGateway: boolean): FrError | 
   if (channel === 'fetch' && isGateway) return new FrError('ERR_FR_RELAY_ONLY')
   if (channel === 'bridge' && !isGateway)
     return new FrError('ERR_FR_BRIDGE', 'this node is no gateway (--relay-only)')
-  if (channel === 'directory')
-    return new FrError('ERR_FR_UNSUPPORTED', 'this node is no part of a directory')
   return channel === 'master'
     ? new FrError('ERR_FR_UNSUPPORTED', 'this is a node, and no master')
     : null

@@ -162,8 +162,9 @@ export class NodeService {
       hostAt: (disk) => hostAt(this.#parts, disk),
     })
     this.directory = new NodeDirectory({
-      ...{ nodeId: spec.self.nodeId, attributes: spec.self.attributes ?? {}, log },
-      keptIn: spec.announcementsIn ?? null,
+      ...{ nodeId: spec.self.nodeId, attributes: spec.self.attributes ?? {}, log, dialler },
+      ...{ keptIn: spec.announcementsIn ?? null, place: spec.directory },
+      require: (asking, as) => this.authority.require(asking, as, memberRights),
     })
     this.#bridges = new Bridges({ engine, dialler, log })
     this.#commits = new Commits({ nodeId: spec.self.nodeId, disks, names, dialler, log, told })
@@ -182,6 +183,7 @@ export class NodeService {
       copies: isRelayOnly ? noCopies : this.#copies,
       publishing: publishingAt(this, spec),
       swarm: (...asked) => this.swarm(...asked),
+      where: (criteria, found) => this.directory.where(criteria, found),
     }
     this.#questions = new Questions(answers, this.authority)
     admitAgain(spec, this.#receptions)
@@ -204,10 +206,9 @@ export class NodeService {
 
   /** Rejects with ERR_FR_LISTEN, or with ERR_FR_OPEN beyond loopback without a key. */
   async listen(): Promise<void> {
-    const { listen, keys } = this.#spec
+    const { listen, keys, isReadOnly, isRelayOnly } = this.#spec
     requireServable(listen, keys[0] as Key)
     await this.disks.start()
-    const { isReadOnly, isRelayOnly } = this.#spec
     if (!isReadOnly && !isRelayOnly) await this.#commits.load()
     this.limited.start()
     await bind(this.#server, listen, this.#spec.privileges)
@@ -215,7 +216,7 @@ export class NodeService {
       this.log({ level: 'error', event: 'listener-error', fields: { text: error.message } })
     })
     this.disks.adopt()
-    this.directory.start()
+    this.directory.start(this.#spec.self.advertise ?? this.address)
   }
 
   /** Reads again what may have changed in files. Rejects with ERR_FR_PEERS. */
@@ -270,6 +271,7 @@ export class NodeService {
       if (admitted.channel === 'control') this.#serveControl(established)
       else if (admitted.channel === 'bridge') this.#bridges.serve(established)
       else if (admitted.channel === 'fetch') this.#serves.serve(established)
+      else if (admitted.channel === 'directory') this.directory.serve(established)
       else this.#questions.serve(established)
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')

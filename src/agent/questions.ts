@@ -17,6 +17,7 @@ import { decodeName } from '../protocol/manifest.js'
 import type { Authority } from './authority.js'
 import type { Commits } from './commits.js'
 import type { Copies } from './copies.js'
+import type { NodeDirectory } from './directory/node-directory.js'
 import type { HeldFiles } from './held-files.js'
 import { type LimitChange, ratesOf } from './node-limits.js'
 import type { Publishing } from './publishing.js'
@@ -35,6 +36,7 @@ export interface Answers {
   readonly disks: () => Promise<Extract<Frame, { type: 'disksTold' }>>
   readonly commits: Pick<Commits, 'prepare' | 'consult' | 'force'>
   readonly copies: Pick<Copies, 'start' | 'follow'>
+  readonly where: NodeDirectory['where']
   readonly publishing: Pick<Publishing, 'tell' | 'announce'>
   /** To who pulls a content; rejects with ERR_FR_NOT_HELD, ERR_FR_ONLY. */
   readonly swarm: (frame: SwarmQuestion, asker: Established) => Promise<Frame>
@@ -157,6 +159,8 @@ export class Questions {
         return answers.commits.consult(frame, asker.nodeId)
       case 'force':
         return answers.commits.force(frame)
+      case 'where':
+        return this.#where(frame.criteria, asker)
       case 'publishing':
         return (async () => answers.publishing.tell(decodeName(frame)))()
       case 'announce':
@@ -178,6 +182,13 @@ export class Questions {
     } finally {
       saying.end()
     }
+  }
+
+  async #where(criteria: string, { link }: Asker): Promise<Frame> {
+    const found = await this.#answers.where(criteria, (nodes) => {
+      link.send({ type: 'whereFound', nodes })
+    })
+    return { type: 'whereTold', ...found }
   }
 
   async #remove(name: Uint8Array, isGlob: boolean, asker: Asker): Promise<Frame> {

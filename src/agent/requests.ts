@@ -17,6 +17,7 @@ const questions = {
   versions: () => [{ right: 'status' }],
   lacks: () => [{ right: 'status' }],
   disks: () => [{ right: 'status' }],
+  where: () => [{ right: 'status' }],
   follow: () => [{ right: 'status' }],
   add: () => [{ right: 'add' }],
   limit: () => [{ right: 'limit' }],
@@ -49,8 +50,7 @@ export const questionTypes = Object.keys(questions) as QuestionType[]
 /** Questions that come again and again, and change nothing: lines about them say little. */
 export const readsOnly: ReadonlySet<QuestionType> = new Set<QuestionType>([
   ...(['statusRequest', 'list', 'versions', 'lacks', 'disks', 'follow', 'consult'] as const),
-  'publishing',
-  'swarm',
+  ...(['publishing', 'swarm', 'where'] as const),
 ])
 
 /** What logs and the status call each request: the words of those who use the product. */
@@ -60,6 +60,7 @@ const words = {
   versions: 'versions',
   lacks: 'compare',
   disks: 'disks',
+  where: 'where',
   follow: 'wait',
   add: 'add',
   limit: 'limit',
@@ -81,6 +82,8 @@ const words = {
   bridge: 'connect through',
   succeed: 'take over',
   enlist: 'join as a node',
+  enroll: 'be a child',
+  mate: 'be a neighbour',
   askMaster: 'ask the master',
   giveSets: 'apply sets',
   drain: 'drain',

@@ -45,6 +45,7 @@ export {
   sets,
 } from './master-client.js'
 export { lacking, rollback, versions } from './versions.js'
+export { where } from './where.js'
 
 /**
  * What the node at `address` holds: whole files by name, then trees, one each, or with a glob what

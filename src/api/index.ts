@@ -8,6 +8,7 @@ export { errorTable, FrError, type FrErrorCode, type FrErrorDetails } from '../b
 export * as client from './client.js'
 export { copy, startCopy, waitFor } from './copy.js'
 export { digestFile } from './digest.js'
+export type * from './directory-types.js'
 export { get } from './get.js'
 export { getSet } from './get-set.js'
 export { type IdentityOptions, identity } from './identity.js'

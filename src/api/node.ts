@@ -12,12 +12,15 @@ import { Privileges } from '../agent/privileges.js'
 import { openShared } from '../agent/shared-dir.js'
 import { openStripes } from '../agent/striped-disk.js'
 import { NodeSwarm } from '../agent/swarm/node-swarm.js'
+import type { Attributes } from '../base/attributes.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { selfOf, signerOf } from '../net/crypto.js'
+import type { Self } from '../net/handshake.js'
 import type { Storage } from '../ports.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import { nodeKey, storedNodeKey } from '../store/identity.js'
+import { checkAttributes } from './attributes.js'
 import { openPeers } from './authorized.js'
 import { type CheckedNode, checkNode } from './options.js'
 import { boundedJson } from './status-json.js'
@@ -106,7 +109,7 @@ async function openNode(
     const { advertise } = checked
     const at = advertise !== undefined && { advertise }
     peers = await openPeers(checked.authorize, checked.keys, log)
-    const self = {
+    const self: Self & { attributes?: Attributes } = {
       ...selfOf(signerOf(key)),
       ...at,
       ...checked.sealing,
@@ -124,6 +127,7 @@ async function openNode(
     keys[0]?.certificates?.logTo(log)
     const statusJson = (): string => boundedJson(node.status())
     const spec = {
+      directory: checked.directory,
       engine,
       router,
       pool,
@@ -156,7 +160,11 @@ async function openNode(
       announcementsIn: isReadOnly || shared !== undefined ? null : first,
     }
     const service = new NodeService(spec)
-    const node = new NodeObject(service, checked, nodeId, async () => {
+    const said = (attributes: Attributes | undefined): void => {
+      self.attributes = attributes ?? {}
+      service.directory.setAttributes(self.attributes)
+    }
+    const node = new NodeObject(service, checked, nodeId, said, async () => {
       peers?.close()
       await pool.close()
       closeDirs()
@@ -203,6 +211,8 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
   readonly #service: NodeService
   readonly #checked: CheckedNode
   readonly #release: () => Promise<void>
+  readonly #said: (attributes: Attributes | undefined) => void
+  #attributes: Attributes
   readonly #startMs = performance.now()
   #master: NodeMaster | undefined
   #swarm: NodeSwarm | undefined
@@ -212,6 +222,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
     service: NodeService,
     checked: CheckedNode,
     nodeId: string,
+    said: (attributes: Attributes | undefined) => void,
     release: () => Promise<void>,
   ) {
     super()
@@ -219,6 +230,8 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
     this.#checked = checked
     this.nodeId = nodeId
     this.#release = release
+    this.#said = said
+    this.#attributes = checked.attributes
   }
 
   pulls(swarm: NodeSwarm): void {
@@ -238,7 +251,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       node: this.address,
       nodeId: this.nodeId,
       name: this.#checked.name,
-      attributes: this.#checked.attributes,
+      attributes: this.#attributes,
       mirror: this.#checked.mirror,
       readOnly: this.#checked.readOnly,
       relayOnly: this.#checked.relayOnly,
@@ -253,6 +266,12 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       audit: this.#service.authority.audit,
       counters: { ...counters, ...engine.counters() },
     }
+  }
+
+  setAttributes(attributes: Attributes): void {
+    const { attributes: said } = checkAttributes(attributes, this.#checked.name ?? undefined)
+    this.#attributes = { ...attributes }
+    this.#said(said)
   }
 
   reload(): Promise<void> {

@@ -3,6 +3,8 @@
  * and options of other versions. `satisfies` keeps each list complete: an option in the type but
  * not in the list does not compile.
  */
+
+import type { WhereOptions } from './directory-types.js'
 import type { IdentityOptions } from './identity-types.js'
 import type {
   ApplySetsOptions,
@@ -70,6 +72,9 @@ export const optionNames = {
     authorize: true,
     dropPrivileges: true,
     master: true,
+    parent: true,
+    maxChildren: true,
+    deputy: true,
     accept: true,
     logger: true,
     signal: true,
@@ -267,6 +272,13 @@ export const optionNames = {
     signal: true,
     timeoutMs: true,
   } satisfies Names<DrainOptions>,
+  where: {
+    via: true,
+    key: true,
+    tls: true,
+    signal: true,
+    timeoutMs: true,
+  } satisfies Names<WhereOptions>,
   disks: { key: true, tls: true, signal: true, timeoutMs: true } satisfies Names<DisksOptions>,
   list: {
     glob: true,

@@ -3,6 +3,7 @@
  * names the option; features that this version lacks are ERR_FR_UNSUPPORTED.
  */
 
+import type { DirectoryPlace } from '../agent/directory/node-directory.js'
 import type { Attributes } from '../base/attributes.js'
 import { type Detection, detectionFault, detectionOf } from '../base/detection.js'
 import { type DigestAlgorithm, digestAlgorithms } from '../base/digests.js'
@@ -229,6 +230,7 @@ export interface CheckedNode {
   readonly authorize: string | undefined
   readonly dropPrivileges: string | undefined
   readonly master: readonly string[] | undefined
+  readonly directory: DirectoryPlace
   readonly mirror: boolean
   readonly advertise: string | undefined
   readonly engine: 'native' | 'portable' | undefined
@@ -250,6 +252,18 @@ const ofFiles = [
   ...(['dataDir', 'placement', 'adopt', 'mirror', 'readOnly', 'maxServes', 'keep'] as const),
   ...(['maxSpaceBytes', 'maxAgeSeconds', 'minVersions', 'master'] as const),
 ]
+
+function placeOf({ parent = [], maxChildren, deputy }: NodeOptions): DirectoryPlace {
+  const parents = [parent].flat().map((one) => dialable(one, 'parent'))
+  if (parents.length > limits.parents)
+    throw new TypeError(`parent must name at most ${limits.parents} nodes`)
+  const most = optionalInteger('maxChildren', maxChildren, 1, limits.childrenMax)
+  return {
+    parents: [...new Set(parents)],
+    maxChildren: most ?? limits.children,
+    deputy: deputy === undefined ? null : dialable(deputy, 'deputy'),
+  }
+}
 
 function mastersIn(given: string | readonly string[]): string[] {
   const addresses = [given].flat().map((one) => dialable(one, 'master'))
@@ -294,6 +308,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     claims: checkAttributes(options.attributes, options.name),
     authorize: options.authorize,
     dropPrivileges: options.dropPrivileges,
+    directory: placeOf(options),
     master: options.master === undefined ? undefined : mastersIn(options.master),
     mirror: options.mirror ?? false,
     readOnly: options.readOnly ?? false,

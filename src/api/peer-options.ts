@@ -1,8 +1,9 @@
 /** Who may speak to a node, what is true of it, and how its bytes are sent. */
+import type { DirectoryOptions } from './directory-types.js'
 import type { ClaimOptions } from './rights-types.js'
 import type { NodeSealOptions } from './seal.js'
 
-export interface PeerOptions extends NodeSealOptions, ClaimOptions {
+export interface PeerOptions extends NodeSealOptions, ClaimOptions, DirectoryOptions {
   /**
    * Path of a list of peers, a line each: `FINGERPRINT name` (`identity`), or `cert:NAME` for who
    * has a certificate of this name. Nobody else is served or dialled; whoever leaves the list loses
@@ -20,4 +21,9 @@ export interface PeerOptions extends NodeSealOptions, ClaimOptions {
    * masters that keep one state all, or some: the node finds the one that leads.
    */
   master?: string | readonly string[]
+}
+
+export interface Attributed {
+  /** All attributes of the node from now on; its name stays. Throws TypeError. */
+  setAttributes(attributes: Readonly<Record<string, string>>): void
 }

@@ -30,7 +30,7 @@ import type { Deciding } from './commit-types.js'
 import type { Credentials } from './credential-types.js'
 import type { DiskOptions } from './disk-types.js'
 import type { MasteredStatus } from './master-types.js'
-import type { PeerOptions } from './peer-options.js'
+import type { Attributed, PeerOptions } from './peer-options.js'
 import type { PushWishes } from './push-wishes.js'
 import type { RightsStatus } from './rights-types.js'
 import type { SiteLinkOptions } from './seal.js'
@@ -125,7 +125,7 @@ export interface NodeEvents {
   failed: [failure: NodeFailure]
 }
 
-export interface FrNode extends EventEmitter<NodeEvents>, AsyncDisposable {
+export interface FrNode extends EventEmitter<NodeEvents>, AsyncDisposable, Attributed {
   /** HOST:PORT that it listens on, with the port that was picked. */
   readonly address: string
   readonly nodeId: string

@@ -34,6 +34,7 @@ import { addStatus, type StatusCommand } from './commands/status.js'
 import { addVerify, type VerifyCommand } from './commands/verify.js'
 import { addVersions, type VersionsCommand } from './commands/versions.js'
 import { addWait, type WaitCommand } from './commands/wait.js'
+import { addWhere, type WhereCommand } from './commands/where.js'
 
 /** A parsed command line: everything checked, in base units. */
 export type Command = { readonly tls?: TlsOptions } & (
@@ -41,6 +42,7 @@ export type Command = { readonly tls?: TlsOptions } & (
   | MasterCommand
   | AskingMasterCommand
   | PushCommand
+  | WhereCommand
   | PublishCommand
   | UnpublishCommand
   | CopyCommand
@@ -119,6 +121,7 @@ FORCE_COLOR.`,
   addNode(program, found)
   addMaster(program, found)
   addAskingMaster(program, found)
+  addWhere(program, found)
   addPush(program, found)
   addPublish(program, found)
   addUnpublish(program, found)

@@ -27,6 +27,8 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-asking-master.js')).runAskingMaster(command, context)
     case 'push':
       return (await import('./commands/run-push.js')).runPush(command, context)
+    case 'where':
+      return (await import('./commands/run-where.js')).runWhere(command, context)
     case 'publish':
       return (await import('./commands/run-publish.js')).runPublish(command, context)
     case 'unpublish':

@@ -48,6 +48,9 @@ export interface NodeCommand {
   readonly dropPrivileges?: string
   readonly master?: readonly string[]
   readonly maxFeeds?: number
+  readonly parent?: readonly string[]
+  readonly maxChildren?: number
+  readonly deputy?: string
   readonly log: LogWish
   readonly json: boolean
 }
@@ -82,6 +85,21 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       '--master <host[:port]>',
       'copy what this master says (fr master), which hears what is held here; repeat it for more',
       listed((text) => parseAddress(text)),
+    )
+    .option(
+      '--parent <host[:port]>',
+      'parent in the directory (fr where); repeat it for others, when that one is gone',
+      listed((text) => parseAddress(text)),
+    )
+    .option(
+      '--max-children <n>',
+      'children in the directory; more are passed down to them (default: 16)',
+      checked((text) => parseCount(text, 1, limits.childrenMax)),
+    )
+    .option(
+      '--deputy <host[:port]>',
+      'of a root of a directory: the node that its children go to when it is gone',
+      checked((text) => parseAddress(text)),
     )
     .option('--name <name>', 'name of this node in status and logs')
     .option(
@@ -204,7 +222,8 @@ function nodeCommand(options: Values): NodeCommand {
     ...given({ seal: options['seal'], requireSeal: options['requireSeal'] }),
     ...given({ attributes: options['attr'] }),
     ...given({ authorize: options['authorize'], dropPrivileges: options['dropPrivileges'] }),
-    ...given({ master: options['master'] }),
+    ...given({ master: options['master'], parent: options['parent'] }),
+    ...given({ maxChildren: options['maxChildren'], deputy: options['deputy'] }),
     ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
     ...given({
       limitUpBytesPerSecond: options['limitUp'],

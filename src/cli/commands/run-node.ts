@@ -33,13 +33,13 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   const { dataDir, placement, name, attributes, advertise, engine } = command
   const { minFreeBytes, keepPartialsSeconds, maxServes } = command
   const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal } = command
-  const { authorize, dropPrivileges, master } = command
+  const { authorize, dropPrivileges, master, parent, maxChildren, deputy } = command
   const { keep, maxSpaceBytes, maxAgeSeconds, minVersions } = command
   return {
     ...options,
     ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal }),
     ...given({ keep, maxSpaceBytes, maxAgeSeconds, minVersions }),
-    ...given({ authorize, dropPrivileges, master }),
+    ...given({ authorize, dropPrivileges, master, parent, maxChildren, deputy }),
     ...given({ dataDir, placement, name, attributes, advertise, engine }),
     ...given({ minFreeBytes, keepPartialsSeconds, maxServes }),
   }

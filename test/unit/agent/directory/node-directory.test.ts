@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { NodeDirectory } from '../../../../src/agent/directory/node-directory.js'
 import { hiddenDir } from '../../../../src/base/names.js'
+import { Resolver } from '../../../../src/net/resolver.js'
 import { signAnnouncement } from '../../../../src/protocol/announcement.js'
 import { announcementOf } from '../../control/directory/announcements.js'
+import { dialler, keyA } from '../../net/handshake-support.js'
 import { seededSigner } from '../../protocol/support.js'
 
 const dirs: string[] = []
@@ -19,8 +21,10 @@ async function open(keptIn: string) {
   const directory = new NodeDirectory({
     ...{ nodeId: 'ab'.repeat(16), attributes: { region: 'eu' }, keptIn },
     log: ({ event }) => void lines.push(event),
+    dialler: () => ({ keys: [keyA], self: dialler, connectMs: 1_000, resolver: new Resolver() }),
+    require: () => {},
   })
-  directory.start()
+  directory.start('127.0.0.1:7400')
   const told: string[] = []
   directory.onAnnouncement(({ kind, name }) => void told.push(`${kind} ${name}`))
   return { directory, told, lines }

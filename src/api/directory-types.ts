@@ -1,0 +1,46 @@
+/** Types about the directory: the tree of nodes that knows who has which attributes. */
+import type { Credentials } from './credential-types.js'
+
+/** Options of `startNode`. */
+export interface DirectoryOptions {
+  /**
+   * HOST[:PORT] of the parent in the directory; of several, at most 16, those behind the first are
+   * for when it is gone. By default the node is the root of a directory of its own.
+   */
+  parent?: string | readonly string[]
+  /** Children that it takes before it passes others down to them; default 16, at most 1,024. */
+  maxChildren?: number
+  /** Of a root: HOST[:PORT] of the node that its children go to when it is gone. */
+  deputy?: string
+}
+
+export interface WhereOptions extends Credentials {
+  /** HOST[:PORT] of any node of the directory. */
+  via: string
+  signal?: AbortSignal
+  /** Default 35,000. */
+  timeoutMs?: number
+}
+
+/** A node that criteria match. */
+export interface WhereNode {
+  readonly event: 'node'
+  readonly nodeId: string
+  /** HOST:PORT. */
+  readonly node: string
+  /** Null: it has none. */
+  readonly name: string | null
+}
+
+export interface WhereResult {
+  readonly event: 'where'
+  /** Criteria in canonical form. */
+  readonly where: string
+  /** HOST:PORT that was asked. */
+  readonly node: string
+  readonly nodes: readonly WhereNode[]
+  /** Nodes that the query came to. */
+  readonly asked: number
+  /** False: somebody who may match gave no answer in time, so there may be more. */
+  readonly isWhole: boolean
+}
