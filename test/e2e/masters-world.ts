@@ -119,13 +119,14 @@ export class MastersWorld extends World {
     return counters['receivedBytes'] ?? 0
   }
 
-  async untilLinked(nodes: readonly ServingNode[], to: MasterProcess): Promise<void> {
+  /** To the one that leads, whichever that is by then, or to this one. */
+  async untilLinked(nodes: readonly ServingNode[], to?: MasterProcess): Promise<void> {
     const isLinked = async ({ address }: ServingNode): Promise<boolean> => {
       const { master } = await fetchStatus(address, { key: this.env['FR_KEY'] as string })
-      return master?.isLinked === true && master.address === to.address
+      return master?.isLinked === true && master.address === (to ?? this.leading()?.one)?.address
     }
     const all = async () => (await Promise.all(nodes.map(isLinked))).every(Boolean)
-    await until(all, `nodes are linked to ${to.address}`, longMs, 20)
+    await until(all, 'nodes are linked to the master that leads', longMs, 20)
   }
 }
 

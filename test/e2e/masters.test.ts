@@ -45,7 +45,7 @@ it('one leads at a time, another soon, and nothing is copied twice or forgotten'
     const next = await world.untilLeads(term)
     one = next.one
     term = next.term
-    await world.untilLinked([b], one)
+    await world.untilLinked([b])
   }
   await untilHeld(b, 'big', big)
   const content = world.file('more', 100_000)
@@ -61,8 +61,8 @@ it('one leads at a time, another soon, and nothing is copied twice or forgotten'
   const asked = client.plan(other, { key, timeoutMs: 500 }).next()
   await expect(asked).rejects.toMatchObject({ code: 'ERR_FR_NOT_LEADING' })
   await world.startNats()
-  const again = await world.untilLeads(term)
-  await world.untilLinked([a, b], again.one)
+  await world.untilLeads(term)
+  await world.untilLinked([a, b])
   expect(new Set(world.terms).size).toBe(world.terms.length)
 })
 

@@ -146,11 +146,16 @@ test('several: another one leads, no copy is doubled, none is lost', {
     await load.start(3)
     let { one, term } = await world.untilLeads()
     const seconds: number[] = []
-    await under(load, async () => {
+    await under(load, async (round) => {
       const startMs = performance.now()
-      const replaced = world.replace(one, load.options)
+      // Now and then it only sleeps, and wakes up when another one leads.
+      const isAsleep = round % 5 === 4
+      const before = one
+      if (isAsleep) before.running.child.kill('SIGSTOP')
+      const replaced = isAsleep ? undefined : world.replace(before, load.options)
       const next = await world.untilLeads(term)
       seconds.push((performance.now() - startMs) / 1_000)
+      if (isAsleep) before.running.child.kill('SIGCONT')
       await replaced
       one = next.one
       term = next.term

@@ -3,6 +3,7 @@
 export interface StoredHead {
   /** Grows with each value. */
   readonly revision: number
+  /** None: it was deleted. */
   readonly bytes: Uint8Array
 }
 

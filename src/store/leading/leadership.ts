@@ -138,8 +138,9 @@ export class Leadership {
 
   async #read(): Promise<void> {
     const stored = await this.#spec.bucket.head()
-    const head = stored === null ? null : headIn(stored.bytes)
-    if (stored !== null && head === null)
+    const isThere = stored !== null && stored.bytes.length > 0
+    const head = isThere ? headIn(stored.bytes) : null
+    if (isThere && head === null)
       throw new FrError('ERR_FR_STATE', 'the head of the state is damaged')
     this.#head = head
     const stamp = head ?? { term: 0, holder: null, beat: 0 }

@@ -74,8 +74,9 @@ export class NatsBucket implements Bucket {
 
   async head(): Promise<StoredHead | null> {
     const found = await this.#answered(this.#kv.get(head))
-    if (found === null || found.operation !== 'PUT') return null
-    return { revision: found.revision, bytes: found.value }
+    if (found === null) return null
+    // Of one that somebody has deleted the revision counts, too.
+    return { revision: found.revision, bytes: found.operation === 'PUT' ? found.value : nothing }
   }
 
   replaceHead(bytes: Uint8Array, revision: number): Promise<number> {
@@ -119,6 +120,7 @@ export class NatsBucket implements Bucket {
   }
 }
 
+const nothing = new Uint8Array()
 /** Beside a value, for its headers. */
 const spareBytes = 4_096
 

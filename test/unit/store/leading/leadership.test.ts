@@ -1,4 +1,7 @@
 /** Masters over one bucket: who leads, what is kept, and what one cannot do that leads no more. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import type { FrError } from '../../../../src/base/errors.js'
 import { limits } from '../../../../src/base/limits.js'
@@ -8,7 +11,7 @@ import { headIn } from '../../../../src/store/leading/head.js'
 import { Leadership, type Reigning } from '../../../../src/store/leading/leadership.js'
 import { Mirror } from '../../../../src/store/leading/mirror.js'
 import { SharedState } from '../../../../src/store/leading/shared-state.js'
-import { statePlaceIn } from '../../../../src/store/leading/state-place.js'
+import { statePlaceIn, withStateFile } from '../../../../src/store/leading/state-place.js'
 import { MemoryBucket } from './memory-bucket.js'
 
 const open: Leadership[] = []
@@ -150,6 +153,57 @@ async function leadingKept(bucket: MemoryBucket) {
   if (head === null) throw new Error('no head')
   return head
 }
+
+it('begins anew, with another state, where somebody has deleted the head', async () => {
+  const bucket = new MemoryBucket()
+  const first = await leading(bucket, '10.0.0.1:1')
+  await first.state.append([drained('a')])
+  await first.leadership.close()
+  bucket.stored = { revision: (bucket.stored?.revision ?? 0) + 1, bytes: new Uint8Array() }
+  const second = await leading(bucket, '10.0.0.2:1')
+  expect(second.reign.term).toBe(1)
+  expect(second.reign.state).not.toBe(first.reign.state)
+  expect((await second.state.load()).entries).toEqual([])
+  // What is no head is nothing that anybody may replace.
+  await second.leadership.close()
+  bucket.stored = { revision: 99, bytes: Buffer.from('no head') }
+  const third = master(bucket, '10.0.0.3:1')
+  third.leadership.start()
+  while (third.lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  expect(third.lines[0]).toMatchObject({ event: 'state-away', fields: { code: 'ERR_FR_STATE' } })
+  expect([third.reigns, bucket.stored.revision]).toEqual([[], 99])
+})
+
+it('reads how to get in from a file that is not for others', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'fr-state-file-'))
+  const path = join(directory, 'state.json')
+  const read = (text: string, mode = 0o600) => {
+    rmSync(path, { force: true })
+    writeFileSync(path, text, { mode })
+    return withStateFile(statePlaceIn('nats://a'), path)
+  }
+  try {
+    expect(
+      await read('{"user": "u", "password": "p", "replicas": 3, "tls": {"ca": "/ca"}}'),
+    ).toEqual({
+      ...{ servers: ['nats://a'], bucket: 'fastreplica', replicas: 3 },
+      ...{ user: 'u', password: 'p', tls: { ca: '/ca' } },
+    })
+    for (const [bad, why] of [
+      ['{"replicas": 2}', /replicas is not 1, 3 or 5/],
+      ['{"token": 7}', /token is not a string/],
+      ['token', /not JSON/],
+    ] as const)
+      await expect(read(bad)).rejects.toMatchObject({
+        ...{ code: 'ERR_FR_KEY', message: expect.stringMatching(why) },
+      })
+    await expect(read('{}', 0o604)).rejects.toThrow(/others may read it/)
+    rmSync(path)
+    await expect(withStateFile(statePlaceIn('nats://a'), path)).rejects.toThrow(/ENOENT/)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
 
 it('knows where the state is, and takes no secret from a command line', () => {
   expect(statePlaceIn('nats://a:4222,[::1]:4223/fr-1')).toEqual({
