@@ -17,11 +17,11 @@ const found: Record<PlantedWanName, readonly [seed: number, shows: string]> = {
   'untold-stop': [1, 'the master has forgotten copy 1'],
   'runs-unheard': [1, 'the master has forgotten copy 3'],
   'does-not-listen': [13, 'begins before nodes have said what they copy already'],
-  'drains-late': [1, 'copy 237 goes on: n3 is drained'],
+  'drains-late': [34, 'copy 4 goes on: n0 is drained'],
   'free-ride': [4, 'takes another way than its own'],
   'no-residency': [5, 'comes from where it may not come from'],
   'grown-unseen': [1, '7 demands wait for ever: n1 lacks c2.2'],
-  'out-of-order': [1, 'before what comes first'],
+  'out-of-order': [7, 'before what comes first'],
   'to-all-at-once': [13, 'it gives what is written to 4 others of its site'],
   'no-patience': [1, '24 demands wait for ever'],
 }
