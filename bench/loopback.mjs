@@ -126,8 +126,8 @@ function sized(full, small, hasPortable) {
 }
 
 export const loopbackSuites = () => [
-  sized({ nodes: 4, bytes: GIB }, { nodes: 1, bytes: 4 * MIB }, true),
-  sized({ nodes: 8, bytes: 256 * MIB }, { nodes: 2, bytes: 4 * MIB }, false),
+  sized({ nodes: 4, bytes: GIB }, { nodes: 2, bytes: 4 * MIB }, true),
+  sized({ nodes: 8, bytes: 256 * MIB }, { nodes: 3, bytes: 4 * MIB }, false),
 ]
 
 export const loopback = {
