@@ -28,6 +28,8 @@ export interface Circumstances {
   readonly faults: (source: NodeId, route: SiteRoute) => number | null
   /** As a source. */
   readonly isUsable: (node: NodeId) => boolean
+  /** A copy of the file is under way to the node. */
+  readonly isComing: () => boolean
   /** What a demand that has waited for too long keeps for itself; of another one only. */
   readonly isKept: (resource: ResourceId) => boolean
 }
@@ -47,7 +49,9 @@ export interface Choice {
 
 export function choose(file: FileState, demand: Demand, around: Circumstances): Choice {
   const missing = file.nextFor(demand)
-  if (missing.isEmpty) return { candidates: [], blockedBy: null }
+  // Of a content without bytes the name is missing.
+  const isNothing = file.holders.size === 0 && !file.isGrowing && !around.isComing()
+  if (missing.isEmpty && !isNothing) return { candidates: [], blockedBy: null }
   const next = file.isGrowing ? startOf(missing) : null
   const wantedFrom = new Map<SiteId, RangeSet>()
   const wanted = (site: SiteId): RangeSet => {
@@ -87,11 +91,11 @@ interface Asked {
 /** A number: this resource has no room. */
 function candidateFrom(source: NodeId, wanted: RangeSet, asked: Asked): Scored | ResourceId | null {
   const { file, demand, around, next } = asked
-  if (source === demand.node || wanted.isEmpty) return null
+  if (source === demand.node || (wanted.isEmpty && file.holders.size > 0)) return null
   if (file.isGrowing && isGivenToOthers(source, asked)) return null
   const route = around.network.route(source, demand.node)
   if (route === undefined) return null
-  const range = firstHeld(file, source, wanted)
+  const range = firstHeld(source, wanted, asked)
   if (range === null || (next !== null && range[0] !== next)) return null
   const faults = around.faults(source, route)
   if (faults === null) return null
@@ -128,12 +132,16 @@ function startOf(ranges: Iterable<RangePair>): number | null {
   return null
 }
 
-/** The first part of what is wanted that the source has. */
+/** The first part of what is wanted that the source has, and may give. */
 function firstHeld(
-  file: FileState,
   source: NodeId,
   wanted: RangeSet,
+  { file, demand, around }: Asked,
 ): readonly [number, number] | null {
+  if (file.holders.size === 0) {
+    const from = around.network.siteOf(source)
+    return from !== demand.site && file.mayCopy?.(from, demand.site) === false ? null : [0, 0]
+  }
   for (const range of wanted) {
     const [first] = file.holders.present(source, range)
     if (first !== undefined) return first

@@ -46,10 +46,14 @@ export class Holders {
     this.#siteHeld.clear()
   }
 
-  /** All that a node holds now; what lies behind the end of the file is left out. */
+  /**
+   * All that a node holds now; what lies behind the end of the file is left out. A range without
+   * bytes is all of a file that has none.
+   */
   set(node: NodeId, site: SiteId, ranges: Iterable<RangePair>): void {
     this.drop(node, site)
-    this.#put(node, site, RangeSet.of(ranges))
+    const held = [...ranges]
+    this.#put(node, site, RangeSet.of(held), this.#size === 0 && held.length > 0)
   }
 
   add(node: NodeId, site: SiteId, [offset, length]: RangePair): void {
@@ -87,7 +91,7 @@ export class Holders {
   }
 
   hasAll(node: NodeId): boolean {
-    return this.#held.get(node) === null || this.#size === 0
+    return this.#held.get(node) === null
   }
 
   /** The parts of a range that a node holds. */
@@ -158,9 +162,9 @@ export class Holders {
     return this.#held.keys()
   }
 
-  #put(node: NodeId, site: SiteId, ranges: RangeSet): void {
+  #put(node: NodeId, site: SiteId, ranges: RangeSet, isAllOfNothing = false): void {
     ranges.remove(this.#size, Number.MAX_SAFE_INTEGER - this.#size)
-    if (ranges.isEmpty) return
+    if (ranges.isEmpty && !isAllOfNothing) return
     const isAll = ranges.bytes === this.#size
     if (isAll) this.#whole += 1
     this.#held.set(node, isAll ? null : ranges)

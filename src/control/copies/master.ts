@@ -391,6 +391,7 @@ export class Master {
       if (range[1] > 0) this.scheduler.lacks(copy.file, copy.source, range)
       this.#doubts.begin(doubt, this.#nowMs)
     }
+    if (cause === null && copy.length === 0) this.scheduler.holds(copy.file, member.id, [[0, 0]])
     this.scheduler.ended(id, Math.min(copy.length, Math.max(0, bytes)))
     const held = this.scheduler.files.get(copy.file)?.holders
     if (!member.isHere || held === undefined) return

@@ -276,6 +276,7 @@ export class CopyScheduler {
       serving: (node) => this.#ready.outOf(node),
       faults: (source, route) => components.heldAgainst(source, demand.node, route),
       isUsable: (node) => !components.isFailed({ kind: 'node', id: node }),
+      isComing: () => [...this.into(demand.node)].some((copy) => copy.file === file.id),
       isKept: (resource) => this.#parked.isKept(resource, demand),
     })
   }

@@ -45,6 +45,7 @@ class Fleet {
   /** Files that sources say they have and have not. */
   readonly lies = new Set<string>()
   copies = 0
+  orders = 0
   nowMs = 0
 
   constructor(spec?: MasterSpec) {
@@ -127,6 +128,7 @@ class Fleet {
       if (wish.type !== 'copy' || this.away.has(wish.node)) continue
       const { copy, version } = wish
       this.copies += copy.length
+      this.orders += 1
       const endsMs = this.nowMs + Math.max(1, (copy.length / copy.rate) * 1_000)
       this.running.set(copy.id, { copy, contentId: version.contentId, endsMs })
     }
@@ -388,5 +390,18 @@ describe('Master', () => {
     say('n1', 'E', 'one', ['B'])
     say('n0', 'E', 'one')
     expect(fleet.master.versions.count).toBe(2)
+  })
+
+  it('has a content of no bytes copied once to each, and only from where it may come', () => {
+    const { fleet } = fleetOf(1)
+    const from = parseCriteria('site=here')
+    fleet.sets(setFor('all', ['z'], 'name=n*', { from }))
+    fleet.join('n1', { site: 'there' })
+    fleet.join('n2', { site: 'there' })
+    fleet.put('n0', 'Z', 'z', 0)
+    fleet.run()
+    expect(['n1', 'n2'].map((name) => fleet.has(name, 'Z'))).toEqual([true, true])
+    expect(fleet.orders).toBe(2)
+    expect([...setRows(fleet.master)][0]).toMatchObject({ complete: 3, missingFiles: 0 })
   })
 })
