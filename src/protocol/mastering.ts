@@ -34,6 +34,9 @@ function readHoldings(body: Fields): BodyOf<'holdings'> {
     gone: body.list('gone', limits.masterPageFiles, (one) => ({
       ...{ name: readPlainName(one), contentId: one.hex('contentId', 32) },
     })),
+    carried: body.list('carried', limits.ordersPerNode, (one) => ({
+      ...{ copy: one.integer('copy', 0, most), bytes: one.integer('bytes', 0, most) },
+    })),
     freeBytes: body.integer('freeBytes', 0, most),
   }
 }

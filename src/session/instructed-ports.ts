@@ -2,7 +2,7 @@
  * What a node does by order of its master, and what it tells it: the interfaces between the link to
  * the master and what copies.
  */
-import type { CopyOrder, Ended, HeldThere } from '../control/messages/mastering.js'
+import type { Carried, CopyOrder, Ended, HeldThere } from '../control/messages/mastering.js'
 
 /** Copies by order. They go on while the master is away. */
 export interface InstructedCopies {
@@ -10,6 +10,8 @@ export interface InstructedCopies {
   readonly running: Iterable<CopyOrder>
   start(order: CopyOrder): void
   setRate(copy: number, bytesPerSecond: number): void
+  /** Of copies that have brought something since the last call, or of all that are under way. */
+  takeCarried(isAll?: boolean): Carried[]
   /** What has come stays. Nothing is told of its end. */
   stop(copy: number): void
   close(): Promise<void>

@@ -11,7 +11,7 @@ import type { Logger } from '../../base/log.js'
 import { nameFault } from '../../base/names.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { blocksOf, bytesHere, nextPart } from '../../control/fetching/parts.js'
-import type { CopyOrder, Ended } from '../../control/messages/mastering.js'
+import type { Carried, CopyOrder, Ended } from '../../control/messages/mastering.js'
 import { randomId } from '../../net/crypto.js'
 import type { Dialler } from '../../net/dial.js'
 import type { DataEngine, HashPool } from '../../ports.js'
@@ -63,6 +63,9 @@ interface Running {
   /** The blocks that it is at. */
   part: RangePair | null
   run: Pick<FetchRun, 'limit' | 'cancel'> | undefined
+  /** Bytes that its earlier runs have brought, and those of all that were told. */
+  carried: number
+  toldBytes: number
   isStopped: boolean
   /** What ended it, if not its run. */
   failure: CopyFailure | null
@@ -74,6 +77,8 @@ export class OrderedCopies implements InstructedCopies {
   readonly #running = new Map<number, Running>()
   readonly #filled = new Map<string, Filled>()
   readonly #tasks = new Set<Promise<void>>()
+  /** Those that are over; what they have brought is not told yet. */
+  readonly #over = new Set<Running>()
   /** Ends that are told a little later. */
   readonly #untold = new Map<number, NodeJS.Timeout>()
   #isClosed = false
@@ -95,7 +100,8 @@ export class OrderedCopies implements InstructedCopies {
     const refusal = this.#refusal(order)
     if (refusal !== null) return this.#tell(copy, { bytes: 0, cause: refusal, blames: [] })
     const name = new Uint8Array(Buffer.from(order.name))
-    const still = { part: null, run: undefined, isStopped: false, failure: null }
+    const none = { carried: 0, toldBytes: 0 }
+    const still = { ...none, part: null, run: undefined, isStopped: false, failure: null }
     const running: Running = { order, name, filled: this.#filledFor(order, name), rate, ...still }
     running.filled.copies.add(running)
     clearTimeout(running.filled.linger)
@@ -108,6 +114,18 @@ export class OrderedCopies implements InstructedCopies {
     if (running === undefined) return
     running.rate = bytesPerSecond
     running.run?.limit(capOf(bytesPerSecond))
+  }
+
+  takeCarried(isAll = false): Carried[] {
+    const carried: Carried[] = []
+    for (const running of [...this.#over, ...this.#running.values()]) {
+      if (carried.length === limits.ordersPerNode) break
+      this.#over.delete(running)
+      const bytes = carriedBy(running)
+      if (isAll || bytes > running.toldBytes) carried.push({ copy: running.order.copy, bytes })
+      running.toldBytes = bytes
+    }
+    return carried
   }
 
   stop(copy: number): void {
@@ -209,6 +227,7 @@ export class OrderedCopies implements InstructedCopies {
       const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
       throw new CopyFailure(code, message, run.isOwnFault)
     } finally {
+      running.carried += receivedBy(run)
       running.run = undefined
       running.part = null
       wake(running.filled)
@@ -224,6 +243,7 @@ export class OrderedCopies implements InstructedCopies {
     if (running.failure !== null) throw running.failure
     running.part = range
     running.run = filling
+    running.carried -= filling.here.bytes
     try {
       const bytesPerSecond = capOf(running.rate)
       const { dialler } = this.#spec
@@ -232,6 +252,7 @@ export class OrderedCopies implements InstructedCopies {
       const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
       throw running.failure ?? new CopyFailure(code, message, filling.isOwnFault)
     } finally {
+      running.carried += filling.here.bytes
       running.run = undefined
       running.part = null
       wake(running.filled)
@@ -277,6 +298,9 @@ export class OrderedCopies implements InstructedCopies {
     const { filled, order } = running
     const { filling, copies } = filled
     copies.delete(running)
+    this.#over.add(running)
+    for (const oldest of this.#over)
+      if (this.#over.size > limits.ordersPerNode) this.#over.delete(oldest)
     wake(filled)
     if (copies.size > 0) return
     const close = (): void => this.#close(filled, keyOf(order))
@@ -319,6 +343,16 @@ class CopyFailure extends FrError {
     super(code, text)
     this.isHere = isHere
   }
+}
+
+/** Bytes that it has brought from its source so far. */
+function carriedBy({ carried, run, filled: { filling } }: Running): number {
+  if (run instanceof FetchRun) return carried + receivedBy(run)
+  return run === undefined ? carried : carried + filling.here.bytes
+}
+
+function receivedBy(run: FetchRun): number {
+  return run.view().holders.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 /** What grows is followed meanwhile. */

@@ -1,6 +1,6 @@
 /** What a node tells its master of what it holds, in frames of bounded size. */
 import { limits } from '../../base/limits.js'
-import type { HeldThere, NodeToMaster, Said } from '../../control/messages/mastering.js'
+import type { Carried, HeldThere, NodeToMaster, Said } from '../../control/messages/mastering.js'
 import type { HeldChange } from '../../session/instructed-ports.js'
 
 export type Holdings = Extract<NodeToMaster, { type: 'holdings' }>
@@ -27,8 +27,9 @@ export class HeldPage {
     this.#bytes += JSON.stringify(change).length
   }
 
-  take(freeBytes: number): Holdings {
-    const page: Holdings = { type: 'holdings', held: this.#held, gone: this.#gone, freeBytes }
+  take(freeBytes: number, carried: readonly Carried[] = []): Holdings {
+    const changes = { held: this.#held, gone: this.#gone }
+    const page: Holdings = { type: 'holdings', ...changes, carried, freeBytes }
     this.#held = []
     this.#gone = []
     this.#bytes = 0

@@ -90,7 +90,7 @@ export class MasterTalk {
       await this.#drained()
       if (!this.#link.isOpen) return
     }
-    this.#link.send(page.take(this.#freeBytes))
+    this.#link.send(page.take(this.#freeBytes, copies.takeCarried(true)))
     this.#tellChanges()
     this.#hasTold = this.#link.send({ type: 'underway', copies: [...copies.running] })
   }
@@ -106,7 +106,7 @@ export class MasterTalk {
   /** Nothing that waits to be told of what is held is older than the end of a copy. */
   ended(copy: number, ended: Ended): void {
     if (!this.#hasTold) return
-    this.#tellChanges()
+    if (!this.#tellChanges()) this.#sayCarried(true)
     this.#link.send({ type: 'copied', copy, ...ended })
   }
 
@@ -134,8 +134,7 @@ export class MasterTalk {
 
   async #sayThere(): Promise<void> {
     this.#freeBytes = await this.#spec.held.freeBytes().catch(() => this.#freeBytes)
-    if (!this.#hasTold || this.#tellChanges()) return
-    this.#link.send(new HeldPage().take(this.#freeBytes))
+    if (this.#hasTold && !this.#tellChanges()) this.#sayCarried()
   }
 
   async #sayChanges(): Promise<void> {
@@ -148,7 +147,15 @@ export class MasterTalk {
   #tellChanges(): boolean {
     if (this.#changes.size === 0) return false
     for (const page of this.#changes.pages(this.#freeBytes)) this.#link.send(page)
+    this.#sayCarried(true)
     return true
+  }
+
+  /** `isOnly`: where there is something to say. */
+  #sayCarried(isOnly = false): void {
+    const carried = this.#spec.copies.takeCarried()
+    if (carried.length > 0 || !isOnly)
+      this.#link.send(new HeldPage().take(this.#freeBytes, carried))
   }
 
   async #drained(): Promise<void> {

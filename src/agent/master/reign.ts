@@ -123,7 +123,7 @@ export class Reign {
       this.#admit(seat)
       this.#unnamed.delete(seat)
     },
-    seated: (seat, { files, freeBytes, running }) => {
+    seated: (seat, told) => {
       const { name } = seat
       const { attributes, site } = this.#attributesOf(seat, name)
       const { up, down } = seat.enlisting
@@ -138,11 +138,11 @@ export class Reign {
         ...{ type: 'joined', node: name, site, attributes },
         ...{ up: carries(up), down: carries(down) },
       })
-      const told = { files, gone: [], isAll: true, freeBytes, running }
-      this.post({ type: 'state', node: name, ...told })
+      this.post({ type: 'state', node: name, gone: [], isAll: true, ...told })
     },
-    changed: (seat, { held: files, gone, freeBytes }) => {
-      this.post({ type: 'state', node: seat.name, files, gone, isAll: false, freeBytes })
+    changed: (seat, { held: files, gone, carried, freeBytes }) => {
+      const said = { files, gone, carried, freeBytes }
+      this.post({ type: 'state', node: seat.name, isAll: false, ...said })
     },
     copied: (seat, copy, ended) => {
       this.post({ type: 'copied', node: seat.name, copy, ended })

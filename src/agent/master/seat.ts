@@ -12,6 +12,7 @@ import { limits } from '../../base/limits.js'
 import { nowMs } from '../../base/time/awake.js'
 import { Patience } from '../../base/time/patience.js'
 import type {
+  Carried,
   CopyOrder,
   Ended,
   HeldThere,
@@ -31,6 +32,7 @@ type Holdings = Extract<Frame, { type: 'holdings' }>
 export interface Told {
   readonly files: readonly HeldThere[]
   readonly freeBytes: number
+  readonly carried: readonly Carried[]
   readonly running: readonly CopyOrder[]
 }
 
@@ -57,6 +59,7 @@ export class Seat {
   #enlisting: Enlisting | undefined
   #files: HeldThere[] = []
   #freeBytes = 0
+  #carried: readonly Carried[] = []
   #isSeated = false
   #isLeft = false
   #saidMs = Number.NEGATIVE_INFINITY
@@ -146,7 +149,8 @@ export class Seat {
       case 'underway': {
         if (this.#isSeated) throw unexpected(frame)
         this.#isSeated = true
-        const told = { files: this.#files, freeBytes: this.#freeBytes, running: frame.copies }
+        const said = { freeBytes: this.#freeBytes, carried: this.#carried }
+        const told = { ...said, files: this.#files, running: frame.copies }
         this.#files = []
         return this.#host.seated(this, told)
       }
@@ -160,13 +164,14 @@ export class Seat {
     }
   }
 
-  #collect({ held, gone, freeBytes }: Holdings): void {
+  #collect({ held, gone, carried, freeBytes }: Holdings): void {
     if (this.#files.length + held.length > limits.masterNodeFiles)
       throw new FrError('ERR_FR_LIMIT', `a node has more than ${limits.masterNodeFiles} files`)
     const isGone = new Set(gone.map(keyOf))
     if (isGone.size > 0) this.#files = this.#files.filter((one) => !isGone.has(keyOf(one)))
     for (const one of held) this.#files.push(one)
     this.#freeBytes = freeBytes
+    if (carried.length > 0) this.#carried = carried
   }
 }
 

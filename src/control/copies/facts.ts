@@ -1,6 +1,6 @@
 /** What a master is told, and what it wishes. */
 import type { Attributes } from '../../base/attributes.js'
-import type { CopyOrder, Ended, HeldThere, Said } from '../messages/mastering.js'
+import type { Carried, CopyOrder, Ended, HeldThere, Said } from '../messages/mastering.js'
 import type { Component } from './components.js'
 import type { Objective } from './demand.js'
 import type { Carries, TopologySpec } from './network.js'
@@ -23,7 +23,8 @@ export type MasterFact =
   | { readonly type: 'left'; readonly node: string }
   /**
    * `isAll`: it holds nothing else; so the first one after it has joined. `freeBytes`: beside what
-   * it has. `running`: all copies that it makes, told with the first one.
+   * it has. `running`: all copies that it makes, told with the first one. `carried`: what some of
+   * them have brought.
    */
   | {
       readonly type: 'state'
@@ -33,6 +34,7 @@ export type MasterFact =
       readonly isAll: boolean
       readonly freeBytes: number
       readonly running?: readonly CopyOrder[]
+      readonly carried?: readonly Carried[]
     }
   | { readonly type: 'copied'; readonly node: string; readonly copy: number; readonly ended: Ended }
   /** There was a master before, which heard of these in this order. */

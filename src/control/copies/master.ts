@@ -214,6 +214,7 @@ export class Master {
     const member = this.#members.get(node)
     if (member === undefined || !member.isHere) return
     member.freeBytes = freeBytes
+    this.uses.said(fact, member.id, this.scheduler.copies, this.#nowMs)
     const said = new Set<FileId>()
     for (const file of files) {
       const coming = this.scheduler.into(member.id)
@@ -385,7 +386,6 @@ export class Master {
     // Of several copies that found at one time that it lacks the content, the first one counts.
     const doubt = { file: copy.file, node: copy.source }
     if (cause !== 'absent' || !this.#doubts.has(doubt)) this.#account(copy, cause, blames)
-    this.uses.carried(copy.route, Math.min(copy.length, bytes), this.#nowMs)
     if (cause === 'absent') {
       const range: RangePair = [copy.offset + bytes, copy.length - bytes]
       if (range[1] > 0) this.scheduler.lacks(copy.file, copy.source, range)

@@ -57,6 +57,12 @@ export interface RequiredFile {
   readonly priority: number
 }
 
+/** What a copy has brought from its source so far. */
+export interface Carried {
+  readonly copy: number
+  readonly bytes: number
+}
+
 /** What a node says to its master. */
 export type NodeToMaster =
   /** The first word of a link. */
@@ -76,6 +82,8 @@ export type NodeToMaster =
       readonly type: 'holdings'
       readonly held: readonly HeldThere[]
       readonly gone: readonly Pick<Said, 'name' | 'contentId'>[]
+      /** Of copies that have brought something since this was said last. */
+      readonly carried: readonly Carried[]
       /** Beside what it holds. */
       readonly freeBytes: number
     }

@@ -11,7 +11,7 @@ const said = {
 }
 const source = { name: 'b', nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400' }
 const order = { ...said, copy: 1, range: [0, 8], source, bytesPerSecond: 1_000 }
-const state = { type: 'holdings', held: [], gone: [], freeBytes: 0 }
+const state = { type: 'holdings', held: [], gone: [], carried: [], freeBytes: 0 }
 
 function decode(frame: object): Frame {
   const { type, bytes } = encodeBody(frame as Frame)
@@ -44,6 +44,8 @@ describe('frames between a node and its master', () => {
     const right = { ...state, held: [held], gone: [{ name: 'c', contentId: said.contentId }] }
     expect(decode(right)).toEqual(right)
     refused({ ...state, freeBytes: -1 })
+    for (const bad of [{ copy: -1 }, { bytes: -1 }, { bytes: 0.5 }])
+      refused({ ...state, carried: [{ copy: 1, bytes: 2, ...bad }] })
   })
 
   it('order a part of a content, at a rate that can be kept', () => {

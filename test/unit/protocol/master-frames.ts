@@ -37,6 +37,7 @@ export const masterBodies = {
   holdings: fc.record({
     held: fc.array(held, { maxLength: 3 }),
     gone: fc.array(fc.record({ name, contentId: hex(32) }), { maxLength: 3 }),
+    carried: fc.array(fc.record({ copy: number, bytes }), { maxLength: 3 }),
     freeBytes: bytes,
   }),
   underway: fc.record({ copies: fc.array(order, { maxLength: 3 }) }),

@@ -92,6 +92,7 @@ export class WordNode {
           return running.values()
         },
         start: (order) => this.#start(order),
+        takeCarried: () => [],
         setRate: () => {},
         stop: (copy) => running.delete(copy),
         close: async () => {},

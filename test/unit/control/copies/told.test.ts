@@ -115,7 +115,8 @@ describe('what is told of a master', () => {
         const isLast = offset + length === 20 * MB
         const files = [file('f')].filter(() => isLast)
         const said = { node: 'b-1', files, gone: [], isAll: false, freeBytes: 1e9 }
-        master.post({ type: 'state', ...said }, nowMs)
+        const all = [{ copy, bytes: length }]
+        master.post({ type: 'state', ...said, carried: all }, nowMs)
         expect(decide()).toEqual([])
         const ended = { bytes: length, cause: null, blames: [] }
         master.post({ type: 'copied', node: 'b-1', copy, ended }, nowMs)
@@ -132,6 +133,18 @@ describe('what is told of a master', () => {
     })
     nowMs += 2_000
     const ended = { bytes: copy?.length ?? 0, cause: null, blames: [] }
+    const said = { files: [], gone: [], isAll: false, freeBytes: 1e9 }
+    const carried = (node: string, bytes: number) =>
+      master.post(
+        { type: 'state', node, ...said, carried: [{ copy: copy?.id ?? 0, bytes }] },
+        nowMs,
+      )
+    // As it lands, and by the word of its target alone.
+    carried('b-1', 1_000)
+    carried('a-1', 5_000)
+    expect(row()).toMatchObject({ bytes: 1_000 })
+    carried('b-1', ended.bytes)
+    carried('b-1', 1_000)
     master.post({ type: 'copied', node: 'b-1', copy: copy?.id ?? 0, ended }, nowMs)
     expect(row()).toMatchObject({ bytes: copy?.length, usedBytesPerSecond: ended.bytes / 60 })
     expect(row()?.cost).toBeCloseTo((ended.bytes / 1e9) * 0.5)
