@@ -8,7 +8,7 @@ import { questionsOf } from '../agent/master/questions.js'
 import { Reigns } from '../agent/master/reigns.js'
 import type { Peers } from '../agent/peers.js'
 import { safeLogger } from '../base/log.js'
-import { appliedSets } from '../control/copies/set-changes.js'
+import { withOwnSets } from '../control/copies/set-changes.js'
 import type { FileSet } from '../control/messages/file-sets.js'
 import { requireAddress } from '../net/address.js'
 import { selfOf, signerOf } from '../net/crypto.js'
@@ -35,7 +35,7 @@ export async function createMaster(options: MasterOptions): Promise<FrMaster> {
   const log = safeLogger(options.logger)
   const read = {
     network: topology === undefined ? undefined : await networkIn(topology),
-    sets: sets === undefined ? [] : await setsIn(sets),
+    sets: sets === undefined ? null : await setsIn(sets),
   }
   const dir = await openMasterDir(options.dataDir)
   let peers: Peers | undefined
@@ -64,7 +64,7 @@ export async function createMaster(options: MasterOptions): Promise<FrMaster> {
     })
     if (keeps !== null && kept !== undefined) {
       keeps.begin(service, kept)
-      service.post({ type: 'sets', sets: appliedSets(kept.sets ?? [], own.sets, false) })
+      service.post({ type: 'sets', sets: withOwnSets(kept.sets ?? [], own.sets) })
     }
     await service.listen()
     listening = service
@@ -119,8 +119,8 @@ interface Owned {
   /** Null: its state is where other masters find it. */
   readonly keeping: Keeping | null
   readonly several: OneOfSeveral | undefined
-  /** Sets of its directory. */
-  readonly own: { sets: readonly FileSet[] }
+  /** Sets of its directory; null: it has none. */
+  readonly own: { sets: readonly FileSet[] | null }
 }
 
 class MasterObject implements FrMaster {
@@ -159,8 +159,7 @@ class MasterObject implements FrMaster {
       const read = await setsIn(sets)
       this.#owned.own.sets = read
       const reign = this.#service.reign
-      const applied = appliedSets(reign?.master.sets ?? [], read, false)
-      reign?.post({ type: 'sets', sets: applied })
+      reign?.post({ type: 'sets', sets: withOwnSets(reign.master.sets, read) })
     }
     await this.#service.reload()
   }

@@ -25,6 +25,7 @@ export function readSet(fields: Fields): FileSet {
     priority: fields.integer('priority', 0, 10),
     never: readCriteria(fields, 'never'),
     from: readCriteria(fields, 'from'),
+    ...(fields.has('isOwn') && fields.boolean('isOwn') && { isOwn: true as const }),
   }
 }
 

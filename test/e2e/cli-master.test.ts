@@ -1,5 +1,6 @@
 /** `fr master` as a process: what it prints and how it refuses. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root, World } from './cli-world.js'
 
@@ -51,13 +52,22 @@ describe('fr master', () => {
   it('takes sets, tells of them, and has them again after it was killed', async () => {
     const data = world.path('asked')
     const topology = `${root}/examples/wan/topology.yaml`
-    const args = ['master', '--listen', '127.0.0.1:0', '--data', data, '--json']
+    const own = world.path('own')
+    mkdirSync(own)
+    const head = 'apiVersion: fastreplica/v1\nkind: FileSet\nmetadata: {name: a}\n'
+    writeFileSync(join(own, 'a.yaml'), `${head}spec: {where: site, files: [f]}\n`)
+    const to = ['--data', data, '--sets', own, '--json']
+    const args = ['master', '--listen', '127.0.0.1:0', ...to]
     const first = world.fr([...args, '--topology', topology])
     await first.until('listening line', () => first.lines.length > 0)
     let via = ['--via', String(first.lines[0]?.['address'])]
     const models = `${root}/examples/wan/sets`
     const applied = await world.run(['sets', 'apply', models, ...via, '--json'])
     expect([applied.status, applied.lines[0]]).toMatchObject([0, { event: 'sets', isKept: true }])
+    const status = await world.run(['sets', 'status', ...via, '--json'])
+    expect(status.lines.map(({ set }) => set).sort()).toEqual(['a', 'maps', 'models'])
+    // What is deleted in its own directory goes; what was applied stays.
+    rmSync(join(own, 'a.yaml'))
     first.kill('SIGKILL')
     await first.ended
     const again = world.fr([...args, '--topology', topology])

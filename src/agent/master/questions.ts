@@ -122,7 +122,8 @@ class Answers {
     const given = setsIn(text)
     const asked = this.#asked()
     const { master } = asked
-    const sets = appliedSets(master.sets, given, frame.isPruned)
+    const others = given.map(({ isOwn: _, ...set }) => set)
+    const sets = appliedSets(master.sets, others, frame.isPruned)
     requireSets(sets)
     this.#uploads.tells(frame.upload, setChanges(master.sets, sets))
     if (frame.isDry) return { type: 'setsGiven', at, isKept: true }

@@ -7,7 +7,7 @@
  */
 import { asFrError } from '../../base/failures.js'
 import type { Logger } from '../../base/log.js'
-import { appliedSets } from '../../control/copies/set-changes.js'
+import { withOwnSets } from '../../control/copies/set-changes.js'
 import type { FileSet } from '../../control/messages/file-sets.js'
 import type { Reigning } from '../../store/leading/leadership.js'
 import { SharedState } from '../../store/leading/shared-state.js'
@@ -18,13 +18,13 @@ import type { Reign } from './reign.js'
 export class Reigns {
   readonly #service: MasterService
   readonly #log: Logger
-  readonly #sets: () => readonly FileSet[]
+  readonly #sets: () => readonly FileSet[] | null
   #now: { readonly reign: Reign; readonly keeping: Keeping } | undefined
   /** The end of what was kept before, and then the beginning. */
   #last: Promise<unknown> = Promise.resolve()
 
-  /** `sets`: of its own directory, as they are there now. */
-  constructor(service: MasterService, log: Logger, sets: () => readonly FileSet[]) {
+  /** `sets`: of its own directory, as they are there now; null: it has none. */
+  constructor(service: MasterService, log: Logger, sets: () => readonly FileSet[] | null) {
     this.#service = service
     this.#log = log
     this.#sets = sets
@@ -51,7 +51,7 @@ export class Reigns {
         const kept = await keeping.load()
         if (this.#now !== now || reign.isOver) return
         keeping.begin(reign, kept, term > 1)
-        reign.post({ type: 'sets', sets: appliedSets(kept.sets ?? [], this.#sets(), false) })
+        reign.post({ type: 'sets', sets: withOwnSets(kept.sets ?? [], this.#sets()) })
         isReady()
         this.#log({ level: 'info', event: 'master-leads', fields: { term } })
       } catch (error) {

@@ -30,6 +30,18 @@ export function appliedSets(
   return [...byName.values()]
 }
 
+/**
+ * Those of the master's own directory take the place of those with their names, and those that were
+ * of it before and are there no more go. Null: it has none.
+ */
+export function withOwnSets(before: readonly FileSet[], own: readonly FileSet[] | null): FileSet[] {
+  if (own === null) return [...before]
+  const names = new Set(own.map(({ name }) => name))
+  const left = before.filter(({ name, isOwn }) => isOwn !== true || names.has(name))
+  const marked = own.map((set) => ({ ...set, isOwn: true as const }))
+  return appliedSets(left, marked, false)
+}
+
 function changeOf(name: string, before?: FileSet, after?: FileSet): SetChange {
   const versions = (set?: FileSet) =>
     new Map((set?.files ?? []).map((file) => [file.name, `${file.digest} ${file.size}`]))

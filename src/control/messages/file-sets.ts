@@ -22,4 +22,6 @@ export interface FileSet {
   readonly never: Criteria | null
   /** Nodes copy from those alone that these criteria mean, or from their own site; null: any. */
   readonly from: Criteria | null
+  /** It is of the master's own directory, and goes when it is there no more. */
+  readonly isOwn?: true
 }

@@ -1,5 +1,6 @@
 /** What people are told of a master: why a node has what it has, links, sets, changes of sets. */
 import { beforeEach, describe, expect, it } from 'vitest'
+import { utf8 } from '../../../../src/base/bytes.js'
 import { parseCriteria } from '../../../../src/base/criteria.js'
 import { explained } from '../../../../src/control/copies/explained.js'
 import { Master } from '../../../../src/control/copies/master.js'
@@ -11,8 +12,10 @@ import {
   planRows,
   setRows,
 } from '../../../../src/control/copies/rows.js'
-import { appliedSets, setChanges } from '../../../../src/control/copies/set-changes.js'
+import { appliedSets, setChanges, withOwnSets } from '../../../../src/control/copies/set-changes.js'
 import type { FileSet } from '../../../../src/control/copies/sets.js'
+import { parseObject } from '../../../../src/protocol/fields.js'
+import { plainSet, readSet } from '../../../../src/protocol/file-sets.js'
 
 const MB = 1e6
 const digestOf = (letter: string) => `blake3:${letter.repeat(64)}`
@@ -230,6 +233,21 @@ describe('sets that are applied', () => {
       ['y', 'd'],
       ['z', 'e'],
     ])
+  })
+
+  it('go with the file in the directory of the master, unless they were applied', () => {
+    const names = (sets: readonly FileSet[]) => sets.map(({ name }) => name)
+    const first = withOwnSets(before, [set('y', ['d']), set('z', ['e'])])
+    expect(names(first)).toEqual(['x', 'y', 'z'])
+    expect(first[1]?.files[0]?.name).toBe('d')
+    expect(names(withOwnSets(first, [set('z', ['e'])]))).toEqual(['x', 'z'])
+    expect(names(withOwnSets(first, []))).toEqual(['x'])
+    expect(withOwnSets(first, null)).toEqual(first)
+    const applied = appliedSets(first, [set('z', ['f'])], false)
+    expect(names(withOwnSets(applied, []))).toEqual(['x', 'z'])
+    // A master that is started again knows it.
+    const kept = first.map((one) => parseObject(utf8(JSON.stringify(plainSet(one))), 'set'))
+    expect(kept.map(readSet)[1]?.isOwn).toBe(true)
   })
 
   it('differ in what is added, removed and changed', () => {
