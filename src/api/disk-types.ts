@@ -8,6 +8,16 @@ export type { DiskState } from '../control/messages/types.js'
 /** Options of `startNode` about where files are kept. */
 export interface DiskOptions {
   /**
+   * What the node wants of contents that are announced for it: `all` (the default), `none`,
+   * `first 10%`, `first 64MiB` or `tracks:0,2` of each, and patterns of names, of which an earlier
+   * one goes first. At most 64.
+   */
+  want?: readonly string[]
+  /** Bytes that these contents may take together; newer ones take the place of older ones. */
+  wantBytes?: number
+  /** How long after it was published a content is wanted. */
+  wantAgeSeconds?: number
+  /**
    * Required, but not with `relayOnly`. Several, at most 16, share what comes: they should be on
    * disks of their own. The first has the identity of the node and must be there; another one that
    * is missing is named, and taken once it is there.

@@ -173,7 +173,12 @@ async function openNode(
     await service.listen()
     privileges?.drop()
     node.address = service.address
-    if (!isRelayOnly) node.pulls(new NodeSwarm(service, { nodeId, advertise, isReadOnly, log }))
+    if (!isRelayOnly) {
+      const { announcementsIn: keptIn } = spec
+      const { wants } = checked
+      const pulling = { nodeId, advertise, isReadOnly, wants, keptIn, log }
+      await node.pulls(new NodeSwarm(service, pulling))
+    }
     if (checked.master !== undefined) {
       const { master: addresses, dataDirs } = checked
       const keptIn = isReadOnly ? null : (dataDirs[0] as string)
@@ -234,9 +239,9 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
     this.#attributes = checked.attributes
   }
 
-  pulls(swarm: NodeSwarm): void {
+  pulls(swarm: NodeSwarm): Promise<void> {
     this.#swarm = swarm
-    swarm.start()
+    return swarm.start()
   }
 
   serve(master: NodeMaster): void {

@@ -17,6 +17,7 @@ import type { Strategy } from '../control/messages/types.js'
 import type { GroupWish } from '../control/plan/layout.js'
 import type { NodeLink } from '../control/plan/plan.js'
 import { refuseUnsupported } from '../control/plan/refusals.js'
+import type { Wants } from '../control/swarm/wants.js'
 import { requireAddress, requireAddressText } from '../net/address.js'
 import type { Self } from '../net/handshake.js'
 import type { Key } from '../net/keys.js'
@@ -46,6 +47,7 @@ import { type CheckedSource, checkSource } from './source.js'
 import { checkTargets, dialable } from './targets.js'
 import { checkTreeWishes, type TreeWishes } from './tree-options.js'
 import type { NodeOptions, PushOptions, PushSource } from './types.js'
+import { checkWants } from './wants.js'
 
 export interface CheckedPush {
   readonly source: CheckedSource
@@ -237,6 +239,7 @@ export interface CheckedNode {
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
   readonly versions: VersionRules
+  readonly wants: Wants
   /** Algorithm to hash files that lie in the data directory with; undefined: they stay unknown. */
   readonly adopt: DigestAlgorithm | undefined
   readonly readOnly: boolean
@@ -321,6 +324,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
       optionalInteger('keepPartialsSeconds', options.keepPartialsSeconds, 0) ??
       limits.keepPartialsSeconds,
     versions: checkVersions(options),
+    wants: checkWants(options),
     adopt: options.adopt === true ? defaultDigest(key) : undefined,
     maxServes:
       optionalInteger('maxServes', options.maxServes, 0, limits.servesPerNodeMax) ??

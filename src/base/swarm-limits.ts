@@ -48,6 +48,11 @@ export const swarmLimits = {
   /** Contents by criteria that a node knows, and ms until one is removed that was busy. */
   swarmContents: 4_096,
   swarmDropMs: 2_500,
+  /** Contents that a node pulls at the same time, and that it remembers to have pulled. */
+  swarmPulls: 4,
+  swarmPulled: 16_384,
+  /** Texts that say what a node wants. */
+  swarmWantTexts: 64,
   /** Failures in a row after which a holder is forgotten. */
   swarmFailures: 3,
 } as const

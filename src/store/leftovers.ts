@@ -4,9 +4,10 @@
  * content, whose digests are known to be the author's; else one of the same size, whose blocks have
  * to be compared.
  */
-import { access, mkdir, readdir, truncate, unlink } from 'node:fs/promises'
+import { access, mkdir, readdir, stat, truncate, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DigestAlgorithm } from '../base/digests.js'
+import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import { type RangePair, RangeSet } from '../base/ranges.js'
@@ -81,6 +82,8 @@ export class Leftovers {
   readonly #partialsDir: string
   /** Those that are filled now, by the ids of their partials. */
   readonly #filled = new Map<string, Filled>()
+  /** Contents of which a part is all that is wanted: their partials do not expire. */
+  keeps: (contentId: string) => boolean = () => false
   /** Ids of partials that are open or about to be, or about to go. */
   readonly #open = new Set<string>()
 
@@ -261,6 +264,47 @@ export class Leftovers {
         throw error
       }
       await this.drop(id)
+      removed++
+    }
+    return removed
+  }
+
+  /** Removes the partials of a content; their number. Rejects with ERR_FR_BUSY: one is in use. */
+  async removeContent(contentId: string): Promise<number> {
+    let removed = 0
+    for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
+      if ((await readHeader(this.pathOf(id)))?.contentId !== contentId) continue
+      if (!this.reserve(id)) throw new FrError('ERR_FR_BUSY', 'a copy still has it')
+      await this.#storage.discard(this.#dir, id).catch((error: unknown) => {
+        this.close(id)
+        throw error
+      })
+      await this.drop(id)
+      removed++
+    }
+    return removed
+  }
+
+  /** Ids of the partials that do not expire. */
+  async kept(): Promise<ReadonlySet<string>> {
+    const kept = new Set<string>()
+    for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
+      const header = await readHeader(this.pathOf(id))
+      if (header !== null && this.keeps(header.contentId)) kept.add(id)
+    }
+    return kept
+  }
+
+  /** As the storage does, but for these; their number. */
+  async expireBut(kept: ReadonlySet<string>, olderThanSeconds: number): Promise<number> {
+    const beforeMs = Date.now() - olderThanSeconds * 1_000
+    let removed = 0
+    for (const { id } of await this.#storage.listPartials(this.#dir)) {
+      if (kept.has(id) || this.#open.has(id)) continue
+      const stats = await stat(join(this.#partialsDir, id)).catch(() => undefined)
+      // ctime, which nobody can set.
+      if (stats === undefined || stats.ctimeMs > beforeMs || !this.reserve(id)) continue
+      await this.#storage.discard(this.#dir, id).finally(() => this.close(id))
       removed++
     }
     return removed

@@ -329,7 +329,11 @@ export class NodeStore {
   async expire(olderThanSeconds = this.#spec.keepPartialsSeconds): Promise<void> {
     const { storage, dir } = this.#spec
     try {
-      const removed = await storage.expirePartials(dir, olderThanSeconds)
+      const kept = await this.leftovers.kept()
+      const removed =
+        kept.size === 0
+          ? await storage.expirePartials(dir, olderThanSeconds)
+          : await this.leftovers.expireBut(kept, olderThanSeconds)
       if (removed > 0) this.#log('info', 'partials-expired', { removed })
       await this.leftovers.dropOrphans()
     } catch (error) {

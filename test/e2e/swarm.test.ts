@@ -9,6 +9,7 @@ import { NodeSwarm } from '../../src/agent/swarm/node-swarm.js'
 import { push } from '../../src/api/index.js'
 import { linearBytes } from '../../src/base/division.js'
 import { MIB } from '../../src/base/limits.js'
+import { type Wants, wantsIn } from '../../src/control/swarm/wants.js'
 import { type AnnouncementDraft, signAnnouncement } from '../../src/protocol/announcement.js'
 import { seededSigner } from '../unit/protocol/support.js'
 import { openService } from './instructed-node.mjs'
@@ -27,10 +28,11 @@ class SwarmNode {
     { service, nodeId, close }: Awaited<ReturnType<typeof openService>>,
     dataDir: string,
     log: World['logger'],
+    wants: Wants,
   ) {
-    const spec = { nodeId, advertise: undefined, isReadOnly: false, log }
+    const spec = { nodeId, advertise: undefined, isReadOnly: false, log, wants, keptIn: dataDir }
     const swarm = new NodeSwarm(service, spec)
-    swarm.start()
+    void swarm.start()
     this.service = service
     this.nodeId = nodeId
     this.dataDir = dataDir
@@ -45,9 +47,10 @@ class SwarmNode {
     world: World,
     attributes: Record<string, string>,
     dataDir = world.dataDir(),
+    want: readonly string[] = [],
   ): Promise<SwarmNode> {
     const opened = await openService(world.engine, dataDir, { attributes })
-    const node = new SwarmNode(opened, dataDir, world.logger)
+    const node = new SwarmNode(opened, dataDir, world.logger, wantsIn(want) as Wants)
     world.defer(() => node.stop())
     return node
   }
@@ -147,4 +150,44 @@ it('follows the attributes of a node, and goes on after it was stopped', async (
   expect(again.content?.equals(content)).toBe(true)
   again.service.directory.setAttributes({ region: 'asia' })
   await until(() => again.content === null, 'it is for it no more')
+})
+
+it('is kept in part where that is wanted, served, and gone when its time is over', async () => {
+  const first = await SwarmNode.start(world, eu)
+  const some = await SwarmNode.start(world, eu, world.dataDir(), ['first 50%'])
+  const none = await SwarmNode.start(world, eu, world.dataDir(), ['other/*'])
+  const { content, draft } = await held(world, first, 'region=eu', 6 * MIB)
+  await announce([first, some, none], draft)
+  const bytesAt = async ({ service }: SwarmNode) => {
+    let bytes = 0
+    for await (const { ranges, size } of service.instructed.held.all())
+      bytes += (ranges ?? [[0, size]]).reduce((sum, [, length]) => sum + length, 0)
+    return bytes
+  }
+  await until(async () => (await bytesAt(some)) === 3 * MIB, 'half of it is there')
+  expect(some.content).toBeNull()
+  expect(await bytesAt(none)).toBe(0)
+  // It is no leftover: neither age nor want of room takes it, and a new process serves it.
+  await some.stop()
+  const again = await SwarmNode.start(world, eu, some.dataDir, ['first 50%'])
+  await until(() => [...again.service.directory.known].length === 0, 'it begins')
+  await again.service.disks.first.store.expire(0)
+  expect(await bytesAt(again)).toBe(3 * MIB)
+  const before = first.service.engine.counters().sentBytes
+  const all = await SwarmNode.start(world, eu)
+  await announce([first, again, all, none], draft)
+  all.service.directory.siteMates = () => [{ nodeId: again.nodeId, address: again.service.address }]
+  await until(() => all.content !== null, 'all of it is there')
+  expect(all.content?.equals(content)).toBe(true)
+  expect(first.service.engine.counters().sentBytes - before).toBeLessThan(6 * MIB)
+  const expiresAtMs = Date.now() + 1_500
+  const soon = { ...draft, issuedAtMs: draft.issuedAtMs + 1, expiresAtMs }
+  await announce([first, again, all, none], soon)
+  const noted = () => readFileSync(join(all.dataDir, '.fastreplica/pulled'), 'utf8')
+  await until(() => noted().includes(`${expiresAtMs}`), 'it is noted')
+  await all.stop()
+  await until(() => first.content === null, 'it is over')
+  await until(async () => (await bytesAt(again)) === 0, 'the part is gone')
+  const late = await SwarmNode.start(world, eu, all.dataDir)
+  await until(() => late.content === null, 'it is over where nobody ran')
 })

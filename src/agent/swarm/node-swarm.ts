@@ -19,6 +19,7 @@ import type { Announcement } from '../../control/messages/announcing.js'
 import type { CopyOrder } from '../../control/messages/mastering.js'
 import type { SwarmFrame, SwarmPeer } from '../../control/messages/swarming.js'
 import { unitsTouched } from '../../control/swarm/units.js'
+import { chosen, type Wants, wantedRanges } from '../../control/swarm/wants.js'
 import { formatAddress, parseAddress } from '../../net/address.js'
 import type { Established } from '../../net/handshake.js'
 import { holderFault } from '../../session/holders.js'
@@ -26,12 +27,16 @@ import type { HeldChange, InstructedCopies } from '../../session/instructed-port
 import type { HeldStream } from '../../store/catalogue/record.js'
 import type { NodeService } from '../node-service.js'
 import { PulledContent } from './pulled-content.js'
+import { PulledList } from './pulled-list.js'
 
 export interface NodeSwarmSpec {
   readonly nodeId: string
   /** HOST:PORT that others dial; absent: the one it listens on. */
   readonly advertise: string | undefined
   readonly isReadOnly: boolean
+  readonly wants: Wants
+  /** The first data directory; null: nothing may be written there. */
+  readonly keptIn: string | null
   readonly log: Logger
 }
 
@@ -46,6 +51,9 @@ export class NodeSwarm {
   readonly #contents = new Map<string, PulledContent>()
   readonly #ending = new Map<number, (isRight: boolean) => void>()
   readonly #ends: (() => void)[] = []
+  readonly #pulled: PulledList
+  /** Contents of which it was said why they are not pulled. */
+  readonly #refused = new Set<string>()
   /** By content and name. */
   readonly #dropping = new Map<string, Promise<void>>()
   /** Until when what just gets its name goes again; by content and name. */
@@ -59,6 +67,9 @@ export class NodeSwarm {
   constructor(service: NodeService, spec: NodeSwarmSpec) {
     this.#service = service
     this.#spec = spec
+    this.#pulled = new PulledList(spec.keptIn, ({ message: text }) =>
+      spec.log({ level: 'warn', event: 'pulled-unkept', fields: { text } }),
+    )
     this.#copies = service.instructed.copies({
       ended: (copy, { cause }) => this.#ended(copy, cause === null),
     })
@@ -71,8 +82,13 @@ export class NodeSwarm {
     return { known: all.length, pulling: all.filter(({ isPulling }) => isPulling).length }
   }
 
-  start(): void {
-    const { directory, instructed } = this.#service
+  /** Resolves when it knows what it has pulled before. */
+  async start(): Promise<void> {
+    const { directory, instructed, disks } = this.#service
+    await this.#pulled.load()
+    if (this.#isClosed) return
+    for (const { store } of disks.likely(null))
+      store.leftovers.keeps = (contentId) => this.#isKept(contentId)
     this.#ends.push(
       directory.onAnnouncement((announcement) => {
         if (announcement.kind === 'unpublish') this.#withdrawn(announcement)
@@ -92,6 +108,12 @@ export class NodeSwarm {
     for (const content of this.#contents.values()) content.close()
     await this.#copies.close()
     await Promise.allSettled(this.#dropping.values())
+    await this.#pulled.settled()
+  }
+
+  #isKept(contentId: string): boolean {
+    for (const pulled of this.#pulled.all) if (pulled.contentId === contentId) return true
+    return false
   }
 
   // --- what is to be here ---
@@ -107,86 +129,111 @@ export class NodeSwarm {
   }
 
   #lookNow(): void {
-    const { directory, log } = this.#service
-    const known = new Map<string, Announcement>()
-    const newest = new Map<string, Announcement>()
-    let nextMs = Number.POSITIVE_INFINITY
-    for (const announcement of directory.known) {
-      known.set(announcement.id, announcement)
-      const other = newest.get(announcement.name)
-      if (other === undefined || isNewer(announcement, other))
-        newest.set(announcement.name, announcement)
-      nextMs = Math.min(nextMs, announcement.expiresAtMs ?? Number.POSITIVE_INFINITY)
-    }
+    const { directory } = this.#service
+    const known = [...directory.known]
+    const nowUnixMs = Date.now()
     for (const [id, content] of this.#contents)
-      if (!known.has(id)) {
-        content.close()
-        this.#contents.delete(id)
-        // One that is only forgotten, or said anew, takes nothing away.
-        const { expiresAtMs } = content.announcement
-        const isSaid = [...known.values()].some((one) => isOfContent(one, content.announcement))
-        const isOver = expiresAtMs !== null && expiresAtMs <= Date.now()
-        if (isOver && !isSaid) this.#drop(content.announcement)
-      }
-    for (const announcement of newest.values())
-      try {
-        this.#judge(announcement)
-      } catch (error) {
-        const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
-        log({
-          level: 'warn',
-          event: 'pull-failed',
-          fields: { name: announcement.name, code, text },
-        })
-      }
-    clearTimeout(this.#timer)
-    // Looks again a moment after the next has expired.
-    if (nextMs < Number.POSITIVE_INFINITY)
-      this.#timer = setTimeout(
-        () => this.#look(),
-        Math.min(longestMs, Math.max(1, nextMs - Date.now() + 10)),
-      )
+      if (!known.some((one) => one.id === id)) this.#forget(id, content)
+    // What is only forgotten, or said anew, takes nothing away.
+    for (const pulled of this.#pulled.all) {
+      const isOver = pulled.expiresAtMs !== null && pulled.expiresAtMs <= nowUnixMs
+      if (isOver && !known.some((one) => isOfContent(one, pulled))) this.#drop(pulled)
+    }
+    const qualified = this.#qualified(newestOf(known))
+    const wanted = chosen(qualified, this.#spec.wants, nowUnixMs)
+    for (const announcement of qualified)
+      if (!wanted.includes(announcement)) this.#unwanted(announcement)
+    for (const announcement of wanted) this.#want(announcement)
+    this.#lookAgain(known, nowUnixMs)
   }
 
-  #judge(announcement: Announcement): void {
-    const { nodeId, isReadOnly, log } = this.#spec
-    const { id, where, initiator, name, size } = announcement
-    const content = this.#contents.get(id)
-    const isInitiator = initiator.nodeId === nodeId
+  /** Those that are for this node; what it holds as their initiator is served. */
+  #qualified(announcements: Iterable<Announcement>): Announcement[] {
     const { attributes } = this.#service.directory
-    if (!isInitiator && !matchesCriteria(parseCriteria(where), attributes)) {
-      // It is for this node no more, or was never.
-      content?.close()
-      this.#contents.delete(id)
-      return this.#drop(announcement)
+    const qualified: Announcement[] = []
+    for (const announcement of announcements) {
+      if (announcement.initiator.nodeId === this.#spec.nodeId) this.#initiates(announcement)
+      else if (matchesCriteria(parseCriteria(announcement.where), attributes))
+        qualified.push(announcement)
+      else this.#unwanted(announcement)
     }
-    this.#dropped.delete(`${announcement.contentId} ${name}`)
-    const here = content ?? this.#meet(announcement)
-    if (here === null || isInitiator || isReadOnly || here.isPulling) return
+    return qualified
+  }
+
+  /** What was published here goes as it does where it was pulled. */
+  #initiates(announcement: Announcement): void {
+    this.#meet(announcement)
+    const { name, contentId } = announcement
+    if (this.#recordOf(name)?.contentId === contentId) this.#pulled.add(announcement)
+  }
+
+  /** A moment after the next is over. */
+  #lookAgain(known: readonly Announcement[], nowUnixMs: number): void {
+    const { ageMs } = this.#spec.wants
+    const ends = known.flatMap(({ expiresAtMs, issuedAtMs }) => {
+      return [expiresAtMs ?? [], ageMs === null ? [] : issuedAtMs + ageMs].flat()
+    })
+    const nextMs = Math.min(...ends.filter((end) => end > nowUnixMs))
+    clearTimeout(this.#timer)
+    if (nextMs === Number.POSITIVE_INFINITY) return
+    const waitMs = Math.min(longestMs, nextMs - nowUnixMs + 10)
+    this.#timer = setTimeout(() => this.#look(), waitMs)
+  }
+
+  #forget(id: string, content: PulledContent): void {
+    content.close()
+    this.#contents.delete(id)
+  }
+
+  /** It is for this node no more, or was never. */
+  #unwanted(announcement: Announcement): void {
+    const content = this.#contents.get(announcement.id)
+    if (content !== undefined) this.#forget(announcement.id, content)
+    if (this.#pulled.has(announcement)) this.#drop(announcement)
+  }
+
+  #want(announcement: Announcement): void {
+    const { log, wants, isReadOnly } = this.#spec
+    const { name, size, initiator, division, contentId } = announcement
+    this.#dropped.delete(keyOf(announcement))
+    const content = this.#meet(announcement)
+    if (content === null || content.isPulled || isReadOnly) return
     const record = this.#recordOf(name)
-    if (record !== undefined && !isSame(record, announcement)) {
+    if (record !== undefined) {
+      if (this.#pulled.has(announcement)) this.#pulled.add(announcement)
+      if (isSame(record, announcement)) return
       // Somebody else's file has the name: it stays.
-      if (!this.#mayReplace(record, announcement)) {
+      if (record.author !== announcement.author && !this.#isPublished(name, record)) {
         const text = 'a file that was not published by its author has the name'
-        return log({ level: 'warn', event: 'pull-refused', fields: { name, text } })
+        return this.#refuse(name, contentId, text)
       }
-    } else if (record !== undefined) return
-    const { tracks } = announcement.division
-    const order = unitsTouched(
-      here.geometry,
-      tracks.flatMap(({ ranges }) => ranges),
-    )
+    }
+    const pulling = [...this.#contents.values()].filter(({ isPulling }) => isPulling).length
+    if (pulling >= limits.swarmPulls) return
+    const order = unitsTouched(content.geometry, wantedRanges(division, size, wants.part))
+    if (order.length === 0 && size > 0) return
+    this.#pulled.add(announcement)
     log({ level: 'info', event: 'pulling', fields: { name, size, from: initiator.address } })
-    here.pull(order.length > 0 ? order : [0])
+    content.pull(order.length > 0 ? order : [0])
+  }
+
+  /** Once for each content. */
+  #refuse(name: string, contentId: string, text: string): void {
+    const key = keyOf({ name, contentId })
+    if (this.#refused.has(key)) return
+    if (this.#refused.size >= limits.swarmContents) this.#refused.clear()
+    this.#refused.add(key)
+    this.#spec.log({ level: 'warn', event: 'pull-refused', fields: { name, text } })
   }
 
   /** Null: there are too many. */
   #meet(announcement: Announcement): PulledContent | null {
     const { log } = this.#spec
     const { id, name, contentId } = announcement
+    const known = this.#contents.get(id)
+    if (known !== undefined) return known
     if (this.#contents.size >= limits.swarmContents) {
-      const text = `the node knows ${limits.swarmContents} contents already`
-      log({ level: 'warn', event: 'pull-refused', fields: { name, text } })
+      this.#refuse(name, contentId, `the node knows ${limits.swarmContents} contents already`)
       return null
     }
     const content = new PulledContent({
@@ -195,7 +242,10 @@ export class NodeSwarm {
       dialler: () => this.#service.dialler(),
       mates: () => this.#service.directory.siteMates().map((mate) => this.#mate(mate)),
       copy: (order, ended) => this.#copy(order, ended),
-      complete: () => log({ level: 'info', event: 'pulled', fields: { name, contentId } }),
+      complete: () => {
+        log({ level: 'info', event: 'pulled', fields: { name, contentId } })
+        this.#look()
+      },
     })
     this.#contents.set(id, content)
     const record = this.#recordOf(name)
@@ -215,22 +265,23 @@ export class NodeSwarm {
       }
   }
 
-  #mayReplace({ author, contentId }: HeldStream, announcement: Announcement): boolean {
-    if (author === announcement.author) return true
-    for (const { announcement: other } of this.#contents.values())
-      if (other.contentId === contentId && other.name === announcement.name) return true
+  /** Whoever announced it: the newest of a name takes the place of what was announced before. */
+  #isPublished(name: string, { contentId }: HeldStream): boolean {
+    if (this.#pulled.has({ name, contentId })) return true
+    for (const known of this.#service.directory.known)
+      if (isOfContent(known, { name, contentId })) return true
     return false
   }
 
   /** What another author publishes as well stays. */
   #withdrawn(withdrawal: Announcement): void {
     for (const known of this.#service.directory.known) if (isOfContent(known, withdrawal)) return
-    this.#drop(withdrawal)
+    if (this.#pulled.has(withdrawal)) this.#drop(withdrawal)
   }
 
   /** Only this content; what an unfinished copy left goes once that is closed. */
   #drop({ name, contentId }: Pick<Announcement, 'name' | 'contentId'>): void {
-    const key = `${contentId} ${name}`
+    const key = keyOf({ name, contentId })
     if (this.#spec.isReadOnly || this.#dropping.has(key)) return
     const { log } = this.#spec
     this.#dropped.delete(key)
@@ -240,6 +291,7 @@ export class NodeSwarm {
         this.#dropped.delete(other)
     const dropping = this.#dropNow(utf8(name), contentId)
       .then((isDropped) => {
+        this.#pulled.delete({ name, contentId })
         if (isDropped) log({ level: 'info', event: 'dropped', fields: { name, contentId } })
       })
       .catch((error: unknown) => {
@@ -255,9 +307,10 @@ export class NodeSwarm {
 
   async #dropNow(name: Uint8Array, contentId: string): Promise<boolean> {
     let isDropped = false
-    for (const disk of this.#service.disks.likely(name))
-      if (disk.recordOf(name)?.contentId === contentId)
-        isDropped = (await disk.held.removeContent(name, contentId)) || isDropped
+    for (const { held, store } of this.#service.disks.likely(name)) {
+      if (await held.removeContent(name, contentId)) isDropped = true
+      if ((await store.leftovers.removeContent(contentId)) > 0) isDropped = true
+    }
     return isDropped
   }
 
@@ -277,7 +330,7 @@ export class NodeSwarm {
 
   #changed(change: HeldChange): void {
     const { name, contentId } = 'held' in change ? change.held : change.gone
-    const untilMs = this.#dropped.get(`${contentId} ${name}`) ?? 0
+    const untilMs = this.#dropped.get(keyOf({ name, contentId })) ?? 0
     if ('held' in change && change.held.ranges === null && nowMs() < untilMs)
       this.#drop({ name, contentId })
     for (const content of this.#contents.values()) {
@@ -348,7 +401,24 @@ function isNewer(a: Announcement, b: Announcement): boolean {
   return a.issuedAtMs === b.issuedAtMs ? a.id > b.id : a.issuedAtMs > b.issuedAtMs
 }
 
-function isOfContent(a: Announcement, b: Announcement): boolean {
+/** Of each name the newest. */
+function newestOf(known: readonly Announcement[]): Iterable<Announcement> {
+  const newest = new Map<string, Announcement>()
+  for (const announcement of known) {
+    const other = newest.get(announcement.name)
+    if (other === undefined || isNewer(announcement, other))
+      newest.set(announcement.name, announcement)
+  }
+  return newest.values()
+}
+
+type ContentName = Pick<Announcement, 'name' | 'contentId'>
+
+function keyOf({ name, contentId }: ContentName): string {
+  return `${contentId} ${name}`
+}
+
+function isOfContent(a: ContentName, b: ContentName): boolean {
   return a.contentId === b.contentId && a.name === b.name
 }
 

@@ -56,6 +56,11 @@ export class PulledContent {
     this.#served = new UnitSet(count)
   }
 
+  /** It is pulled, or was, as far as it is wanted. */
+  get isPulled(): boolean {
+    return this.#pull !== undefined
+  }
+
   get isPulling(): boolean {
     return this.#pull !== undefined && !this.#pull.isComplete
   }

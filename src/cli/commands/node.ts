@@ -34,6 +34,9 @@ export interface NodeCommand {
   readonly relayOnly: boolean
   readonly engine?: 'native' | 'portable'
   readonly keepPartialsSeconds?: number
+  readonly want?: readonly string[]
+  readonly wantBytes?: number
+  readonly wantAgeSeconds?: number
   readonly keep?: number
   readonly maxSpaceBytes?: number
   readonly maxAgeSeconds?: number
@@ -126,6 +129,17 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       checked((text) => Math.ceil(parseDuration(text))),
     )
     .option(
+      '--want <what>',
+      'of contents announced for this node: all, none, first 10%, tracks:0 or a pattern; repeat it',
+      wanted,
+    )
+    .option('--want-space <size>', 'space that these may take together', checked(parseSize))
+    .option(
+      '--want-age <duration>',
+      'how long after it was published a content is wanted',
+      checked((text) => Math.ceil(parseDuration(text))),
+    )
+    .option(
       '--keep <n>',
       'earlier versions to keep of each name (default: 0; of trees pushed --atomic 1)',
       checked((text) => parseCount(text, 0, limits.versionsPerName)),
@@ -174,6 +188,10 @@ Examples:
   command.action((options) => found(nodeCommand(options)))
 }
 
+function wanted(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
+}
+
 /** One more; each key once. */
 function attribute(
   text: string,
@@ -217,6 +235,8 @@ function nodeCommand(options: Values): NodeCommand {
     listen,
     ...given({ dataDir: data, placement, keyFile, previousKeyFile, name, advertise, engine }),
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
+    ...given({ want: options['want'], wantBytes: options['wantSpace'] }),
+    ...given({ wantAgeSeconds: options['wantAge'] }),
     ...given({ keep: options['keep'], minVersions: options['minVersions'] }),
     ...given({ maxSpaceBytes: options['maxSpace'], maxAgeSeconds: options['maxAge'] }),
     ...given({ seal: options['seal'], requireSeal: options['requireSeal'] }),

@@ -34,10 +34,12 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   const { minFreeBytes, keepPartialsSeconds, maxServes } = command
   const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal } = command
   const { authorize, dropPrivileges, master, parent, maxChildren, deputy } = command
+  const { want, wantBytes, wantAgeSeconds } = command
   const { keep, maxSpaceBytes, maxAgeSeconds, minVersions } = command
   return {
     ...options,
     ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal }),
+    ...given({ want, wantBytes, wantAgeSeconds }),
     ...given({ keep, maxSpaceBytes, maxAgeSeconds, minVersions }),
     ...given({ authorize, dropPrivileges, master, parent, maxChildren, deputy }),
     ...given({ dataDir, placement, name, attributes, advertise, engine }),
