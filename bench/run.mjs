@@ -17,6 +17,7 @@ import { loopback } from './loopback.mjs'
 import { machineLine } from './machine.mjs'
 import { memory } from './memory.mjs'
 import { micro } from './micro.mjs'
+import { publish } from './publish.mjs'
 import { reportText } from './report.mjs'
 import { writeResults } from './results.mjs'
 import { resume } from './resume.mjs'
@@ -49,6 +50,7 @@ export const suites = [
   coding,
   versions,
   follow,
+  publish,
   disks,
   limits,
   micro,

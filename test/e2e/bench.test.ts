@@ -110,6 +110,14 @@ describe('fr-bench --quick', () => {
     expect(report?.rows[0]).toMatchObject({ p50: expect.anything(), p99: expect.anything() })
   })
 
+  test('publish: beside a push to the same nodes', () => {
+    const { stdout, status, stderr } = bench(['publish', '--quick', '--json'])
+    expect(`${status} ${stderr}`).toMatch(/^0 /)
+    const [report] = reportsOf(stdout)
+    expect(report?.rows.map(({ name }) => name)).toEqual(['fr push', 'fr publish'])
+    expect(report?.rows[1]).toMatchObject({ sent: expect.anything(), ofPush: expect.anything() })
+  })
+
   test('disks: one, two alike, two that are not; or what is missing here, in one line', () => {
     const { stdout, status, stderr, pid } = bench(['disks', '--quick', '--json'])
     if (!canLimitDisks) {

@@ -132,8 +132,8 @@ export class NodeSwarm {
     const { directory } = this.#service
     const known = [...directory.known]
     const nowUnixMs = Date.now()
-    for (const [id, content] of this.#contents)
-      if (!known.some((one) => one.id === id)) this.#forget(id, content)
+    const ids = new Set(known.map(({ id }) => id))
+    for (const [id, content] of this.#contents) if (!ids.has(id)) this.#forget(id, content)
     // What is only forgotten, or said anew, takes nothing away.
     for (const pulled of this.#pulled.all) {
       const isOver = pulled.expiresAtMs !== null && pulled.expiresAtMs <= nowUnixMs
@@ -141,8 +141,9 @@ export class NodeSwarm {
     }
     const qualified = this.#qualified(newestOf(known))
     const wanted = chosen(qualified, this.#spec.wants, nowUnixMs)
+    const isWanted = new Set(wanted)
     for (const announcement of qualified)
-      if (!wanted.includes(announcement)) this.#unwanted(announcement)
+      if (!isWanted.has(announcement)) this.#unwanted(announcement)
     for (const announcement of wanted) this.#want(announcement)
     this.#lookAgain(known, nowUnixMs)
   }
@@ -316,10 +317,14 @@ export class NodeSwarm {
 
   // --- copies ---
 
-  #copy(order: Omit<CopyOrder, 'copy'>, ended: (isRight: boolean) => void): void {
+  #copy(order: Omit<CopyOrder, 'copy'>, ended: (isRight: boolean) => void): () => void {
     const copy = this.#nextCopy++
     this.#ending.set(copy, ended)
     this.#copies.start({ ...order, copy })
+    return () => {
+      this.#ending.delete(copy)
+      this.#copies.stop(copy)
+    }
   }
 
   #ended(copy: number, isRight: boolean): void {

@@ -23,8 +23,8 @@ export interface ContentSpec {
   readonly dialler: () => Dialler
   /** Other nodes of its site. */
   readonly mates: () => readonly SwarmPeer[]
-  /** Has these bytes copied; `ended` is called once. */
-  readonly copy: (order: Omit<CopyOrder, 'copy'>, ended: (isRight: boolean) => void) => void
+  /** Has these bytes copied; `ended` is called once, unless what it returns has stopped it. */
+  readonly copy: (order: Omit<CopyOrder, 'copy'>, ended: (isRight: boolean) => void) => () => void
   /** All that is wanted has come. */
   readonly complete: () => void
 }
@@ -36,6 +36,8 @@ export class PulledContent {
   readonly #deals: Deals
   readonly #waiting = new Map<number, (answer: SwarmAnswer) => void>()
   readonly #inquiries = new Map<string, Inquiry>()
+  /** Each stops a copy that is under way. */
+  readonly #copies = new Set<() => void>()
   #closing = new AbortController()
   /** What others may be sent. */
   #served: UnitSet
@@ -107,6 +109,8 @@ export class PulledContent {
   stop(): void {
     this.#pull = undefined
     this.#closing.abort()
+    for (const stop of this.#copies) stop()
+    this.#copies.clear()
     for (const inquiry of this.#inquiries.values()) inquiry.close()
     this.#inquiries.clear()
   }
@@ -172,11 +176,12 @@ export class PulledContent {
     const range = bytesOf(this.geometry, first, count)
     const said = { name, contentId, digest, size, isGrowing: false }
     const bytesPerSecond = Number.POSITIVE_INFINITY
-    this.#spec.copy({ ...said, range, source, bytesPerSecond }, (isRight) => {
-      if (this.#pull !== pull) return
+    const stop = this.#spec.copy({ ...said, range, source, bytesPerSecond }, (isRight) => {
+      this.#copies.delete(stop)
       pull.ended(order, isRight, nowMs())
       this.#turn()
     })
+    this.#copies.add(stop)
   }
 
   async #ask(pull: Pull, to: SwarmPeer, ask: SwarmAsk): Promise<void> {
