@@ -29,6 +29,7 @@ import {
   requireText,
 } from './checks.js'
 import { checkCredentials, credentialsOf } from './credentials.js'
+import { isPublishedAt, onceThere } from './get-arriving.js'
 import { GlobFetch, type Match, matchesOf } from './get-glob.js'
 import { GetObject } from './get-object.js'
 import { carriedOut, type Running, type Seen } from './get-running.js'
@@ -92,7 +93,9 @@ async function run(
     const tell = (view: Seen): void => show(progressOf(view, name))
     const work = new PoolWork(engine, pool, signer)
     const fileTo = (to: string | Writable, more = spec): FetchRun =>
-      new FetchRun(engine, router, pool, { ...more, output: to, range, force })
+      new FetchRun(engine, router, pool, {
+        ...{ ...more, output: to, range, force, isFollowing: follow },
+      })
     const treeTo = (to: string, more = spec): TreeFetch =>
       new TreeFetch(engine, router, pool, work, { ...more, output: to })
     const fetchMatching = (to: string, matches: readonly Match[]): Promise<TreeFetchView> => {
@@ -118,9 +121,11 @@ async function run(
     }
     const to = output ?? lastOf(name)
     if (follow) {
-      const following = new FollowRun(engine, router, pool, { ...spec, output: to, force })
-      const followed = await carriedOut(following, tell, signal)
-      // Null: it is written no more, and is fetched like any other.
+      const isComing = () => isPublishedAt(holders, name, asking)
+      const begin = () => new FollowRun(engine, router, pool, { ...spec, output: to, force })
+      const carry = (running: FollowRun) => carriedOut(running, tell, signal)
+      const followed = await onceThere(begin, carry, isComing, signal)
+      // Null: it is written no more, and is fetched like any other, also while it comes there.
       if (followed !== null) return resultOf(followed, name, typeof to === 'string' ? to : null)
     }
     return resultOf(await fetchNamed(to), name, typeof to === 'string' ? to : null)

@@ -32,6 +32,7 @@ export interface WorkBounds {
   /** Bytes ahead of the reader; null: there is no such bound. */
   readonly aheadBytes: number | null
   readonly isLackFinal: boolean
+  readonly isFollowing: boolean
 }
 
 export class BlockWork {
@@ -136,6 +137,7 @@ export class BlockWork {
   ): void {
     const lacking = this.puller.answered(member, frame, nowMs)
     if (this.#bounds.isLackFinal) for (const range of lacking) this.#lacked.add(...range)
+    if (this.#bounds.isFollowing && frame.type === 'holding') this.movedMs = nowMs
   }
 
   /** It can be asked from now on, also for what nobody could be asked for before. */

@@ -27,6 +27,8 @@ export interface FetchConfig {
   readonly fileDigest?: string | undefined
   /** Bytes that no holder has got end it, once all that they have is here. */
   readonly isLackFinal?: boolean
+  /** A holder that answers that it has no more yet is waited for without an end. */
+  readonly isFollowing?: boolean
 }
 
 /** The content that is fetched, as the holder described it whose word counts. */

@@ -256,9 +256,10 @@ export class FetchMachine {
         this.#drop(holder, failure, atMs, isFinal),
       fail: (failure: Failure) => this.#fail(failure),
     }
-    const { aheadBytes, isLackFinal = false } = this.#config
+    const { aheadBytes, isLackFinal = false, isFollowing = false } = this.#config
     const content = this.#content as FetchedContent
-    this.#work = new BlockWork(host, content, { aheadBytes, isLackFinal }, opened, nowMs)
+    const bounds = { aheadBytes, isLackFinal, isFollowing }
+    this.#work = new BlockWork(host, content, bounds, opened, nowMs)
     for (const holder of this.holders) if (holder.state === 'offered') this.#compare(holder, nowMs)
   }
 

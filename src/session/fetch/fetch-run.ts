@@ -50,6 +50,8 @@ export interface FetchSpec extends HolderSpec {
   readonly fileDigest?: string | undefined
   /** Ends by what no holder has got, rather than to wait for it. */
   readonly isLackFinal?: boolean
+  /** Waits for what comes to its holders while they say that they have no more yet. */
+  readonly isFollowing?: boolean
   /** The most that comes in a second; by default as much as can. */
   readonly bytesPerSecond?: number
   readonly log: Logger
@@ -107,8 +109,8 @@ export class FetchRun {
     const { name, pack, holders, range, timeoutMs, output, fileDigest } = spec
     const ordered = typeof output === 'string' || isTarget(output) ? undefined : output
     const aheadBytes = ordered === undefined ? null : limits.fetchAheadBytes
-    const { silenceMs = limits.fetchSilenceMs, isLackFinal = false } = spec
-    const bounds = { aheadBytes, silenceMs, timeoutMs, isLackFinal }
+    const { silenceMs = limits.fetchSilenceMs, isLackFinal = false, isFollowing = false } = spec
+    const bounds = { aheadBytes, silenceMs, timeoutMs, isLackFinal, isFollowing }
     const config = { holders, range, fileDigest, ...bounds }
     const sealed = spec.dialler.self.seal === undefined ? {} : ({ sealed: true } as const)
     const ask = {

@@ -16,6 +16,8 @@ export interface OutputHooks {
 }
 
 const pieceBytes = MIB
+/** One for all outputs of a stream. */
+const ignore = (): void => {}
 
 export class OrderedOutput {
   readonly #stream: Writable
@@ -68,7 +70,7 @@ export class OrderedOutput {
     this.#over.abort()
     this.#stream.off('error', this.#onError)
     // Its own failure is not this program's any more.
-    this.#stream.on('error', () => {})
+    if (!this.#stream.listeners('error').includes(ignore)) this.#stream.on('error', ignore)
     await this.#file?.close()
     this.#file = undefined
   }

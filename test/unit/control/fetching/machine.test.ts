@@ -277,4 +277,27 @@ describe('a fetch of one content', () => {
     for (const pull of pulls) answer(pull)
     expect(ends).toMatchObject([{ failure: { code: 'ERR_FR_NOT_HELD' } }])
   })
+
+  it('waits without an end for a holder that has no more yet, where it follows', () => {
+    const ends: unknown[] = []
+    for (const isFollowing of [true, false]) {
+      const bench = new Bench(1, null, { isFollowing })
+      bench.offered(1)
+      bench.tell({ type: 'opened', found: [], digests })
+      let wishes = bench.tell({ type: 'fedIn', member: 1 })
+      let answers = 0
+      while (wishes.every(({ type }) => type !== 'end') && answers < 100) {
+        for (const wish of wishes) {
+          if (wish.type !== 'say' || wish.frame.type !== 'pull') continue
+          const { request } = wish.frame
+          const none = { type: 'holding', request, ranges: [], backlogBytes: 0 } as const
+          bench.tell({ type: 'said', member: 1, frame: none })
+          answers++
+        }
+        wishes = bench.wait()
+      }
+      if (answers < 100) ends.push(isFollowing)
+    }
+    expect(ends).toEqual([false])
+  })
 })
