@@ -36,6 +36,11 @@ export interface GetOptions extends Credentials, SealOptions {
    */
   follow?: boolean
   key?: Uint8Array | string
+  /**
+   * What is true of this client, for contents that only some may have (`push` with `only`,
+   * `publish`); a node with a list of authorized peers goes by that instead.
+   */
+  attributes?: Readonly<Record<string, string>>
   engine?: 'native' | 'portable'
   /**
    * Milliseconds that it may take; no limit by default. Whatever the limit, it fails when nothing

@@ -20,6 +20,7 @@ import { FollowRun } from '../session/fetch/follow-run.js'
 import { TreeFetch, type TreeFetchView } from '../session/fetch/tree-fetch.js'
 import { PoolWork } from '../session/receiver/held-work.js'
 import { clientKey } from '../store/identity.js'
+import { checkAttributes } from './attributes.js'
 import {
   oneOf,
   optionalInteger,
@@ -52,6 +53,7 @@ interface CheckedGet {
   readonly timeoutMs: number | null
   readonly flows: number | undefined
   readonly sealing: Pick<Self, 'seal'>
+  readonly claims: Pick<Self, 'attributes'>
   /** The name is a pattern. */
   readonly glob: boolean
   /** For a question to a node. */
@@ -85,7 +87,7 @@ async function run(
   const pool = new WorkerHashPool()
   try {
     const signer = signerOf(await clientKey())
-    const self = { ...selfOf(signer), ...checked.sealing }
+    const self = { ...selfOf(signer), ...checked.sealing, ...checked.claims }
     const { connectMs } = limits
     const dialler = { keys: [checked.key], self, connectMs, resolver: new Resolver() }
     const { name, holders, output, range, force, timeoutMs, flows, glob, follow } = checked
@@ -204,6 +206,7 @@ function checkGet(name: string | Uint8Array, options: GetOptions): CheckedGet {
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax) ?? null,
     flows: checkFlows(options.flows),
     sealing: sealOf(options),
+    claims: checkAttributes(options.attributes, undefined),
     glob: isGlob,
     asking: credentialsOf(options),
   }

@@ -331,6 +331,7 @@ export const optionNames = {
     seal: true,
     logger: true,
     signal: true,
+    attributes: true,
   } satisfies Names<GetOptions>,
   simulate: {
     nodes: true,

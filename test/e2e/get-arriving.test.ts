@@ -15,10 +15,12 @@ const size = 6 * MIB + 7
 const half = 3 * MIB
 
 it('fr get --follow waits for what is published there, and gives what has come', async () => {
-  const source = await world.node()
+  const attributes = { region: 'eu' }
+  const only = 'region=eu'
+  const source = await world.node({ attributes })
   const { path, content } = world.file(name, size)
-  const result = await push(path, { to: [source.address] }).result
-  const target = await Target.start(world)
+  const result = await push(path, { to: [source.address], only }).result
+  const target = await Target.start(world, { attributes })
   const said = saidOf(name, result)
   const read: Buffer[] = []
   let isEnded = false
@@ -35,17 +37,20 @@ it('fr get --follow waits for what is published there, and gives what has come',
   await expect(absent).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
   const announced = signAnnouncement(seededSigner(3), {
     ...{ kind: 'publish', name, contentId: said.contentId, digest: said.digest as string, size },
-    ...{ where: 'id', issuedAtMs: Date.now(), expiresAtMs: null, division: linearBytes(size) },
+    ...{ where: only, issuedAtMs: Date.now(), expiresAtMs: null, division: linearBytes(size) },
     initiator: { nodeId: source.nodeId, address: source.address, site: '' },
   })
   await target.service.directory.announce(announced)
-  const following = get(name, { from, output, follow: true }).result.finally(() => {
+  const following = get(name, { from, output, attributes, follow: true }).result.finally(() => {
     isEnded = true
   })
   following.catch(() => {})
   expect(await target.copy(orderOf(said, [0, half], source))).toMatchObject({ cause: null })
   await until(() => bytes() === half)
   expect(isEnded).toBe(false)
+  // Whoever does not say that it is one of those gets nothing.
+  const other = get(name, { from, output: new Writable(), follow: true }).result
+  await expect(other).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
   expect(await target.copy(orderOf(said, [half, size - half], source))).toMatchObject({
     cause: null,
   })

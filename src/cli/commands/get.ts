@@ -4,6 +4,7 @@ import { limits } from '../../base/limits.js'
 import { parseAddresses } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { parseDuration, UsageError } from '../render/units.js'
+import { attribute } from './node.js'
 import {
   checked,
   engineOption,
@@ -29,6 +30,7 @@ export interface GetCommand {
   /** Also what is still written. */
   readonly follow: boolean
   readonly keyFile?: string
+  readonly attributes?: Readonly<Record<string, string>>
   readonly engine?: 'native' | 'portable'
   readonly timeoutMs?: number
   readonly flows?: number | 'auto'
@@ -68,6 +70,11 @@ export function addGet(program: Commander, found: (command: GetCommand) => void)
     .addOption(flowsOption())
     .addOption(sealOption())
     .option(...keyFileOption)
+    .option(
+      '--attr <key=value>',
+      'what is true of this client, for what only some may have (fr push --only)',
+      attribute,
+    )
     .addOption(engineOption())
     .option('--no-progress', 'print no progress, only the outcome')
     .option('--json', 'one JSON object per line on stdout: progress, result')
@@ -108,12 +115,13 @@ function getCommand(named: string | undefined, options: Values): GetCommand {
   const { set } = options
   if ((named === undefined) === (set === undefined))
     throw new UsageError('either NAME or --set FILE (see fr get --help)')
-  for (const option of ['range', 'timeout', 'flows', 'force', 'follow'])
+  for (const option of ['range', 'timeout', 'flows', 'force', 'follow', 'attr'])
     if (set !== undefined && options[option] !== undefined)
       throw new UsageError(`--${option} is of one file, not of a --set`)
   if (options['follow'] !== undefined && options['range'] !== undefined)
     throw new UsageError('--range is of a file that is there, not with --follow')
   const name = named ?? ''
+  const { attr: attributes } = options
   const { from, output, range, keyFile, engine, timeout: timeoutMs, flows, seal } = options
   if (named === '') throw new UsageError('NAME is empty')
   if (output === '') throw new UsageError('--output is empty')
@@ -126,7 +134,7 @@ function getCommand(named: string | undefined, options: Values): GetCommand {
     command: 'get',
     name,
     from: addressesOf(from),
-    ...given({ set, output, range, keyFile, engine, timeoutMs, flows, seal }),
+    ...given({ set, output, range, keyFile, attributes, engine, timeoutMs, flows, seal }),
     force: options['force'] === true,
     follow: options['follow'] === true,
     json: options['json'] === true,

@@ -193,7 +193,8 @@ function wanted(text: string, before: readonly string[] = []): readonly string[]
 }
 
 /** One more; each key once. */
-function attribute(
+/** KEY=VALUE, of an option that may be repeated. */
+export function attribute(
   text: string,
   before: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {

@@ -23,9 +23,10 @@ export async function runGet(command: GetCommand, context: Context): Promise<num
   const view = new GetView(command, context)
   const signal = watchSignals((text) => view.say(`fr get: ${text}`))
   const { from, range, force, follow, engine, timeoutMs, flows, seal, output, log } = command
+  const { attributes } = command
   const options: GetOptions = {
     ...{ from, force, follow, signal },
-    ...given({ range, engine, timeoutMs, flows, seal }),
+    ...given({ range, attributes, engine, timeoutMs, flows, seal }),
     ...given({ output: output === '-' ? process.stdout : output }),
     ...(await keyOption(command, context)),
     logger: (line) => {
