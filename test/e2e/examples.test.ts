@@ -63,6 +63,17 @@ describe('wan/', () => {
   })
 })
 
+describe('edge/', () => {
+  it('has a film fetched by the nodes that match, and read before all of it is there', async () => {
+    const run = world.start(process.execPath, [example('edge/run.mjs')])
+    expect([await run.ended, run.stderr]).toEqual([0, ''])
+    expect(run.stdout).toContain('region=eu && tier=edge: 6 nodes, ')
+    expect(run.stdout).toMatch(/^published \d+ bytes, mp4, from the front, [4-9] blocks$/m)
+    expect(run.stdout).toMatch(/^ffprobe knew it by \d+ % of its bytes: 320,240$/m)
+    expect(run.stdout).toContain('6 nodes have it, 0 others have any of it\nunpublished: nobody')
+  })
+})
+
 describe('nodes.txt', () => {
   it('is a nodes file', () =>
     expect(parseNodesFile(readFileSync(example('nodes.txt'), 'utf8'), 'nodes.txt')).toEqual([
@@ -180,6 +191,7 @@ describe('examples/', () => {
       'cancel.mjs',
       // descriptor-example.test.ts looks at it.
       'descriptors',
+      'edge',
       'fastreplica-node.service',
       'library.mjs',
       'nodes.txt',
