@@ -1,7 +1,7 @@
 /**
- * `npm run masters`: the master is killed FR_ROUNDS times (50) while files come, at random moments
- * of what it does. `several`: one of three with their state in NATS, of which another one takes
- * over; `alone`: the only one, with its state on its own disk, which is started again.
+ * `npm run masters`: the master is killed FR_ROUNDS times (50), each time in the middle of what is
+ * copied. `several`: one of three with their state in NATS, of which another one takes over;
+ * `alone`: the only one, with its state on its own disk, which is started again.
  *
  * All along no link has more allocated to it than it may carry. Then every node has all files, none
  * has received much more than their bytes, no term had two masters, and what was kept is whole.
@@ -108,6 +108,12 @@ class Load {
     })
   }
 
+  /** Bytes that came to nodes to which nothing is pushed. */
+  async copied(): Promise<number> {
+    const received = await Promise.all(this.nodes.slice(2).map((node) => this.world.received(node)))
+    return received.reduce((sum, each) => sum + each, 0)
+  }
+
   /** Of each node: times all bytes that it was to receive. */
   async timesReceived(): Promise<number[]> {
     const received = await Promise.all(this.nodes.map((node) => this.world.received(node)))
@@ -119,10 +125,12 @@ async function under(load: Load, kill: (round: number) => Promise<void>): Promis
   await load.startNodes()
   const watching = load.watch()
   for (let round = 0; round < rounds; round++) {
-    const arrived = load.arrive(round)
-    await pause(Math.random() * 1_500)
+    const before = await load.copied()
+    await load.arrive(round)
+    // In the middle of what is copied.
+    while ((await load.copied()) < before + 200_000) await pause(20)
+    await pause(Math.random() * 700)
     await kill(round)
-    await arrived
   }
   await load.converges()
   load.over()
