@@ -27,8 +27,9 @@ export const copyLimits = {
   orderSilenceMs: 6_000,
   /** Part of what a link carries that is no header: 1,448 of 1,514 bytes, less what is said. */
   payloadShare: 0.95,
-  /** Milliseconds after which the end of one is told that nothing is blamed for. */
-  orderRefusedMs: 2_000,
+  /** Milliseconds until what a node has refused is ordered there again, at first and at most. */
+  refusedMs: 2_000,
+  refusedMsMax: 900_000,
   /** Milliseconds that the files of a content stay open after the last of its copies. */
   orderLingerMs: 2_000,
   /** The same of what is still written. */

@@ -17,7 +17,7 @@ const found: Record<PlantedWanName, readonly [seed: number, shows: string]> = {
   'untold-stop': [1, 'the master has forgotten copy 1'],
   'runs-unheard': [1, 'the master has forgotten copy 3'],
   'does-not-listen': [13, 'begins before nodes have said what they copy already'],
-  'drains-late': [34, 'copy 4 goes on: n0 is drained'],
+  'drains-late': [34, 'goes on: n0 is drained'],
   'free-ride': [4, 'takes another way than its own'],
   'no-residency': [5, 'comes from where it may not come from'],
   'grown-unseen': [1, '7 demands wait for ever: n1 lacks c2.2'],

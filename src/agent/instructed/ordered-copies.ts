@@ -47,6 +47,9 @@ export type AnyFilling = Filling | GrowingFilling
 
 /** One content, and the copies that fill it. */
 interface Filled {
+  readonly key: string
+  /** Of what was still written, and is filled in another way now; it uses the same files. */
+  readonly before: Promise<void> | undefined
   readonly filling: AnyFilling
   readonly copies: Set<Running>
   /** Those that wait for blocks that others are at. */
@@ -141,8 +144,8 @@ export class OrderedCopies implements InstructedCopies {
   async close(): Promise<void> {
     this.#isClosed = true
     for (const copy of [...this.#running.keys(), ...this.#untold.keys()]) this.stop(copy)
-    for (const [key, filled] of [...this.#filled])
-      if (filled.copies.size === 0) this.#close(filled, key)
+    for (const filled of [...this.#filled.values()])
+      if (filled.copies.size === 0) void this.#close(filled)
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
   }
 
@@ -160,6 +163,7 @@ export class OrderedCopies implements InstructedCopies {
     let ended: Ended = { bytes: range[1], cause: null, blames: [] }
     const { filling } = running.filled
     try {
+      await running.filled.before
       await this.#bring(running)
       if (filling.isWhole) await filling.publish()
     } catch (error) {
@@ -175,15 +179,14 @@ export class OrderedCopies implements InstructedCopies {
     if (!running.isStopped) this.#tell(copy, ended)
   }
 
-  /** What nothing is blamed for would be ordered again at once, and end so again. */
+  /** In a later turn: whoever is told may order the next one. */
   #tell(copy: number, ended: Ended): void {
     const tell = (): void => {
       this.#untold.delete(copy)
       this.#running.delete(copy)
       this.#events.ended(copy, ended)
     }
-    const isRefused = ended.cause !== null && ended.blames.length === 0
-    this.#untold.set(copy, setTimeout(tell, isRefused ? limits.orderRefusedMs : 0))
+    this.#untold.set(copy, setTimeout(tell, 0))
   }
 
   async #bring(running: Running): Promise<void> {
@@ -236,8 +239,9 @@ export class OrderedCopies implements InstructedCopies {
 
   /** What is still written comes in order, from one source at a time. */
   async #follow(running: Running, filling: GrowingFilling): Promise<void> {
-    const { source, range } = running.order
+    const { source, range, size, digest } = running.order
     const { copies, waiting } = running.filled
+    const to = range[0] + range[1]
     while (running.failure === null && [...copies].some(({ part }) => part !== null))
       await new Promise<void>((resolve) => waiting.add(resolve))
     if (running.failure !== null) throw running.failure
@@ -247,7 +251,8 @@ export class OrderedCopies implements InstructedCopies {
     try {
       const bytesPerSecond = capOf(running.rate)
       const { dialler } = this.#spec
-      await filling.bring({ ...source, dialler: dialler(), bytesPerSecond }, range[0] + range[1])
+      const from = { ...source, dialler: dialler(), bytesPerSecond }
+      await filling.bring(from, to, digest !== null && to === size)
     } catch (error) {
       const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
       throw running.failure ?? new CopyFailure(code, message, filling.isOwnFault)
@@ -273,29 +278,33 @@ export class OrderedCopies implements InstructedCopies {
     const key = keyOf(order)
     const known = this.#filled.get(key)
     if (known !== undefined && !known.filling.isEnded) return known
+    const grown = this.#filled.get(keyOf({ ...order, digest: null }))
+    if (grown?.filling instanceof GrowingFilling && grown.filling.goesOnWith(order)) return grown
+    const before = grown && this.#giveUp(grown)
     const copies = new Set<Running>()
     const { engine, router } = this.#spec
     const about = { name, transfer: randomId(), source: order.source.address }
     const hooks: FillingHooks = {
       place: (content) => this.#spec.place(content, filling),
-      changed: () => this.#changed(filled, key),
+      changed: () => this.#changed(filled),
       broken: ({ code, text }) => {
         for (const copy of copies) this.#end(copy, new CopyFailure(code, text, true))
-        if (copies.size === 0) this.#close(filled, key)
+        if (copies.size === 0) void this.#close(filled)
       },
     }
     const { size, contentId } = order
     const filling: AnyFilling = order.isGrowing
       ? new GrowingFilling({ ...about, engine, router, contentId }, hooks)
       : new Filling({ ...about, size }, hooks)
-    const filled: Filled = { filling, copies, waiting: new Set(), linger: undefined }
+    const still = { waiting: new Set<() => void>(), linger: undefined }
+    const filled: Filled = { key, before, filling, copies, ...still }
     this.#filled.set(key, filled)
     return filled
   }
 
   /** A little after the last of its copies a content is closed; the next one opens it again. */
   #leave(running: Running): void {
-    const { filled, order } = running
+    const { filled } = running
     const { filling, copies } = filled
     copies.delete(running)
     this.#over.add(running)
@@ -303,24 +312,33 @@ export class OrderedCopies implements InstructedCopies {
       if (this.#over.size > limits.ordersPerNode) this.#over.delete(oldest)
     wake(filled)
     if (copies.size > 0) return
-    const close = (): void => this.#close(filled, keyOf(order))
+    const close = (): void => void this.#close(filled)
     if (this.#isClosed || filling.isPublished || !filling.isOpen) close()
     else filled.linger = setTimeout(close, lingerMs(filling))
   }
 
   /** What grows is published when its end has come, with or without an order. */
-  #changed(filled: Filled, key: string): void {
+  #changed(filled: Filled): void {
     const { filling, copies } = filled
     this.#spec.changed(filling)
     const isOver = filling instanceof GrowingFilling && filling.isPublished
-    if (isOver && copies.size === 0 && !filling.isEnded) this.#close(filled, key)
+    if (isOver && copies.size === 0 && !filling.isEnded) void this.#close(filled)
   }
 
-  #close(filled: Filled, key: string): void {
+  #close({ key, filling, ...filled }: Filled): Promise<void> {
     clearTimeout(filled.linger)
-    if (this.#filled.get(key) === filled) this.#filled.delete(key)
-    const { filling } = filled
-    this.#track(filling.close().then(() => this.#spec.changed(filling)))
+    if (this.#filled.get(key)?.filling === filling) this.#filled.delete(key)
+    const closed = filling.close().then(() => this.#spec.changed(filling))
+    this.#track(closed)
+    return closed
+  }
+
+  /** Closed when none of its copies is under way; nothing more begins there. */
+  async #giveUp(filled: Filled): Promise<void> {
+    clearTimeout(filled.linger)
+    this.#filled.delete(filled.key)
+    while (filled.copies.size > 0) await new Promise<void>((resolve) => filled.waiting.add(resolve))
+    await this.#close(filled)
   }
 
   #end(running: Running, failure: CopyFailure): void {

@@ -70,6 +70,10 @@ export function noteLine(note: MasterNote, network: Network): LogEntry {
       const fields = { node: note.node, name: note.name, text }
       return { level: 'warn', event: 'state-refused', fields }
     }
+    case 'declined': {
+      const { node, name, cause } = note
+      return { level: 'warn', event: 'copy-declined', fields: { node, name, cause } }
+    }
     case 'full': {
       const fields = { node: note.node, name: note.name, text: 'there is no room for it' }
       return { level: 'warn', event: 'node-full', fields }

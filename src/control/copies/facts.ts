@@ -54,6 +54,13 @@ export type MasterNote =
   | { readonly about: 'failed' | 'retried'; readonly component: Component }
   /** A node says of a content what cannot be, or there are too many contents. */
   | { readonly about: 'refused'; readonly node: string; readonly name: string }
+  /** It takes nothing of it, and is asked again after a while. */
+  | {
+      readonly about: 'declined'
+      readonly node: string
+      readonly name: string
+      readonly cause: string
+    }
   /** There is no room for it. */
   | { readonly about: 'full'; readonly node: string; readonly name: string }
 

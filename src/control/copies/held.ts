@@ -4,8 +4,9 @@ import type { HeldThere } from '../messages/mastering.js'
 import type { Version } from './versions.js'
 
 /**
- * What counts of what a node says. Who has every byte of a content, and has not heard that this is
- * all, lacks the last one: then it is told so by an order, if its source does not tell it before.
+ * What counts of what a node says; null: all of it, under its name. Who has every byte of a
+ * content, and has not heard that this is all, lacks the last one: then it is told so by an order,
+ * if its source does not tell it before.
  */
 export function rangesOf(
   { ranges, size, isGrowing }: Pick<HeldThere, 'ranges' | 'size' | 'isGrowing'>,

@@ -24,6 +24,7 @@ import { emptySet, heldUnder, isPut, type Member, roomAt } from './member.js'
 import { Network, type NodeId } from './network.js'
 import { Patience } from './patience.js'
 import { Plans } from './plans.js'
+import { Refusals } from './refusals.js'
 import { type Copy, CopyScheduler } from './scheduler.js'
 import { scoreBy, usualWeights, type Weights } from './score.js'
 import { areSourcesSaid, type FileSet, isSameSet, mayComeFrom, setOf } from './sets.js'
@@ -51,8 +52,9 @@ export class Master {
   readonly #found = new Set<Member>()
   readonly #patience = new Patience()
   readonly #doubts = new Doubts()
+  readonly #refusals = new Refusals()
   #sets: readonly FileSet[] = []
-  #wishes: MasterWish[] = []
+  readonly #wishes: MasterWish[] = []
   #nowMs = 0
   /** When some link carries another part of the day's budget, so that schedules may be others. */
   #budgetsMs = Number.POSITIVE_INFINITY
@@ -72,13 +74,8 @@ export class Master {
       ...{ view: spec.view ?? 'near', objective: spec.objective ?? { kind: 'all' } },
       ...(spec.firstCopy !== undefined && { firstCopy: spec.firstCopy }),
     })
-    this.#plans = new Plans({
-      network,
-      fileOf: (id) => this.scheduler.files.get(id),
-      isFailed: (id) => components.isFailed({ kind: 'resource', id }),
-      isUsable: (id) => !components.isFailed({ kind: 'node', id }),
-      slack: spec.slack ?? limits.planSlack,
-    })
+    const fileOf = (id: FileId) => this.scheduler.files.get(id)
+    this.#plans = new Plans({ network, components, fileOf, slack: spec.slack ?? limits.planSlack })
   }
 
   /** All versions, the latest of each name last. */
@@ -107,7 +104,7 @@ export class Master {
     if (this.isListening) return this.#listensUntilMs
     if (!this.#plans.isCurrent || this.#found.size > 0 || this.#stale.size > 0) return this.#nowMs
     const dueMs = Math.min(this.scheduler.dueMs(this.#nowMs), this.#patience.dueMs)
-    return Math.min(dueMs, this.#doubts.dueMs, this.components.retryAtMs)
+    return Math.min(dueMs, this.#doubts.dueMs, this.#refusals.dueMs, this.components.retryAtMs)
   }
 
   post(fact: MasterFact, nowMs: number): void {
@@ -140,12 +137,13 @@ export class Master {
   /** A part of what is to be done; `dueMs` tells whether there is more. */
   advance(nowMs: number): MasterWish[] {
     this.#nowMs = Math.max(this.#nowMs, nowMs)
-    if (this.isListening) return this.#wished()
+    if (this.isListening) return this.#wishes.splice(0)
     for (const [i, member] of [...this.#stale].entries())
       if (i < limits.membersAtOnce) this.#demand(member)
     for (const member of this.#found) this.#adopt(member)
     this.#endUnheard()
     for (const { file, node } of this.#doubts.over(this.#nowMs)) this.#believe(file, node)
+    for (const refusing of this.#refusals.over(this.#nowMs)) this.#stale.add(refusing)
     for (const component of this.components.retried(this.#nowMs)) {
       this.#note({ about: 'retried', component })
       if (component.kind === 'resource') this.scheduler.hasRoom(component.id)
@@ -166,13 +164,7 @@ export class Master {
       if (kind !== 'start') this.#wishes.push({ type: kind, ...to })
       else this.#wishes.push({ type: 'copy', ...to, version: this.versions.of(copy.file) })
     }
-    return this.#wished()
-  }
-
-  #wished(): MasterWish[] {
-    const wishes = this.#wishes
-    this.#wishes = []
-    return wishes
+    return this.#wishes.splice(0)
   }
 
   /** What a node is to hold, and lacks. */
@@ -190,6 +182,7 @@ export class Master {
       ...{ held: new Map(), heldAs: new Map(), wants: new Set() },
     }
     Object.assign(member, { attributes, isHere: true, judgedBy: null })
+    this.#refusals.forget(member)
     this.#members.set(node, member)
   }
 
@@ -348,6 +341,7 @@ export class Master {
       const { holders } = this.scheduler.fileOf(version.id)
       const isThere = member.held.get(version.id) === null || holders.hasAll(member.id)
       if (!version.isGrowing && isThere) continue
+      if (this.#refusals.isRefused(version.id, member, this.#nowMs)) continue
       if (hasRoom(version)) wanted.set(version.id, set.priority)
       else this.#note({ about: 'full', node: member.name, name })
     }
@@ -379,7 +373,8 @@ export class Master {
     this.#ended(member, id, ended)
   }
 
-  #ended(member: Member, id: number, { bytes, cause, blames }: Ended): void {
+  #ended(member: Member, id: number, ended: Ended): void {
+    const { bytes, cause, blames } = ended
     const copy = this.scheduler.copies.get(id)
     if (copy === undefined || copy.target !== member.id) return
     this.#patience.ends(id)
@@ -402,6 +397,10 @@ export class Master {
     const isThere = member.held.get(copy.file) === null || (isAll && cause === null)
     member.held.set(copy.file, isThere ? null : held.present(copy.target, [0, held.size]))
     if (isAll) member.wants.delete(copy.file)
+    if (!this.#refusals.ended(copy.file, member, ended, this.#nowMs)) return
+    const { name } = this.versions.of(copy.file)
+    this.#note({ about: 'declined', node: member.name, name, cause: String(cause) })
+    this.#demand(member)
   }
 
   #account(copy: Copy, cause: string | null, blames: readonly Blamed[]): void {

@@ -7,6 +7,7 @@
  */
 import { limits } from '../../base/limits.js'
 import { type Ahead, planAhead, type SiteRates, type Spread, waysOf } from './ahead.js'
+import type { ComponentAccounts } from './components.js'
 import type { FileId } from './demand.js'
 import type { FileState } from './files.js'
 import type { Network, NodeId, SiteId } from './network.js'
@@ -15,9 +16,7 @@ import type { ResourceId } from './resources.js'
 export interface PlansSpec {
   readonly network: Network
   readonly fileOf: (id: FileId) => FileState | undefined
-  readonly isFailed: (resource: ResourceId) => boolean
-  /** As a source. */
-  readonly isUsable: (node: NodeId) => boolean
+  readonly components: Pick<ComponentAccounts, 'isFailed'>
   /** See AheadOptions. */
   readonly slack: number
 }
@@ -47,7 +46,9 @@ export class Plans {
 
   /** Plans the next of the files that have changed. */
   revise(nowMs: number): Revision {
-    const { network, fileOf, isFailed, isUsable, slack } = this.#spec
+    const { network, fileOf, components, slack } = this.#spec
+    const isFailed = (id: ResourceId): boolean => components.isFailed({ kind: 'resource', id })
+    const isUsable = (id: NodeId): boolean => !components.isFailed({ kind: 'node', id })
     const files: FileState[] = []
     const spreads: Spread[] = []
     let ways = 0
@@ -73,7 +74,7 @@ export class Plans {
 const nothing: SiteRates = { up: 0, down: 0 }
 
 /** Sites that lack some of it want it, from those that have all of it together. */
-function spreadOf(file: FileState, isUsable: PlansSpec['isUsable']): Spread {
+function spreadOf(file: FileState, isUsable: (source: NodeId) => boolean): Spread {
   const { holders, wanting, mayCopy } = file
   const whole = [...holders.sites()].filter((site) => holders.heldByUsable(site, isUsable) === null)
   const have = new Set(whole)

@@ -15,6 +15,7 @@ import { nextBlock, wholeEnd } from '../../base/sections.js'
 import type { FollowWish } from '../../control/fetching/followed.js'
 import { FetchHolder } from '../../control/fetching/holders.js'
 import type { HeldRun } from '../../control/holdings/have.js'
+import type { CopyOrder } from '../../control/messages/mastering.js'
 import type { FetchOffer, StreamEntry } from '../../control/messages/types.js'
 import type { Dialler } from '../../net/dial.js'
 import type { DataEngine } from '../../ports.js'
@@ -70,6 +71,7 @@ interface Files extends FollowFiles {
 /** The copy that is under way. */
 interface Waiting {
   readonly to: number
+  readonly isLast: boolean
   readonly resolve: () => void
   readonly reject: (error: FrError) => void
 }
@@ -148,20 +150,25 @@ export class GrowingFilling implements Guest {
     if (this.#files?.partial.isLanding === true) this.#hooks.broken(failure)
   }
 
+  /** An order of the whole content, from where this ends and from the source that is open. */
+  goesOnWith({ source, range: [offset] }: Pick<CopyOrder, 'source' | 'range'>): boolean {
+    return !this.isEnded && this.#isOpenTo(source.address) && offset <= this.#prefix
+  }
+
   /**
-   * Brings all before `to` from this source; one call at a time. Rejects with an FrError;
-   * `isOwnFault` tells whose fault it was.
+   * Brings all before `to` from this source, and `isLast`: that nothing comes after it. One call at
+   * a time. Rejects with an FrError; `isOwnFault` tells whose fault it was.
    */
-  async bring(source: GrowingSource, to: number): Promise<void> {
+  async bring(source: GrowingSource, to: number, isLast: boolean): Promise<void> {
     this.isOwnFault = false
-    if (this.#prefix >= to) return
-    const isSame = this.#source?.address === source.address && this.#attempt !== undefined
+    if (isLast ? this.isWhole : this.#prefix >= to) return
+    const isSame = this.#isOpenTo(source.address)
     if (!isSame) await this.#endAttempt()
     if (this.isEnded) throw new FrError('ERR_FR_ABORTED', 'nobody wants the content any more')
     // Of the last block there may be no more than its beginning when it is asked for.
     this.#bound = nextBlock(to, 'sections')
     const came = new Promise<void>((resolve, reject) => {
-      this.#waiting = { to, resolve, reject }
+      this.#waiting = { to, isLast, resolve, reject }
     })
     if (isSame) {
       this.#attempt?.limit(source.bytesPerSecond)
@@ -180,10 +187,12 @@ export class GrowingFilling implements Guest {
   #lookFrom(start: number): NodeJS.Timeout {
     let before = start
     return setInterval(() => {
-      const { to = 0, resolve, reject } = this.#waiting ?? {}
-      if (this.#prefix >= to) resolve?.()
-      else if (this.#prefix === before && this.#files !== undefined)
+      const { to = 0, isLast, resolve, reject } = this.#waiting ?? {}
+      if (this.#prefix >= to && isLast !== true) resolve?.()
+      else if (this.#prefix === before && this.#files !== undefined) {
         reject?.(new FrError('ERR_FR_NOT_HELD', 'the source has no more of it so far'))
+        void this.#endAttempt()
+      }
       before = this.#prefix
     }, limits.orderSilenceMs)
   }
@@ -218,6 +227,10 @@ export class GrowingFilling implements Guest {
   }
 
   // --- the source ---
+
+  #isOpenTo(address: string): boolean {
+    return this.#source?.address === address && this.#attempt !== undefined
+  }
 
   #ask(source: GrowingSource): void {
     const { engine, router } = this.#spec
@@ -268,7 +281,7 @@ export class GrowingFilling implements Guest {
   #over(attempt: FollowAttempt, end: FollowEnd): void {
     if (this.#attempt !== attempt) return
     void this.#endAttempt()
-    const { to = Number.POSITIVE_INFINITY, resolve, reject } = this.#waiting ?? {}
+    const { to = Number.POSITIVE_INFINITY, isLast = false, resolve, reject } = this.#waiting ?? {}
     if (end.type === 'done') {
       this.#end = end.bytes
       this.#files?.growing.reached(this.#prefix, true)
@@ -279,7 +292,7 @@ export class GrowingFilling implements Guest {
           const { code, message: text } = asFrError(error, 'ERR_FR_IO')
           this.#hooks.broken({ code, text })
         })
-    } else if (this.#prefix >= to) resolve?.()
+    } else if (this.#prefix >= to && !isLast) resolve?.()
     else if (end.type === 'failed') reject?.(new FrError(end.failure.code, end.failure.text))
     else {
       // The master hears of that from the source, and orders the file.
@@ -312,9 +325,9 @@ export class GrowingFilling implements Guest {
 
   /** Where the content ends, its source says by itself; that is waited for. */
   #reached(): void {
-    const isLast = this.#attempt?.isAtEnd === true
-    if (this.#waiting !== undefined && this.#prefix >= this.#waiting.to && !isLast)
-      this.#waiting.resolve()
+    const isAtEnd = this.#attempt?.isAtEnd === true
+    const { to = Number.POSITIVE_INFINITY, isLast = false, resolve } = this.#waiting ?? {}
+    if (this.#prefix >= to && !isAtEnd && !isLast) resolve?.()
   }
 
   #signed(run: DigestRun): void {

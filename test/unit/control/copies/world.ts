@@ -54,8 +54,7 @@ export class World {
     this.plans = new Plans({
       network,
       fileOf: (id) => this.scheduler.files.get(id),
-      isFailed: (id) => components.isFailed({ kind: 'resource', id }),
-      isUsable: (id) => !components.isFailed({ kind: 'node', id }),
+      components,
       slack: spec.slack ?? 1.25,
     })
   }
