@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { pushStream } from '../../src/api/index.js'
+import { push, pushStream } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import type { CopyOrder, HeldThere } from '../../src/control/messages/mastering.js'
 import { engines } from './engines.js'
@@ -79,6 +79,51 @@ describe.each(engines)('on the %s engine', (engine) => {
     const { digest } = await transfer.result
     await until(async () => (await target.held())[0]?.digest === digest, 'it has its name')
     expect(readFileSync(join(target.dataDir, name)).equals(content)).toBe(true)
+  })
+
+  it('a version that grows takes the place of the one before as a whole', async () => {
+    const { source, stream, transfer, content, write, order } = await written(world)
+    const target = await Target.start(world)
+    const before = world.file('before', 200_000)
+    await push(before.path, { to: [target.address], as: name, engine: world.engine }).result
+    const path = join(target.dataDir, name)
+    // Somebody reads it all the time.
+    const seen = new Set<string>()
+    const read = (): void => {
+      const now = readFileSync(path)
+      const version = now.equals(before.content) ? 'before' : 'mixed'
+      seen.add(now.equals(content) ? 'after' : version)
+    }
+    const reading = setInterval(read, 5)
+    world.defer(() => clearInterval(reading))
+    await write(0, 2 * MIB)
+    expect(await target.copy(await order(source, [0, 2 * MIB]))).toEqual({ ...all, bytes: 2 * MIB })
+    await write(2 * MIB, content.length)
+    read()
+    expect([...seen]).toEqual(['before'])
+    const rest = await order(source, [2 * MIB, content.length])
+    expect(await target.copy(rest)).toMatchObject(all)
+    stream.end()
+    const { digest } = await transfer.result
+    const hasIt = async () => (await target.held()).some((held) => held.digest === digest)
+    await until(hasIt, 'it has its name')
+    read()
+    expect([...seen]).toEqual(['before', 'after'])
+  })
+
+  it('an order of the whole goes on where what is still written is open', async () => {
+    const { source, stream, transfer, content, write, order } = await written(world)
+    const target = await Target.start(world)
+    await write(0, MIB)
+    expect(await target.copy(await order(source, [0, MIB]))).toEqual({ ...all, bytes: MIB })
+    const { ranges: _, ...said } = (await source.held())[0] as HeldThere
+    stream.end(content.subarray(MIB))
+    const { digest } = await transfer.result
+    const whole = { ...said, digest, size: content.length, isGrowing: false }
+    const bytes = content.length - MIB
+    expect(await target.copy(orderOf(whole, [MIB, bytes], source))).toEqual({ ...all, bytes })
+    expect(readFileSync(join(target.dataDir, name)).equals(content)).toBe(true)
+    expect(target.service.engine.counters().receivedBytes).toBe(content.length)
   })
 
   it('what came of it before it was whole is not copied again', async () => {

@@ -24,7 +24,8 @@ export function explained(
   const choice = version && master.scheduler.explain(version.id, member.id, nowMs)
   const copies = version === undefined ? [] : copiesInto(master, member, version)
   const demand = file?.demands.get(member.id)
-  const found = stateOf({ master, member, version, demand, name, isWanted: wanted !== undefined })
+  const isWanted = wanted !== undefined
+  const found = stateOf({ master, member, version, demand, name, isWanted, nowMs })
   const candidates = (choice?.candidates ?? [])
     .slice(0, candidatesTold)
     .map((one) => told(one, master))
@@ -48,10 +49,11 @@ interface Asked {
   readonly demand: Demand | undefined
   readonly name: string
   readonly isWanted: boolean
+  readonly nowMs: number
 }
 
 function stateOf(asked: Asked): { readonly state: ExplainState; readonly text: string } {
-  const { master, member, version, demand, isWanted } = asked
+  const { master, member, version, demand, isWanted, nowMs } = asked
   const say = (state: ExplainState, text: string) => ({ state, text })
   if (!member.isHere) return say('away', 'the node is not here')
   if (member.isDrained) return say('drained', 'the node was drained: nothing is sent to it')
@@ -60,6 +62,8 @@ function stateOf(asked: Asked): { readonly state: ExplainState; readonly text: s
   const file = master.scheduler.files.get(version.id)
   if (file?.holders.hasAll(member.id) && !version.isGrowing)
     return say('held', 'it holds all of it')
+  const declined = master.refusals.causeOf(version.id, member, nowMs)
+  if (declined !== null) return say('declined', `the node takes nothing of it now (${declined})`)
   if (demand === undefined) {
     const lacks = version.size - (file?.holders.bytesAt(member.id) ?? 0)
     return say('full', `it lacks ${lacks} bytes of it, and has no room for what it lacks`)

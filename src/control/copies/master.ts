@@ -42,6 +42,7 @@ export class Master {
   readonly versions = new Versions()
   readonly scheduler: CopyScheduler
   readonly uses: ResourceUses
+  readonly refusals = new Refusals()
   /** Null: a function of somebody's own decides. */
   readonly weights: Weights | null
   readonly #plans: Plans
@@ -52,7 +53,6 @@ export class Master {
   readonly #found = new Set<Member>()
   readonly #patience = new Patience()
   readonly #doubts = new Doubts()
-  readonly #refusals = new Refusals()
   #sets: readonly FileSet[] = []
   readonly #wishes: MasterWish[] = []
   #nowMs = 0
@@ -104,7 +104,7 @@ export class Master {
     if (this.isListening) return this.#listensUntilMs
     if (!this.#plans.isCurrent || this.#found.size > 0 || this.#stale.size > 0) return this.#nowMs
     const dueMs = Math.min(this.scheduler.dueMs(this.#nowMs), this.#patience.dueMs)
-    return Math.min(dueMs, this.#doubts.dueMs, this.#refusals.dueMs, this.components.retryAtMs)
+    return Math.min(dueMs, this.#doubts.dueMs, this.refusals.dueMs, this.components.retryAtMs)
   }
 
   post(fact: MasterFact, nowMs: number): void {
@@ -143,7 +143,7 @@ export class Master {
     for (const member of this.#found) this.#adopt(member)
     this.#endUnheard()
     for (const { file, node } of this.#doubts.over(this.#nowMs)) this.#believe(file, node)
-    for (const refusing of this.#refusals.over(this.#nowMs)) this.#stale.add(refusing)
+    for (const refusing of this.refusals.over(this.#nowMs)) this.#stale.add(refusing)
     for (const component of this.components.retried(this.#nowMs)) {
       this.#note({ about: 'retried', component })
       if (component.kind === 'resource') this.scheduler.hasRoom(component.id)
@@ -182,7 +182,7 @@ export class Master {
       ...{ held: new Map(), heldAs: new Map(), wants: new Set() },
     }
     Object.assign(member, { attributes, isHere: true, judgedBy: null })
-    this.#refusals.forget(member)
+    this.refusals.forget(member)
     this.#members.set(node, member)
   }
 
@@ -341,7 +341,7 @@ export class Master {
       const { holders } = this.scheduler.fileOf(version.id)
       const isThere = member.held.get(version.id) === null || holders.hasAll(member.id)
       if (!version.isGrowing && isThere) continue
-      if (this.#refusals.isRefused(version.id, member, this.#nowMs)) continue
+      if (this.refusals.causeOf(version.id, member, this.#nowMs) !== null) continue
       if (hasRoom(version)) wanted.set(version.id, set.priority)
       else this.#note({ about: 'full', node: member.name, name })
     }
@@ -397,7 +397,7 @@ export class Master {
     const isThere = member.held.get(copy.file) === null || (isAll && cause === null)
     member.held.set(copy.file, isThere ? null : held.present(copy.target, [0, held.size]))
     if (isAll) member.wants.delete(copy.file)
-    if (!this.#refusals.ended(copy.file, member, ended, this.#nowMs)) return
+    if (!this.refusals.ended(copy.file, member, ended, this.#nowMs)) return
     const { name } = this.versions.of(copy.file)
     this.#note({ about: 'declined', node: member.name, name, cause: String(cause) })
     this.#demand(member)

@@ -15,6 +15,7 @@ import type { NodeId } from './network.js'
 
 interface Refused {
   readonly member: Member
+  readonly cause: string
   readonly times: number
   readonly untilMs: number
 }
@@ -29,9 +30,10 @@ export class Refusals {
     return this.#due.least
   }
 
-  /** Whether the file is not to be ordered there now. */
-  isRefused(file: FileId, { id }: Member, nowMs: number): boolean {
-    return nowMs < (this.#all.get(keyOf(file, id))?.untilMs ?? 0)
+  /** Why the file is not to be ordered there now; null: it may be. */
+  causeOf(file: FileId, { id }: Pick<Member, 'id'>, nowMs: number): string | null {
+    const refused = this.#all.get(keyOf(file, id))
+    return refused !== undefined && nowMs < refused.untilMs ? refused.cause : null
   }
 
   /** A copy into the node has ended. True: it was refused, and the next one waits. */
@@ -44,7 +46,7 @@ export class Refusals {
     }
     const times = this.#all.get(key)?.times ?? 0
     const waitMs = Math.min(limits.refusedMsMax, limits.refusedMs * 2 ** times)
-    this.#all.set(key, { member, times: times + 1, untilMs: nowMs + waitMs })
+    this.#all.set(key, { member, cause, times: times + 1, untilMs: nowMs + waitMs })
     this.#due.set(key, nowMs + waitMs)
     return true
   }

@@ -141,6 +141,7 @@ export type ExplainState =
   | 'away'
   | 'drained'
   | 'unwanted'
+  | 'declined'
   /** It holds all of it; nobody holds it; the node has no room for it. */
   | 'held'
   | 'unknown'

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest'
 import { parseCriteria } from '../../../../src/base/criteria.js'
 import { limits } from '../../../../src/base/limits.js'
+import { explained } from '../../../../src/control/copies/explained.js'
 import { Master, type MasterWish } from '../../../../src/control/copies/master.js'
 import type { Ended } from '../../../../src/control/messages/mastering.js'
 
@@ -59,6 +60,7 @@ it('says so, and asks anew a node that has begun anew', () => {
   master.post({ type: 'copied', node: 'n1', copy: first as number, ended: refused }, 0)
   const note = { about: 'declined', node: 'n1', name: 'a', cause: 'ERR_FR_READ_ONLY' }
   expect(master.advance(1)).toContainEqual({ type: 'note', note })
+  expect(explained(master, 'n1', 'a', 1)).toMatchObject({ state: 'declined' })
   join(master, 'n1', 2, false)
   expect(ordersOf(master, [2, 2], { bytes: 1_000, cause: null, blames: [] })).toEqual([2])
   expect(master.lacking('n1')).toEqual([])
