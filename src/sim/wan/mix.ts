@@ -175,12 +175,13 @@ class Drawing {
     return contents.sort((a, b) => a.atMs - b.atMs)
   }
 
-  /** The last step brings the last bytes. */
+  /** The last step brings the last bytes, or says only that there are no more. */
   #growth(fromMs: number, size: number): Growth[] {
     const steps = this.#random.integer(2, 6)
     const everyMs = (calmMs / 2 - 5_000) / steps
+    const last = steps % 2 === 0 ? steps - 1 : steps
     return Array.from({ length: steps }, (_, i) => ({
-      ...{ atMs: fromMs + i * everyMs, size: Math.ceil((size * (i + 1)) / steps) },
+      ...{ atMs: fromMs + i * everyMs, size: Math.ceil((size * Math.min(i + 1, last)) / last) },
     }))
   }
 

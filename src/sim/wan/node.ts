@@ -240,6 +240,9 @@ export class WanNode {
     const { order, missing } = running
     if (cause !== 'digest') this.#land(running)
     this.#over(running)
+    // All of it was here, and the order says that no more comes.
+    const isWhole = missing.length === 0 && this.#hasAll(order.contentId)
+    if (cause === null && isWhole) this.#publish(order.contentId, running.sinceMs)
     // What lay there before counts as well.
     let bytes = order.length
     let left = running.landed
