@@ -1,6 +1,7 @@
 /** What a node holds of a content, as its master counts it. */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { HeldThere } from '../messages/mastering.js'
+import type { FileId } from './demand.js'
 import type { Version } from './versions.js'
 
 /**
@@ -17,6 +18,22 @@ export function rangesOf(
   const held = ranges ?? [[0, size]]
   if (version.isGrowing) return held
   return RangeSet.of(held).present(0, Math.max(0, version.size - 1))
+}
+
+interface Holding {
+  readonly held: ReadonlyMap<FileId, readonly RangePair[] | null>
+}
+
+/** Who has said that it has any of a content that has ended, when it was still written. */
+export function* behind<M extends Holding>(
+  members: Iterable<M>,
+  version: Pick<Version, 'id' | 'size' | 'isGrowing'>,
+): IterableIterator<[M, readonly RangePair[] | null]> {
+  for (const member of members) {
+    const ranges = member.held.get(version.id)
+    const { size } = version
+    if (ranges) yield [member, rangesOf({ ranges, size, isGrowing: true }, version)]
+  }
 }
 
 /** Null: all of it. */

@@ -19,7 +19,7 @@ import type { FileId } from './demand.js'
 import { Doubts } from './doubts.js'
 import { forgotten, silent } from './endings.js'
 import type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
-import { bytesOf, rangesOf } from './held.js'
+import { behind, bytesOf, rangesOf } from './held.js'
 import { emptySet, heldUnder, isPut, type Member, roomAt } from './member.js'
 import { Network, type NodeId } from './network.js'
 import { Patience } from './patience.js'
@@ -30,6 +30,7 @@ import { scoreBy, usualWeights, type Weights } from './score.js'
 import { areSourcesSaid, type FileSet, isSameSet, mayComeFrom, setOf } from './sets.js'
 import { ResourceUses } from './uses.js'
 import { type Version, Versions } from './versions.js'
+import { wishOf } from './wish-of.js'
 
 export type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
 
@@ -113,7 +114,7 @@ export class Master {
       case 'joined':
         return this.#joined(fact)
       case 'left':
-        return this.#left(fact.node)
+        return this.#leave(this.#members.get(fact.node))
       case 'state':
         return this.#state(fact)
       case 'copied':
@@ -157,12 +158,9 @@ export class Master {
       const { files, ahead } = this.#plans.revise(this.#nowMs)
       for (const [i, { id }] of files.entries()) this.scheduler.planned(id, ahead.slices[i] ?? [])
     }
-    for (const { kind, copy } of this.scheduler.advance(this.#nowMs, limits.decisionsAtOnce)) {
-      if (kind === 'stop') this.#patience.ends(copy.id)
-      else this.#patience.begins(copy, this.#nowMs)
-      const to = { node: this.network.nodeName(copy.target), copy }
-      if (kind !== 'start') this.#wishes.push({ type: kind, ...to })
-      else this.#wishes.push({ type: 'copy', ...to, version: this.versions.of(copy.file) })
+    for (const decision of this.scheduler.advance(this.#nowMs, limits.decisionsAtOnce)) {
+      this.#patience.decided(decision, this.#nowMs)
+      this.#wishes.push(wishOf(decision, this))
     }
     return this.#wishes.splice(0)
   }
@@ -174,7 +172,7 @@ export class Master {
 
   #joined({ node, site, attributes, up, down }: MasterFact & { type: 'joined' }): void {
     const known = this.#members.get(node)
-    if (known !== undefined) this.#leave(known)
+    this.#leave(known)
     const id = this.network.addNode({ name: node, site, up, down })
     const member: Member = known ?? {
       ...{ id, name: node, attributes, isHere: true, isDrained: false },
@@ -186,13 +184,9 @@ export class Master {
     this.#members.set(node, member)
   }
 
-  #left(node: string): void {
-    const member = this.#members.get(node)
-    if (member !== undefined) this.#leave(member)
-  }
-
   /** What it holds is of no use to anybody until it says it again. */
-  #leave(member: Member): void {
+  #leave(member: Member | undefined): void {
+    if (member === undefined) return
     this.scheduler.gone(member.id, new Set([...member.held.keys(), ...member.wants]))
     for (const id of member.held.keys()) this.#plans.changed(id)
     member.held.clear()
@@ -272,10 +266,8 @@ export class Master {
     if (version === null) return null
     if (isOther && isNews?.(version) === true) this.#renew(version, said.contentId)
     const known = this.scheduler.files.get(version.id)
-    if (known !== undefined) {
-      if (known.isGrowing) this.scheduler.growFile(version.id, version.size, !version.isGrowing)
-      return version
-    }
+    if (known?.isGrowing) this.#grew(version)
+    if (known !== undefined) return version
     this.scheduler.addFile({
       ...{ file: version.id, size: version.size, isGrowing: version.isGrowing },
       mayCopy: (from, to) =>
@@ -298,6 +290,16 @@ export class Master {
       if (held.has(version.id) && !heldAs.has(version.id)) heldAs.set(version.id, version.contentId)
     this.versions.renew(version, contentId)
     this.#wantedAnew(version)
+  }
+
+  /** There is more of it, or it has ended: of that who had all of it has not heard yet. */
+  #grew(version: Version): void {
+    const { id, size, isGrowing } = version
+    this.scheduler.growFile(id, size, false)
+    if (isGrowing) return
+    for (const [member, ranges] of behind(this.#members.values(), version))
+      this.#holds(member, version, ranges)
+    this.scheduler.growFile(id, size, true)
   }
 
   /** Null: all of it, under its name. */

@@ -7,7 +7,7 @@
 import { LeastFirst } from '../../base/least-first.js'
 import { limits } from '../../base/limits.js'
 import type { FileState } from './files.js'
-import type { Copy } from './scheduler.js'
+import type { Copy, Decision } from './scheduler.js'
 
 export class Patience {
   readonly #due = new LeastFirst<number>()
@@ -16,6 +16,12 @@ export class Patience {
 
   get dueMs(): number {
     return this.#due.least
+  }
+
+  /** The copy begins, goes on at another rate, or is stopped. */
+  decided({ kind, copy }: Decision, nowMs: number): void {
+    if (kind === 'stop') this.ends(copy.id)
+    else this.begins(copy, nowMs)
   }
 
   begins({ id, length, rate }: Copy, nowMs: number): void {

@@ -93,8 +93,11 @@ export class WanNode {
     return this.spec.diskBytes - used
   }
 
+  /** All of it; of what has ended it knows that, too. */
   holds(contentId: string): boolean {
-    return this.held.get(contentId)?.bytes === this.#host.contents.of(contentId).size
+    const { size, isGrowing } = this.#host.contents.of(contentId)
+    const isBehind = !isGrowing && this.#known.get(contentId)?.isGrowing === true
+    return this.held.get(contentId)?.bytes === size && !isBehind
   }
 
   /** Of what it knows of it. */
