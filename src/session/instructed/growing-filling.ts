@@ -108,6 +108,7 @@ export class GrowingFilling implements Guest {
   #source: GrowingSource | undefined
   #waiting: Waiting | undefined
   #publishing: Promise<void> | undefined
+  #closing: Promise<void> | undefined
   #closed: () => void = () => {}
 
   constructor(spec: GrowingSpec, hooks: FillingHooks) {
@@ -214,7 +215,12 @@ export class GrowingFilling implements Guest {
   }
 
   /** Nothing lands any more. What is verified stays, unless the file has its name. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.isEnded = true
     this.cancel('the content is closed')
     await this.#endAttempt()
