@@ -63,13 +63,13 @@ export class Master {
   #listensUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(spec: MasterSpec = {}) {
+    const { weights = usualWeights } = spec
+    this.weights = spec.score === undefined ? weights : null
     this.network = new Network(spec.topology)
     this.components = new ComponentAccounts(spec.faults)
-    this.#budgetsMs = this.network.resources.changesAt(0)
-    this.uses = new ResourceUses(this.network.resources)
-    const weights = spec.weights ?? usualWeights
-    this.weights = spec.score === undefined ? weights : null
     const { network, components } = this
+    this.#budgetsMs = network.resources.changesAt(0)
+    this.uses = new ResourceUses(network.resources)
     this.scheduler = new CopyScheduler({
       ...{ network, components, score: spec.score ?? scoreBy(weights) },
       ...{ view: spec.view ?? 'near', objective: spec.objective ?? { kind: 'all' } },
@@ -400,15 +400,14 @@ export class Master {
     member.held.set(copy.file, isThere ? null : held.present(copy.target, [0, held.size]))
     if (isAll) member.wants.delete(copy.file)
     if (!this.refusals.ended(copy.file, member, ended, this.#nowMs)) return
-    const { name } = this.versions.of(copy.file)
-    this.#note({ about: 'declined', node: member.name, name, cause: String(cause) })
+    const about = { about: 'declined', node: member.name, cause: String(cause) } as const
+    this.#note({ ...about, name: this.versions.of(copy.file).name })
     this.#demand(member)
   }
 
   #account(copy: Copy, cause: string | null, blames: readonly Blamed[]): void {
     if (cause === null) return this.components.worked(componentsOf(copy, allBlamed))
-    const components = componentsOf(copy, blames)
-    const failed = this.components.failed(components, cause, this.#nowMs)
+    const failed = this.components.failed(componentsOf(copy, blames), cause, this.#nowMs)
     for (const component of failed) this.#note({ about: 'failed', component })
     if (failed.length > 0) this.#planAnew()
   }
@@ -431,9 +430,9 @@ export class Master {
     if (isDrained)
       this.scheduler.retire(member.id, new Set([...member.held.keys(), ...member.wants]))
     if (!member.isHere) return
-    for (const [id, ranges] of member.held) {
-      if (!isDrained)
-        this.scheduler.holds(id, member.id, ranges ?? [[0, this.versions.of(id).size]])
+    for (const [id, held] of member.held) {
+      const ranges = held ?? [[0, this.versions.of(id).size]]
+      if (!isDrained) this.scheduler.holds(id, member.id, ranges)
       this.#plans.changed(id)
     }
     member.wants.clear()
