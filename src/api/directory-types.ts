@@ -14,6 +14,32 @@ export interface DirectoryOptions {
   deputy?: string
 }
 
+/** Of the status of a node. */
+export interface PlacedStatus {
+  /** Its place in the directory. */
+  readonly directory: {
+    /** HOST:PORT; null: it has none. */
+    readonly parent: string | null
+    /** Why there is no parent; null where there is one, or none is wanted. */
+    readonly fault: string | null
+    /** Nodes from the root to the parent. */
+    readonly depth: number
+    readonly children: number
+    /** Nodes below it, as far as they have said. */
+    readonly below: number
+    /** Links with nodes of its site, beside parent and children. */
+    readonly mates: number
+    /** Attributes that the dictionary has, of at most 4,096. */
+    readonly bits: number
+    /** Attributes of this node that it has not: each query comes here for that. */
+    readonly unknown: readonly string[]
+    /** Announcements that are known, also withdrawals. */
+    readonly announcements: number
+    /** Announcements that came too fast, and are fetched later. */
+    readonly dropped: number
+  }
+}
+
 export interface WhereOptions extends Credentials {
   /** HOST[:PORT] of any node of the directory. */
   via: string

@@ -1,6 +1,8 @@
 /** Options and status of a master. */
+
 import type { LogEntry } from '../base/log.js'
 import type { Credentials } from './credential-types.js'
+import type { PlacedStatus } from './directory-types.js'
 import type { AuditLine } from './rights-types.js'
 
 export interface MasterOptions extends Credentials {
@@ -69,7 +71,7 @@ export interface FrMaster extends AsyncDisposable {
 }
 
 /** What a node says of its master. */
-export interface MasteredStatus {
+export interface MasteredStatus extends PlacedStatus {
   /** Null: it has none. */
   readonly master: {
     /** HOST:PORT. */

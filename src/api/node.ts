@@ -260,6 +260,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       mirror: this.#checked.mirror,
       readOnly: this.#checked.readOnly,
       relayOnly: this.#checked.relayOnly,
+      directory: this.#service.directory.status,
       master: this.#master?.status ?? null,
       version,
       uptimeSeconds: (performance.now() - this.#startMs) / 1000,

@@ -63,6 +63,19 @@ const master: Shape<NonNullable<NodeStatus['master']>> = {
   required: amount,
 }
 
+const directory: Shape<NodeStatus['directory']> = {
+  parent: orNull(text),
+  fault: orNull(text),
+  depth: amount,
+  children: amount,
+  below: amount,
+  mates: amount,
+  bits: amount,
+  unknown: list(text, limits.attributes),
+  announcements: amount,
+  dropped: amount,
+}
+
 const auditLine: Shape<AuditLine> = {
   peer: text,
   name: orNull(text),
@@ -135,6 +148,7 @@ const status: Shape<NodeStatus> = {
   mirror: fact,
   readOnly: fact,
   relayOnly: fact,
+  directory: (value) => wrongField(value, directory) === null,
   master: orNull((value) => wrongField(value, master) === null),
   version: text,
   uptimeSeconds: amount,

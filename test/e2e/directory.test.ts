@@ -1,6 +1,8 @@
 /** Nodes of one directory: who matches, whatever changes, and what is announced to all of them. */
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../bench/programs.mjs'
 import { client, publish, unpublish } from '../../src/api/index.js'
+import { World } from './cli-world.js'
 import { useWorld } from './push-support.js'
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
@@ -69,3 +71,41 @@ describe('a directory', () => {
     expect(nodes.map(({ name }) => name)).toEqual(['a2'])
   }, 30_000)
 })
+
+const commands = new World()
+afterAll(() => commands.close())
+
+it('fr where lists who matches, also once a root is gone and its deputy took over', async () => {
+  const world = commands
+  const listen = `127.0.0.1:${await freePort()}`
+  const start = (name: string, parent: string, ...args: string[]) =>
+    world.node(name, ['--name', name, '--parent', parent, ...args])
+  const root = await world.node('root', ['--attr', 'region=eu', '--deputy', listen])
+  const args = ['--name', 'b', '--parent', root.address, '--attr', 'tier=edge']
+  const b = await world.startNode({ name: 'b', listen, args })
+  const c = await start('c', root.address, '--attr', 'region=eu')
+  const d = await start('d', c.address, '--attr', 'region=eu', '--attr', 'tier=edge')
+  const where = (criteria: string, ...more: string[]) =>
+    world.run(['where', criteria, '--via', d.address, ...more])
+  await until(async () => (await where('tier=edge')).stderr.startsWith('2 match'))
+  expect(await where('region=eu && tier=edge')).toMatchObject({
+    ...{ status: 0, stdout: `${d.address} d\n` },
+    stderr: expect.stringMatching(/^1 match, [34] asked\n$/),
+  })
+  const status = await world.run(['status', d.address])
+  expect(status.stdout).toMatch(new RegExp(`^parent +${c.address}; 0 nodes below$`, 'm'))
+  root.kill()
+  // Its child c goes to the deputy, and all are one directory again.
+  await until(async () => (await where('!region=us && name=*')).stderr.startsWith('3 match'))
+  const { lines } = await where('tier=edge', '--json')
+  const found = lines as { event: string; node: string; count?: number; isWhole?: boolean }[]
+  expect(found.at(-1)).toMatchObject({ event: 'where', count: 2, isWhole: true })
+  expect(
+    found
+      .slice(0, -1)
+      .map(({ node }) => node)
+      .sort(),
+  ).toEqual([b.address, d.address].sort())
+  expect((await where('tier=')).stderr).toContain('a value is expected')
+  expect((await world.run(['where', 'tier=edge'])).status).toBe(2)
+}, 120_000)

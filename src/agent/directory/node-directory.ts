@@ -10,6 +10,7 @@ import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
+import { entriesOf } from '../../control/directory/dictionary.js'
 import { Directory } from '../../control/directory/directory.js'
 import type { DirectoryFact, DirectoryNote, DirectoryWish } from '../../control/directory/facts.js'
 import type { Kept } from '../../control/directory/history.js'
@@ -99,6 +100,21 @@ export class NodeDirectory implements DirectoryPort {
 
   get known(): Iterable<Announcement> {
     return this.#machine?.flood.history.published(wallMs()) ?? []
+  }
+
+  get status() {
+    const tree = this.#machine?.tree
+    const flood = this.#machine?.flood
+    const dictionary = tree?.dictionary
+    const parent = tree?.lineage.parent?.address ?? null
+    const unknown = entriesOf(this.#attributes).filter((entry) => dictionary?.has(entry) !== true)
+    return {
+      ...{ parent, fault: parent === null ? tree?.lineage.fault || null : null },
+      ...{ depth: tree?.lineage.path.length ?? 0, children: tree?.children.size ?? 0 },
+      ...{ below: tree?.children.count ?? 0, mates: this.#machine?.mates.size ?? 0 },
+      ...{ bits: dictionary?.size ?? 0, unknown },
+      ...{ announcements: flood?.history.count ?? 0, dropped: flood?.dropped ?? 0 },
+    }
   }
 
   /** Once, of a node that listens there: HOST:PORT as others reach it. */

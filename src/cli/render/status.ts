@@ -35,6 +35,7 @@ export function statusLines(
     fact('up', formatDuration(status.uptimeSeconds)),
     ...dataFacts(status).flatMap(([title, text]) => words(title, text)),
     ...flowFacts(status).flatMap(([title, text]) => words(title, text)),
+    ...directoryFacts(status).flatMap(([title, text]) => words(title, text)),
     ...masterFacts(status).flatMap(([title, text]) => words(title, text)),
     fact('transfers', String(status.transfers.length)),
     ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
@@ -59,6 +60,16 @@ function attributeFacts({ attributes }: NodeStatus): [title: string, text: strin
 
 function room({ readOnly, freeBytes }: NodeStatus): string {
   return readOnly ? 'read-only' : `${formatBytes(freeBytes)} free`
+}
+
+function directoryFacts({ directory }: NodeStatus): [title: string, text: string][] {
+  const { parent, fault, children, below, unknown } = directory
+  const isAlone = parent === null && fault === null && children === 0
+  if (isAlone && unknown.length === 0) return []
+  const above = parent ?? (fault === null ? 'none' : `none: ${fault}`)
+  const lacking = unknown.length === 0 ? '' : `; no bit for ${unknown.join(', ')}`
+  const under = `${count(below, 'node')} below`
+  return [['parent', printable(`${above}; ${under}${lacking}`)]]
 }
 
 function masterFacts({ master }: NodeStatus): [title: string, text: string][] {

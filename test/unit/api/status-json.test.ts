@@ -36,6 +36,10 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   mirror: false,
   readOnly: false,
   relayOnly: false,
+  directory: {
+    ...{ parent: null, fault: null, depth: 0, children: 0, below: 0, mates: 0 },
+    ...{ bits: 0, unknown: [], announcements: 0, dropped: 0 },
+  },
   master: null,
   audit: [],
   attributes: {},

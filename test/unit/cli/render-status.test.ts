@@ -14,6 +14,10 @@ describe('statusLines', () => {
     mirror: false,
     readOnly: false,
     relayOnly: false,
+    directory: {
+      ...{ parent: null, fault: null, depth: 0, children: 0, below: 0, mates: 0 },
+      ...{ bits: 0, unknown: [], announcements: 0, dropped: 0 },
+    },
     master: null,
     audit: [],
     attributes: {},
@@ -82,6 +86,19 @@ describe('statusLines', () => {
     const attributes = { site: 'eu', gpu: '' }
     expect(statusLines({ ...status, attributes }, plain)).toContain('attributes site=eu gpu')
   })
+  it('says where it is in the directory, and what no bit is left for', () => {
+    const lines = (changes: Partial<NodeStatus['directory']>): string[] => {
+      const directory = { ...status.directory, ...changes }
+      return statusLines({ ...status, directory }, plain).filter((line) => /^parent/.test(line))
+    }
+    expect(lines({})).toEqual([])
+    expect(lines({ children: 2, below: 7 })).toEqual(['parent     none; 7 nodes below'])
+    expect(lines({ parent: 'h:1', below: 1 })).toEqual(['parent     h:1; 1 node below'])
+    const fault = 'ERR_FR_UNREACHABLE not reached'
+    expect(lines({ fault })).toEqual([`parent     none: ${fault}; 0 nodes below`])
+    expect(lines({ unknown: ['a=1'] })[0]).toContain('no bit for a=1')
+  })
+
   it('shows what is ready and not decided', () => {
     const decisions = [
       {
