@@ -51,11 +51,11 @@ async function trial(workspace, count, bytes) {
   await until(async () => (await qualifiedAt(workspace, root)) === count + 1, 'all are linked')
   // Other bytes, so that no node has them already.
   writeFileSync(source, randomBytes(bytes))
+  const sentBefore = await sentBytes(workspace, first)
   const via = ['--via', first.address, '--as', 'published']
   const publishing = workspace.fr(['publish', source, '--where', 'tier=edge', ...via, '--json'])
   await publishing.succeed('fr publish')
   const startMs = performance.now()
-  const sentBefore = await sentBytes(workspace, first)
   const copies = others.map(({ data }) => path.join(data, 'published'))
   await until(() => copies.every(existsSync), 'all have it', withinMs, 20)
   const seconds = (performance.now() - startMs) / 1_000
