@@ -50,7 +50,7 @@ const shapes: { readonly [E in MasterRow['event']]: Fields } = {
   },
   node: {
     ...{ node: 'text', site: 'text', isHere: 'flag', isDrained: 'flag', files: 'number' },
-    ...{ wanted: 'number', missing: 'number', freeBytes: 'number' },
+    ...{ wanted: 'number', missing: 'number', missingBytes: 'number', freeBytes: 'number' },
   },
   change: {
     ...{ set: 'text', change: 'text', fields: 'names', added: 'number', removed: 'number' },

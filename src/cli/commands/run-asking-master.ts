@@ -9,6 +9,8 @@ import {
   drainLine,
   explainLines,
   linkLines,
+  type MasterTold,
+  masterLines,
   nodeLines,
   planLines,
   setLines,
@@ -77,6 +79,29 @@ export async function runAudit(
   const { audit } = await import('../../api/master-client.js')
   const found = await new Shown(context, json).rows(audit(via, asked), auditLines)
   return found.length === 0 ? 0 : someStatus
+}
+
+/** `fr status` of a master. */
+export async function runMasterStatus(
+  { address: master, json, asked }: { address: string; json: boolean; asked: MasterAskOptions },
+  context: Context,
+): Promise<number> {
+  const client = await import('../../api/master-client.js')
+  const [nodes, sets, plan] = [
+    await allOf(client.nodes(master, asked)),
+    await allOf(client.sets(master, asked)),
+    await allOf(client.plan(master, asked)),
+  ]
+  const copies = plan.filter(({ event }) => event === 'copy')
+  const told: MasterTold = { event: 'masterStatus', master, nodes, sets, copies }
+  new Shown(context, json).one(told, masterLines)
+  return 0
+}
+
+async function allOf<T>(rows: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const row of rows) all.push(row)
+  return all
 }
 
 type Lines<T> = (shown: T, paint: Paint, columns: number | undefined) => string[]

@@ -1,4 +1,5 @@
-/** `fr status`: prints what a node reports about itself, for people or as one JSON object. */
+/** `fr status`: prints what a node or a master reports, for people or as one JSON object. */
+import { FrError } from '../../base/errors.js'
 import { keyOption } from '../arguments/keys.js'
 import { type Context, watchSignals } from '../render/context.js'
 import { statusLines } from '../render/status.js'
@@ -10,7 +11,16 @@ export async function runStatus(command: StatusCommand, context: Context): Promi
   // Loading engine and push would add a quarter to the start of a command that needs neither.
   const { fetchStatus } = await import('../../api/status.js')
   const key = await keyOption(command, context)
-  const status = await fetchStatus(command.address, { ...key, signal })
+  const { address, json } = command
+  const asked = { ...key, signal }
+  const status = await fetchStatus(address, asked).catch((error: unknown) => {
+    if (error instanceof FrError && error.code === 'ERR_FR_UNSUPPORTED') return null
+    throw error
+  })
+  if (status === null) {
+    const { runMasterStatus } = await import('./run-asking-master.js')
+    return runMasterStatus({ address, json, asked }, context)
+  }
   if (command.json) {
     context.stdout(`${jsonText(status)}\n`)
     return 0

@@ -13,6 +13,16 @@ import type {
 import { type Cell, type Column, type Paint, printable, tableLines } from './text.js'
 import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
 
+/** What `fr status` tells of a master. */
+export interface MasterTold {
+  readonly event: 'masterStatus'
+  readonly master: string
+  readonly nodes: readonly NodeTold[]
+  readonly sets: readonly SetTold[]
+  /** Those that run. */
+  readonly copies: readonly PlanTold[]
+}
+
 const rate = (of: number | null) => (of === null ? '-' : formatRate(of))
 const part = ([offset, length]: readonly [number, number]) =>
   `${formatBytes(length)} from ${formatBytes(offset)}`
@@ -72,9 +82,24 @@ export function nodeLines(all: readonly NodeTold[], paint: Paint, room?: number)
   const columns = [name('node'), 'site', 'state', right('files'), right('wanted')]
   const rows = all.map((one) => [
     ...[printable(one.node), printable(one.site), stateOf(one), String(one.files)],
-    ...[String(one.wanted), String(one.missing), formatBytes(one.freeBytes)],
+    ...[String(one.wanted), String(one.missing), formatBytes(one.missingBytes)],
+    formatBytes(one.freeBytes),
   ])
-  return table([...columns, right('missing'), right('free')], rows, paint, room)
+  return table([...columns, right('missing'), right('left'), right('free')], rows, paint, room)
+}
+
+/** `fr status` of a master. */
+export function masterLines(told: MasterTold, paint: Paint, room?: number): string[] {
+  const { master, nodes, sets, copies } = told
+  const here = nodes.filter(({ isHere }) => isHere).length
+  const running = copies.length === 1 ? '1 copy runs' : `${copies.length} copies run`
+  const head = `${printable(master)} is a master: ${here} of ${nodes.length} nodes are here, ${running}`
+  return [
+    head,
+    ...nodeLines(nodes, paint, room),
+    ...setLines(sets, paint, room),
+    ...(copies.length > 0 ? planLines(copies, paint, room) : []),
+  ]
 }
 
 function stateOf({ isHere, isDrained }: NodeTold): Cell {

@@ -98,9 +98,19 @@ export function* nodeRows(master: Master): Generator<NodeTold> {
     yield {
       ...{ event: 'node', node: name, isHere, isDrained, freeBytes, files },
       site: master.network.siteName(master.network.siteOf(member.id)),
-      ...{ wanted: set.wanted.size, missing: wants.size },
+      ...{ wanted: set.wanted.size, missing: wants.size, missingBytes: leftOf(member, master) },
     }
   }
+}
+
+/** Bytes that are to come to a node. */
+function leftOf({ id: node, wants }: MasterMember, { scheduler }: Master): number {
+  let left = 0
+  for (const id of wants) {
+    const { holders } = scheduler.fileOf(id)
+    left += holders.size - holders.bytesAt(node)
+  }
+  return left
 }
 
 interface Counted {

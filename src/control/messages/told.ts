@@ -81,6 +81,8 @@ export interface NodeTold {
   readonly files: number
   readonly wanted: number
   readonly missing: number
+  /** What is left to come of those. */
+  readonly missingBytes: number
   readonly freeBytes: number
 }
 

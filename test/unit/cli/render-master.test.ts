@@ -17,6 +17,7 @@ import {
   drainLine,
   explainLines,
   linkLines,
+  masterLines,
   nodeLines,
   planLines,
   setLines,
@@ -46,9 +47,15 @@ describe('a master, as people see it', () => {
     )
     const node: NodeTold = {
       ...{ event: 'node', node: 'n', site: 's', isHere: true, isDrained: true, files: 1 },
-      ...{ wanted: 3, missing: 2, freeBytes: 1_024 },
+      ...{ wanted: 3, missing: 2, missingBytes: 2_048, freeBytes: 1_024 },
     }
-    expect(nodeLines([node], plain)[1]).toMatch(/^n +s +drained +1 +3 +2 +1.00 KiB$/)
+    expect(nodeLines([node], plain)[1]).toMatch(/^n +s +drained +1 +3 +2 +2.00 KiB +1.00 KiB$/)
+    const told = { master: '10.0.0.1:7400', nodes: [node, { ...node, isHere: false }], sets: [] }
+    expect(masterLines({ event: 'masterStatus', ...told, copies: [] }, plain)).toEqual([
+      '10.0.0.1:7400 is a master: 1 of 2 nodes are here, 0 copies run',
+      ...nodeLines(told.nodes, plain),
+      'there are no sets',
+    ])
     expect([linkLines([], plain).length, componentLines([], plain), nodeLines([], plain)]).toEqual([
       ...[1, ['nothing has failed'], ['no node has joined']],
     ])

@@ -204,7 +204,8 @@ describe('what is told of a master', () => {
       unknown: ['g'],
     })
     expect(second).toMatchObject({ set: 't', nodes: 0, contradictions: [{ name: 'f', set: 's' }] })
-    expect([...nodeRows(master)][2]).toMatchObject({ node: 'b-1', wanted: 2, missing: 1, files: 0 })
+    const missing = { missing: 1, missingBytes: 20 * MB }
+    expect([...nodeRows(master)][2]).toMatchObject({ node: 'b-1', wanted: 2, files: 0, ...missing })
     const small = { ...other, digest: digestOf('a') }
     master.post({ type: 'sets', sets: [set('t', [], { files: [small] })] }, nowMs)
     join('b-2', 'b', [file('f', 'd')])
