@@ -1,16 +1,21 @@
 /** A master and nodes as processes: files come to all that sets want, whoever is killed. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { fetchStatus } from '../../src/api/index.js'
-import { copyDigest, MIB, type Running, type ServingNode, sha256, World } from './cli-world.js'
+import { client, fetchStatus, type FrNode, push, startNode } from '../../src/api/index.js'
+import { MIB, type Running, sha256, World } from './cli-world.js'
 
 let world: World
 beforeEach(() => {
   world = new World()
   mkdirSync(world.path('sets'))
 })
-afterEach(() => world.close())
+const here: FrNode[] = []
+afterEach(async () => {
+  await Promise.all(here.splice(0).map((node) => node.close()))
+  await world.close()
+})
 
 function writeSet(files: readonly string[], where = 'name=*'): void {
   const spec = `spec: {where: '${where}', files: [${files.join(', ')}]}`
@@ -30,17 +35,37 @@ async function startMaster(listen = '127.0.0.1:0'): Promise<MasterProcess> {
   return { running, address: String(running.lines[0]?.['address']) }
 }
 
-function startNode(name: string, { address }: MasterProcess, more: readonly string[] = []) {
+const keyOf = () => ({ key: world.env['FR_KEY'] as string })
+
+/** One that can be killed. */
+function nodeProcess(name: string, { address }: MasterProcess, more: readonly string[] = []) {
   return world.node(name, ['--master', address, '--name', name, ...more])
 }
 
-async function counted({ address }: ServingNode): Promise<number> {
-  const { counters } = await fetchStatus(address, { key: world.env['FR_KEY'] as string })
+/** One that lives as long as the test. */
+async function nodeHere(name: string, { address: master }: MasterProcess, limits = {}) {
+  const where = { listen: '127.0.0.1:0', dataDir: world.path(name), ...keyOf() }
+  const node = await startNode({ ...where, name, master, ...limits })
+  here.push(node)
+  return { address: node.address, data: world.path(name) }
+}
+
+type Place = Awaited<ReturnType<typeof nodeHere>>
+
+const give = (name: string, { address }: Place) =>
+  push(world.path(name), { to: [address], as: name, ...keyOf() }).result
+
+async function counted({ address }: Place): Promise<number> {
+  const { counters } = await fetchStatus(address, keyOf())
   return counters['receivedBytes'] ?? 0
 }
 
-async function untilHeld(nodes: readonly ServingNode[], name: string, digest: string) {
-  while (!nodes.every((node) => copyDigest(node, name) === digest)) await sleep(50)
+async function untilHeld(nodes: readonly Place[], name: string, digest: string) {
+  const has = ({ data }: Place): boolean => {
+    const path = join(data, name)
+    return existsSync(path) && sha256(readFileSync(path)) === digest
+  }
+  while (!nodes.every(has)) await sleep(50)
 }
 
 describe('a master', () => {
@@ -49,18 +74,16 @@ describe('a master', () => {
   }, async () => {
     writeSet(['big', 'small'])
     const master = await startMaster()
-    const slow = ['--limit-down', '2MB']
-    const nodes = await Promise.all([
-      startNode('a', master),
-      startNode('b', master, slow),
-      startNode('c', master, slow),
-    ])
-    const [a, b, c] = nodes as [ServingNode, ServingNode, ServingNode]
+    const slow = { limitDownBytesPerSecond: 2e6 }
+    const a = await nodeHere('a', master)
+    const b = await nodeHere('b', master, slow)
+    const c = await nodeHere('c', master, slow)
+    const nodes = [a, b, c]
     const small = world.file('small', 10_000)
-    expect((await world.run(['push', 'small', '--to', c.address])).status).toBe(0)
+    await give('small', c)
     await untilHeld(nodes, 'small', sha256(small))
-    const big = world.file('big', 12 * MIB)
-    expect((await world.run(['push', 'big', '--to', a.address])).status).toBe(0)
+    const big = world.file('big', 6 * MIB)
+    await give('big', a)
     while ((await counted(b)) < MIB) await sleep(20)
     master.running.kill('SIGKILL')
     await master.running.ended
@@ -81,23 +104,29 @@ describe('a master', () => {
   }, async () => {
     writeSet(['big'])
     const master = await startMaster()
-    const a = await startNode('a', master)
-    let b = await startNode('b', master, ['--limit-down', '2MB'])
-    const big = world.file('big', 8 * MIB)
-    expect((await world.run(['push', 'big', '--to', a.address])).status).toBe(0)
+    const a = await nodeHere('a', master)
+    let b = await nodeProcess('b', master, ['--limit-down', '2MB'])
+    const big = world.file('big', 6 * MIB)
+    await give('big', a)
     while ((await counted(b)) < 3 * MIB) await sleep(20)
     b.kill('SIGKILL')
     await b.ended
-    b = await startNode('b', master, ['--limit-down', '2MB'])
+    b = await nodeProcess('b', master, ['--limit-down', '2MB'])
     await untilHeld([b], 'big', sha256(big))
     expect(await counted(b)).toBeLessThan(big.length)
+    const drained = await world.run(['drain', 'b', '--via', master.address])
+    expect([drained.status, drained.stdout]).toEqual([0, 'b: drained; 0 copies were under way\n'])
     const other = world.file('other', 100_000)
-    expect((await world.run(['push', 'other', '--to', a.address])).status).toBe(0)
+    await give('other', a)
     writeSet(['big', 'other'], 'name=b')
     master.running.kill('SIGHUP')
+    const why = () => client.explain(master.address, 'b', 'other', keyOf())
+    while ((await why()).set === null) await sleep(20)
+    expect(await why()).toMatchObject({ state: 'drained', copies: [] })
+    await client.drain(master.address, 'b', { ...keyOf(), undo: true })
     await untilHeld([b], 'other', sha256(other))
-    const { lines } = await world.run(['status', b.address, '--json'])
-    expect(lines[0]?.['master']).toEqual({
+    const status = await fetchStatus(b.address, keyOf())
+    expect(status.master).toEqual({
       ...{ address: master.address, isLinked: true, fault: null, required: 2 },
     })
   })

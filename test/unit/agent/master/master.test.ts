@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { RequiredList } from '../../../../src/agent/master/required-file.js'
+import { Peers } from '../../../../src/agent/peers.js'
 import { limits } from '../../../../src/base/limits.js'
+import { selfOf } from '../../../../src/net/crypto.js'
 import { dial } from '../../../../src/net/handshake.js'
 import { ControlLink } from '../../../../src/net/link.js'
 import { dialler, keyA } from '../../net/handshake-support.js'
+import { seededSigner } from '../../protocol/support.js'
 import { cleanUp, contentOf, setFor, startMaster, until, WordNode } from './support.js'
 
 afterEach(() => cleanUp())
@@ -88,6 +91,22 @@ describe('a master', () => {
     await a.link.close()
     const again = new WordNode(service.address, 1, { name: 'a' }).start()
     await until(() => again.link.status.isLinked)
+  })
+
+  it('refuses a node that its list of peers gives no right to be one', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'fr-master-peers-'))
+    const path = join(directory, 'peers')
+    const [reader, member] = [1, 2].map((seed) => selfOf(seededSigner(seed)).nodeId)
+    await writeFile(path, `${reader} a get **\n${member} b relay\n`)
+    const peers = await Peers.open(path, { log: () => {} })
+    const { service } = await startMaster({ peers })
+    const a = new WordNode(service.address, 1, { name: 'a' }).start()
+    await until(() => a.lines.some(({ fields }) => fields.code === 'ERR_FR_RIGHT'))
+    const b = new WordNode(service.address, 2, { name: 'b' }).start()
+    await until(() => b.link.status.isLinked)
+    expect([service.nodes, a.link.status.isLinked]).toEqual([['b'], false])
+    peers.close()
+    await rm(directory, { recursive: true })
   })
 
   it('takes only sites that its topology has', async () => {
