@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { client, fetchStatus, type FrNode, push, startNode } from '../../src/api/index.js'
+import { client, type FrNode, fetchStatus, push, startNode } from '../../src/api/index.js'
 import { MIB, type Running, sha256, World } from './cli-world.js'
 
 let world: World
