@@ -93,7 +93,8 @@ export function masterLines(told: MasterTold, paint: Paint, room?: number): stri
   const { master, nodes, sets, copies } = told
   const here = nodes.filter(({ isHere }) => isHere).length
   const running = copies.length === 1 ? '1 copy runs' : `${copies.length} copies run`
-  const head = `${printable(master)} is a master: ${here} of ${nodes.length} nodes are here, ${running}`
+  const present = `${here} of ${nodes.length} nodes are here`
+  const head = `${printable(master)} is a master: ${present}, ${running}`
   return [
     head,
     ...nodeLines(nodes, paint, room),
