@@ -130,7 +130,10 @@ describe('what a master keeps', () => {
           writeFileSync(path, spoilt)
           // Without the end between them the last two lines are one, which was cut off.
           if (at === lastStart - 1) return
-          if (at >= lastStart) expect((await loaded()).entries).toEqual(batches.slice(0, 3).flat())
+          // An end in the midst of the last line makes it two, of which the first is no last one.
+          const isTwo = spoilt[at] === 0x0a
+          if (at >= lastStart && !isTwo)
+            expect((await loaded()).entries).toEqual(batches.slice(0, 3).flat())
           else await expect(loaded()).rejects.toMatchObject({ code: 'ERR_FR_STATE', path })
         },
       ),
