@@ -9,7 +9,7 @@
 import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type AnnouncementDraft, askAboutName, askToAnnounce } from '../agent/publish-client.js'
-import { parseAddress } from '../base/addresses.js'
+import { isAnyHost, parseAddress } from '../base/addresses.js'
 import { hexOf, textOf, utf8 } from '../base/bytes.js'
 import { canonical, parseCriteria } from '../base/criteria.js'
 import { blockFiles, type Division, trackBytes } from '../base/division.js'
@@ -193,8 +193,7 @@ function requireHeld(held: Publishable | null, digest: string, where: string): P
 
 /** What the client has reached, where the node only knows that it listens everywhere. */
 function reachable(initiator: Initiator, dialled: string): Initiator {
-  const host = parseAddress(initiator.address)?.host
-  const isAnywhere = host === undefined || host === '0.0.0.0' || host === '::'
+  const isAnywhere = isAnyHost(parseAddress(initiator.address)?.host ?? '')
   return isAnywhere ? { ...initiator, address: dialled } : initiator
 }
 

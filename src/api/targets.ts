@@ -1,7 +1,7 @@
 /** Checks the nodes of a push. Misuse is a TypeError that names the option. */
 import { limits } from '../base/limits.js'
 import type { NodeLink } from '../control/messages/copying.js'
-import { formatAddress, requireAddress, requireAddressText } from '../net/address.js'
+import { formatAddress, isAnyHost, requireAddress, requireAddressText } from '../net/address.js'
 import { optionalRate, requireText } from './checks.js'
 import { requireSite } from './grouping.js'
 import { requireOptions } from './option-names.js'
@@ -54,7 +54,7 @@ export function dialable(text: string, option: string): string {
   requireText(option, text)
   const address = requireAddress(text, option)
   const { host, port } = address
-  if (port === 0 || host === '0.0.0.0' || host === '::')
+  if (port === 0 || isAnyHost(host))
     throw new TypeError(`${option} must be an address that others can dial, not ${text}`)
   return formatAddress(address)
 }

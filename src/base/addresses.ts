@@ -42,6 +42,22 @@ export function isLoopback(host: string): boolean {
   return ipv6[5] === 0 && ipv6[6] === 0 && ipv6[7] === 1
 }
 
+/** True for a host that stands for all addresses of a machine: nobody can dial it. */
+export function isAnyHost(host: string): boolean {
+  return host === '0.0.0.0' || host === '::' || host === ''
+}
+
+/**
+ * Where whoever listens at `said` is reached: there, or where it dials from (`from`) when that is
+ * all addresses. Both are HOST:PORT.
+ */
+export function reachedAt(said: string, from: string): string {
+  const listening = parseAddress(said)
+  const host = parseAddress(from)?.host
+  if (listening === null || host === undefined || !isAnyHost(listening.host)) return said
+  return formatAddress({ ...listening, host })
+}
+
 /** True for an IP address, which needs no resolver. */
 export function isIp(host: string): boolean {
   return parseIpv4(host) !== null || parseIpv6(host) !== null

@@ -8,7 +8,15 @@ import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Key } from './keys.js'
 
-export { type Address, formatAddress, isIp, isLoopback, parseAddress } from '../base/addresses.js'
+export {
+  type Address,
+  formatAddress,
+  isAnyHost,
+  isIp,
+  isLoopback,
+  parseAddress,
+  reachedAt,
+} from '../base/addresses.js'
 
 /**
  * Parses an address; the default port is limits.defaultPort. Throws TypeError that names the option

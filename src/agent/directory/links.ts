@@ -15,7 +15,7 @@ import { Patience } from '../../base/time/patience.js'
 import type { DirectoryFact, LinkFrame, LinkKind } from '../../control/directory/facts.js'
 import type { DirectoryFrame } from '../../control/messages/directory.js'
 import type { Frame } from '../../control/messages/types.js'
-import { type Address, formatAddress, parseAddress } from '../../net/address.js'
+import { reachedAt } from '../../net/address.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import { type Dialler, linkOver } from '../../net/dial.js'
 import { dial, type Established } from '../../net/handshake.js'
@@ -151,7 +151,7 @@ export class DirectoryLinks {
     const { established } = neighbour
     this.#host.require(established, frame.type)
     neighbour.isKnown = true
-    const address = reachable(frame.address, established.remoteAddress)
+    const address = reachedAt(frame.address, established.remoteAddress)
     const nodeId = established.peer?.nodeId ?? ''
     this.#host.fact({ type: 'called', link: number, nodeId, frame: { ...frame, address } })
   }
@@ -182,12 +182,4 @@ export class DirectoryLinks {
 
 function unexpected({ type }: Frame): FrError {
   return new FrError('ERR_FR_PROTOCOL', `unexpected frame '${type}'`)
-}
-
-/** A host that means all addresses stands for the one that the connection comes from. */
-function reachable(address: string, remoteAddress: string): string {
-  const said = parseAddress(address) as Address
-  if (!['0.0.0.0', '::', ''].includes(said.host)) return address
-  const from = parseAddress(remoteAddress)
-  return formatAddress({ ...said, host: from?.host ?? said.host })
 }

@@ -20,7 +20,7 @@ import type {
   RequiredFile,
 } from '../../control/messages/mastering.js'
 import type { Frame } from '../../control/messages/types.js'
-import { type Address, formatAddress, parseAddress } from '../../net/address.js'
+import { reachedAt } from '../../net/address.js'
 import { linkOver } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
@@ -91,10 +91,7 @@ export class Seat {
 
   /** HOST:PORT where other nodes reach it. */
   get address(): string {
-    const said = parseAddress(this.enlisting.address) as Address
-    if (!isAny(said.host)) return this.enlisting.address
-    const from = parseAddress(this.established.remoteAddress)
-    return formatAddress({ ...said, host: from?.host ?? said.host })
+    return reachedAt(this.enlisting.address, this.established.remoteAddress)
   }
 
   say(word: MasterToNode | Extract<Frame, { type: 'beat' }>): void {
@@ -181,8 +178,4 @@ function keyOf({ name, contentId }: Pick<HeldThere, 'name' | 'contentId'>): stri
 
 function unexpected(frame: Frame): FrError {
   return new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
-}
-
-function isAny(host: string): boolean {
-  return host === '0.0.0.0' || host === '::' || host === ''
 }

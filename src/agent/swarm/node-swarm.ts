@@ -20,7 +20,7 @@ import type { CopyOrder } from '../../control/messages/mastering.js'
 import type { SwarmFrame, SwarmPeer } from '../../control/messages/swarming.js'
 import { unitsTouched } from '../../control/swarm/units.js'
 import { chosen, type Wants, wantedRanges } from '../../control/swarm/wants.js'
-import { formatAddress, parseAddress } from '../../net/address.js'
+import { reachedAt } from '../../net/address.js'
 import type { Established } from '../../net/handshake.js'
 import { holderFault } from '../../session/holders.js'
 import type { HeldChange, InstructedCopies } from '../../session/instructed-ports.js'
@@ -392,14 +392,6 @@ export class NodeSwarm {
 
 function siteOf(value: string | undefined): string {
   return value?.slice(0, limits.siteChars) ?? ''
-}
-
-/** Where a node is reached that listens at `said` and dials from `from`. */
-function reachedAt(said: string, from: string): string {
-  const listening = parseAddress(said)
-  const isAny = listening !== null && ['0.0.0.0', '::', ''].includes(listening.host)
-  const host = parseAddress(from)?.host
-  return isAny && host !== undefined ? formatAddress({ ...listening, host }) : said
 }
 
 function isNewer(a: Announcement, b: Announcement): boolean {

@@ -8,10 +8,20 @@ import {
   isIp,
   isLoopback,
   parseAddress,
+  reachedAt,
   requireAddress,
   requireServable,
 } from '../../../src/net/address.js'
 import { openKey, parseKey } from '../../../src/net/keys.js'
+
+describe('reachedAt', () => {
+  it.each([
+    ['10.0.0.2:7400', '10.0.0.9:50000', '10.0.0.2:7400'],
+    ['0.0.0.0:7400', '10.0.0.9:50000', '10.0.0.9:7400'],
+    ['[::]:7400', '[fe80::1]:50000', '[fe80::1]:7400'],
+    ['0.0.0.0:7400', 'nobody knows', '0.0.0.0:7400'],
+  ])('%s, dialled from %s, is %s', (said, from, at) => expect(reachedAt(said, from)).toBe(at))
+})
 
 describe('parseAddress', () => {
   it.each([
