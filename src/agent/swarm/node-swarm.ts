@@ -27,7 +27,7 @@ import type { HeldChange, InstructedCopies } from '../../session/instructed-port
 import type { HeldStream } from '../../store/catalogue/record.js'
 import type { NodeService } from '../node-service.js'
 import { PulledContent } from './pulled-content.js'
-import { PulledList } from './pulled-list.js'
+import { keyOf, PulledList } from './pulled-list.js'
 
 export interface NodeSwarmSpec {
   readonly nodeId: string
@@ -410,10 +410,6 @@ function newestOf(known: readonly Announcement[]): Iterable<Announcement> {
 }
 
 type ContentName = Pick<Announcement, 'name' | 'contentId'>
-
-function keyOf({ name, contentId }: ContentName): string {
-  return `${contentId} ${name}`
-}
 
 function isOfContent(a: ContentName, b: ContentName): boolean {
   return a.contentId === b.contentId && a.name === b.name

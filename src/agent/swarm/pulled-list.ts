@@ -4,13 +4,12 @@
  * while the node was stopped.
  */
 import { join } from 'node:path'
-import { utf8 } from '../../base/bytes.js'
 import { limits } from '../../base/limits.js'
 import { hiddenDir } from '../../base/names.js'
 import type { Announcement } from '../../control/messages/announcing.js'
 import { type Fields, parseObject } from '../../protocol/fields.js'
 import { readPlainName } from '../../protocol/mastering.js'
-import { checksum, readKept, replaceFile, syncParent, writeAll } from '../../store/files/durable.js'
+import { readChecked, replaceChecked } from '../../store/files/checked.js'
 
 export type Pulled = Pick<Announcement, 'name' | 'contentId' | 'expiresAtMs'>
 
@@ -33,12 +32,8 @@ export class PulledList {
   async load(): Promise<void> {
     if (this.#path === null) return
     try {
-      const bytes = await readKept(this.#path, mostBytes)
-      if (bytes === null) return
-      const end = bytes.indexOf('\n')
-      const body = bytes.subarray(end + 1)
-      if (bytes.subarray(0, end).toString() !== checksum(body))
-        throw new Error('the list of what was pulled is damaged')
+      const body = await readChecked(this.#path, mostBytes)
+      if (body === null) return
       const kept = parseObject(body, 'pulled').list('pulled', limits.swarmPulled, readPulled)
       for (const one of kept) this.#all.set(keyOf(one), one)
     } catch (error) {
@@ -86,10 +81,7 @@ export class PulledList {
     while (this.#isChanged && path !== null) {
       this.#isChanged = false
       try {
-        const body = JSON.stringify({ pulled: [...this.#all.values()] })
-        const bytes = utf8(`${checksum(body)}\n${body}`)
-        await replaceFile(path, (file) => writeAll(file, bytes, 0))
-        await syncParent(path)
+        await replaceChecked(path, JSON.stringify({ pulled: [...this.#all.values()] }))
       } catch (error) {
         this.#failed(error as Error)
       }
@@ -107,6 +99,6 @@ function readPulled(fields: Fields): Pulled {
   }
 }
 
-function keyOf({ name, contentId }: Pick<Pulled, 'name' | 'contentId'>): string {
+export function keyOf({ name, contentId }: Pick<Pulled, 'name' | 'contentId'>): string {
   return `${contentId} ${name}`
 }
