@@ -18,6 +18,7 @@ import type { DiskEntry } from '../control/messages/types.js'
 import { decodeName } from '../protocol/manifest.js'
 import { geometryOf } from '../session/receiver/growing.js'
 import type { Guest } from '../session/receiver/node-host.js'
+import type { HeldStream } from '../store/catalogue/record.js'
 import { chooseDisk, isResting } from '../store/disks/choice.js'
 import { reservedOf, reservedOfAll } from '../store/disks/room.js'
 import { type DataDir, type MissingDir, openMissing } from './data-dirs.js'
@@ -172,6 +173,15 @@ export class Disks {
     if (name === null || there.length === 1) return there
     const when = (disk: Disk): number => disk.recordOf(name)?.publishedAtMs ?? -1
     return [...there].sort((a, b) => when(b) - when(a))
+  }
+
+  /** The record of a file of this name; of several the one that was published last. */
+  recordOf(name: Uint8Array): HeldStream | undefined {
+    for (const disk of this.likely(name)) {
+      const record = disk.recordOf(name)
+      if (record !== undefined) return record
+    }
+    return undefined
   }
 
   /** The disk that an offer lands at. Never rejects: what is wrong there shows there. */

@@ -2,7 +2,7 @@
  * A node that contents are published at: the initiator. It announces what it holds itself, for the
  * criteria that it was pushed with, and what its author asks for alone.
  */
-import { attributeOf } from '../base/attributes.js'
+import { siteOf } from '../base/attributes.js'
 import { bytesOfBase64url, bytesOfHex } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -98,7 +98,7 @@ export function publishingAt(
   node: {
     readonly address: string
     readonly directory: DirectoryPort
-    readonly disks: Pick<Disks, 'likely'>
+    readonly disks: Pick<Disks, 'recordOf'>
   },
   { self, advertise }: Pick<NodeServiceSpec, 'self' | 'advertise'>,
 ): Publishing {
@@ -107,15 +107,9 @@ export function publishingAt(
     initiator: () => ({
       nodeId: self.nodeId,
       address: advertise ?? node.address,
-      site: attributeOf(node.directory.attributes, 'site')?.slice(0, limits.siteChars) ?? '',
+      site: siteOf(node.directory.attributes),
     }),
-    recordOf: (name) => {
-      for (const disk of node.disks.likely(name)) {
-        const record = disk.recordOf(name)
-        if (record !== undefined) return record
-      }
-      return undefined
-    },
+    recordOf: (name) => node.disks.recordOf(name),
   })
 }
 

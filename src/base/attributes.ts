@@ -61,3 +61,8 @@ export function numberOf(value: string): number | null {
 export function attributeOf(attributes: Attributes, key: string): string | undefined {
   return Object.hasOwn(attributes, key) ? attributes[key] : undefined
 }
+
+/** What frames say of the site; empty where it is not said. */
+export function siteOf(attributes: Attributes): string {
+  return attributeOf(attributes, 'site')?.slice(0, limits.siteChars) ?? ''
+}

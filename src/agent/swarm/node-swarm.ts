@@ -7,7 +7,7 @@
  * record has the content id of an announcement, so what somebody pushed under the same name is
  * never taken for it, and stays.
  */
-import { attributeOf } from '../../base/attributes.js'
+import { siteOf } from '../../base/attributes.js'
 import { utf8 } from '../../base/bytes.js'
 import { matchesCriteria, parseCriteria } from '../../base/criteria.js'
 import { FrError } from '../../base/errors.js'
@@ -349,12 +349,7 @@ export class NodeSwarm {
   }
 
   #recordOf(name: string): HeldStream | undefined {
-    const bytes = utf8(name)
-    for (const disk of this.#service.disks.likely(bytes)) {
-      const record = disk.recordOf(bytes)
-      if (record !== undefined) return record
-    }
-    return undefined
+    return this.#service.disks.recordOf(utf8(name))
   }
 
   // --- others ---
@@ -365,7 +360,7 @@ export class NodeSwarm {
   }
 
   get #site(): string {
-    return siteOf(attributeOf(this.#service.directory.attributes, 'site'))
+    return siteOf(this.#service.directory.attributes)
   }
 
   #mate({ nodeId, address }: { nodeId: string; address: string }): SwarmPeer {
@@ -383,15 +378,11 @@ export class NodeSwarm {
     const attributesOf = authority.attributesOf.bind(authority)
     const fault = holderFault(content.announcement.where, asker.peer, attributesOf)
     if (fault !== null) throw fault
-    const site = siteOf(attributeOf(attributesOf(asker.peer), 'site'))
+    const site = siteOf(attributesOf(asker.peer))
     const address = reachedAt(ask.address, asker.remoteAddress)
     const peer = { nodeId: asker.peer?.nodeId ?? '', address, site }
     return { type: 'swarmed', ...(await content.asked(peer, ask)) }
   }
-}
-
-function siteOf(value: string | undefined): string {
-  return value?.slice(0, limits.siteChars) ?? ''
 }
 
 function isNewer(a: Announcement, b: Announcement): boolean {
