@@ -47,7 +47,7 @@ export function divisionOf(size: number, found: Found): Division {
 }
 
 /** What of the payload is in none of these ranges, in order. */
-function complement(ranges: readonly RangePair[], size: number): RangePair[] {
+export function complement(ranges: readonly RangePair[], size: number): RangePair[] {
   const rest: RangePair[] = []
   let at = 0
   for (const [offset, length] of [...ranges].sort(([a], [b]) => a - b)) {

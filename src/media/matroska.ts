@@ -5,7 +5,7 @@
  * tell at which clusters decoding can begin; without any the clusters themselves are looked at.
  */
 import type { RangePair } from '../base/ranges.js'
-import { bitRateOf, type Found } from './found.js'
+import { bitRateOf, complement, type Found } from './found.js'
 import { latin, Malformed, type Payload, type Reading, withinBudget } from './payload.js'
 
 const ids = {
@@ -108,7 +108,7 @@ export function* matroskaFound(payload: Payload): Reading<Found> {
     throw new Malformed('there are no tracks, or no clusters')
   return {
     format: 'matroska',
-    index: segment.isIndexLast ? indexOf(segment.clusters, payload.size) : [],
+    index: segment.isIndexLast ? complement(segment.clusters, payload.size) : [],
     bitRate: rateOf(payload.size, segment),
     starts: segment.starts,
   }
@@ -302,18 +302,6 @@ function rateOf(size: number, { duration, scale, first, last }: Segment): number
   return bitRateOf(last.offset - first.offset, seconds(last.time - first.time))
 }
 
-/** All that is in no cluster, in the order of the file. */
-function indexOf(clusters: readonly RangePair[], size: number): RangePair[] {
-  const index: RangePair[] = []
-  let at = 0
-  for (const [start, length] of clusters) {
-    if (start > at) index.push([at, start - at])
-    at = start + length
-  }
-  if (at < size) index.push([at, size - at])
-  return index
-}
-
 // --- EBML ---
 
 /** A number of variable length, without its marker; null: all its bits are set. */
@@ -345,8 +333,7 @@ function* elementAt(payload: Payload, start: number, limit: number): Reading<Ele
   const idBytes = Math.clz32(first) - 23
   if (idBytes > 4) throw new Malformed('an element has no id')
   const view = yield* payload.at(start, idBytes)
-  let id = 0
-  for (let i = 0; i < idBytes; i++) id = id * 256 + view.getUint8(i)
+  const id = uintOf(view)
   const size = yield* vintAt(payload, start + idBytes, limit)
   const body = start + idBytes + size.bytes
   const end = size.value === null ? null : body + size.value
@@ -370,10 +357,15 @@ function* childrenOf(payload: Payload, parent: Element, limit: number): Reading<
 function* numberIn(payload: Payload, { body, end }: Element): Reading<number> {
   const bytes = (end ?? body) - body
   if (bytes > 8) throw new Malformed('a number is too long')
-  const view = yield* payload.at(body, bytes)
-  let value = 0
-  for (let i = 0; i < bytes; i++) value = value * 256 + view.getUint8(i)
+  const value = uintOf(yield* payload.at(body, bytes))
   if (!Number.isSafeInteger(value)) throw new Malformed('a number is too large')
+  return value
+}
+
+/** All of it as one big-endian number. */
+function uintOf(view: DataView): number {
+  let value = 0
+  for (let i = 0; i < view.byteLength; i++) value = value * 256 + view.getUint8(i)
   return value
 }
 
