@@ -86,10 +86,13 @@ export function* blockFiles(track: Track, blockBytes: number): IterableIterator<
 }
 
 /** The bytes of the file that a range of a track file stands for, in the order of delivery. */
-export function rangesOfTrack(track: Track, [offset, length]: RangePair): RangePair[] {
+export function rangesOfTrack(
+  { ranges }: Pick<Track, 'ranges'>,
+  [offset, length]: RangePair,
+): RangePair[] {
   const found: RangePair[] = []
   let at = 0
-  for (const [start, bytes] of track.ranges) {
+  for (const [start, bytes] of ranges) {
     const from = Math.max(offset, at)
     const to = Math.min(offset + length, at + bytes)
     if (from < to) found.push([start + from - at, to - from])

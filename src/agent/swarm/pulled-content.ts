@@ -38,7 +38,7 @@ export class PulledContent {
   readonly #inquiries = new Map<string, Inquiry>()
   /** Each stops a copy that is under way. */
   readonly #copies = new Set<() => void>()
-  #closing = new AbortController()
+  readonly #closing = new AbortController()
   /** What others may be sent. */
   #served: UnitSet
   #pull: Pull | undefined
@@ -98,25 +98,19 @@ export class PulledContent {
     const { count } = this.geometry
     const have = new UnitSet(count)
     have.addAll(this.#served)
-    this.#closing = new AbortController()
-    this.#isTold = false
     this.#pull = new Pull({ contentId, count, order, self, initiator }, have, nowMs())
     for (const mate of mates()) this.#pull.met(mate, nowMs())
     this.#turn()
   }
 
   /** What came stays. */
-  stop(): void {
+  close(): void {
     this.#pull = undefined
     this.#closing.abort()
     for (const stop of this.#copies) stop()
     this.#copies.clear()
     for (const inquiry of this.#inquiries.values()) inquiry.close()
     this.#inquiries.clear()
-  }
-
-  close(): void {
-    this.stop()
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#waiting.clear()

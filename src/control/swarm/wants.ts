@@ -9,7 +9,7 @@
  * is not here for long where something came that goes before it.
  */
 import { utf8 } from '../../base/bytes.js'
-import type { Division } from '../../base/division.js'
+import { type Division, rangesOfTrack } from '../../base/division.js'
 import { Glob, globFault } from '../../base/glob.js'
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
@@ -79,6 +79,7 @@ function firstOf(text: string): WantedPart | string {
 /** The ranges of the file that are wanted, in order of delivery. */
 export function wantedRanges({ tracks }: Division, size: number, part: WantedPart): RangePair[] {
   const all = tracks.map(({ ranges }) => ranges)
+  const first = (bytes: number) => rangesOfTrack({ ranges: all.flat() }, [0, bytes])
   switch (part.type) {
     case 'all':
       return all.flat()
@@ -87,23 +88,12 @@ export function wantedRanges({ tracks }: Division, size: number, part: WantedPar
     case 'tracks':
       return part.tracks.flatMap((track) => all[track] ?? [])
     case 'share':
-      return firstBytes(all.flat(), Math.round(size * part.part))
+      return first(Math.round(size * part.part))
     case 'bytes':
-      return firstBytes(all.flat(), part.bytes)
+      return first(part.bytes)
     default:
       return part satisfies never
   }
-}
-
-function firstBytes(ranges: readonly RangePair[], bytes: number): RangePair[] {
-  const first: RangePair[] = []
-  let left = bytes
-  for (const [offset, length] of ranges) {
-    const taken = Math.min(left, length)
-    if (taken > 0) first.push([offset, taken])
-    left -= taken
-  }
-  return first
 }
 
 /** Of these contents, which are for the node, those that it wants; the most wanted first. */
