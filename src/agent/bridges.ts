@@ -24,6 +24,7 @@ import { dial, directly, type Established } from '../net/handshake.js'
 import { ignore, stopReading } from '../net/hello-stream.js'
 import type { ControlLink } from '../net/link.js'
 import type { DataEngine } from '../ports.js'
+import { unexpectedFrame } from '../protocol/fields.js'
 
 /** A transfer whose nodes may be connected to. */
 interface Told {
@@ -142,7 +143,7 @@ export class Bridges {
   #said(link: ControlLink, owner: string, frame: Frame): void {
     if (frame.type === 'reach') return this.#reach(link, owner, frame)
     if (frame.type === 'bridge') return void this.#answer(link, frame)
-    throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
+    throw unexpectedFrame(frame)
   }
 
   #reach(link: ControlLink, owner: string, { transfer, targets }: ReachFrame): void {

@@ -13,6 +13,7 @@ import type { Frame } from '../control/messages/types.js'
 import { linkOver } from '../net/dial.js'
 import type { Established } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
+import { unexpectedFrame } from '../protocol/fields.js'
 import { decodeName } from '../protocol/manifest.js'
 import type { Authority } from './authority.js'
 import type { Commits } from './commits.js'
@@ -80,8 +81,7 @@ export class Questions {
     const link = linkOver(established, {
       onFrame: (frame) => {
         if (asker.isWaiting) throw new FrError('ERR_FR_PROTOCOL', 'a question before the answer')
-        if (!isQuestion(frame))
-          throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
+        if (!isQuestion(frame)) throw unexpectedFrame(frame)
         const answer = this.#answer(frame, asker)
         asker.isWaiting = true
         this.#expect(asker, limits.stallMs)

@@ -11,6 +11,11 @@ export function protocolError(text: string): FrError {
   return new FrError('ERR_FR_PROTOCOL', text)
 }
 
+/** A frame that has no place where it came. */
+export function unexpectedFrame({ type }: { readonly type: string }): FrError {
+  return protocolError(`unexpected frame '${type}'`)
+}
+
 /** Parses UTF-8 JSON that must be an object; `where` names the message in error texts. */
 export function parseObject(bytes: Uint8Array, where: string): Fields {
   const text = textOf(bytes)

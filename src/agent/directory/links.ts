@@ -21,6 +21,7 @@ import { type Dialler, linkOver } from '../../net/dial.js'
 import { dial, type Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
 import { readAnnouncement } from '../../protocol/announcement.js'
+import { unexpectedFrame } from '../../protocol/fields.js'
 
 export interface LinksHost {
   readonly dialler: () => Dialler
@@ -136,9 +137,9 @@ export class DirectoryLinks {
     if (frame.type === 'beat') return
     if (frame.type === 'enroll' || frame.type === 'mate')
       return this.#called(number, neighbour, frame)
-    if (!neighbour.isKnown) throw unexpected(frame)
+    if (!neighbour.isKnown) throw unexpectedFrame(frame)
     if (frame.type === 'spread') return this.#spread(number, frame)
-    if (!isOther(frame)) throw unexpected(frame)
+    if (!isOther(frame)) throw unexpectedFrame(frame)
     this.#host.fact({ type: 'said', link: number, frame })
   }
 
@@ -147,7 +148,7 @@ export class DirectoryLinks {
     neighbour: Neighbour,
     frame: Extract<DirectoryFrame, { type: 'enroll' | 'mate' }>,
   ): void {
-    if (neighbour.isKnown) throw unexpected(frame)
+    if (neighbour.isKnown) throw unexpectedFrame(frame)
     const { established } = neighbour
     this.#host.require(established, frame.type)
     neighbour.isKnown = true
@@ -178,8 +179,4 @@ export class DirectoryLinks {
     neighbour?.silence?.end()
     return neighbour
   }
-}
-
-function unexpected({ type }: Frame): FrError {
-  return new FrError('ERR_FR_PROTOCOL', `unexpected frame '${type}'`)
 }

@@ -18,6 +18,7 @@ import type { Frame } from '../../control/messages/types.js'
 import { linkOver } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
+import { unexpectedFrame } from '../../protocol/fields.js'
 import type { HeldChange, HeldStates, InstructedCopies } from '../../session/instructed-ports.js'
 import { HeldChanges, HeldPage } from './held-pages.js'
 
@@ -182,7 +183,7 @@ export class MasterTalk {
       case 'required':
         return this.#list(frame)
       default:
-        throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
+        throw unexpectedFrame(frame)
     }
   }
 

@@ -24,6 +24,7 @@ import { reachedAt } from '../../net/address.js'
 import { linkOver } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
+import { unexpectedFrame } from '../../protocol/fields.js'
 import type { Enlisting } from './master-talk.js'
 
 type Holdings = Extract<Frame, { type: 'holdings' }>
@@ -134,7 +135,7 @@ export class Seat {
     if (this.#isLeft) return
     this.#hear()
     if (this.#enlisting === undefined) {
-      if (frame.type !== 'enlist') throw unexpected(frame)
+      if (frame.type !== 'enlist') throw unexpectedFrame(frame)
       const { type: _, ...enlisting } = frame
       this.#enlisting = enlisting
       return this.#host.enlisted(this)
@@ -144,7 +145,7 @@ export class Seat {
         if (nowMs() - this.#saidMs >= limits.mastersStateMs / 2) this.say({ type: 'beat' })
         return this.#isSeated ? this.#host.changed(this, frame) : this.#collect(frame)
       case 'underway': {
-        if (this.#isSeated) throw unexpected(frame)
+        if (this.#isSeated) throw unexpectedFrame(frame)
         this.#isSeated = true
         const said = { freeBytes: this.#freeBytes, carried: this.#carried }
         const told = { ...said, files: this.#files, running: frame.copies }
@@ -152,12 +153,12 @@ export class Seat {
         return this.#host.seated(this, told)
       }
       case 'copied': {
-        if (!this.#isSeated) throw unexpected(frame)
+        if (!this.#isSeated) throw unexpectedFrame(frame)
         const { type: _, copy, ...ended } = frame
         return this.#host.copied(this, copy, ended)
       }
       default:
-        throw unexpected(frame)
+        throw unexpectedFrame(frame)
     }
   }
 
@@ -174,8 +175,4 @@ export class Seat {
 
 function keyOf({ name, contentId }: Pick<HeldThere, 'name' | 'contentId'>): string {
   return `${contentId} ${name}`
-}
-
-function unexpected(frame: Frame): FrError {
-  return new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
 }
