@@ -16,12 +16,8 @@ import { randomId } from '../../net/crypto.js'
 import type { Dialler } from '../../net/dial.js'
 import type { DataEngine, HashPool } from '../../ports.js'
 import { FetchRun } from '../../session/fetch/fetch-run.js'
-import {
-  Filling,
-  type FillingHooks,
-  type LandingOffer,
-  type Place,
-} from '../../session/instructed/filling.js'
+import type { Place } from '../../session/instructed/claimed-partial.js'
+import { Filling, type FillingHooks, type LandingOffer } from '../../session/instructed/filling.js'
 import { GrowingFilling } from '../../session/instructed/growing-filling.js'
 import type { InstructedCopies, InstructedEvents } from '../../session/instructed-ports.js'
 import type { EngineRouter } from '../../session/router.js'

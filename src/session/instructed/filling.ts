@@ -21,26 +21,22 @@ import { encodeName } from '../../protocol/manifest.js'
 import type { DigestRun } from '../../store/catalogue/record.js'
 import { digestTable } from '../../store/held/verify.js'
 import type { Filled } from '../../store/leftovers.js'
-import { Partial } from '../../store/partial.js'
+import type { Partial } from '../../store/partial.js'
 import type { FetchTarget, Landed } from '../fetch/landing.js'
 import type { Hasher } from '../hasher.js'
-import { Approval } from '../receiver/acceptance.js'
 import { type Arrival, type ArrivalSpec, arrive, type SignedCopy } from '../receiver/arrival.js'
-import { ReceptionLog } from '../receiver/log.js'
+import type { ReceptionLog } from '../receiver/log.js'
 import type { Guest, GuestSpec, NodeHost } from '../receiver/node-host.js'
-import { releasePartial, startLog, tellPublishing } from '../receiver/partial-log.js'
+import { tellPublishing } from '../receiver/partial-log.js'
 import { hasherOf } from '../receiver/publications.js'
 import { FilePublication } from '../receiver/publish.js'
 import { SignedRuns } from '../receiver/signed-runs.js'
 import type { VerifiedLog } from '../receiver/verified-log.js'
+import { ClaimedPartial, type Filler, type Place } from './claimed-partial.js'
 
-export interface FillingSpec {
+export interface FillingSpec extends Filler {
   readonly name: Uint8Array
   readonly size: number
-  /** Who fills it, for the log and for whoever finds the partial. */
-  readonly transfer: string
-  /** HOST:PORT of the first source. */
-  readonly source: string
 }
 
 export interface FillingHooks {
@@ -54,14 +50,6 @@ export interface FillingHooks {
 
 /** What is to land. */
 export type LandingOffer = Pick<FetchOffer, 'entry' | 'digest' | 'fileDigest'>
-
-export interface Place {
-  readonly host: NodeHost
-  /** Of the disk. */
-  readonly number: number
-  /** Nothing of it is there any more that is not kept. */
-  readonly over: () => void
-}
 
 /** What there is once the first of its sources has said what it is. */
 interface Files {
@@ -99,7 +87,7 @@ export class Filling implements Guest {
   readonly #hooks: FillingHooks
   #opening: Promise<Files> | undefined
   #files: Files | undefined
-  #undo: (() => Promise<void>) | undefined
+  #claimed: ClaimedPartial | undefined
   /** Of all blocks, as far as they are verified; the whole table where it is proved. */
   #digests: Uint8Array = new Uint8Array()
   #isProved = false
@@ -201,44 +189,23 @@ export class Filling implements Guest {
     this.isEnded = true
     await this.#opening?.catch(() => {})
     await this.#publishing?.catch(() => {})
-    await this.#undo?.()
+    if (this.#claimed !== undefined) this.isKept = await this.#claimed.giveBack()
     this.isClosed = true
   }
 
   // --- the files ---
 
   async #open(content: FetchedContent): Promise<Files> {
-    const { host, number: place, over } = await this.#hooks.place(content)
+    const place = await this.#hooks.place(content)
+    const { host } = place
     const entry = { ...content.entry, ...encodeName(this.name) }
     const { digest: algorithm, fileDigest, size } = content
-    this.spec = { ...this.spec, place, fileDigest }
+    this.spec = { ...this.spec, place: place.number, fileDigest }
     this.neededBytes = entry.dataBytes
-    const { transfer, source: originAddress } = this.#spec
-    const about = { transfer, role: 'receiver', entry, originAddress } as const
-    const log = new ReceptionLog((line) => host.log(line), host.audience, about)
-    log.offered()
-    const failed = (id: string, error: unknown): void =>
-      log.line('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
-    const partial = new Partial(host.storage, host.dir, this.name, {
-      ...{ transfer, entry, noClobber: false },
-    })
-    let journal: VerifiedLog | undefined
-    let hasClaim = false
-    const undo = async (): Promise<void> => {
-      await journal?.stop()
-      const { isSound, isPublished } = partial
-      this.isKept = isSound && !isPublished && journal?.isWorthKeeping === true
-      if (hasClaim) await releasePartial(host, partial, journal, this.isKept, failed)
-      if (hasClaim) host.unclaim(this)
-      over()
-    }
+    const claimed = new ClaimedPartial(this, place, entry, this.#spec)
+    const { partial, log } = claimed
     try {
-      await new Approval(host.audience.accept).ask(log.offer, (text) =>
-        log.line('error', 'accept-failed', { text }),
-      )
-      await host.claim(this)
-      hasClaim = true
-      await host.store.requireDirectory()
+      await claimed.claim()
       const hasher = hasherOf(host, { entry, algorithm })
       const how = { entry, algorithm, noClobber: false, strict: false }
       const publication = new FilePublication(host, partial, this.name, hasher, how)
@@ -248,29 +215,28 @@ export class Filling implements Guest {
       const runs = new SignedRuns(size, this.blockBytes)
       this.#digests = new Uint8Array(Math.ceil(size / this.blockBytes) * digestBytesOf(algorithm))
       if (!partial.isBorrowed)
-        journal = await startLog(host, partial, {
-          ...{ wanted: arriving.wanted, transfer, entry, fileDigest, name: this.name },
-          journal: arrival.journal,
+        await claimed.startLog({
+          ...{ wanted: arriving.wanted, fileDigest, journal: arrival.journal },
           takeVerified: () => this.#fresh.splice(0),
           takeSigned: () => runs.takeFresh(),
-          failed: (text) => log.line('warn', 'journal-failed', { text }),
         })
       // It changes the times of the file, which the journal has to know as they were left.
       await publication.probe()
       const { copied } = arrival
+      const { journal } = claimed
       this.isNew = arrival.journal === 'none' && copied === undefined
       const files = { host, content, partial, publication, hasher, log, journal, runs, copied }
       await this.#found(files, arrival)
       if (this.isEnded) throw new FrError('ERR_FR_ABORTED', 'nobody wants the content any more')
       this.#files = files
-      this.#undo = undo
+      this.#claimed = claimed
       this.#hooks.changed()
       return files
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_IO')
       const was = { bytes: entry.dataBytes, hadSpace: this.hasSpace, wasOpen: false }
-      if (hasClaim) host.store.failed({ code, text, ...was })
-      await undo()
+      if (claimed.isClaimed) host.store.failed({ code, text, ...was })
+      this.isKept = await claimed.giveBack()
       throw error
     }
   }

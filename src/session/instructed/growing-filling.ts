@@ -21,7 +21,7 @@ import type { Dialler } from '../../net/dial.js'
 import type { DataEngine } from '../../ports.js'
 import { encodeName } from '../../protocol/manifest.js'
 import type { DigestRun } from '../../store/catalogue/record.js'
-import { Partial } from '../../store/partial.js'
+import type { Partial } from '../../store/partial.js'
 import { BlockValues } from '../fetch/block-values.js'
 import {
   FollowAttempt,
@@ -30,17 +30,17 @@ import {
   type FollowOutput,
 } from '../fetch/follow-attempt.js'
 import type { GrowingHere } from '../growing-here.js'
-import { Approval } from '../receiver/acceptance.js'
 import { arrive } from '../receiver/arrival.js'
 import { GrowingPublication, growingHere } from '../receiver/growing.js'
-import { ReceptionLog } from '../receiver/log.js'
+import type { ReceptionLog } from '../receiver/log.js'
 import type { Guest, GuestSpec, NodeHost } from '../receiver/node-host.js'
-import { releasePartial, startLog, tellPublishing } from '../receiver/partial-log.js'
+import { tellPublishing } from '../receiver/partial-log.js'
 import { hasherOf } from '../receiver/publications.js'
 import { FilePublication } from '../receiver/publish.js'
 import { SignedRuns } from '../receiver/signed-runs.js'
 import type { VerifiedLog } from '../receiver/verified-log.js'
 import type { EngineRouter } from '../router.js'
+import { ClaimedPartial } from './claimed-partial.js'
 import type { FillingHooks, FillingSpec } from './filling.js'
 
 export interface GrowingSpec extends Omit<FillingSpec, 'size'> {
@@ -64,7 +64,7 @@ interface Files extends FollowFiles {
   readonly publication: GrowingPublication
   readonly runs: SignedRuns
   readonly log: ReceptionLog
-  readonly journal: VerifiedLog
+  readonly journal: VerifiedLog | undefined
   readonly growing: GrowingHere
 }
 
@@ -101,7 +101,7 @@ export class GrowingFilling implements Guest {
   #end: number | undefined
   #opening: Promise<Files> | undefined
   #files: Files | undefined
-  #undo: (() => Promise<void>) | undefined
+  #claimed: ClaimedPartial | undefined
   #fresh: HeldRun[] = []
   #attempt: FollowAttempt | undefined
   #ending: Promise<unknown> = Promise.resolve()
@@ -228,7 +228,7 @@ export class GrowingFilling implements Guest {
     await this.#publishing?.catch(() => {})
     const text = 'nobody fills it here any more'
     if (!this.isPublished) this.#files?.growing.failed({ code: 'ERR_FR_NODE_CLOSED', text })
-    await this.#undo?.()
+    await this.#claimed?.giveBack()
     this.#closed()
   }
 
@@ -348,33 +348,13 @@ export class GrowingFilling implements Guest {
       throw new FrError('ERR_FR_NOT_HELD', 'the source has another content of this name')
     const { digest: algorithm } = offer
     const entry: StreamEntry = { ...offer.entry, ...encodeName(this.name) }
-    const { host, number: place, over } = await this.#hooks.place({ ...offer, entry })
-    this.spec = { ...this.spec, place }
-    const { transfer, source: originAddress } = this.#spec
-    const about = { transfer, role: 'receiver', entry, originAddress } as const
-    const log = new ReceptionLog((line) => host.log(line), host.audience, about)
-    log.offered()
-    const failed = (id: string, error: unknown): void =>
-      log.line('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
-    const made = { transfer, entry, noClobber: false }
-    const partial = new Partial(host.storage, host.dir, this.name, made)
-    let journal: VerifiedLog | undefined
-    let hasClaim = false
-    const undo = async (): Promise<void> => {
-      await journal?.stop()
-      const { isSound, isPublished } = partial
-      const isKept = isSound && !isPublished && journal?.isWorthKeeping === true
-      if (hasClaim) await releasePartial(host, partial, journal, isKept, failed)
-      if (hasClaim) host.unclaim(this)
-      over()
-    }
+    const place = await this.#hooks.place({ ...offer, entry })
+    const { host } = place
+    this.spec = { ...this.spec, place: place.number }
+    const claimed = new ClaimedPartial(this, place, entry, this.#spec)
+    const { partial, log } = claimed
     try {
-      await new Approval(host.audience.accept).ask(log.offer, (text) =>
-        log.line('error', 'accept-failed', { text }),
-      )
-      await host.claim(this)
-      hasClaim = true
-      await host.store.requireDirectory()
+      await claimed.claim()
       const publicationOf = (whole: StreamEntry): FilePublication => {
         const how = { entry: whole, algorithm, noClobber: false, strict: false }
         return new FilePublication(host, partial, this.name, hasherOf(host, how), how)
@@ -393,12 +373,10 @@ export class GrowingFilling implements Guest {
       })
       const runs = new SignedRuns(spanned.size, 'sections')
       runs.restore(arrival.journal === 'ours' ? (arrival.signed ?? []) : [])
-      journal = await startLog(host, partial, {
-        ...{ wanted, transfer, entry, fileDigest: null, name: this.name },
-        journal: arrival.journal,
+      await claimed.startLog({
+        ...{ wanted, fileDigest: null, journal: arrival.journal },
         takeVerified: () => this.#fresh.splice(0),
         takeSigned: () => runs.takeFresh(),
-        failed: (text) => log.line('warn', 'journal-failed', { text }),
       })
       await publication.probe()
       const receiver = { role: 'receiver', entry, algorithm } as const
@@ -409,14 +387,15 @@ export class GrowingFilling implements Guest {
       const { file, scratch } = partial
       if (scratch === undefined) throw new FrError('ERR_FR_INTERNAL', 'the partial has no scratch')
       const hasher = hasherOf(host, { entry, algorithm })
+      const { journal } = claimed
       const opened = { host, partial, publication, runs, log, journal, growing }
       this.#files = { ...opened, file, scratch, hasher }
-      this.#undo = undo
+      this.#claimed = claimed
       growing.reached(this.#prefix, false)
       this.#hooks.changed()
       return this.#files
     } catch (error) {
-      await undo()
+      await claimed.giveBack()
       this.isOwnFault = true
       throw error
     }
