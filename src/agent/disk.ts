@@ -45,6 +45,8 @@ export interface DiskRules {
   /** Bytes that stay free on each. */
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
+  /** Contents of which a part is all that is wanted: their partials do not expire. */
+  readonly keeps: (contentId: string) => boolean
   readonly versions: VersionRules
   /** Nothing is written. */
   readonly isReadOnly: boolean

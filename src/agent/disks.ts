@@ -26,7 +26,7 @@ import { Disk, type DiskRules, type DiskTools } from './disk.js'
 import type { Arriving } from './offers.js'
 import { type StripedDir, StripedDisk } from './striped-disk.js'
 
-export interface DisksSpec extends Omit<DiskRules, 'reservedBytes'> {
+export interface DisksSpec extends Omit<DiskRules, 'reservedBytes' | 'keeps'> {
   readonly dirs: readonly DataDir[]
   readonly missing: readonly MissingDir[]
   /** Of the heads of striped files; undefined: there are none. */
@@ -34,6 +34,8 @@ export interface DisksSpec extends Omit<DiskRules, 'reservedBytes'> {
 }
 
 export class Disks {
+  /** See DiskRules; of all disks, also of those that are there only later. */
+  keeps: DiskRules['keeps'] = () => false
   readonly #tools: DiskTools
   readonly #spec: DisksSpec
   readonly #rules: DiskRules
@@ -51,7 +53,7 @@ export class Disks {
     this.#tools = tools
     this.#spec = spec
     const reservedBytes: DiskRules['reservedBytes'] = (disk, guest) => this.#reserved(disk, guest)
-    this.#rules = { ...spec, reservedBytes }
+    this.#rules = { ...spec, reservedBytes, keeps: (contentId) => this.keeps(contentId) }
     this.#all = spec.dirs.map((dir) => new Disk(dir, tools, this.#rules))
     this.#missing = spec.missing
     const { striped } = spec

@@ -75,6 +75,8 @@ export interface Told extends Omit<Filled, 'signed' | 'publishing'> {
   readonly id: string
 }
 
+const keepsNothing = (_contentId: string): boolean => false
+
 export class Leftovers {
   readonly #storage: Storage
   readonly #dir: DataDirHandle
@@ -82,13 +84,14 @@ export class Leftovers {
   readonly #partialsDir: string
   /** Those that are filled now, by the ids of their partials. */
   readonly #filled = new Map<string, Filled>()
-  /** Contents of which a part is all that is wanted: their partials do not expire. */
-  keeps: (contentId: string) => boolean = () => false
+  readonly #keeps: (contentId: string) => boolean
   /** Ids of partials that are open or about to be, or about to go. */
   readonly #open = new Set<string>()
 
-  constructor(storage: Storage, dir: DataDirHandle, hiddenDir: string) {
+  /** `keeps`: contents whose partials do not expire. */
+  constructor(storage: Storage, dir: DataDirHandle, hiddenDir: string, keeps = keepsNothing) {
     this.#storage = storage
+    this.#keeps = keeps
     this.#dir = dir
     this.#journalsDir = join(hiddenDir, 'journals')
     this.#partialsDir = join(hiddenDir, 'partials')
@@ -290,7 +293,7 @@ export class Leftovers {
     const kept = new Set<string>()
     for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
       const header = await readHeader(this.pathOf(id))
-      if (header !== null && this.keeps(header.contentId)) kept.add(id)
+      if (header !== null && this.#keeps(header.contentId)) kept.add(id)
     }
     return kept
   }

@@ -31,6 +31,8 @@ export interface NodeStoreSpec {
   readonly dataDir: string
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
+  /** Contents of which a part is all that is wanted: their partials do not expire. */
+  readonly keeps?: (contentId: string) => boolean
   /** Of earlier versions of files. */
   readonly versions: VersionRules
   /** Nothing is written to the directory. */
@@ -91,7 +93,7 @@ export class NodeStore {
     this.#spec = spec
     this.holdings = new Holdings({ ...spec, catalogue: () => this.#catalogue })
     const { storage, dir, dataDir, versions: rules, log } = spec
-    this.leftovers = new Leftovers(storage, dir, join(dataDir, hiddenDir))
+    this.leftovers = new Leftovers(storage, dir, join(dataDir, hiddenDir), spec.keeps)
     const clocks = { wallMs: Date.now, nowMs }
     const { holdings } = this
     this.versions = new KeptFiles({ storage, dir, dataDir, holdings, rules, log, ...clocks })

@@ -87,8 +87,7 @@ export class NodeSwarm {
     const { directory, instructed, disks } = this.#service
     await this.#pulled.load()
     if (this.#isClosed) return
-    for (const { store } of disks.likely(null))
-      store.leftovers.keeps = (contentId) => this.#isKept(contentId)
+    disks.keeps = (contentId) => this.#isKept(contentId)
     this.#ends.push(
       directory.onAnnouncement((announcement) => {
         if (announcement.kind === 'unpublish') this.#withdrawn(announcement)
