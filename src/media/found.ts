@@ -7,7 +7,7 @@ import {
   type Division,
   type Track,
 } from '../base/division.js'
-import type { RangePair } from '../base/ranges.js'
+import { type RangePair, RangeSet } from '../base/ranges.js'
 import { Malformed } from './payload.js'
 
 export interface Found {
@@ -36,7 +36,7 @@ export function divisionOf(size: number, found: Found): Division {
     contentLimits.blockFileBytesMax,
   )
   const isLinear = found.index.length === 0
-  const media = isLinear ? ([[0, size]] as const) : complement(found.index, size)
+  const media = isLinear ? ([[0, size]] as const) : RangeSet.of(found.index).missing(0, size)
   const index: Track = { name: 'index', ranges: found.index, bitRate: null, cuts: [] }
   const ranges = media.length + found.index.length
   if (ranges > contentLimits.trackRanges) throw new Malformed('too many pieces')
@@ -44,18 +44,6 @@ export function divisionOf(size: number, found: Found): Division {
   const main = { name: isLinear ? 'all' : 'media', ranges: media, bitRate, cuts }
   const thinned = { ...main, cuts: usedCuts(main, blockBytes) }
   return { format, isLinear, blockBytes, tracks: isLinear ? [thinned] : [index, thinned] }
-}
-
-/** What of the payload is in none of these ranges, in order. */
-export function complement(ranges: readonly RangePair[], size: number): RangePair[] {
-  const rest: RangePair[] = []
-  let at = 0
-  for (const [offset, length] of [...ranges].sort(([a], [b]) => a - b)) {
-    if (offset > at) rest.push([at, offset - at])
-    at = Math.max(at, offset + length)
-  }
-  if (at < size) rest.push([at, size - at])
-  return rest
 }
 
 /** Offsets in the track file of offsets in the payload, ascending, each once. */

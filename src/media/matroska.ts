@@ -4,8 +4,8 @@
  * A player reads them from the front when the tracks are described before the first cluster. Cues
  * tell at which clusters decoding can begin; without any the clusters themselves are looked at.
  */
-import type { RangePair } from '../base/ranges.js'
-import { bitRateOf, complement, type Found } from './found.js'
+import { RangeSet } from '../base/ranges.js'
+import { bitRateOf, type Found } from './found.js'
 import { latin, Malformed, type Payload, type Reading, withinBudget } from './payload.js'
 
 const ids = {
@@ -69,7 +69,7 @@ interface Segment {
   cuesAt: number | null
   /** Of clusters where decoding can begin. */
   starts: number[]
-  readonly clusters: RangePair[]
+  readonly clusters: RangeSet
   isIndexLast: boolean
   first: Timed | null
   last: Timed | null
@@ -97,18 +97,18 @@ export function* matroskaFound(payload: Payload): Reading<Found> {
     mainTrack: null,
     cuesAt: null,
     starts: [],
-    clusters: [],
+    clusters: new RangeSet(),
     isIndexLast: false,
     first: null,
     last: null,
   }
   const end = Math.min(top.end ?? payload.size, payload.size)
   yield* withinBudget(walk(payload, segment, end))
-  if (!segment.hasTracks || segment.clusters.length === 0)
+  if (!segment.hasTracks || segment.clusters.isEmpty)
     throw new Malformed('there are no tracks, or no clusters')
   return {
     format: 'matroska',
-    index: segment.isIndexLast ? complement(segment.clusters, payload.size) : [],
+    index: segment.isIndexLast ? segment.clusters.missing(0, payload.size) : [],
     bitRate: rateOf(payload.size, segment),
     starts: segment.starts,
   }
@@ -119,11 +119,11 @@ function* walk(payload: Payload, segment: Segment, end: number): Reading<void> {
     const element = yield* elementAt(payload, at, end)
     if (element.id === ids.cluster) {
       const hasCues = segment.hasTracks && segment.starts.length === 0 && segment.cuesAt !== null
-      if (hasCues && segment.clusters.length === 0) {
-        segment.clusters.push([element.start, end - element.start])
+      if (hasCues && segment.clusters.isEmpty) {
+        segment.clusters.add(element.start, end - element.start)
         yield* readCues(payload, segment, segment.cuesAt as number, end)
         if (segment.starts.length > 0) return
-        segment.clusters.pop()
+        segment.clusters.clear()
       }
       at = yield* readCluster(payload, segment, element, end)
       continue
@@ -132,8 +132,7 @@ function* walk(payload: Payload, segment: Segment, end: number): Reading<void> {
     if (element.id === ids.seekHead) yield* readSeekHead(payload, segment, element, end)
     else if (element.id === ids.info) yield* readInfo(payload, segment, element, end)
     else if (element.id === ids.tracks) yield* readTracks(payload, segment, element, end)
-    else if (element.id === ids.cues && segment.clusters.length === 0)
-      segment.cuesAt = element.start
+    else if (element.id === ids.cues && segment.clusters.isEmpty) segment.cuesAt = element.start
     at = element.end
   }
 }
@@ -178,7 +177,7 @@ function* readTracks(
   limit: number,
 ): Reading<void> {
   segment.hasTracks = true
-  segment.isIndexLast = segment.clusters.length > 0
+  segment.isIndexLast = !segment.clusters.isEmpty
   let first: number | null = null
   for (const entry of yield* childrenOf(payload, element, limit)) {
     if (entry.id !== ids.trackEntry) continue
@@ -256,16 +255,8 @@ function* readCluster(
     at = Math.min(part.end, end)
   }
   const behind = cluster.end === null ? at : end
-  noteCluster(segment.clusters, cluster.start, behind)
+  segment.clusters.add(cluster.start, behind - cluster.start)
   return behind
-}
-
-/** Neighbours are noted as one range. */
-function noteCluster(clusters: RangePair[], start: number, end: number): void {
-  const last = clusters.at(-1)
-  if (last !== undefined && last[0] + last[1] === start)
-    clusters[clusters.length - 1] = [last[0], end - last[0]]
-  else clusters.push([start, end - start])
 }
 
 /** Whether this is a key frame of the main track; null where it is no frame of it. */

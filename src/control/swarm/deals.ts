@@ -44,7 +44,6 @@ interface Asker {
   coming: UnitSet
   /** Units that it was given and has not told of since. */
   readonly given: Map<number, Given>
-  saidMs: number
   /** Until when it is counted on. */
   livesMs: number
 }
@@ -102,7 +101,6 @@ export class Deals {
       if (waiting.from === from) this.#waiting.delete(other)
     from.have = UnitSet.ofRuns(this.#spec.count, said.have)
     from.coming = UnitSet.ofRuns(this.#spec.count, said.coming)
-    from.saidMs = nowMs
     const isActive = said.wants.length > 0 || from.coming.size > 0
     const { swarmSilenceMs, swarmHolderMs } = limits
     from.livesMs = nowMs + (isActive ? swarmSilenceMs + 2 * this.#againMs : swarmHolderMs)
@@ -154,7 +152,7 @@ export class Deals {
     const { count } = this.#spec
     const asker: Asker = {
       ...{ peer, seed: seedOf(peer.nodeId), have: new UnitSet(count), coming: new UnitSet(count) },
-      ...{ given: new Map(), saidMs: nowMs, livesMs: nowMs },
+      ...{ given: new Map(), livesMs: nowMs },
     }
     this.#askers.set(peer.nodeId, asker)
     return asker

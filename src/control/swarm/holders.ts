@@ -21,7 +21,6 @@ export interface Holder {
   nextMs: number
   /** Units that the question under way may bring. */
   asked: number | null
-  askedMs: number
   /** Units under way from it. */
   orders: number
   /** Something came from it, of which it was not told yet. */
@@ -71,7 +70,7 @@ export class Holders {
       ...{ peer, seed: seedOf(peer.nodeId), isNear },
       isInitiator: peer.nodeId === this.#initiatorId,
       ...{ have: undefined, coming: new UnitSet(this.#count), rttMs: 0, open: 0, serviceMs: 0 },
-      ...{ heardMs: Number.NEGATIVE_INFINITY, nextMs: nowMs, asked: null, askedMs: 0 },
+      ...{ heardMs: Number.NEGATIVE_INFINITY, nextMs: nowMs, asked: null },
       ...{ orders: 0, isOwed: false, failures: 0, misses: 0 },
     }
     this.#all.set(peer.nodeId, holder)

@@ -11,6 +11,7 @@
  * Facts: met, held, answered, unanswered, ended. `due` says what to do. Pure: time is an argument.
  */
 import { limits } from '../../base/limits.js'
+import { RangeSet } from '../../base/ranges.js'
 import type { SwarmAnswer, SwarmAsk, SwarmPeer } from '../messages/swarming.js'
 import { type Holder, Holders } from './holders.js'
 import { lot, seedOf, UnitSet } from './units.js'
@@ -116,7 +117,8 @@ export class Pull {
       const isOfUse = this.#isMissing(unit) && this.#coming.size < 2 * swarmOrders
       if (isOfUse && !taken.includes(unit)) taken.push(unit)
     }
-    for (const [first, count] of runsOf(taken)) this.#begin(holder, first, count)
+    const runs = RangeSet.of(taken.map((unit) => [unit, 1] as const))
+    for (const [first, count] of runs) this.#begin(holder, first, count)
     if (taken.length > 0) this.#movedMs = nowMs
   }
 
@@ -160,7 +162,7 @@ export class Pull {
 
   due(nowMs: number): PullWish[] {
     const wishes = this.#fresh.splice(0)
-    if (this.isComplete) wishes.push(...this.#farewells(nowMs))
+    if (this.isComplete) wishes.push(...this.#farewells())
     else wishes.push(...this.#asks(nowMs))
     return wishes
   }
@@ -180,14 +182,14 @@ export class Pull {
   }
 
   /** Those that it has dealt with count on it from now on, and give it nothing any more. */
-  #farewells(nowMs: number): PullWish[] {
+  #farewells(): PullWish[] {
     const wishes: PullWish[] = []
     for (const holder of this.holders) {
       const { peer, asked, heardMs } = holder
       const isKnown = Number.isFinite(heardMs) && !this.#told.has(peer.nodeId)
       if (!isKnown || asked !== null) continue
       this.#told.add(peer.nodeId)
-      wishes.push(this.#ask(holder, [], 0, nowMs, false))
+      wishes.push(this.#ask(holder, [], 0, false))
     }
     return wishes
   }
@@ -207,7 +209,7 @@ export class Pull {
     const wishes: PullWish[] = []
     const ask = (holder: Holder, wants: readonly number[], most: number): void => {
       asking++
-      wishes.push(this.#ask(holder, wants, most, nowMs, isStuck))
+      wishes.push(this.#ask(holder, wants, most, isStuck))
     }
     const canAsk = (holder: Holder): boolean => asking < limits.swarmAsks && holder.asked === null
     // Those that are known to have something.
@@ -235,18 +237,11 @@ export class Pull {
     return wishes
   }
 
-  #ask(
-    holder: Holder,
-    wants: readonly number[],
-    most: number,
-    nowMs: number,
-    isStuck: boolean,
-  ): PullWish {
+  #ask(holder: Holder, wants: readonly number[], most: number, isStuck: boolean): PullWish {
     const { contentId, self } = this.#spec
     const { swarmRuns, swarmOthers } = limits
     holder.asked = most
     holder.isOwed = false
-    holder.askedMs = nowMs
     const ask: SwarmAsk = {
       ...{ contentId, address: self.address, have: this.#have.runs(swarmRuns) },
       ...{ coming: this.coming.runs(swarmRuns), wants, most, isStuck },
@@ -317,15 +312,4 @@ export class Pull {
       if (have?.has(unit) === true || coming.has(unit)) copies++
     return copies
   }
-}
-
-/** Neighbours together. */
-function runsOf(units: readonly number[]): [number, number][] {
-  const runs: [number, number][] = []
-  for (const unit of [...units].sort((a, b) => a - b)) {
-    const last = runs.at(-1)
-    if (last !== undefined && last[0] + last[1] === unit) last[1]++
-    else runs.push([unit, 1])
-  }
-  return runs
 }
