@@ -1,8 +1,9 @@
 /** `fr ls`, `fr rm` and `fr verify` between real processes. */
-import { closeSync, existsSync, openSync, rmSync, statSync, utimesSync, writeSync } from 'node:fs'
+import { existsSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { copyDigest, MIB, type ServingNode, sha256, World } from './cli-world.js'
+import { invertByte } from './damage.js'
 
 describe('what nodes hold', () => {
   let world: World
@@ -23,13 +24,11 @@ describe('what nodes hold', () => {
     return content
   }
 
-  /** Flips a byte, and sets the time stamps back that programs can set. */
+  /** Inverts a byte, and sets the time stamps back that programs can set. */
   function flip(node: ServingNode, name: string, at: number): void {
     const path = join(node.data, name)
     const { atime, mtime } = statSync(path)
-    const fd = openSync(path, 'r+')
-    writeSync(fd, Buffer.of(0xa5 ^ at), 0, 1, at)
-    closeSync(fd)
+    invertByte(path, at)
     utimesSync(path, atime, mtime)
   }
 

@@ -14,22 +14,16 @@ import {
   unlinkSync,
   utimesSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { digestFile, type FrError, type FrNode, push, type Transfer } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import { invertByte } from './damage.js'
 import { usualEngines } from './engines.js'
 import { expectCopies, keepsNothing, until, useWorld } from './push-support.js'
 
 const hasPython = spawnSync('python3', ['--version']).status === 0
-
-function writeAt(path: string, bytes: Buffer, offset: number): void {
-  const fd = openSync(path, 'r+')
-  writeSync(fd, bytes, 0, bytes.length, offset)
-  closeSync(fd)
-}
 
 /**
  * A program that has mapped the file and dirtied the pages at these offsets before it reports. Each
@@ -98,7 +92,8 @@ for (const engine of usualEngines) {
       'another name': (path) => renameSync(path, `${path}.moved`),
       'a second name': (path) => linkSync(path, `${path}.link`),
       'later times': (path) => utimesSync(path, 2e9, 2e9),
-      'the same bytes once more': (path) => writeAt(path, readFileSync(path).subarray(0, 5000), 0),
+      'the same bytes once more': (path) =>
+        writeFileSync(path, readFileSync(path).subarray(0, 5000), { flag: 'r+' }),
     }
     it.each(Object.entries(harmless))('%s: the push completes', async (_what, change) => {
       const { node, transfer, content, mtimeMs } = await during(change)
@@ -129,10 +124,10 @@ for (const engine of usualEngines) {
     })
 
     const harmful: Record<string, (path: string) => void> = {
-      'one byte that was sent': (path) => writeAt(path, Buffer.of(7), 5),
+      'one byte that was sent': (path) => invertByte(path, 5),
       'one byte that was sent, with the old times': (path) => {
         const { atime, mtime } = statSync(path)
-        writeAt(path, Buffer.of(7), 5)
+        invertByte(path, 5)
         utimesSync(path, atime, mtime)
       },
       'cut off': (path) => truncateSync(path, MIB),
