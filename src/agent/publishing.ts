@@ -4,6 +4,7 @@
  */
 import { siteOf } from '../base/attributes.js'
 import { bytesOfBase64url, bytesOfHex } from '../base/bytes.js'
+import { mayHave } from '../base/content-rights.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { isSameName } from '../base/names.js'
@@ -73,7 +74,7 @@ export class Publishing {
   }
 
   #requireHeld(announcement: Announcement): void {
-    const { name, contentId, digest, size, where, initiator } = announcement
+    const { name, contentId, digest, size, where, allow, initiator } = announcement
     if (initiator.nodeId !== this.#parts.initiator().nodeId)
       throw new FrError('ERR_FR_PROTOCOL', 'an announcement names another node than this')
     const record = this.#parts.recordOf(Buffer.from(name))
@@ -81,7 +82,7 @@ export class Publishing {
       record?.contentId === contentId && record.fileDigest === digest && record.size === size
     if (!isHeld)
       throw new FrError('ERR_FR_NOT_HELD', 'the node does not hold the content that is announced')
-    if (record.only !== where)
+    if (record.only !== mayHave(where, allow))
       throw new FrError('ERR_FR_ONLY', 'the node holds the content for other nodes than announced')
   }
 

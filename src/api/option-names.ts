@@ -161,6 +161,7 @@ export const optionNames = {
   publish: {
     via: true,
     where: true,
+    allow: true,
     as: true,
     ttlSeconds: true,
     seal: true,

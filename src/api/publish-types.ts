@@ -5,10 +5,15 @@ import type { SealOptions } from './seal.js'
 import type { LogLine } from './types.js'
 
 export interface PublishOptions extends Credentials, SealOptions {
-  /** HOST[:PORT] of the node that holds the content first: one of those that it is for. */
+  /** HOST[:PORT] of the node that holds the content first: one of those that may have it. */
   via: string
   /** Criteria: which nodes are to have it, and may. */
   where: string
+  /**
+   * Who else may have it, and is sent it by nobody: `get CRITERIA`, or `get` for all who have the
+   * key. Default: nobody.
+   */
+  allow?: string
   /** Name at the nodes, as text; by default the file's own name. */
   as?: string
   /** Nodes drop it after so many seconds; default: never. */
@@ -39,6 +44,8 @@ export interface PublishResult {
   readonly bytes: number
   /** Criteria in canonical form. */
   readonly where: string
+  /** Who else may have it: criteria in canonical form; null: nobody. */
+  readonly allow: string | null
   /** Seconds until nodes drop it; null: they keep it. */
   readonly ttlSeconds: number | null
   readonly format: ContentFormat

@@ -11,6 +11,7 @@ import { basename } from 'node:path'
 import { type AnnouncementDraft, askAboutName, askToAnnounce } from '../agent/publish-client.js'
 import { isAnyHost, parseAddress } from '../base/addresses.js'
 import { hexOf, textOf, utf8 } from '../base/bytes.js'
+import { allowedBy, mayHave } from '../base/content-rights.js'
 import { canonical, parseCriteria } from '../base/criteria.js'
 import { blockFiles, type Division, trackBytes } from '../base/division.js'
 import { FrError, isFrErrorCode } from '../base/errors.js'
@@ -61,6 +62,9 @@ interface Checked {
   readonly node: string
   readonly name: string
   readonly where: string
+  readonly allow: string | null
+  /** Who may have it. */
+  readonly only: string
 }
 
 function checkPublish(source: PublishSource, options: PublishOptions): Checked {
@@ -70,6 +74,9 @@ function checkPublish(source: PublishSource, options: PublishOptions): Checked {
   const node = requireAddressText(via, 'via')
   requireText('where', options.where)
   const where = canonical(parseCriteria(options.where))
+  if (options.allow !== undefined) requireText('allow', options.allow)
+  const allow = options.allow === undefined ? null : allowedBy(options.allow)
+  const only = mayHave(where, allow)
   const isPath = typeof source === 'string'
   if (!isPath && as === undefined) throw new TypeError('as must name what comes from a stream')
   const name = as ?? basename(source as string)
@@ -79,20 +86,21 @@ function checkPublish(source: PublishSource, options: PublishOptions): Checked {
   const [least, most] = [limits.publishTtlMs / 1000, limits.publishTtlMsMax / 1000]
   if (ttlSeconds !== undefined && !(ttlSeconds >= least && ttlSeconds <= most))
     throw new TypeError(`ttlSeconds must be a number from ${least} to ${most}`)
-  return { options, node, name, where }
+  return { options, node, name, where, allow, only }
 }
 
 async function publishFile(
   path: string,
-  { options, node, name, where }: Checked,
+  checked: Checked,
   startedMs: number,
 ): Promise<PublishResult> {
+  const { options, node, name, where, allow, only } = checked
   const { signal, ttlSeconds } = options
-  const sent = await send(path, { options, node, name, where })
+  const sent = await send(path, checked)
   const key = signerOf(await clientKey())
   return asking(node, askingOf(options), pageMs, async ({ inquiry, ...within }) => {
     const { initiator, held, published } = await askAboutName(inquiry, within, name)
-    const content = requireHeld(held, sent.digest, where)
+    const content = requireHeld(held, sent.digest, only)
     const issuedAtMs = Date.now()
     const ttlMs = ttlSeconds === undefined ? null : Math.round(ttlSeconds * 1000)
     const { division } = sent
@@ -100,7 +108,7 @@ async function publishFile(
     const announcement = await askToAnnounce(inquiry, within, key, {
       kind: 'publish',
       ...{ name, contentId: content.contentId, digest: content.fileDigest, size: content.size },
-      ...{ where, issuedAtMs, division, initiator: reachable(initiator, node) },
+      ...{ where, allow, issuedAtMs, division, initiator: reachable(initiator, node) },
       expiresAtMs: ttlMs === null ? null : issuedAtMs + ttlMs,
     })
     // One content has the name: what this user has published under it before ends.
@@ -112,7 +120,7 @@ async function publishFile(
     return {
       event: 'published',
       ...{ name, node, announcement, contentId: content.contentId, digest: content.fileDigest },
-      ...{ bytes: content.size, where, ttlSeconds: ttlSeconds ?? null },
+      ...{ bytes: content.size, where, allow, ttlSeconds: ttlSeconds ?? null },
       ...{ format, isLinear, blockBytes, tracks: tracksOf(division) },
       seconds: (nowMs() - startedMs) / 1000,
     }
@@ -122,7 +130,7 @@ async function publishFile(
 /** Sends the file to the node, and analyses it meanwhile. */
 async function send(
   path: string,
-  { options, node, name, where }: Checked,
+  { options, node, name, only }: Checked,
 ): Promise<{ readonly digest: string; readonly division: Division }> {
   const { signal, key, tls, seal, logger } = options
   const file = await open(path).catch((error: Error) => {
@@ -136,9 +144,9 @@ async function send(
     const size = Number(before.size)
     const both = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal])
     const given = { ...(key && { key }), ...(tls && { tls }), ...(seal && { seal }) }
-    const wish = { to: [node], as: name, only: where, digest: 'blake3', signal: both } as const
+    const wish = { to: [node], as: name, only, digest: 'blake3', signal: both } as const
     const sending = async (): Promise<string> => {
-      const there = await digestThere(path, size, { options, node, name, where })
+      const there = await digestThere(path, size, { options, node, name, only })
       if (there !== null) return there
       const { nodes } = await push(path, { ...wish, ...given, ...(logger && { logger }) }).result
       const [outcome] = nodes
@@ -160,12 +168,12 @@ async function send(
 async function digestThere(
   path: string,
   size: number,
-  { options, node, name, where }: Checked,
+  { options, node, name, only }: Omit<Checked, 'where' | 'allow'>,
 ): Promise<string | null> {
   const { held } = await asking(node, askingOf(options), pageMs, ({ inquiry, ...within }) =>
     askAboutName(inquiry, within, name),
   )
-  if (held?.only !== where || held.size !== size) return null
+  if (held?.only !== only || held.size !== size) return null
   const { signal } = options
   const digest = await digestFile(path, { digest: 'blake3', ...(signal && { signal }) })
   return digest === held.fileDigest ? digest : null
@@ -180,10 +188,10 @@ function failureOf(
   return new FrError(known, reason?.replace(/^ERR_FR_[A-Z_]+: /, ''), { node })
 }
 
-function requireHeld(held: Publishable | null, digest: string, where: string): Publishable {
+function requireHeld(held: Publishable | null, digest: string, only: string): Publishable {
   if (held?.fileDigest !== digest)
     throw new FrError('ERR_FR_BUSY', 'somebody else has given the name to another content')
-  if (held.only !== where) {
+  if (held.only !== only) {
     const who = held.only === null ? 'whoever asks' : held.only
     const text = `the node holds this very content for ${who}: remove it there first (fr rm)`
     throw new FrError('ERR_FR_EXISTS', text)
@@ -239,7 +247,7 @@ function withdrawalOf(name: string, published: PublishedContent): AnnouncementDr
   const { contentId, fileDigest: digest, size, only, initiator, issuedAtMs } = published
   return {
     kind: 'unpublish',
-    ...{ name, contentId, digest, size, where: only ?? '', initiator },
+    ...{ name, contentId, digest, size, where: only ?? '', allow: null, initiator },
     // Only the newest word about a content counts.
     issuedAtMs: Math.max(Date.now(), issuedAtMs + 1),
     expiresAtMs: null,

@@ -8,6 +8,7 @@
  * is known by it. Offsets of cuts travel as distances from the one before.
  */
 import { bytesOfHex, concat, hexOf, utf8 } from '../base/bytes.js'
+import { mayHave } from '../base/content-rights.js'
 import { contentFormats, type Division, divisionFault, type Track } from '../base/division.js'
 import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
@@ -15,7 +16,7 @@ import { type Announcement, announcementKinds } from '../control/messages/announ
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import { decodeName } from './manifest.js'
-import { readOnly } from './only.js'
+import { readCriteria, readOnly } from './only.js'
 import type { Primitives, Signer } from './primitives.js'
 import { readInitiator } from './publishing.js'
 
@@ -26,10 +27,11 @@ export type AnnouncementDraft = Omit<Announcement, 'id' | 'author'>
 
 /** Throws TypeError for what no reader would take. */
 export function signAnnouncement(author: Signer, draft: AnnouncementDraft): Uint8Array {
-  const { where, division, ...plain } = draft
+  const { where, allow, division, ...plain } = draft
   const said = {
     ...plain,
     only: where,
+    ...(allow !== null && { allow }),
     author: hexOf(author.publicKey),
     division: { ...division, tracks: division.tracks.map(written) },
   }
@@ -70,11 +72,24 @@ function readDraft(fields: Fields): AnnouncementDraft {
     digest: readFileDigest(fields, 'digest'),
     size,
     where: only ?? fields.refuse('only', 'is missing'),
+    allow: readAllowed(fields, only),
     issuedAtMs,
     expiresAtMs: fields.isNull('expiresAtMs') ? null : readExpiry(fields, issuedAtMs),
     initiator: readInitiator(fields.object('initiator')),
     division: readDivision(fields, kind === 'publish' ? size : 0),
   }
+}
+
+/** Both criteria together are criteria, too. */
+function readAllowed(fields: Fields, where = ''): string | null {
+  if (!fields.has('allow')) return null
+  const allow = readCriteria(fields, 'allow')
+  try {
+    mayHave(where, allow)
+  } catch {
+    fields.refuse('allow', 'is too long beside the criteria')
+  }
+  return allow
 }
 
 function readExpiry(fields: Fields, issuedAtMs: number): number {

@@ -5,9 +5,12 @@ import type { Fields } from './fields.js'
 
 /** Empty where the frame says nothing. */
 export function readOnly(fields: Fields): { readonly only?: string } {
-  if (!fields.has('only')) return {}
-  const only = fields.string('only', limits.criteriaChars)
-  return isCanonical(only) ? { only } : fields.refuse('only', 'is no criteria in canonical form')
+  return fields.has('only') ? { only: readCriteria(fields, 'only') } : {}
+}
+
+export function readCriteria(fields: Fields, key: string): string {
+  const text = fields.string(key, limits.criteriaChars)
+  return isCanonical(text) ? text : fields.refuse(key, 'is no criteria in canonical form')
 }
 
 function isCanonical(text: string): boolean {

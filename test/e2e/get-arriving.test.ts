@@ -37,7 +37,8 @@ it('fr get --follow waits for what is published there, and gives what has come',
   await expect(absent).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
   const announced = signAnnouncement(seededSigner(3), {
     ...{ kind: 'publish', name, contentId: said.contentId, digest: said.digest as string, size },
-    ...{ where: only, issuedAtMs: Date.now(), expiresAtMs: null, division: linearBytes(size) },
+    ...{ where: only, allow: null, issuedAtMs: Date.now(), expiresAtMs: null },
+    division: linearBytes(size),
     initiator: { nodeId: source.nodeId, address: source.address, site: '' },
   })
   await target.service.directory.announce(announced)

@@ -1,13 +1,13 @@
 /** Contents that are published by criteria: what the node that holds them first is told. */
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, describe, expect, it } from 'vitest'
-import { publish, push, unpublish } from '../../src/api/index.js'
+import { get, publish, push, unpublish } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { World } from './cli-world.js'
-import { useWorld } from './push-support.js'
+import { until, useWorld } from './push-support.js'
 
 const where = 'region=eu&&tier=edge'
 const canonical = 'region=eu && tier=edge'
@@ -54,6 +54,36 @@ describe('published contents', () => {
     expect(await publish(path, { via, where, as: 'b' })).toMatchObject({ where: canonical })
     const wider = await publish(path, { via, where: 'region=eu', as: 'b' })
     expect(wider).toMatchObject({ where: 'region=eu' })
+  })
+
+  it('are to be had by others that the author allows it, who are sent nothing', async () => {
+    // The first node is one of those others.
+    const studio = { attributes: { team: 'studio' } }
+    const node = await world.node(studio)
+    const via = node.address
+    const { path, content } = world.file('c.bin', 100_000)
+    const refused = publish(path, { via, where, as: 'c' })
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
+    const allowed = await publish(path, { via, where, allow: 'get team=studio', as: 'c' })
+    expect(allowed).toMatchObject({ where: canonical, allow: 'team=studio' })
+    const other = await world.node({ ...studio, parent: via })
+    const edge = await world.node({ ...eu, parent: via })
+    await until(() => existsSync(join(edge.dataDir, 'c')))
+    await until(() => other.status().directory.announcements === 1)
+    expect(existsSync(join(other.dataDir, 'c'))).toBe(false)
+    const output = join(world.dir, 'got')
+    const read = async (attributes: Record<string, string>) => {
+      await get('c', { from: [edge.address], output, force: true, attributes }).result
+      return readFileSync(output).equals(content)
+    }
+    await expect(read({ team: 'other' })).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
+    expect(await read(studio.attributes)).toBe(true)
+    // The same file anew, for everybody.
+    const { allow } = await publish(path, { via, where, allow: 'get', as: 'd' })
+    expect(allow).toBe('id')
+    await get('d', { from: [via], output, force: true }).result
+    const wrong = publish(path, { via, where, allow: 'rm', as: 'c' })
+    await expect(wrong).rejects.toMatchObject({ code: 'ERR_FR_CRITERIA' })
   })
 
   it('come from streams as well, and not from one that fails', async () => {

@@ -70,7 +70,7 @@ async function held(world: World, first: SwarmNode, where: string, size: number)
   const { contentId } = record as { contentId: string }
   const draft: AnnouncementDraft = {
     ...{ kind: 'publish', name, contentId, digest: result.digest as string, size, where },
-    ...{ issuedAtMs: Date.now(), expiresAtMs: null },
+    ...{ allow: null, issuedAtMs: Date.now(), expiresAtMs: null },
     initiator: { nodeId: first.nodeId, address, site: '' },
     division: linearBytes(size),
   }

@@ -10,6 +10,7 @@ export interface PublishCommand {
   readonly path: string
   readonly where: string
   readonly via: string
+  readonly allow?: string
   readonly as?: string
   readonly ttlSeconds?: number
   readonly seal?: boolean
@@ -31,7 +32,11 @@ export function addPublish(program: Commander, found: (command: PublishCommand) 
     .description('Hand a file to the nodes that match criteria.')
     .argument('<path>', 'the file, - for stdin')
     .requiredOption('--where <criteria>', 'which nodes are to have it; no others may')
-    .requiredOption('--via <host[:port]>', 'a node that matches: it holds the file first')
+    .requiredOption('--via <host[:port]>', 'a node that may have it: it holds the file first')
+    .option(
+      '--allow <rights>',
+      "who else may, and is sent nothing: 'get CRITERIA'; get: all with the key",
+    )
     .option('--as <name>', "name at the nodes (default: the file's own)")
     .option(
       '--ttl <duration>',
@@ -54,11 +59,12 @@ Nodes that do not match are refused the file, also when they ask for it.
 
 Examples:
   $ fr publish film.mp4 --where 'region=eu && tier=edge' --via 10.0.0.2
-  $ fr publish film.mp4 --where 'disk>=100 && !legacy' --ttl 12h --via 10.0.0.2`,
+  $ fr publish film.mp4 --where 'disk>=100 && !legacy' --ttl 12h --via 10.0.0.2
+  $ fr publish film.mp4 --where tier=edge --allow 'get team=studio' --via 10.0.0.2`,
     )
     .action((path: string, options: Values) => {
-      const { where, via, as, ttl: ttlSeconds, seal, keyFile, json } = options
-      const more = given({ as, ttlSeconds, seal, keyFile })
+      const { where, via, allow, as, ttl: ttlSeconds, seal, keyFile, json } = options
+      const more = given({ allow, as, ttlSeconds, seal, keyFile })
       found({ command: 'publish', path, where, via, ...more, json: json === true })
     })
 }

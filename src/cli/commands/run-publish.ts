@@ -11,9 +11,9 @@ export async function runPublish(command: PublishCommand, context: Context): Pro
   const signal = watchSignals((text) => context.stderr(`fr publish: ${text}\n`))
   const { publish } = await import('../../api/publish.js')
   const key = await keyOption(command, context)
-  const { path, where, via, as, ttlSeconds, seal, json } = command
+  const { path, where, via, allow, as, ttlSeconds, seal, json } = command
   const source = path === '-' ? process.stdin : path
-  const options = { ...key, where, via, ...given({ as, ttlSeconds, seal }), signal }
+  const options = { ...key, where, via, ...given({ allow, as, ttlSeconds, seal }), signal }
   const result = await publish(source, options).catch((error: unknown) => {
     throw asUsage(error)
   })

@@ -3,11 +3,12 @@ import type { PublishedTrack, PublishResult, UnpublishResult } from '../../api/p
 import { formatBytes } from '../../base/limits.js'
 
 export function publishedLines(result: PublishResult): string[] {
-  const { name, node, bytes, where, format, isLinear, tracks, ttlSeconds } = result
+  const { name, node, bytes, where, allow, format, isLinear, tracks, ttlSeconds } = result
   const until = ttlSeconds === null ? '' : `, for ${ttlSeconds} s`
+  const others = allow === null ? '' : `, to be had by ${allow}`
   const order = isLinear ? 'from the front' : 'the index first'
   return [
-    `published ${name} (${formatBytes(bytes)}) at ${node} for ${where}${until}`,
+    `published ${name} (${formatBytes(bytes)}) at ${node} for ${where}${others}${until}`,
     `${format}, ${order}: ${tracks.map(trackText).join('; ')}`,
   ]
 }

@@ -36,6 +36,8 @@ export interface Announcement {
   readonly size: number
   /** Which nodes are to have it: criteria in canonical form. */
   readonly where: string
+  /** Which others may have it: criteria in canonical form; null: nobody. */
+  readonly allow: string | null
   /** Unix milliseconds, by the clock of the author; null: it does not expire. */
   readonly issuedAtMs: number
   readonly expiresAtMs: number | null

@@ -28,6 +28,7 @@ const draft: AnnouncementDraft = {
   digest: `blake3:${'ab'.repeat(32)}`,
   size: 1_000_000,
   where: 'region=eu && tier=edge',
+  allow: 'team=studio',
   issuedAtMs: 1_800_000_000_000,
   expiresAtMs: 1_800_000_060_000,
   initiator: { nodeId: 'cd'.repeat(16), address: '10.0.0.1:7400', site: 'ams' },
@@ -60,6 +61,11 @@ describe('an announcement', () => {
     expect(read(sign({ issuedAtMs: draft.issuedAtMs + 1 })).id).not.toBe(said.id)
   })
 
+  it('says nothing of others where nobody else may have the content', () => {
+    expect(read(sign({ allow: null })).allow).toBe(null)
+    expect(Buffer.from(sign({ allow: null })).includes('allow')).toBe(false)
+  })
+
   it('withdraws without a division', () => {
     const division = { ...draft.division, tracks: [] }
     expect(read(sign({ kind: 'unpublish', division })).kind).toBe('unpublish')
@@ -89,6 +95,14 @@ describe('an announcement', () => {
     ['criteria that are not canonical', (body) => Object.assign(body, { only: 'a  &&  b' })],
     ['no criteria', (body) => delete body['only']],
     ['criteria that cannot be read', (body) => Object.assign(body, { only: 'a &&' })],
+    ['rights of others that cannot be read', (body) => Object.assign(body, { allow: 'get a' })],
+    [
+      'criteria that are too long together',
+      (body) => {
+        const allow = `c=${'d'.repeat(500)}`
+        Object.assign(body, { only: `a=${'b'.repeat(600)}`, allow })
+      },
+    ],
     ['an empty name', (body) => Object.assign(body, { name: '' })],
     ['a name that is too long', (body) => Object.assign(body, { name: 'é'.repeat(4_000) })],
     ['no address', (body) => Object.assign(body['initiator'] as object, { address: 'x' })],
@@ -127,7 +141,7 @@ describe('an announcement', () => {
     const tracks = [{ name: 'all', ranges, bitRate: 1, cuts }]
     const division = { ...draft.division, blockBytes: limits.blockFileBytesMax, tracks }
     const name = '\u0001'.repeat(limits.nameBytes)
-    const largest = { division, size, name, where: where.replaceAll('"', '') }
+    const largest = { allow: null, division, size, name, where: where.replaceAll('"', '') }
     expect(read(sign(largest)).division.tracks).toEqual(tracks)
     const record = sign()
     const long = concat(record, new Uint8Array(limits.announcementBytes))

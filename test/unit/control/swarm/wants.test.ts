@@ -19,7 +19,7 @@ function wants(texts: readonly string[], more: Partial<Wants> = {}): Wants {
 function content(name: string, issuedAtMs: number, size = MIB): Announcement {
   return {
     ...{ id: name, kind: 'publish', name, contentId: name, digest: 'd', size, where: 'a' },
-    ...{ issuedAtMs, expiresAtMs: null, author: 'k', division: linearBytes(size) },
+    ...{ allow: null, issuedAtMs, expiresAtMs: null, author: 'k', division: linearBytes(size) },
     initiator: { nodeId: 'n', address: 'n:1', site: '' },
   }
 }
