@@ -1,5 +1,7 @@
-/** Keys of callers: generated, or read from files. */
+/** Keys of callers: generated, or read from files; the token that follows from one. */
+import { hkdfSync } from 'node:crypto'
 import { loadKeyFile as loadFile, loadKeyStream } from '../net/key-file.js'
+import { parseKey } from '../net/keys.js'
 
 export { generateKey } from '../net/keys.js'
 
@@ -20,4 +22,14 @@ export async function loadPrivateKeyFile(path: string): Promise<Uint8Array> {
 /** Reads the key from standard input, to its end. */
 export async function loadKeyFromStdin(): Promise<Uint8Array> {
   return (await loadKeyStream(process.stdin, '- (standard input)')).bytes
+}
+
+/**
+ * The bearer token for doors of nodes that have this key: 32 bytes in base64url. The key does not
+ * follow from it. Throws ERR_FR_KEY.
+ */
+export function httpToken(key: string | Uint8Array): string {
+  const { bytes } = parseKey(key)
+  const derived = hkdfSync('sha256', bytes, '', 'fastreplica http token 1', 32)
+  return Buffer.from(derived).toString('base64url')
 }

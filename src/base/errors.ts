@@ -30,6 +30,10 @@ export const errorTable = {
     meaning: 'the node is none of those that may hold the content (--only)',
     retryable: false,
   },
+  ERR_FR_REQUEST: {
+    meaning: 'a request of HTTP cannot be understood, or asks for what is not there',
+    retryable: false,
+  },
   ERR_FR_RIGHT: {
     meaning: 'whoever asks lacks a right at this node (--authorize)',
     retryable: false,

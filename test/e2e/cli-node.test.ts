@@ -39,6 +39,23 @@ describe('fr node', () => {
     expect(logs.map((line) => line.event)).toEqual(expect.arrayContaining(['stopping', 'stopped']))
   })
 
+  it('opens an HTTP door where it is asked for, says where, and closes it at the end', async () => {
+    const node = await world.node('door', ['--http', '127.0.0.1:0', '--http-host', 'files'])
+    const http = node.lines[0]?.['http']
+    expect(http).toMatch(/^127\.0\.0\.1:\d+$/)
+    expect(await (await fetch(`http://${http}/healthz`)).json()).toEqual({ status: 'ok' })
+    node.kill('SIGTERM')
+    expect(await node.ended).toBe(143)
+    await expect(fetch(`http://${http}/healthz`)).rejects.toThrow()
+    for (const args of [
+      ['--http', '127.0.0.1'],
+      ['--http-host', 'files'],
+    ]) {
+      const refused = await world.run(['node', '--listen', '127.0.0.1:0', '--data', 'd', ...args])
+      expect(refused.status).toBe(2)
+    }
+  })
+
   it('prints fingerprints, takes a list of them, and reads it again on SIGHUP', async () => {
     const mine = await world.run(['id'])
     expect(mine.stdout).toMatch(/^[0-9a-f]{32}\n$/)

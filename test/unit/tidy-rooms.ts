@@ -26,7 +26,7 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'cli/commands': {
-    rooms: ['cli/arguments', 'cli/render', 'cli/plot', 'api', 'base'],
+    rooms: ['cli/arguments', 'cli/render', 'cli/plot', 'doors', 'api', 'base'],
     packages: ['commander'],
     node: 'all',
   },
@@ -40,6 +40,14 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'cli/render': { rooms: ['api', 'base'], packages: ['string-width'], node: 'all' },
+  doors: { rooms: ['doors/*', 'store/files', 'api', 'base/*'], node: 'all' },
+  'doors/control': {
+    rooms: ['doors', 'api', 'base/*'],
+    packages: ['@hono/node-server', 'hono', 'zod'],
+    node: 'all',
+  },
+  'doors/files': { rooms: ['doors', 'api', 'base/*'], node: 'all' },
+  'doors/metrics': { rooms: ['doors', 'api', 'base/*'], packages: ['prom-client'], node: 'all' },
   api: {
     rooms: [
       ...['agent/*', 'session/*', 'store/*', 'net', 'engine/hashing', 'sim/*'],

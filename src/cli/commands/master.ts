@@ -3,10 +3,12 @@ import type { Command as Commander } from 'commander'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { UsageError } from '../render/units.js'
+import { addDoor, type DoorWish, doorOf } from './door.js'
 import { checked, given, keyFileOption, logOptions, type Values } from './options.js'
 
 export interface MasterCommand {
   readonly command: 'master'
+  readonly door?: DoorWish
   readonly listen: string
   readonly dataDir: string
   readonly topology?: string
@@ -46,7 +48,8 @@ export function addMaster(program: Commander, found: (command: MasterCommand) =>
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key, accepted during key rotation')
     .option('--authorize <file>', 'serve only the peers in this list (fr id), read again on change')
-    .option('--json', 'print the address on stdout as JSON')
+  addDoor(command)
+  command.option('--json', 'print the address on stdout as JSON')
   logOptions(command, 'info').addHelpText(
     'after',
     `
@@ -71,7 +74,7 @@ function masterCommand(options: Values): MasterCommand {
   return {
     ...{ command: 'master', listen, dataDir },
     ...given({ topology, sets, keyFile, previousKeyFile, authorize }),
-    ...given({ state, stateFile, advertise }),
+    ...given({ state, stateFile, advertise, door: doorOf(options) }),
     json: options['json'] === true,
     log: { format: options['logFormat'], level: options['logLevel'] },
   }

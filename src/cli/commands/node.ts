@@ -6,6 +6,7 @@ import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { parseCount, parseDuration, parseLimit, parseSize, UsageError } from '../render/units.js'
+import { addDoor, type DoorWish, doorOf } from './door.js'
 import {
   checked,
   choice,
@@ -20,6 +21,7 @@ import {
 
 export interface NodeCommand {
   readonly command: 'node'
+  readonly door?: DoorWish
   readonly listen: string
   readonly dataDir?: readonly string[]
   readonly placement?: 'whole' | 'striped'
@@ -174,7 +176,8 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     )
     .addOption(sealOption())
     .option('--require-seal', 'take and send nothing on a connection that is not sealed')
-    .option('--json', 'print the address on stdout as JSON')
+  addDoor(command)
+  command.option('--json', 'print the address on stdout as JSON')
   logOptions(command, 'info').addHelpText(
     'after',
     `
@@ -246,6 +249,7 @@ function nodeCommand(options: Values): NodeCommand {
     ...given({ master: options['master'], parent: options['parent'] }),
     ...given({ maxChildren: options['maxChildren'], deputy: options['deputy'] }),
     ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
+    ...given({ door: doorOf(options) }),
     ...given({
       limitUpBytesPerSecond: options['limitUp'],
       limitDownBytesPerSecond: options['limitDown'],

@@ -3,6 +3,7 @@ import { keyOption, readKey } from '../arguments/keys.js'
 import type { Context } from '../render/context.js'
 import type { MasterCommand } from './master.js'
 import { given } from './options.js'
+import { withDoor } from './run-door.js'
 import { serveUntilStopped } from './serving.js'
 
 export async function runMaster(command: MasterCommand, context: Context): Promise<number> {
@@ -19,6 +20,7 @@ export async function runMaster(command: MasterCommand, context: Context): Promi
       ...{ topology, sets, authorize, previousKey },
       ...{ state, stateFile, advertise },
     })
-    return createMaster({ listen, dataDir, ...key, ...optional, logger })
+    const master = await createMaster({ listen, dataDir, ...key, ...optional, logger })
+    return withDoor(command.door, { master }, { ...given({ key: key.key }), logger })
   })
 }

@@ -4,6 +4,7 @@ import { keyOption, readKey } from '../arguments/keys.js'
 import type { Context } from '../render/context.js'
 import type { NodeCommand } from './node.js'
 import { given } from './options.js'
+import { withDoor } from './run-door.js'
 import { serveUntilStopped } from './serving.js'
 
 export async function runNode(command: NodeCommand, context: Context): Promise<number> {
@@ -14,7 +15,9 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
   const wish = { log, json, isReloading, fields: { ...data, ...name } }
   return serveUntilStopped(wish, context, async (logger) => {
     const { startNode } = await import('../../api/index.js')
-    return startNode({ ...(await nodeOptions(command, context)), logger })
+    const options = await nodeOptions(command, context)
+    const node = await startNode({ ...options, logger })
+    return withDoor(command.door, { node }, { ...given({ key: options.key }), logger })
   })
 }
 

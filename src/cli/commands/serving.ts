@@ -6,6 +6,8 @@ import { isLogged, jsonText, type LogWish, logText } from '../render/text.js'
 
 export interface Served {
   readonly address: string
+  /** HOST:PORT of its HTTP door. */
+  readonly http?: string
   readonly nodeId: string
   reload(): Promise<void>
   close(): Promise<void>
@@ -36,11 +38,12 @@ export async function serveUntilStopped(
   const served = await start(logger).catch((error: unknown) => {
     throw asUsage(error)
   })
-  const { address, nodeId } = served
-  if (wish.json) context.stdout(`${jsonText({ event: 'listening', address, nodeId })}\n`)
+  const { address, nodeId, http } = served
+  const door = http === undefined ? {} : { http }
+  if (wish.json) context.stdout(`${jsonText({ event: 'listening', address, nodeId, ...door })}\n`)
   else {
     // Printed at every log level: people and scripts wait for it.
-    const fields = { address, ...wish.fields }
+    const fields = { address, ...door, ...wish.fields }
     const line: LogLine = { level: 'info', event: 'listening', fields }
     context.stderr(`${logText(line, wish.log.format, Date.now())}\n`)
   }

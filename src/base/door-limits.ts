@@ -1,0 +1,31 @@
+/** Bounds of the doors through which programs reach a node without its own protocol: HTTP. */
+
+const kib = 1024
+
+export const doorLimits = {
+  /** Bytes of the request line and of all headers together, and how many headers. */
+  headerBytes: 16 * kib,
+  headers: 100,
+  /** Bytes of a request's target. */
+  targetBytes: 8 * kib,
+  /** Milliseconds in which all headers of a request come. */
+  headersMs: 10_000,
+  /** Milliseconds that a connection stays open without a request. */
+  keepAliveMs: 15_000,
+  /** Milliseconds in which no byte goes in either direction, in the midst of a request. */
+  idleMs: 30_000,
+  /** Milliseconds that the rest of a request has, of which nobody wants to know any more. */
+  lingerMs: 1_000,
+  /** Connections that are served, and those beyond that are told that there are too many. */
+  connections: 16_384,
+  connectionsOverMax: 256,
+  /** Names under which a door is known beside its addresses. */
+  hosts: 64,
+
+  // --- bearer tokens ---
+  tokenChars: 256,
+  tokensFileBytes: 1024 * kib,
+  tokens: 4_096,
+  /** Milliseconds between two looks at the file of tokens. */
+  tokensLookMs: 500,
+} as const

@@ -1,0 +1,40 @@
+/** Options of the HTTP door of a node or a master. */
+import type { Command as Commander } from 'commander'
+import { parseAddress } from '../arguments/addresses.js'
+import { UsageError } from '../render/units.js'
+import { checked, given, listed, type Values } from './options.js'
+
+export interface DoorWish {
+  readonly listen: string
+  readonly hosts?: readonly string[]
+}
+
+export function addDoor(command: Commander): void {
+  command
+    .option(
+      '--http <host:port>',
+      'open an HTTP door here, for programs (docs/http.md); port 0 picks a free one',
+      checked((text) => doorAddress(text)),
+    )
+    .option(
+      '--http-host <name>',
+      'a name by which that is reached, beside its addresses; repeat it for more',
+      listed((text) => text),
+    )
+}
+
+/** There is no port that everybody knows. */
+function doorAddress(text: string): string {
+  if (!/:\d+$/.test(text)) throw new UsageError(`'${text}' is not HOST:PORT`)
+  return parseAddress(text, 0)
+}
+
+/** Undefined: none is wanted. Throws UsageError. */
+export function doorOf(options: Values): DoorWish | undefined {
+  const { http: listen, httpHost: hosts } = options
+  if (listen === undefined) {
+    if (hosts !== undefined) throw new UsageError('--http-host is for --http')
+    return undefined
+  }
+  return { listen, ...given({ hosts }) }
+}

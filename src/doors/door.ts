@@ -1,0 +1,204 @@
+/**
+ * The HTTP door of a node or a master: a server that is off until asked for, and what stands
+ * behind it. Each request passes the guard (guard.ts), gets its name (tokens.ts), and is offered to
+ * the mounts in their order; what none of them takes is not there.
+ *
+ * Mounts get Node's own request and response, because bytes of files leave through the addon. One
+ * door is one server with bounds of its own: what its clients do costs the node no more than that.
+ */
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { hostname } from 'node:os'
+import type { FrMaster } from '../api/master-types.js'
+import type { FrNode, LogLine } from '../api/types.js'
+import { formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
+import { doorLimits } from '../base/door-limits.js'
+import { FrError } from '../base/errors.js'
+import { checkRequest, type HostNames, plainHost } from './guard.js'
+import { healthMount } from './health.js'
+import type { Mount } from './mount.js'
+import { HttpError, problemOf, problemType, sendProblem } from './problem.js'
+import { type Tokens, tokensOfKey, whoAsks } from './tokens.js'
+
+export interface DoorOptions {
+  /** HOST:PORT; port 0 picks a free one. */
+  listen: string
+  /** The cluster's key, as the node or master has it. */
+  key?: string | Uint8Array
+  /** Names by which the door is reached, beside its addresses, `localhost` and the machine's. */
+  hosts?: readonly string[]
+  logger?: (line: LogLine) => void
+}
+
+export interface Door extends AsyncDisposable {
+  /** HOST:PORT. */
+  readonly address: string
+  /** Ends all connections; resolves when nothing of it is left. Idempotent. */
+  close(): Promise<void>
+}
+
+/** What a door leads to. */
+export type Behind = { readonly node: FrNode } | { readonly master: FrMaster }
+
+/**
+ * Resolves when the door is open. Rejects with TypeError for misuse, ERR_FR_LISTEN, and
+ * ERR_FR_OPEN where it would be open to everybody.
+ */
+export async function openDoor(behind: Behind, options: DoorOptions): Promise<Door> {
+  const listen = parseAddress(options.listen)
+  if (listen === null) throw new TypeError('listen must be HOST:PORT')
+  const { hosts = [], key } = options
+  if (hosts.length > doorLimits.hosts) throw new TypeError(`hosts: at most ${doorLimits.hosts}`)
+  const isLocal = isLoopback(listen.host)
+  if (key === undefined && !isLocal)
+    throw new FrError('ERR_FR_OPEN', 'without a key a door is opened on loopback only')
+  const names = new Set([hostname(), listen.host, ...hosts].map(plainHost))
+  const door = new OpenDoor(tokensOfKey(key, isLocal), names, mountsOf(behind), options.logger)
+  await door.listen(listen.host, listen.port)
+  return door
+}
+
+/** In the order in which they are asked. */
+function mountsOf(_behind: Behind): readonly Mount[] {
+  return [healthMount]
+}
+
+const serverOptions: ServerOptions = {
+  maxHeaderSize: doorLimits.headerBytes,
+  headersTimeout: doorLimits.headersMs,
+  // A body may take as long as it moves: whoever reads it sees to that.
+  requestTimeout: 0,
+  keepAliveTimeout: doorLimits.keepAliveMs,
+  connectionsCheckingInterval: 2_000,
+  requireHostHeader: false,
+}
+
+class OpenDoor implements Door {
+  address = ''
+  readonly #server: Server
+  readonly #mounts: readonly Mount[]
+  readonly #tokens: Tokens
+  readonly #names: HostNames
+  readonly #log: (line: LogLine) => void
+  readonly #sockets = new Set<Socket>()
+  #closing: Promise<void> | undefined
+
+  constructor(
+    tokens: Tokens,
+    names: HostNames,
+    mounts: readonly Mount[],
+    log: (line: LogLine) => void = () => {},
+  ) {
+    this.#tokens = tokens
+    this.#names = names
+    this.#mounts = mounts
+    this.#log = log
+    this.#server = createServer(serverOptions, (request, response) => {
+      this.#answer(request, response)
+    })
+    this.#server.maxHeadersCount = 0
+    this.#server.timeout = doorLimits.idleMs
+    this.#server.maxConnections = doorLimits.connections + doorLimits.connectionsOverMax
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+    this.#server.on('clientError', refuseMalformed)
+  }
+
+  listen(host: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (cause: NodeJS.ErrnoException) => {
+        const text = `cannot open a door on ${host}:${port}: ${cause.code ?? cause.message}`
+        reject(new FrError('ERR_FR_LISTEN', text, { cause }))
+      })
+      this.#server.listen({ host, port, backlog: 511 }, () => {
+        const { address, port: bound } = this.#server.address() as AddressInfo
+        this.address = formatAddress({ host: address, port: bound })
+        resolve()
+      })
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    for (const mount of this.#mounts) await mount.close?.()
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    response.once('finish', () => endRest(request))
+    response.setHeader('x-content-type-options', 'nosniff')
+    try {
+      if (this.#sockets.size > doorLimits.connections) throw overfull()
+      checkRequest(request, this.#names)
+      const who = whoAsks(request, this.#tokens)
+      for (const mount of this.#mounts) if (mount.handle(request, response, who)) return
+      throw new HttpError(404, 'ERR_FR_REQUEST', 'there is nothing at this path')
+    } catch (error) {
+      const { status } = problemOf(error)
+      if (status >= 500 && !(error instanceof HttpError)) this.#tell(error)
+      sendProblem(response, error)
+    }
+  }
+
+  #tell(error: unknown): void {
+    const text = (error as Error)?.stack ?? String(error)
+    this.#log({ level: 'error', event: 'http-failed', fields: { text } })
+  }
+}
+
+function overfull(): HttpError {
+  const headers = { 'retry-after': '1', connection: 'close' }
+  return new HttpError(503, 'ERR_FR_LIMIT', 'the door has as many connections as it may', headers)
+}
+
+/** What comes of a request that is answered is read for a moment, then the connection ends. */
+function endRest(request: IncomingMessage): void {
+  if (request.complete) return
+  const { socket } = request
+  const timer = setTimeout(() => {
+    if (!request.complete) socket.destroy()
+  }, doorLimits.lingerMs)
+  socket.once('close', () => clearTimeout(timer))
+}
+
+/** No request could be read. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const [status, code] = malformed[error.code ?? ''] ?? ([400, 'ERR_FR_REQUEST'] as const)
+  const text = `the request cannot be read (${error.code ?? 'unknown'})`
+  const body = JSON.stringify(problemOf(new HttpError(status, code, text)))
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    ...[`content-type: ${problemType}`, `content-length: ${Buffer.byteLength(body)}`],
+    ...['connection: close', '', body],
+  ]
+  socket.end(lines.join('\r\n'), () => socket.destroy())
+}
+
+const malformed: Readonly<Record<string, readonly [number, 'ERR_FR_LIMIT' | 'ERR_FR_TIMEOUT']>> = {
+  HPE_HEADER_OVERFLOW: [431, 'ERR_FR_LIMIT'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'ERR_FR_LIMIT'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'ERR_FR_TIMEOUT'],
+}

@@ -1,0 +1,24 @@
+/** What stands behind a door: whoever answers for a part of its paths. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RightName } from '../base/rights.js'
+
+/** Who asks, by the token of the request. */
+export interface Who {
+  /** For logs: the name of the token; null: there is none. */
+  readonly name: string | null
+  /**
+   * Whether it may do that; `name` is the one that it is about, null: any name; left out where the
+   * right says nothing of names.
+   */
+  rights(right: RightName, name?: string | Uint8Array | null): boolean
+}
+
+export interface Mount {
+  /**
+   * True: it answers, now or later; then nobody else does. It is asked in the order of the mounts,
+   * after the guard. What it throws is told to the client as a problem.
+   */
+  handle(request: IncomingMessage, response: ServerResponse, who: Who): boolean
+  /** Ends what it holds; answers that are under way are cut off after it. */
+  close?(): void | Promise<void>
+}

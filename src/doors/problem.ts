@@ -1,0 +1,116 @@
+/**
+ * Errors as `application/problem+json` (RFC 9457), with the codes of the one table. The type of a
+ * problem is a path of the door itself that says what the code means.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { errorTable, FrError, type FrErrorCode } from '../base/errors.js'
+
+export const problemType = 'application/problem+json'
+export const problemsPath = '/api/v1/problems/'
+
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: FrErrorCode
+  readonly retryable: boolean
+  /** HOST:PORT of the node that it is about. */
+  readonly node?: string
+}
+
+/** The request was understood by the door, but somebody behind it failed. */
+const badGateway = 502
+
+const statusOf: Partial<Record<FrErrorCode, number>> = {
+  ERR_FR_REQUEST: 400,
+  ERR_FR_CRITERIA: 400,
+  ERR_FR_DOCUMENT: 422,
+  ERR_FR_NAME: 400,
+  ERR_FR_RIGHT: 403,
+  ERR_FR_ONLY: 403,
+  ERR_FR_REFUSED: 403,
+  ERR_FR_READ_ONLY: 403,
+  ERR_FR_RELAY_ONLY: 403,
+  ERR_FR_ADD_REFUSED: 403,
+  ERR_FR_NOT_HELD: 404,
+  ERR_FR_NO_TRANSFER: 404,
+  ERR_FR_NO_NODE: 404,
+  ERR_FR_BUSY: 409,
+  ERR_FR_EXISTS: 409,
+  ERR_FR_IS_DIRECTORY: 409,
+  ERR_FR_STALE: 409,
+  ERR_FR_NOT_COMMITTED: 409,
+  ERR_FR_IN_DOUBT: 409,
+  ERR_FR_SOURCE_CHANGED: 409,
+  ERR_FR_RANGE: 416,
+  ERR_FR_SOURCE: 422,
+  ERR_FR_DIGEST: 422,
+  ERR_FR_UNSUPPORTED: 501,
+  ERR_FR_LIMIT: 503,
+  ERR_FR_CLOSED: 503,
+  ERR_FR_NOT_LEADING: 503,
+  ERR_FR_INBOX_FULL: 503,
+  ERR_FR_DATA_DIR_GONE: 503,
+  ERR_FR_TIMEOUT: 504,
+  ERR_FR_NO_SPACE: 507,
+  ERR_FR_INTERNAL: 500,
+  ERR_FR_IO: 500,
+  ERR_FR_CATALOGUE: 500,
+}
+
+/** An error of the table that says itself with which status it is told. */
+export class HttpError extends FrError {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    status: number,
+    code: FrErrorCode,
+    text: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(code, text)
+    this.status = status
+    this.headers = headers
+  }
+}
+
+/** Of whatever was thrown. A defect says no more than that it is one: its text is for the log. */
+export function problemOf(error: unknown): Problem {
+  // Misuse of the library that no schema of the door has caught: the text names the option.
+  if (error instanceof TypeError) return problem(400, 'ERR_FR_REQUEST', error.message)
+  if (!(error instanceof FrError))
+    return problem(500, 'ERR_FR_INTERNAL', errorTable.ERR_FR_INTERNAL.meaning)
+  const { code, message, node } = error
+  const status = error instanceof HttpError ? error.status : (statusOf[code] ?? badGateway)
+  return { ...problem(status, code, message), ...(node !== undefined && { node }) }
+}
+
+function problem(status: number, code: FrErrorCode, detail: string): Problem {
+  const { meaning, retryable } = errorTable[code]
+  return { type: `${problemsPath}${code}`, title: meaning, status, detail, code, retryable }
+}
+
+/** Headers that go with what was thrown. */
+export function headersOf(error: unknown): Readonly<Record<string, string>> {
+  return error instanceof HttpError ? error.headers : {}
+}
+
+/** Answers with the problem, or cuts off an answer that has begun. */
+export function sendProblem(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  const said = problemOf(error)
+  const body = JSON.stringify(said)
+  response.writeHead(said.status, {
+    ...headersOf(error),
+    'content-type': problemType,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+  })
+  const { method } = (response.req ?? {}) as Partial<IncomingMessage>
+  response.end(method === 'HEAD' ? undefined : body)
+}
