@@ -176,7 +176,7 @@ export class NodeService {
       admit: (who, frame) => this.authority.require(who, 'fetch', wantedByFetch(frame)),
     })
     const answers: Answers = {
-      statusJson: spec.statusJson,
+      ...{ statusJson: spec.statusJson, describe: spec.describe },
       add: (transfer, node) => this.#add(transfer, node),
       limit: (transfer, change) => this.limited.change(transfer, change),
       ...(isRelayOnly ? noFiles : answersOf(disks, this.#commits)),

@@ -1,5 +1,7 @@
 /** What a node is made of. */
+import type { Attributes } from '../base/attributes.js'
 import type { NodeLimits } from '../base/rate-limits.js'
+import type { AttributesChange } from '../control/messages/directory.js'
 import type { Address } from '../net/address.js'
 import type { Self } from '../net/handshake.js'
 import type { Key } from '../net/keys.js'
@@ -35,4 +37,6 @@ export interface NodeServiceSpec extends DisksSpec {
   readonly directory?: DirectoryPlace
   /** Returns the status as JSON, for questions over the wire. */
   readonly statusJson: () => string
+  /** Changes attributes of the node: see Answers. */
+  readonly describe: (change: AttributesChange) => Attributes
 }

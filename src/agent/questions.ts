@@ -3,12 +3,14 @@
  * to each, and hangs up. A question that cannot be answered gets `refuse`. Questions and answers
  * have time limits; a peer that hangs up ends what it asked for, and so does closing the node.
  */
+import type { Attributes } from '../base/attributes.js'
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import type { RateLimits } from '../base/rate-limits.js'
 import { Waiting } from '../base/time/patience.js'
 import type { NodeLink } from '../control/messages/copying.js'
+import type { AttributesChange } from '../control/messages/directory.js'
 import type { Frame } from '../control/messages/types.js'
 import { linkOver } from '../net/dial.js'
 import type { Established } from '../net/handshake.js'
@@ -38,6 +40,8 @@ export interface Answers {
   readonly commits: Pick<Commits, 'prepare' | 'consult' | 'force'>
   readonly copies: Pick<Copies, 'start' | 'follow'>
   readonly where: NodeDirectory['where']
+  /** Changes attributes of the node; returns all, throws ERR_FR_LIMIT for too many. */
+  readonly describe: (change: AttributesChange) => Attributes
   readonly publishing: Pick<Publishing, 'tell' | 'announce'>
   /** To who pulls a content; rejects with ERR_FR_NOT_HELD, ERR_FR_ONLY. */
   readonly swarm: (frame: SwarmQuestion, asker: Established) => Promise<Frame>
@@ -161,6 +165,8 @@ export class Questions {
         return answers.commits.force(frame)
       case 'where':
         return this.#where(frame.criteria, asker)
+      case 'describe':
+        return (async () => ({ type: 'described', attributes: answers.describe(frame) }))()
       case 'publishing':
         return (async () => answers.publishing.tell(decodeName(frame)))()
       case 'announce':

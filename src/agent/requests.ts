@@ -33,6 +33,7 @@ const questions = {
   // Of its author or of a member: the decree says who that is.
   consult: () => [{ right: 'relay', or: 'push' }],
   force: () => [{ right: 'admin' }],
+  describe: () => [{ right: 'admin' }],
   publishing: () => [{ right: 'status' }],
   announce: (frame: Of<'announce'>) => [
     { right: frame.withdraws ? 'rm' : 'push', name: decodeName(frame) },
@@ -71,6 +72,7 @@ const words = {
   prepare: 'commit',
   consult: 'commit: decide',
   force: 'commit: force',
+  describe: 'change attributes',
   publishing: 'published',
   announce: 'publish',
   swarm: 'pull',

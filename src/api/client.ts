@@ -1,9 +1,10 @@
 /**
  * What a node holds: `client.list`, `client.remove`, `client.verify`; versions of that
  * (versions.ts), also at many nodes together (commit.ts); its disks (disks.ts); what it may use:
- * `client.limit`; and questions to a master (master-client.ts). Each call checks its options at
- * once (TypeError), and fails with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...)
- * or the signal's reason. A list that is left early ends what it asked for.
+ * `client.limit`; what is true of it: `client.changeAttributes`; and questions to a master
+ * (master-client.ts). Each call checks its options at once (TypeError), and fails with FrError
+ * (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...) or the signal's reason. A list that is
+ * left early ends what it asked for.
  */
 import {
   askToRemove,
@@ -30,6 +31,7 @@ import type {
   VerifyReport,
 } from './types.js'
 
+export { changeAttributes } from './change-attributes.js'
 export { forceCommit, rollbackTogether } from './commit.js'
 export { disks } from './disks.js'
 export { limit } from './limits.js'

@@ -48,6 +48,23 @@ export interface WhereOptions extends Credentials {
   timeoutMs?: number
 }
 
+/** What is not named stays as it is; at least one attribute is named. */
+export interface ChangeAttributesOptions extends Credentials {
+  /** Attributes that the node has from now on. */
+  set?: Readonly<Record<string, string>>
+  /** Keys of those that it has no more. */
+  unset?: readonly string[]
+  signal?: AbortSignal
+  timeoutMs?: number
+}
+
+/** All attributes of a node after a change. */
+export interface AttributesApplied {
+  readonly event: 'attributes'
+  readonly node: string
+  readonly attributes: Readonly<Record<string, string>>
+}
+
 /** A node that criteria match. */
 export interface WhereNode {
   readonly event: 'node'

@@ -13,7 +13,9 @@ import { openShared } from '../agent/shared-dir.js'
 import { openStripes } from '../agent/striped-disk.js'
 import { NodeSwarm } from '../agent/swarm/node-swarm.js'
 import type { Attributes } from '../base/attributes.js'
+import { FrError } from '../base/errors.js'
 import { type Logger, safeLogger } from '../base/log.js'
+import type { AttributesChange } from '../control/messages/directory.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { selfOf, signerOf } from '../net/crypto.js'
 import type { Self } from '../net/handshake.js'
@@ -156,6 +158,7 @@ async function openNode(
         failed: (failure) => tell(() => node.emit('failed', failure)),
       } satisfies Audience,
       statusJson,
+      describe: (change: AttributesChange) => node.describe(change),
       advertise,
       announcementsIn: isReadOnly || shared !== undefined ? null : first,
     }
@@ -278,6 +281,18 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
     const { attributes: said } = checkAttributes(attributes, this.#checked.name ?? undefined)
     this.#attributes = { ...attributes }
     this.#said(said)
+  }
+
+  /** As a client asks. Returns all attributes; throws ERR_FR_LIMIT where they are too many. */
+  describe({ set, unset }: AttributesChange): Attributes {
+    const kept = Object.entries(this.#attributes).filter(([key]) => !unset.includes(key))
+    const attributes = { ...Object.fromEntries(kept), ...set }
+    try {
+      this.setAttributes(attributes)
+    } catch (error) {
+      throw new FrError('ERR_FR_LIMIT', (error as Error).message)
+    }
+    return attributes
   }
 
   reload(): Promise<void> {

@@ -4,7 +4,7 @@
  * not in the list does not compile.
  */
 
-import type { WhereOptions } from './directory-types.js'
+import type { ChangeAttributesOptions, WhereOptions } from './directory-types.js'
 import type { IdentityOptions } from './identity-types.js'
 import type {
   ApplySetsOptions,
@@ -248,6 +248,14 @@ export const optionNames = {
     signal: true,
     timeoutMs: true,
   } satisfies Names<LimitOptions>,
+  changeAttributes: {
+    set: true,
+    unset: true,
+    key: true,
+    tls: true,
+    signal: true,
+    timeoutMs: true,
+  } satisfies Names<ChangeAttributesOptions>,
   askMaster: {
     key: true,
     tls: true,

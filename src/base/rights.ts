@@ -28,7 +28,7 @@ export const rightNames = {
   rm: 'remove what has a name',
   'be-origin': 'have this node send to others what it holds',
   relay: 'be a member of transfers and decisions: pull, take over, have connections passed on',
-  admin: 'all of it, and decide what is in doubt',
+  admin: 'all of it, change attributes of the node, and decide what is in doubt',
 } as const
 
 export type RightName = keyof typeof rightNames

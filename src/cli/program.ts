@@ -9,6 +9,7 @@ import { type ParsedText, parseWith } from './arguments/parse.js'
 import { addTls, tlsOf } from './arguments/tls.js'
 import { type AddCommand, addAdd } from './commands/add.js'
 import { type AskingMasterCommand, addAskingMaster } from './commands/asking-master.js'
+import { type AttrCommand, addAttr } from './commands/attr.js'
 import { addCa, type CaCommand } from './commands/ca.js'
 import { addCopy, type CopyCommand } from './commands/copy.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
@@ -50,6 +51,7 @@ export type Command = { readonly tls?: TlsOptions } & (
   | StatusCommand
   | AddCommand
   | LimitCommand
+  | AttrCommand
   | GetCommand
   | LsCommand
   | DisksCommand
@@ -130,6 +132,7 @@ FORCE_COLOR.`,
   addStatus(program, found)
   addAdd(program, found)
   addLimit(program, found)
+  addAttr(program, found)
   addGet(program, found)
   addLs(program, found)
   addDisks(program, found)

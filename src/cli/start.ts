@@ -43,6 +43,8 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-add.js')).runAdd(command, context)
     case 'limit':
       return (await import('./commands/run-limit.js')).runLimit(command, context)
+    case 'attr':
+      return (await import('./commands/run-attr.js')).runAttr(command, context)
     case 'get':
       return (await import('./commands/run-get.js')).runGet(command, context)
     case 'ls':

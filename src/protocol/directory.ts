@@ -1,5 +1,5 @@
 /** Bodies of frames between nodes of a directory, and of the question of a client to one. */
-import { keyFault, valueFault } from '../base/attributes.js'
+import { type Attributes, attributesFault, keyFault, valueFault } from '../base/attributes.js'
 import { canonical, parseCriteria } from '../base/criteria.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -143,6 +143,13 @@ function readIds(body: Fields, name: string, count: number): string[] {
   return ids
 }
 
+function readAttributes(body: Fields, name: string): Attributes {
+  const attributes = body.map(name, limits.attributes, limits.attributeValueChars)
+  const fault = attributesFault(attributes)
+  if (fault !== null) body.refuse(name, `cannot be taken: ${fault}`)
+  return attributes
+}
+
 const nothing = (): Record<never, never> => ({})
 
 /** Number and reader of each. */
@@ -174,4 +181,12 @@ export const directoryFrames = {
       isWhole: body.boolean('isWhole'),
     }),
   ],
+  describe: [
+    184,
+    (body: Fields) => ({
+      set: readAttributes(body, 'set'),
+      unset: body.strings('unset', limits.attributes, limits.attributeKeyChars),
+    }),
+  ],
+  described: [185, (body: Fields) => ({ attributes: readAttributes(body, 'attributes') })],
 } as const

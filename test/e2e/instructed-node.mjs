@@ -35,7 +35,7 @@ export async function openService(kind, dataDir, { logger: log = () => {}, ...mo
     ...{ isReadOnly: false, isRelayOnly: false },
     ...{ authorize: undefined, peers: undefined, privileges: undefined },
     audience: { accept: undefined, offered: () => {}, published: () => {}, failed: () => {} },
-    statusJson: () => '{}',
+    ...{ statusJson: () => '{}', describe: () => ({}) },
   })
   await service.listen()
   const close = async () => {

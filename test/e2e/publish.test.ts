@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, describe, expect, it } from 'vitest'
-import { get, publish, push, unpublish } from '../../src/api/index.js'
+import { client, get, publish, push, unpublish } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { World } from './cli-world.js'
 import { until, useWorld } from './push-support.js'
@@ -54,6 +54,33 @@ describe('published contents', () => {
     expect(await publish(path, { via, where, as: 'b' })).toMatchObject({ where: canonical })
     const wider = await publish(path, { via, where: 'region=eu', as: 'b' })
     expect(wider).toMatchObject({ where: 'region=eu' })
+  })
+
+  it('come to a node that is told to qualify, and go when it is told not to any more', async () => {
+    const node = await world.node({ ...eu, name: 'first' })
+    const other = await world.node({
+      attributes: { region: 'eu', tier: 'core' },
+      parent: node.address,
+    })
+    const { path, content } = world.file('t.bin', 100_000)
+    await publish(path, { via: node.address, where, as: 't' })
+    await until(() => other.status().directory.announcements === 1)
+    const at = join(other.dataDir, 't')
+    expect(existsSync(at)).toBe(false)
+    const { address } = other
+    const applied = await client.changeAttributes(address, { set: { tier: 'edge', gpu: '' } })
+    const attributes = { region: 'eu', tier: 'edge', gpu: '' }
+    expect(applied).toEqual({ event: 'attributes', node: address, attributes })
+    expect(other.status().attributes).toEqual(attributes)
+    await until(() => existsSync(at))
+    expect(readFileSync(at).equals(content)).toBe(true)
+    // Too many: all stay as they were.
+    const many = Object.fromEntries(Array.from({ length: 32 }, (_, each) => [`k${each}`, '']))
+    const tooMany = client.changeAttributes(address, { set: many })
+    await expect(tooMany).rejects.toMatchObject({ code: 'ERR_FR_LIMIT' })
+    await client.changeAttributes(address, { unset: ['tier'] })
+    await until(() => !existsSync(at))
+    expect(other.status().attributes).toEqual({ region: 'eu', gpu: '' })
   })
 
   it('are to be had by others that the author allows it, who are sent nothing', async () => {
@@ -128,4 +155,14 @@ it('the commands publish and withdraw, and say what they did', async () => {
   expect(gone.stdout).toBe('unpublished film.bin: 1 content\n')
   expect((await world.run(['unpublish', 'film.bin', '--via', node.address])).status).toBe(1)
   expect((await world.run(['publish', path, '--via', node.address])).status).toBe(2)
+  const changed = await world.run([
+    'attr',
+    'gpu',
+    'x=a b',
+    '--unset',
+    'tier',
+    '--via',
+    node.address,
+  ])
+  expect(changed.stdout).toBe(`${node.address}: region=eu gpu x=a b\n`)
 })

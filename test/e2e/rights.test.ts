@@ -114,6 +114,8 @@ describe('a peer of a list with rights', () => {
     await expect(removed).rejects.toMatchObject(refusedFor('rm in/a.bin'))
     const limited = client.limit(first.address, { upBytesPerSecond: 1e6 })
     await expect(limited).rejects.toMatchObject(refusedFor('limit'))
+    const changed = client.changeAttributes(first.address, { set: { tier: 'edge' } })
+    await expect(changed).rejects.toMatchObject(refusedFor('admin'))
     const added = addNode('ab'.repeat(16), 'h:1', { via: first.address })
     await expect(added).rejects.toMatchObject(refusedFor('add'))
     expectCopies(content, 'in/a.bin', [first])

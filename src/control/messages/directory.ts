@@ -1,4 +1,5 @@
 /** What nodes of a directory say to each other, and clients to them. */
+import type { Attributes } from '../../base/attributes.js'
 import type { FrErrorCode } from '../../base/errors.js'
 
 /** A node as others reach it. */
@@ -126,4 +127,13 @@ export type WhereAnswer =
       readonly isWhole: boolean
     }
 
-export type DirectoryFrame = TreeFrame | NeighbourFrame | WhereAsked | WhereAnswer
+/** A client changes attributes of a node, and is told all that it has then. */
+export interface AttributesChange {
+  readonly set: Attributes
+  readonly unset: readonly string[]
+}
+export type DescribeFrame =
+  | ({ readonly type: 'describe' } & AttributesChange)
+  | { readonly type: 'described'; readonly attributes: Attributes }
+
+export type DirectoryFrame = TreeFrame | NeighbourFrame | WhereAsked | WhereAnswer | DescribeFrame

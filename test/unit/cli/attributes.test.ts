@@ -1,4 +1,4 @@
-/** `fr node --attr`: what a node says of itself. */
+/** `fr node --attr`, `fr attr`: what a node says of itself. */
 import { expect, it } from 'vitest'
 import { parseCommandLine } from '../../../src/cli/program.js'
 
@@ -23,4 +23,24 @@ it.each([
     kind: 'usage',
     text: expect.stringContaining(text),
   })
+})
+
+it('a node that runs is told what it is from now on, and is no more', () => {
+  const words = ['attr', 'tier=edge', 'gpu', '--unset', 'a', 'b', '--via', 'h:1']
+  expect(parse(words.join(' '))).toEqual({
+    kind: 'run',
+    command: {
+      ...{ command: 'attr', via: 'h:1', json: false },
+      ...{ set: { tier: 'edge', gpu: '' }, unset: ['a', 'b'] },
+    },
+  })
+})
+
+it.each([
+  ['attr --via h', 'KEY=VALUE or --unset is required'],
+  ['attr a=1 a=2 --via h', 'a is given twice'],
+  ['attr name=x --via h', 'name is given to each node'],
+  ['attr a=1', '--via'],
+])('%s is refused', (line, text) => {
+  expect(parse(line)).toMatchObject({ kind: 'usage', text: expect.stringContaining(text) })
 })

@@ -15,6 +15,8 @@ const nodes = fc.array(fc.record({ ...peer, name: site }), { maxLength: 3 })
 const criteria = fc.constantFrom('gpu', 'region=eu && !(tier=edge || ram>=64)')
 const judged = fc.oneof(fc.record({ code: fc.constant(null), text }), fc.record({ code, text }))
 
+const attributes = fc.constantFrom({}, { region: 'eu', gpu: '' })
+
 export const directoryBodies = {
   enroll: fc.record({
     ...{ address, site, below: number, dictionary: hex(32) },
@@ -47,5 +49,7 @@ export const directoryBodies = {
   given: fc.record({}),
   where: fc.record({ criteria }),
   whereFound: fc.record({ nodes }),
+  describe: fc.record({ set: attributes, unset: fc.subarray(['region', 'gpu']) }),
+  described: fc.record({ attributes }),
   whereTold: fc.record({ count: number, asked: number, isWhole: fc.boolean() }),
 }
