@@ -34,6 +34,8 @@ export const copyLimits = {
   orderLingerMs: 2_000,
   /** The same of what is still written. */
   growingLingerMs: 600_000,
+  /** Milliseconds without a new byte of it after which people are told that nothing comes. */
+  growingQuietMs: 60_000,
   /**
    * Milliseconds that a copy takes at its rate: so far ahead a decision reaches. Short where few
    * nodes want anything, so that their mates soon have it; longer by so much for each demand.

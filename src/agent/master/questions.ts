@@ -17,9 +17,9 @@ import {
   linkRows,
   nodeRows,
   planRows,
-  setRows,
 } from '../../control/copies/rows.js'
 import { appliedSets, setChanges } from '../../control/copies/set-changes.js'
+import { setRows } from '../../control/copies/set-rows.js'
 import type { MasterAnswer, MasterAsked } from '../../control/messages/asking-master.js'
 import type { FileSet } from '../../control/messages/file-sets.js'
 import type { MasterRow, SetChange } from '../../control/messages/told.js'
@@ -92,7 +92,7 @@ class Answers {
     const { master, nowMs } = this.#asked()
     switch (about) {
       case 'sets':
-        return setRows(master)
+        return setRows(master, nowMs)
       case 'nodes':
         return nodeRows(master)
       case 'plan':

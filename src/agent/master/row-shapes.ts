@@ -46,6 +46,9 @@ const shapes: { readonly [E in MasterRow['event']]: Fields } = {
   set: {
     ...{ set: 'text', priority: 'number', files: 'number', nodes: 'number', complete: 'number' },
     ...{ missingFiles: 'number', missingBytes: 'number', unknown: 'names' },
+    leftAtNodes: [{ node: 'text', files: 'number', bytes: 'number' }],
+    leftOfFiles: [{ name: 'text', nodes: 'number', bytes: 'number' }],
+    unended: [{ name: 'text', bytes: 'number', seconds: 'number' }],
     contradictions: [{ name: 'text', set: 'text' }],
   },
   node: {

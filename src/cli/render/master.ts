@@ -143,8 +143,17 @@ export function setLines(all: readonly SetTold[], paint: Paint, room?: number): 
     ...[`${one.complete} of ${one.nodes}`, count(one.missingFiles, 'file')],
     formatBytes(one.missingBytes),
   ])
-  const notes = all.flatMap(({ set, unknown, contradictions }) => [
+  const notes = all.flatMap(({ set, unknown, unended, contradictions, leftAtNodes }) => [
+    ...leftAtNodes.map(
+      ({ node, files, bytes }) =>
+        `${printable(set)}: ${printable(node)} lacks ${count(files, 'file')}, ${formatBytes(bytes)}`,
+    ),
     ...unknown.map((file) => `${printable(set)}: no node here holds ${printable(file)}`),
+    ...unended.map(
+      (one) =>
+        `${printable(set)}: ${printable(one.name)} has no end: its author has not ended it, ` +
+        `${formatBytes(one.bytes)} came, nothing more for ${formatDuration(one.seconds)}`,
+    ),
     ...contradictions.map(
       (one) => `${printable(set)}: ${printable(one.set)} decides about ${printable(one.name)}`,
     ),

@@ -7,6 +7,7 @@ import type { Network } from './network.js'
 import type { ResourceId } from './resources.js'
 import { copyTold, resourceName } from './rows.js'
 import { scoreParts, type Weights } from './score.js'
+import { unendedMs } from './unended.js'
 import type { Version } from './versions.js'
 
 /** Null: no such node was ever here. */
@@ -25,7 +26,8 @@ export function explained(
   const copies = version === undefined ? [] : copiesInto(master, member, version)
   const demand = file?.demands.get(member.id)
   const isWanted = wanted !== undefined
-  const found = stateOf({ master, member, version, demand, name, isWanted, nowMs })
+  const asked = { master, member, version, demand, name, isWanted, nowMs }
+  const found = growthOf(asked, stateOf(asked))
   const candidates = (choice?.candidates ?? [])
     .slice(0, candidatesTold)
     .map((one) => told(one, master))
@@ -52,7 +54,28 @@ interface Asked {
   readonly nowMs: number
 }
 
-function stateOf(asked: Asked): { readonly state: ExplainState; readonly text: string } {
+interface Found {
+  readonly state: ExplainState
+  readonly text: string
+}
+
+/** Where nobody can send more of what is still written, it is its author who has to go on. */
+function growthOf({ master, member, version, nowMs }: Asked, found: Found): Found {
+  if (found.state !== 'source' || version?.isGrowing !== true) return found
+  const { size } = version
+  const quietMs = unendedMs(version, master, nowMs)
+  if (quietMs !== null) {
+    const seconds = Math.floor(quietMs / 1_000)
+    const came = `${size} bytes of it came, and nothing more for ${seconds} s`
+    const text = `its author has not said where it ends: ${came}`
+    return { state: 'unended', text }
+  }
+  const here = master.scheduler.files.get(version.id)?.holders.bytesAt(member.id) ?? 0
+  if (here < size) return found
+  return { state: 'growing', text: `it has the ${size} bytes that there are, and more may come` }
+}
+
+function stateOf(asked: Asked): Found {
   const { master, member, version, demand, isWanted, nowMs } = asked
   const say = (state: ExplainState, text: string) => ({ state, text })
   if (!member.isHere) return say('away', 'the node is not here')

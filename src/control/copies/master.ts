@@ -20,7 +20,7 @@ import { Doubts } from './doubts.js'
 import { forgotten, silent } from './endings.js'
 import type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
 import { behind, bytesOf, rangesOf } from './held.js'
-import { emptySet, heldUnder, isPut, type Member, roomAt } from './member.js'
+import { heldUnder, isPut, type Member, newMember } from './member.js'
 import { Network, type NodeId } from './network.js'
 import { Patience } from './patience.js'
 import { Plans } from './plans.js'
@@ -30,6 +30,7 @@ import { scoreBy, usualWeights, type Weights } from './score.js'
 import { areSourcesSaid, type FileSet, isSameSet, mayComeFrom, setOf } from './sets.js'
 import { ResourceUses } from './uses.js'
 import { type Version, Versions } from './versions.js'
+import { wantedAt } from './wanted.js'
 import { wishOf } from './wish-of.js'
 
 export type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
@@ -174,11 +175,7 @@ export class Master {
     const known = this.#members.get(node)
     this.#leave(known)
     const id = this.network.addNode({ name: node, site, up, down })
-    const member: Member = known ?? {
-      ...{ id, name: node, attributes, isHere: true, isDrained: false },
-      ...{ set: emptySet, judgedBy: null, freeBytes: 0, hasSpoken: false, found: [] },
-      ...{ held: new Map(), heldAs: new Map(), wants: new Set() },
-    }
+    const member = known ?? newMember(id, node, attributes)
     Object.assign(member, { attributes, isHere: true, judgedBy: null })
     this.refusals.forget(member)
     this.#members.set(node, member)
@@ -226,7 +223,8 @@ export class Master {
       if (said.has(copy.file))
         this.#patience.spoken(copy, this.scheduler.fileOf(copy.file), this.#nowMs)
     member.hasSpoken ||= isAll
-    this.#stale.add(member)
+    // Otherwise it wants what it wanted, less what it has by now.
+    if (isAll || member.isShort) this.#stale.add(member)
     if (running !== undefined) this.#runs(member, running)
   }
 
@@ -262,7 +260,7 @@ export class Master {
    */
   #learn(said: Said, isNews?: (version: Version) => boolean): Version | null {
     const isOther = this.versions.isOther(said)
-    const version = this.versions.learn(said)
+    const version = this.versions.learn(said, this.#nowMs)
     if (version === null) return null
     if (isOther && isNews?.(version) === true) this.#renew(version, said.contentId)
     const known = this.scheduler.files.get(version.id)
@@ -310,8 +308,12 @@ export class Master {
     this.#doubts.end({ file: id, node: member.id })
     if (member.isDrained) return
     this.scheduler.holds(id, member.id, ranges ?? [[0, size]])
+    const now = bytesOf(ranges, size)
+    if (now < had) this.#stale.add(member)
+    if (now === size && !version.isGrowing && member.wants.delete(id))
+      this.scheduler.wantsNoMore(id, member.id)
     // A site that has all of it, or no more, is another case for the schedule.
-    if (had < size && bytesOf(ranges, size) === size) this.#plans.changed(id)
+    if (had < size && now === size) this.#plans.changed(id)
   }
 
   /** What it has said of a content counts again. */
@@ -327,6 +329,7 @@ export class Master {
     member.held.delete(id)
     member.heldAs.delete(id)
     this.scheduler.holds(id, member.id, [])
+    this.#stale.add(member)
     this.#plans.changed(id)
   }
 
@@ -335,18 +338,8 @@ export class Master {
     this.#stale.delete(member)
     if (!member.hasSpoken) return
     if (member.judgedBy !== this.#sets) this.#judge(member)
-    const wanted = new Map<FileId, number>()
-    const hasRoom = roomAt(member, this.versions)
-    for (const { name, digest, set } of member.isDrained ? [] : member.set.wanted.values()) {
-      const version = this.versions.find(name, digest)
-      if (version === undefined) continue
-      const { holders } = this.scheduler.fileOf(version.id)
-      const isThere = member.held.get(version.id) === null || holders.hasAll(member.id)
-      if (!version.isGrowing && isThere) continue
-      if (this.refusals.causeOf(version.id, member, this.#nowMs) !== null) continue
-      if (hasRoom(version)) wanted.set(version.id, set.priority)
-      else this.#note({ about: 'full', node: member.name, name })
-    }
+    const { wanted, lacksRoom } = wantedAt(member, this, this.#nowMs)
+    for (const name of lacksRoom) this.#note({ about: 'full', node: member.name, name })
     for (const id of [...member.wants]) {
       if (wanted.has(id)) continue
       member.wants.delete(id)

@@ -3,10 +3,9 @@ import type { Attributes } from '../../base/attributes.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { CopyOrder, HeldThere, Said } from '../messages/mastering.js'
 import type { FileId } from './demand.js'
-import { bytesOf } from './held.js'
 import type { NodeId } from './network.js'
 import type { FileSet, NodeSet } from './sets.js'
-import type { Version, Versions } from './versions.js'
+import type { Versions } from './versions.js'
 
 export interface Member {
   readonly id: NodeId
@@ -18,6 +17,8 @@ export interface Member {
   /** The sets that it was found by; null: none since it joined, when it may know nothing. */
   judgedBy: readonly FileSet[] | null
   freeBytes: number
+  /** There was no room for something that it is to hold. */
+  isShort: boolean
   /** It has said what it holds since it joined. */
   hasSpoken: boolean
   /** Copies that run there and that nobody has allocated anything for yet. */
@@ -30,7 +31,15 @@ export interface Member {
   readonly wants: Set<FileId>
 }
 
-export const emptySet: NodeSet = { wanted: new Map(), contradictions: [] }
+const emptySet: NodeSet = { wanted: new Map(), contradictions: [] }
+
+export function newMember(id: NodeId, name: string, attributes: Attributes): Member {
+  return {
+    ...{ id, name, attributes, isHere: true, isDrained: false },
+    ...{ set: emptySet, judgedBy: null, freeBytes: 0, isShort: false },
+    ...{ hasSpoken: false, found: [], held: new Map(), heldAs: new Map(), wants: new Set() },
+  }
+}
 
 /** What it has said to hold under this id; undefined: nothing, or under another one since. */
 export function heldUnder(
@@ -42,19 +51,6 @@ export function heldUnder(
   if (version === undefined || !held.has(version.id)) return undefined
   const as = heldAs.get(version.id) ?? version.contentId
   return as === gone.contentId ? version.id : undefined
-}
-
-/** Whether there is room for one more; what is wanted already has its own. */
-export function roomAt(member: Member, versions: Versions): (version: Version) => boolean {
-  const lacks = ({ id, size }: Version) => size - bytesOf(member.held.get(id), size)
-  let needed = 0
-  for (const id of member.wants) needed += lacks(versions.of(id))
-  return (version) => {
-    if (member.wants.has(version.id)) return true
-    if (needed + lacks(version) > member.freeBytes) return false
-    needed += lacks(version)
-    return true
-  }
 }
 
 /** It had nothing of what it holds now under its name, and nobody sent it by order. */

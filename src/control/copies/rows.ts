@@ -5,11 +5,9 @@ import type {
   NodeTold,
   PlanTold,
   ResourceTold,
-  SetTold,
 } from '../messages/told.js'
 import type { Component } from './components.js'
 import type { Master, MasterMember } from './master.js'
-import { namesTold } from './names-told.js'
 import type { Network, SiteId } from './network.js'
 import type { ResourceId } from './resources.js'
 import type { Copy } from './scheduler.js'
@@ -111,63 +109,6 @@ function leftOf({ id: node, wants }: MasterMember, { scheduler }: Master): numbe
     left += holders.size - holders.bytesAt(node)
   }
   return left
-}
-
-interface Counted {
-  nodes: number
-  complete: number
-  missingFiles: number
-  missingBytes: number
-  readonly unknown: Set<string>
-  readonly contradictions: Map<string, string>
-}
-
-/** How far each set is. */
-export function* setRows(master: Master): Generator<SetTold> {
-  const counted = new Map<string, Counted>()
-  for (const { name } of master.sets)
-    counted.set(name, {
-      ...{ nodes: 0, complete: 0, missingFiles: 0, missingBytes: 0 },
-      ...{ unknown: new Set(), contradictions: new Map() },
-    })
-  for (const member of master.members.values()) if (member.isHere) countAt(member, master, counted)
-  for (const { name, priority, files } of master.sets) {
-    const { unknown, contradictions, ...rest } = counted.get(name) as Counted
-    yield {
-      ...{ event: 'set', set: name, priority, files: files.length, ...rest },
-      unknown: namesTold(unknown),
-      contradictions: namesTold(contradictions.keys()).map((file) => ({
-        ...{ name: file, set: contradictions.get(file) as string },
-      })),
-    }
-  }
-}
-
-function countAt(member: MasterMember, master: Master, counted: Map<string, Counted>): void {
-  const lacks = new Map<string, number>()
-  for (const { name, digest, set } of member.set.wanted.values()) {
-    const of = counted.get(set.name)
-    if (of === undefined) continue
-    lacks.set(set.name, lacks.get(set.name) ?? 0)
-    const version = master.versions.find(name, digest)
-    const held = version && master.scheduler.files.get(version.id)?.holders
-    if (version === undefined || held === undefined) {
-      of.unknown.add(name)
-      lacks.set(set.name, (lacks.get(set.name) ?? 0) + 1)
-    } else if (member.held.get(version.id) !== null) {
-      if (held.count === 0) of.unknown.add(name)
-      lacks.set(set.name, (lacks.get(set.name) ?? 0) + 1)
-      of.missingBytes += held.size - held.bytesAt(member.id)
-    }
-  }
-  for (const [set, files] of lacks) {
-    const of = counted.get(set) as Counted
-    of.nodes += 1
-    of.missingFiles += files
-    if (files === 0) of.complete += 1
-  }
-  for (const { name, sets } of member.set.contradictions)
-    counted.get(sets[1])?.contradictions.set(name, sets[0])
 }
 
 /** Where what nodes say that they hold is not what the sets want. */

@@ -18,6 +18,8 @@ export interface Version {
   digest: string | null
   size: number
   isGrowing: boolean
+  /** When the master heard of its last byte. */
+  grewMs: number
 }
 
 export class Versions {
@@ -45,16 +47,21 @@ export class Versions {
   }
 
   /** Null: there are too many, or what is said contradicts what is known of the content. */
-  learn(said: Said): Version | null {
+  learn(said: Said, nowMs: number): Version | null {
     const known = this.byId(said) ?? this.#byDigest.get(digestKey(said))
     if (known !== undefined) {
+      const before = known.size
       if (!agrees(known, said)) return null
+      if (known.size > before) known.grewMs = nowMs
       this.#told(known, said)
       return known
     }
     if (this.#all.length >= limits.masterFiles) return null
     const { name, contentId, digest, size, isGrowing } = said
-    const version: Version = { id: this.#all.length, name, contentId, digest, size, isGrowing }
+    const version: Version = {
+      ...{ id: this.#all.length, name, contentId, digest, size, isGrowing },
+      grewMs: nowMs,
+    }
     this.#all.push(version)
     this.#told(version, said)
     const versions = this.#byName.get(said.name)

@@ -66,8 +66,28 @@ export interface SetTold {
   readonly complete: number
   readonly missingFiles: number
   readonly missingBytes: number
+  /** What is left to come to nodes, and of files: those with most left. */
+  readonly leftAtNodes: readonly {
+    readonly node: string
+    readonly files: number
+    readonly bytes: number
+  }[]
+  readonly leftOfFiles: readonly {
+    readonly name: string
+    readonly nodes: number
+    readonly bytes: number
+  }[]
   /** Files that no node here holds in the version that is wanted. */
   readonly unknown: readonly string[]
+  /**
+   * Files whose author has not said where they end, and of which nothing has come for so long;
+   * `bytes` were there.
+   */
+  readonly unended: readonly {
+    readonly name: string
+    readonly bytes: number
+    readonly seconds: number
+  }[]
   /** Files that other sets want in another version, with the set that decides. */
   readonly contradictions: readonly { readonly name: string; readonly set: string }[]
 }
@@ -148,6 +168,9 @@ export type ExplainState =
   | 'held'
   | 'unknown'
   | 'full'
+  /** It has all there is of what is still written; of that nothing comes any more. */
+  | 'growing'
+  | 'unended'
   /** Copies of it run; it can be copied next; it waits for a source, or for room on a link. */
   | 'copying'
   | 'next'

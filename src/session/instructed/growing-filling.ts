@@ -395,6 +395,9 @@ export class GrowingFilling implements Guest {
       this.#hooks.changed()
       return this.#files
     } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_IO')
+      const was = { bytes: offer.entry.size, hadSpace: this.hasSpace, wasOpen: false }
+      if (claimed.isClaimed) host.store.failed({ code, text, ...was })
       await claimed.giveBack()
       this.isOwnFault = true
       throw error

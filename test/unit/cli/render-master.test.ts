@@ -80,10 +80,15 @@ describe('a master, as people see it', () => {
       ...{ event: 'set', set: 's', priority: 5, files: 2, nodes: 3, complete: 1 },
       ...{ missingFiles: 2, missingBytes: 1_024, unknown: ['g'] },
       contradictions: [{ name: 'f', set: 't' }],
+      leftAtNodes: [{ node: 'n', files: 2, bytes: 1_024 }],
+      leftOfFiles: [{ name: 'f', nodes: 1, bytes: 1_024 }],
+      unended: [{ name: 'log', bytes: 2_048, seconds: 90 }],
     }
     expect(setLines([set], plain).slice(1)).toEqual([
       's           5      2          1 of 3  2 files  1.00 KiB',
+      's: n lacks 2 files, 1.00 KiB',
       's: no node here holds g',
+      's: log has no end: its author has not ended it, 2.00 KiB came, nothing more for 1m30s',
       's: t decides about f',
     ])
     const audit = { event: 'audit', node: 'n', name: 'f', fault: 'other' } as const

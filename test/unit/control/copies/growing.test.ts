@@ -1,8 +1,11 @@
 /** What a master orders of a content that is still written, and when nothing more is required. */
 import { expect, it } from 'vitest'
 import { parseCriteria } from '../../../../src/base/criteria.js'
+import { limits } from '../../../../src/base/limits.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
+import { explained } from '../../../../src/control/copies/explained.js'
 import { Master, type MasterWish } from '../../../../src/control/copies/master.js'
+import { setRows } from '../../../../src/control/copies/set-rows.js'
 import type { Ended } from '../../../../src/control/messages/mastering.js'
 
 const MB = 1_000_000
@@ -78,4 +81,39 @@ it('is required until it has ended and has its name', () => {
   say(master, 'x-1', MB, true)
   expect(master.lacking('x-1')).toEqual([])
   expect(master.lacking('x-0')).toEqual([])
+})
+
+it('is said to have no end where nothing comes of it, or nobody has it any more', () => {
+  const master = started(['x-0', 'x-1'])
+  say(master, 'x-0', MB, false)
+  const [{ copy }] = orders(master) as [Order]
+  master.post({ type: 'copied', node: 'x-1', copy: copy.id, ended: { ...came, bytes: MB } }, 0)
+  say(master, 'x-1', MB, false, [[0, MB]])
+  orders(master)
+  const state = (nowMs: number) => explained(master, 'x-1', 'log', nowMs)
+  const unended = (nowMs: number) => [...setRows(master, nowMs)][0]?.unended
+  const late = limits.growingQuietMs
+  expect(state(late - 1)).toMatchObject({ state: 'growing', heldBytes: MB })
+  expect(unended(late - 1)).toEqual([])
+  expect(state(late)).toMatchObject({ state: 'unended' })
+  expect(state(late)?.text).toContain(`${MB} bytes of it came, and nothing more for 60 s`)
+  expect(unended(late)).toEqual([{ name: 'log', bytes: MB, seconds: late / 1_000 }])
+  // The same again is nothing new; one more byte is.
+  say(master, 'x-0', MB, false)
+  expect(unended(late)).toHaveLength(1)
+  master.post(
+    { type: 'state', node: 'x-0', ...{ gone: [], isAll: true, freeBytes: 1e12 }, files: [] },
+    5,
+  )
+  say(master, 'x-1', 0, false)
+  expect(orders(master)).toEqual([])
+  expect(state(5)).toMatchObject({ state: 'unended' })
+  expect(unended(5)).toMatchObject([{ name: 'log' }])
+  const held = { name: 'log', contentId: 'c', size: MB + 1, isGrowing: true, digest: null }
+  const files = [{ ...held, ranges: null }]
+  const more = { gone: [], isAll: true, freeBytes: 1e12 }
+  master.post({ type: 'state', node: 'x-0', files, ...more }, late)
+  expect(unended(late + 1)).toEqual([])
+  say(master, 'x-0', MB + 1, true)
+  expect(unended(9 * late)).toEqual([])
 })

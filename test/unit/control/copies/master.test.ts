@@ -4,8 +4,8 @@ import { parseCriteria } from '../../../../src/base/criteria.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
 import { Master, type MasterNote, type MasterSpec } from '../../../../src/control/copies/master.js'
-import { setRows } from '../../../../src/control/copies/rows.js'
 import type { Copy } from '../../../../src/control/copies/scheduler.js'
+import { setRows } from '../../../../src/control/copies/set-rows.js'
 import type { FileSet } from '../../../../src/control/copies/sets.js'
 import type { Ended, HeldThere } from '../../../../src/control/messages/mastering.js'
 
@@ -350,10 +350,10 @@ describe('Master', () => {
     const [first, second] = orders()
     expect([first?.source, second?.source]).toEqual([id, id])
     expect(fleet.master.lacking('n0')).toEqual([])
-    const [row] = [...setRows(fleet.master)]
+    const [row] = [...setRows(fleet.master, 0)]
     expect([row?.complete, row?.missingBytes]).toEqual([0, 16])
     state(null)
-    expect([...setRows(fleet.master)][0]?.complete).toBe(1)
+    expect([...setRows(fleet.master, 0)][0]?.complete).toBe(1)
   })
 
   it('takes contents of one digest for one, whoever has signed them', () => {
@@ -402,6 +402,6 @@ describe('Master', () => {
     fleet.run()
     expect(['n1', 'n2'].map((name) => fleet.has(name, 'Z'))).toEqual([true, true])
     expect(fleet.orders).toBe(2)
-    expect([...setRows(fleet.master)][0]).toMatchObject({ complete: 3, missingFiles: 0 })
+    expect([...setRows(fleet.master, 0)][0]).toMatchObject({ complete: 3, missingFiles: 0 })
   })
 })

@@ -10,9 +10,9 @@ import {
   linkRows,
   nodeRows,
   planRows,
-  setRows,
 } from '../../../../src/control/copies/rows.js'
 import { appliedSets, setChanges, withOwnSets } from '../../../../src/control/copies/set-changes.js'
+import { setRows } from '../../../../src/control/copies/set-rows.js'
 import type { FileSet } from '../../../../src/control/copies/sets.js'
 import { parseObject } from '../../../../src/protocol/fields.js'
 import { plainSet, readSet } from '../../../../src/protocol/file-sets.js'
@@ -198,10 +198,19 @@ describe('what is told of a master', () => {
   it('is how far each set is, and what nodes hold that is not what sets want', () => {
     const other = { name: 'f', digest: digestOf('c'), size: 7 }
     master.post({ type: 'sets', sets: [...master.sets, set('t', [], { files: [other] })] }, nowMs)
-    const [first, second] = [...setRows(master)]
+    const [first, second] = [...setRows(master, nowMs)]
     expect(first).toMatchObject({
       ...{ set: 's', files: 2, nodes: 3, complete: 0, missingFiles: 4, missingBytes: 20 * MB },
-      unknown: ['g'],
+      ...{ unknown: ['g'], unended: [] },
+      leftAtNodes: [
+        { node: 'b-1', files: 2, bytes: 20 * MB },
+        { node: 'a-1', files: 1, bytes: 0 },
+        { node: 'a-2', files: 1, bytes: 0 },
+      ],
+      leftOfFiles: [
+        { name: 'f', nodes: 1, bytes: 20 * MB },
+        { name: 'g', nodes: 3, bytes: 0 },
+      ],
     })
     expect(second).toMatchObject({ set: 't', nodes: 0, contradictions: [{ name: 'f', set: 's' }] })
     const missing = { missing: 1, missingBytes: 20 * MB }
