@@ -1,5 +1,5 @@
 /** Copies by order of a content that is still written. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
@@ -79,6 +79,20 @@ describe.each(engines)('on the %s engine', (engine) => {
     const { digest } = await transfer.result
     await until(async () => (await target.held())[0]?.digest === digest, 'it has its name')
     expect(readFileSync(join(target.dataDir, name)).equals(content)).toBe(true)
+  })
+
+  it('a disk that has no room for it, or is gone, is blamed and rests for others', async () => {
+    const { source, write, order } = await written(world)
+    const full = await Target.start(world, { minFreeBytes: 2 ** 50 })
+    const target = await Target.start(world)
+    await write(0, MIB)
+    const ended = await full.copy(await order(source, [0, MIB]))
+    expect(ended).toEqual({ bytes: 0, cause: 'ERR_FR_NO_SPACE', blames: ['disk'] })
+    expect(full.rest).toMatchObject({ code: 'ERR_FR_NO_SPACE' })
+    renameSync(target.dataDir, `${target.dataDir}-away`)
+    const cause = 'ERR_FR_DATA_DIR_GONE'
+    expect(await target.copy(await order(source, [0, MIB]))).toMatchObject({ cause })
+    expect(target.rest).toMatchObject({ code: cause, fromBytes: 0 })
   })
 
   it('a version that grows takes the place of the one before as a whole', async () => {

@@ -66,6 +66,11 @@ export class Target {
     return this.service.address
   }
 
+  /** Why its disk rests; null: it does not. */
+  get rest() {
+    return this.service.disks.first.store.rest
+  }
+
   /** All that it tells of now. */
   async held(): Promise<HeldThere[]> {
     const held: HeldThere[] = []

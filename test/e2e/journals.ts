@@ -12,7 +12,7 @@ const bytesOf = (runs: readonly { readonly length: number }[]): number =>
   runs.reduce((sum, { length }) => sum + length, 0)
 
 /** Bytes that a journal tells of: that are verified, and whose digests are signed. */
-async function journalled(dataDir: string): Promise<{ verified: number; signed: number }> {
+export async function journalled(dataDir: string): Promise<{ verified: number; signed: number }> {
   const [name] = existsSync(join(dataDir, '.fastreplica/journals')) ? journals(dataDir) : []
   const path = join(dataDir, '.fastreplica/journals', name ?? '')
   const { runs = [], signed = [] } = (await readJournal(path, null)) ?? {}

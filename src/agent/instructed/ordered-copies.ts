@@ -164,6 +164,7 @@ export class OrderedCopies implements InstructedCopies {
       if (filling.isWhole) await filling.publish()
     } catch (error) {
       const { code, message, isHere } = running.failure ?? hereOf(error)
+      if (isHere) filling.failedHere({ code, text: message })
       const filled = 'filled' in filling ? filling.filled : undefined
       const here = filled === undefined ? filling.here : toldOf(filled)
       ended = { bytes: bytesHere(range, here), ...failureOf(code, isHere) }

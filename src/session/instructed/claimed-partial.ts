@@ -1,4 +1,5 @@
 /** A partial that copies by order fill: claimed for its name, with its journal, and given back. */
+import type { Failure } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import type { StreamEntry } from '../../control/messages/types.js'
 import { Partial } from '../../store/partial.js'
@@ -63,6 +64,14 @@ export class ClaimedPartial {
     await host.claim(this.#guest)
     this.isClaimed = true
     await host.store.requireDirectory()
+  }
+
+  /** Other contents had better land on another disk, where this one was the cause. */
+  failed({ code, text }: Failure, wasOpen: boolean): void {
+    const { dataBytes: bytes } = this.#entry
+    const { hasSpace: hadSpace } = this.#guest
+    // Before the claim no disk was touched, whatever code the accept hook chose.
+    if (this.isClaimed) this.#place.host.store.failed({ code, text, bytes, hadSpace, wasOpen })
   }
 
   /** Before a byte lands. */

@@ -144,6 +144,11 @@ export class Filling implements Guest {
     if (this.#files?.partial.isLanding === true) this.#hooks.broken(failure)
   }
 
+  /** A copy of it has failed by something here. */
+  failedHere(failure: Failure): void {
+    this.#claimed?.failed(failure, true)
+  }
+
   /** For one copy, of these blocks. */
   share([offset, length]: RangePair): FetchTarget {
     let isOurs = false
@@ -234,8 +239,7 @@ export class Filling implements Guest {
       return files
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_IO')
-      const was = { bytes: entry.dataBytes, hadSpace: this.hasSpace, wasOpen: false }
-      if (claimed.isClaimed) host.store.failed({ code, text, ...was })
+      claimed.failed({ code, text }, false)
       this.isKept = await claimed.giveBack()
       throw error
     }

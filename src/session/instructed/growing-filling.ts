@@ -151,6 +151,11 @@ export class GrowingFilling implements Guest {
     if (this.#files?.partial.isLanding === true) this.#hooks.broken(failure)
   }
 
+  /** A copy of it has failed by something here. */
+  failedHere(failure: Failure): void {
+    this.#claimed?.failed(failure, true)
+  }
+
   /** An order of the whole content, from where this ends and from the source that is open. */
   goesOnWith({ source, range: [offset] }: Pick<CopyOrder, 'source' | 'range'>): boolean {
     return !this.isEnded && this.#isOpenTo(source.address) && offset <= this.#prefix
@@ -396,8 +401,7 @@ export class GrowingFilling implements Guest {
       return this.#files
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_IO')
-      const was = { bytes: offer.entry.size, hadSpace: this.hasSpace, wasOpen: false }
-      if (claimed.isClaimed) host.store.failed({ code, text, ...was })
+      claimed.failed({ code, text }, false)
       await claimed.giveBack()
       this.isOwnFault = true
       throw error
