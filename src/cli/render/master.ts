@@ -144,10 +144,10 @@ export function setLines(all: readonly SetTold[], paint: Paint, room?: number): 
     formatBytes(one.missingBytes),
   ])
   const notes = all.flatMap(({ set, unknown, unended, contradictions, leftAtNodes }) => [
-    ...leftAtNodes.map(
-      ({ node, files, bytes }) =>
-        `${printable(set)}: ${printable(node)} lacks ${count(files, 'file')}, ${formatBytes(bytes)}`,
-    ),
+    ...leftAtNodes.map(({ node, files, bytes }) => {
+      const left = `${count(files, 'file')}, ${formatBytes(bytes)}`
+      return `${printable(set)}: ${printable(node)} lacks ${left}`
+    }),
     ...unknown.map((file) => `${printable(set)}: no node here holds ${printable(file)}`),
     ...unended.map(
       (one) =>

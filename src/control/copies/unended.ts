@@ -1,16 +1,16 @@
 /**
  * Contents that are still written by the word of nodes, and of which nothing comes any more.
  *
- * The idea: only its author can say where a content ends. One that is quiet may only have nothing to
- * write, so nothing is done about it; people are told, for they know whether the author comes back.
+ * The idea: only its author can say where a content ends. One that is quiet may only have nothing
+ * to write, so nothing is done about it; people are told: they know whether the author comes back.
  */
 import { limits } from '../../base/limits.js'
 import type { Master } from './master.js'
 import type { Version } from './versions.js'
 
 /**
- * Milliseconds since something of it came; null: it has ended, or goes on. Where no node here has it
- * any more nobody writes it.
+ * Milliseconds since something of it came; null: it has ended, or goes on. Where no node here has
+ * it any more nobody writes it.
  */
 export function unendedMs(
   { id, isGrowing, grewMs }: Version,
