@@ -33,6 +33,8 @@ export interface PlacedStatus {
     readonly bits: number
     /** Attributes of this node that it has not: each query comes here for that. */
     readonly unknown: readonly string[]
+    /** `ERR_FR_DICTIONARY_FULL`: why; null: it will have them soon, or there are none. */
+    readonly code: string | null
     /** Announcements that are known, also withdrawals. */
     readonly announcements: number
     /** Announcements that came too fast, and are fetched later. */

@@ -72,6 +72,7 @@ const directory: Shape<NodeStatus['directory']> = {
   mates: amount,
   bits: amount,
   unknown: list(text, limits.attributes),
+  code: orNull(text),
   announcements: amount,
   dropped: amount,
 }

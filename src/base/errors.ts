@@ -107,6 +107,10 @@ export const errorTable = {
     meaning: 'the parent is below this node in the directory',
     retryable: true,
   },
+  ERR_FR_DICTIONARY_FULL: {
+    meaning: 'the directory has no bit left for an attribute of this node',
+    retryable: true,
+  },
   ERR_FR_NOT_COMMITTED: {
     meaning: 'the nodes of a commit have what they had before: not enough of them were ready',
     retryable: true,

@@ -63,6 +63,7 @@ interface Query {
 /** Records read from the disk before others have their turn. */
 const loadedAtOnce = 16
 const longestMs = 86_400_000
+const full = 'ERR_FR_DICTIONARY_FULL'
 const alone: DirectoryPlace = { parents: [], maxChildren: limits.children, deputy: null }
 
 export class NodeDirectory implements DirectoryPort {
@@ -108,11 +109,12 @@ export class NodeDirectory implements DirectoryPort {
     const dictionary = tree?.dictionary
     const parent = tree?.lineage.parent?.address ?? null
     const unknown = entriesOf(this.#attributes).filter((entry) => dictionary?.has(entry) !== true)
+    const isFull = unknown.length > 0 && dictionary?.isFull === true
     return {
       ...{ parent, fault: parent === null ? tree?.lineage.fault || null : null },
       ...{ depth: tree?.lineage.path.length ?? 0, children: tree?.children.size ?? 0 },
       ...{ below: tree?.children.count ?? 0, mates: this.#machine?.mates.size ?? 0 },
-      ...{ bits: dictionary?.size ?? 0, unknown },
+      ...{ bits: dictionary?.size ?? 0, unknown, code: isFull ? full : null },
       ...{ announcements: flood?.history.count ?? 0, dropped: flood?.dropped ?? 0 },
     }
   }
@@ -276,7 +278,7 @@ export class NodeDirectory implements DirectoryPort {
       case 'full': {
         const known = `${limits.dictionaryBits} attributes are known`
         const text = `${known}: there is no bit for ${note.entry}`
-        return log({ level: 'warn', event: 'dictionary-full', fields: { text } })
+        return log({ level: 'warn', event: 'dictionary-full', fields: { code: full, text } })
       }
       default:
         return note satisfies never

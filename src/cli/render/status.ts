@@ -63,11 +63,12 @@ function room({ readOnly, freeBytes }: NodeStatus): string {
 }
 
 function directoryFacts({ directory }: NodeStatus): [title: string, text: string][] {
-  const { parent, fault, children, below, unknown } = directory
+  const { parent, fault, children, below, unknown, code } = directory
   const isAlone = parent === null && fault === null && children === 0
   if (isAlone && unknown.length === 0) return []
   const above = parent ?? (fault === null ? 'none' : `none: ${fault}`)
-  const lacking = unknown.length === 0 ? '' : `; no bit for ${unknown.join(', ')}`
+  const why = code === null ? '' : ` (${code})`
+  const lacking = unknown.length === 0 ? '' : `; no bit for ${unknown.join(', ')}${why}`
   const under = `${count(below, 'node')} below`
   return [['parent', printable(`${above}; ${under}${lacking}`)]]
 }

@@ -50,7 +50,7 @@ const status: NodeStatus = {
   relayOnly: false,
   directory: {
     ...{ parent: null, fault: null, depth: 0, children: 0, below: 0, mates: 0 },
-    ...{ bits: 0, unknown: [], announcements: 0, dropped: 0 },
+    ...{ bits: 0, unknown: [], code: null, announcements: 0, dropped: 0 },
   },
   master: null,
   audit: [

@@ -16,7 +16,7 @@ describe('statusLines', () => {
     relayOnly: false,
     directory: {
       ...{ parent: null, fault: null, depth: 0, children: 0, below: 0, mates: 0 },
-      ...{ bits: 0, unknown: [], announcements: 0, dropped: 0 },
+      ...{ bits: 0, unknown: [], code: null, announcements: 0, dropped: 0 },
     },
     master: null,
     audit: [],
@@ -96,7 +96,8 @@ describe('statusLines', () => {
     expect(lines({ parent: 'h:1', below: 1 })).toEqual(['parent     h:1; 1 node below'])
     const fault = 'ERR_FR_UNREACHABLE not reached'
     expect(lines({ fault })).toEqual([`parent     none: ${fault}; 0 nodes below`])
-    expect(lines({ unknown: ['a=1'] })[0]).toContain('no bit for a=1')
+    const full = { unknown: ['a=1'], code: 'ERR_FR_DICTIONARY_FULL' }
+    expect(lines(full)[0]).toContain('no bit for a=1 (ERR_FR_DICTIONARY_FULL)')
   })
 
   it('shows what is ready and not decided', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { NodeDirectory } from '../../../../src/agent/directory/node-directory.js'
+import { limits } from '../../../../src/base/limits.js'
 import { hiddenDir } from '../../../../src/base/names.js'
 import { Resolver } from '../../../../src/net/resolver.js'
 import { signAnnouncement } from '../../../../src/protocol/announcement.js'
@@ -20,7 +21,7 @@ async function open(keptIn: string) {
   const lines: string[] = []
   const directory = new NodeDirectory({
     ...{ nodeId: 'ab'.repeat(16), attributes: { region: 'eu' }, keptIn },
-    log: ({ event }) => void lines.push(event),
+    log: ({ event, fields }) => void lines.push([event, fields?.['code'] ?? []].flat().join(' ')),
     dialler: () => ({ keys: [keyA], self: dialler, connectMs: 1_000, resolver: new Resolver() }),
     require: () => {},
   })
@@ -67,4 +68,21 @@ it('takes nothing that its author has not signed', async () => {
   expect(told).toEqual([])
   await directory.close()
   await rm(join(tmpdir(), 'fr-no-such-directory'), { recursive: true })
+})
+
+it('says by its code that no bit is left for an attribute', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'fr-directory-'))
+  dirs.push(dir)
+  const { directory, lines } = await open(dir)
+  expect(directory.status).toMatchObject({ unknown: [], code: null })
+  const names = Array.from({ length: limits.dictionaryBits + 1 }, (_, at) => [`k${at}`, ''])
+  directory.setAttributes(Object.fromEntries(names))
+  expect(directory.status).toMatchObject({
+    ...{ bits: limits.dictionaryBits, code: 'ERR_FR_DICTIONARY_FULL' },
+  })
+  expect(directory.status.unknown.length).toBeGreaterThan(0)
+  expect(lines).toContain('dictionary-full ERR_FR_DICTIONARY_FULL')
+  directory.setAttributes({ k1: '' })
+  expect(directory.status).toMatchObject({ unknown: [], code: null })
+  await directory.close()
 })
