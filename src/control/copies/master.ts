@@ -298,6 +298,8 @@ export class Master {
     for (const [member, ranges] of behind(this.#members.values(), version))
       this.#holds(member, version, ranges)
     this.scheduler.growFile(id, size, true)
+    // Its digest is known from now on, which some may have been waiting for.
+    this.#wantedAnew(version)
   }
 
   /** Null: all of it, under its name. */

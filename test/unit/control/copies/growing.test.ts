@@ -6,6 +6,7 @@ import type { RangePair } from '../../../../src/base/ranges.js'
 import { explained } from '../../../../src/control/copies/explained.js'
 import { Master, type MasterWish } from '../../../../src/control/copies/master.js'
 import { setRows } from '../../../../src/control/copies/set-rows.js'
+import type { FileSet } from '../../../../src/control/copies/sets.js'
 import type { Ended } from '../../../../src/control/messages/mastering.js'
 
 const MB = 1_000_000
@@ -116,4 +117,20 @@ it('is said to have no end where nothing comes of it, or nobody has it any more'
   expect(unended(late + 1)).toEqual([])
   say(master, 'x-0', MB + 1, true)
   expect(unended(9 * late)).toEqual([])
+})
+
+it('is required by its digest as soon as that is known', () => {
+  const master = started(['x-0', 'x-1'])
+  const [set] = master.sets
+  const pinned = [{ name: 'log', digest: 'd' }]
+  master.post({ type: 'sets', sets: [{ ...(set as FileSet), files: pinned }] }, 0)
+  say(master, 'x-0', MB, false)
+  say(master, 'x-1', 0, false)
+  expect(orders(master)).toEqual([])
+  const files = [
+    { name: 'log', contentId: 'c', size: MB, isGrowing: false, digest: 'd', ranges: null },
+  ]
+  const more = { gone: [], isAll: false, freeBytes: 1e12 }
+  master.post({ type: 'state', node: 'x-0', files, ...more }, 0)
+  expect(told(orders(master), master)).toEqual([`x-1 from x-0: 0+${MB}`])
 })
