@@ -60,12 +60,14 @@ import type { RateLimits, TransferShare } from './base/rate-limits.js'
 import type { GrowingEngine } from './ports/growing.js'
 import type { FeedHandle, TransferHandle } from './ports/handles.js'
 import type { HashSource } from './ports/hashing.js'
+import type { ServingEngine } from './ports/serving.js'
 import type { ByteRange, DataDirHandle, FileHandle, Storage } from './ports/storage.js'
 
 export type * from './ports/entries.js'
 export type * from './ports/growing.js'
 export type * from './ports/handles.js'
 export type * from './ports/hashing.js'
+export type * from './ports/serving.js'
 export type * from './ports/storage.js'
 export type { RateLimits, TransferShare }
 
@@ -307,10 +309,13 @@ export interface EngineCounters {
   /** Pairs of connections that are joined, and bytes they have carried so far, both ways. */
   readonly openBridges: number
   readonly bridgedBytes: number
+  /** Answers on their way to connections of the host's, and bytes of all of them so far. */
+  readonly openServes: number
+  readonly servedBytes: number
   readonly lanes: number
 }
 
-export interface DataEngine extends GrowingEngine {
+export interface DataEngine extends GrowingEngine, ServingEngine {
   readonly kind: 'native' | 'portable'
   readonly storage: Storage
   openTransfer(options?: TransferOptions): TransferHandle

@@ -30,6 +30,8 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::send_digests>("sendDigests"),
                       InstanceMethod<&W::relay_digests>("relayDigests"),
                       InstanceMethod<&W::bridge>("bridge"),
+                      InstanceMethod<&W::serve>("serve"),
+                      InstanceMethod<&W::stop_serving>("stopServing"),
                       InstanceMethod<&W::finish>("finish"),
                       InstanceMethod<&W::close>("close"),
                       InstanceMethod<&W::close_transfer>("closeTransfer"),
@@ -48,6 +50,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::open_held>("openHeld"),
                       InstanceMethod<&W::remove>("remove"),
                       InstanceMethod<&W::identity_of>("identityOf"),
+                      InstanceMethod<&W::read>("read"),
                       InstanceMethod<&W::copy_in>("copyIn"),
                       InstanceMethod<&W::publish>("publish"),
                       InstanceMethod<&W::look_at>("lookAt"),
@@ -338,6 +341,26 @@ void EngineWrap::bridge(const Napi::CallbackInfo& info) {
     fds[i] = info[i].As<Napi::Number>().Int32Value();
   }
   throw_answer(info.Env(), engine_->bridge(fds[0], fds[1]));
+}
+
+// serve(operation, fd, file, offset, length, stalledMs)
+void EngineWrap::serve(const Napi::CallbackInfo& info) {
+  ServeRequest request;
+  request.operation = static_cast<double>(number_at(info, 0, "operation"));
+  if (!info[1].IsNumber()) throw Napi::TypeError::New(info.Env(), "socket: no descriptor");
+  request.fd = info[1].As<Napi::Number>().Int32Value();
+  request.file = handle_at(info, 2, "file");
+  request.offset = number_at(info, 3, "offset");
+  request.length = number_at(info, 4, "length");
+  request.stalled_ms = static_cast<int>(number_at(info, 5, "stalledMs", INT32_MAX));
+  throw_answer(info.Env(), engine_->serve(request));
+  if (pending_++ == 0) napi_ref_threadsafe_function(info.Env(), wake_);
+}
+
+// stopServing(operation)
+void EngineWrap::stop_serving(const Napi::CallbackInfo& info) {
+  const auto operation = static_cast<double>(number_at(info, 0, "operation"));
+  throw_answer(info.Env(), engine_->stop_serving(operation));
 }
 
 void EngineWrap::finish(const Napi::CallbackInfo& info) {

@@ -54,6 +54,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void send_digests(const Napi::CallbackInfo& info);
   void relay_digests(const Napi::CallbackInfo& info);
   void bridge(const Napi::CallbackInfo& info);
+  void serve(const Napi::CallbackInfo& info);
+  void stop_serving(const Napi::CallbackInfo& info);
   void finish(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   void close_transfer(const Napi::CallbackInfo& info);
@@ -74,6 +76,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void open_held(const Napi::CallbackInfo& info);
   void remove(const Napi::CallbackInfo& info);
   void identity_of(const Napi::CallbackInfo& info);
+  void read(const Napi::CallbackInfo& info);
   void copy_in(const Napi::CallbackInfo& info);
   void publish(const Napi::CallbackInfo& info);
   void probe(const Napi::CallbackInfo& info);

@@ -190,6 +190,30 @@ void EngineWrap::identity_of(const Napi::CallbackInfo& info) {
   });
 }
 
+// read(operation, file, offset, length) -> the bytes, fewer at the end of the file
+void EngineWrap::read(const Napi::CallbackInfo& info) {
+  const uint32_t handle = handle_at(info, 1, "file");
+  const uint64_t offset = number_at(info, 2, "offset");
+  const auto length =
+      static_cast<size_t>(number_at(info, 3, "length", static_cast<double>(bounds::readBytes)));
+  run(info, place_of(handle), false, [handle, offset, length]() -> Done {
+    const FileRef file = file_table_get(handle);
+    if (file == nullptr) return {{Code::ERR_FR_CLOSED, 0}};
+    Done done;
+    done.text.resize(length);
+    auto* const into = reinterpret_cast<uint8_t*>(done.text.data());
+    size_t have = 0;
+    while (have < length) {
+      const ssize_t got = read_some(*file, into + have, length - have, offset + have);
+      if (got < 0) return {status_of_errno(errno, "read")};
+      if (got == 0) break;
+      have += static_cast<size_t>(got);
+    }
+    done.text.resize(have);
+    return done;
+  });
+}
+
 // copyIn(operation, from, to, offset, length, at: the offset in `to`)
 void EngineWrap::copy_in(const Napi::CallbackInfo& info) {
   const uint32_t to = handle_at(info, 2, "to");

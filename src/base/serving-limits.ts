@@ -67,4 +67,10 @@ export const servingLimits = {
   fetchAheadBytes: 64 * mib,
   /** Bytes, and at least 4 blocks, asked ahead of what is verified of what is still written. */
   followAheadBytes: 16 * mib,
+
+  // --- answers that others than nodes read ---
+  /** Files that one engine sends to connections of its host's at the same time. */
+  servesAtOnce: 16_384,
+  /** Bytes that one read of a file brings into memory. */
+  readBytes: 1024 * 1024,
 } as const

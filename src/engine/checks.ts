@@ -2,7 +2,7 @@
 import type { BlockAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { RateLimits, RouteTarget, TransferShare } from '../ports.js'
+import type { RateLimits, RouteTarget, ServeSpec, TransferShare } from '../ports.js'
 import { systemFailure } from './system-error.js'
 
 /** Bytes of `FeedSpec.seal`: a key of 32, and 4 of salt. */
@@ -27,6 +27,13 @@ export function checkRange(
 ): void {
   checkInteger('offset', range.offset, 0, size)
   checkInteger('length', range.length, 1, size - range.offset)
+}
+
+/** Throws TypeError. */
+export function checkServe({ offset, length, stalledMs }: ServeSpec): void {
+  checkInteger('offset', offset, 0)
+  checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER - offset)
+  checkInteger('stalledMs', stalledMs, 1, 0x7fff_ffff)
 }
 
 /** Throws TypeError unless it is the secret of a sealed connection, or none. */

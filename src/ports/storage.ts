@@ -176,6 +176,8 @@ export interface Storage {
   placeEntries(dir: DataDirHandle, steps: readonly EntryStep[]): Promise<EntryOutcome[]>
   /** Of any file, as it is now. */
   identityOf(file: FileHandle): Promise<FileIdentity>
+  /** At most limits.readBytes; fewer at the end of the file. */
+  read(file: FileHandle, range: ByteRange): Promise<Uint8Array>
   /** Copies bytes of a file into a partial, to the same place there unless `at` says another. */
   copyIn(from: FileHandle, to: FileHandle, range: ByteRange, at?: number): Promise<void>
   /** Tries out on a partial what `publish` will do with it, and answers as `publish` will. */

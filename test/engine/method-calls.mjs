@@ -36,6 +36,8 @@ const calls = {
       complete: false,
     }),
   adopt: (engine, h) => engine.adopt(h.socket, { transfer: h.transfer, direction: 'in', seed }),
+  serve: (engine, h) =>
+    engine.serve(h.other, { file: h.source, offset: 0, length: 1, stalledMs: 60_000 }),
   bridge: (engine, h) => engine.bridge(...h.ends),
   tuneControl: (engine, h) => engine.tuneControl(h.control),
   setRoute: (engine, h) => engine.setRoute(h.transfer, 1, []),
@@ -76,6 +78,7 @@ const calls = {
   'storage.openHeld': ({ storage }, h) => storage.openHeld(h.dir, Buffer.from('held')),
   'storage.remove': ({ storage }, h) => storage.remove(h.dir, Buffer.from('removed')),
   'storage.identityOf': ({ storage }, h) => storage.identityOf(h.file),
+  'storage.read': ({ storage }, h) => storage.read(h.file, byte),
   'storage.copyIn': ({ storage }, h) => storage.copyIn(h.file, h.spare, byte),
   'storage.probe': ({ storage }, h) => storage.probe(h.dir, { ...publication, file: h.spare }),
   'storage.flush': ({ storage }, h) => storage.flush(h.spare),
@@ -136,7 +139,8 @@ export async function outcomesIn(situation, create, root) {
   writeFileSync(join(root, 'another'), 'bytes')
   const sockets = []
   for (let i = 0; i < 4; i++) sockets.push(...(await pair()))
-  const handles = { root, socket: sockets[0], control: sockets[3], ends: sockets.slice(6) }
+  const handles = { root, socket: sockets[0], control: sockets[3], other: sockets[1] }
+  handles.ends = sockets.slice(6)
   try {
     if (situation === 'before any transfer') {
       for (const name of [

@@ -64,6 +64,11 @@ bool set_congestion(int fd, const std::string& name) {
                     static_cast<socklen_t>(name.size())) == 0;
 }
 
+// bbr costs 60 to 75 % more CPU on loopback; an ordinary user may at least take reno.
+void spare_loopback(int fd) {
+  if (is_loopback(fd) && !set_congestion(fd, "cubic")) set_congestion(fd, "reno");
+}
+
 }  // namespace
 
 // --- the pipe of a thread ------------------------------------------------------------------------
@@ -105,13 +110,18 @@ int Channel::prepare(int fd, const ChannelOptions& options) {
   setsockopt(own, IPPROTO_TCP, kRtoMax, &kRtoMaxMs, sizeof kRtoMaxMs);
   if (!options.congestion.empty()) {
     set_congestion(own, options.congestion);
-  } else if (is_loopback(own) && !set_congestion(own, "cubic")) {
-    // bbr costs 60 to 75 % more CPU on loopback; an ordinary user may at least take reno.
-    set_congestion(own, "reno");
+  } else {
+    spare_loopback(own);
   }
   if (options.is_out) {
     setsockopt(own, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kFirstUnsentBytes, sizeof kFirstUnsentBytes);
   }
+  return own;
+}
+
+int Channel::share(int fd) {
+  const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own >= 0) spare_loopback(own);
   return own;
 }
 
@@ -281,6 +291,10 @@ Moved Channel::send(const void* from, size_t bytes, bool more) {
 Moved Channel::from_file(int file, uint64_t at, uint64_t bytes) {
   if (sealed_out_ != nullptr) return from_file_sealed(file, at, bytes);
   if (held_ > 0 || (bytes >= kPipeWorth && open_pipe())) return from_file_piped(file, at, bytes);
+  return from_file_at_once(file, at, bytes);
+}
+
+Moved Channel::from_file_at_once(int file, uint64_t at, uint64_t bytes) {
   off_t place = static_cast<off_t>(at);
   const size_t want = static_cast<size_t>(std::min<uint64_t>(bytes, kCopyBytes));
   // 0 is the end of the file, never of the connection; these two errors are the file's as well.

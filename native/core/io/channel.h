@@ -92,6 +92,8 @@ class Channel {
 
   // A duplicate of the descriptor, set up for a channel; -1 with errno.
   static int prepare(int fd, const ChannelOptions& options);
+  // A duplicate of the descriptor of a connection that its owner has set up; -1 with errno.
+  static int share(int fd);
 
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }  // for epoll
@@ -109,6 +111,9 @@ class Channel {
   // Bytes of a file up to a border of the caller's. Until all of them are sent the next call must
   // go on where this one stopped: the channel may hold some of them already.
   Moved from_file(int file, uint64_t at, uint64_t bytes);
+  // The same of a plain channel, and without a pipe: nothing is held, and the next call may go on
+  // anywhere.
+  Moved from_file_at_once(int file, uint64_t at, uint64_t bytes);
   // Fan-out (fan_out.cc). Takes what the socket has, at most `bytes`, and gives it to each of
   // these, at least one, who hold nothing: send_held passes it on. Pages are referenced, never
   // copied or read. One that could not take it holds nothing then, and is to be closed.

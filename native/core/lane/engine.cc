@@ -410,6 +410,7 @@ EventBatch Engine::take_events() {
   kept.reserve(batch.events.size());
   for (const Event& event : batch.events) {
     const auto type = static_cast<EventType>(static_cast<int>(event.v[0]));
+    if (type == EventType::kDone) servings_.erase(event.v[1]);
     // What a lane said before it saw the host close a transfer or feed is of no interest.
     if (type != EventType::kDone && !transfers_.contains(static_cast<uint32_t>(event.v[1])))
       continue;

@@ -87,6 +87,11 @@ class Engine {
                        uint16_t route, std::vector<uint8_t> payload);
   // Joins two connections into one until either is gone; the caller closes its own descriptors.
   Answer bridge(int a, int b);
+  // Sends bytes of a file on a connection that stays the caller's, who writes nothing on it before
+  // the kDone event of this operation; see serve (ports/serving.ts).
+  Answer serve(const ServeRequest& request);
+  // Its event comes, too. Unknown operations are ignored.
+  Answer stop_serving(double operation);
   Answer finish(uint32_t feed);
   Answer close(uint32_t feed);
   Answer close_transfer(uint32_t transfer);
@@ -103,7 +108,7 @@ class Engine {
   // (us), retransmits, window limited (us): sums, but for the shortest round trip and queue of all
   Answer stats(uint32_t transfer, std::vector<double>* out) const;
   // landing fallbacks, sending fallbacks, feeds, pipes, lanes, payload sent, payload received,
-  // bridges, bytes over bridges
+  // bridges, bytes over bridges, answers that are served, bytes served
   std::vector<double> counters() const;
 
   // Runs work on a disk thread of a place: `names` does short work on names, in order; the other
@@ -175,6 +180,8 @@ class Engine {
   // Of the bridges of each lane that has had one.
   std::unordered_map<Lane*, std::pair<std::shared_ptr<Account>, std::shared_ptr<Account>>>
       bridging_;
+  std::unordered_map<Lane*, std::shared_ptr<Account>> serving_;
+  std::unordered_map<double, std::pair<Lane*, uint32_t>> servings_;  // by operation
   std::unordered_map<uint32_t, TransferEntry> transfers_;
   std::unordered_map<uint32_t, FeedEntry> feeds_;
   std::vector<uint32_t> ended_;

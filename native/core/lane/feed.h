@@ -50,7 +50,8 @@ struct Feed {
   uint32_t id = 0;
   Channel channel;  // closed: the feed has ended
   bool is_out = false;
-  bool is_bridge = false;  // bridge.h
+  bool is_bridge = false;   // bridge.h
+  bool is_serving = false;  // serving.h
   Transfer* transfer = nullptr;
   uint64_t seed = 0;
   std::shared_ptr<FeedCounters> counters;

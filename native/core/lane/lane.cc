@@ -141,6 +141,7 @@ void Lane::run() {
     resume_opened();
     resume_parked();
     resume_bridges();
+    resume_serving();
     is_pumping = pump();
     is_pumping = resume_passing() || is_pumping;
     tick();
@@ -149,6 +150,7 @@ void Lane::run() {
     graveyard_.clear();
   }
   close_bridges();
+  close_serving();
   while (!transfers_.empty()) close_transfer(transfers_.begin()->first);
   graveyard_.clear();
 }
@@ -158,17 +160,19 @@ int Lane::wait_ms() const {
   if (poke_ns_ != 0) return 1;
   if (is_paced_ || !parked_.empty()) return kPaceMs;
   if (!waiting_.empty()) return bridge_up_->is_paced() || bridge_down_->is_paced() ? kPaceMs : 0;
+  if (!serving_turns_.empty()) return serving_wait_ms();
   if (is_deaf_ || batched_ > 0) return 5;
   for (const OutFeed* feed : out_feeds_) {
     if (!feed->items.empty() || feed->in_record || feed->unacked > 0) return 5;
   }
   if (unreported_ > 0) return 5;
-  return beyond_.empty() ? -1 : kBeyondMs;
+  return beyond_.empty() ? serving_wait_ms() : kBeyondMs;
 }
 
 void Lane::on_ready(Feed* feed, uint32_t events) {
   if (!feed->channel.is_open()) return;
   if (feed->is_bridge) return on_bridge(*static_cast<BridgeEnd*>(feed), events);
+  if (feed->is_serving) return push_served(*static_cast<Serving*>(feed));
   if (!feed->is_out) {
     auto& in = *static_cast<InFeed*>(feed);
     if (in.is_held_back) {

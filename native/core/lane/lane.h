@@ -21,6 +21,7 @@
 #include "core/lane/bridge.h"
 #include "core/lane/budget.h"
 #include "core/lane/feed.h"
+#include "core/lane/serving.h"
 #include "core/lane/stream.h"
 
 namespace fr {
@@ -29,6 +30,8 @@ struct EngineCounts : ChannelCounts {
   std::atomic<int64_t> open_feeds{0};
   std::atomic<int64_t> open_bridges{0};
   std::atomic<uint64_t> bridged_bytes{0};  // both ways
+  std::atomic<int64_t> open_serves{0};
+  std::atomic<uint64_t> served_bytes{0};
 };
 
 // Of all feeds of a transfer, also of those that are closed.
@@ -93,6 +96,9 @@ class Lane {
   // The accounts are those of all bridges of this lane.
   void add_bridge(std::unique_ptr<BridgeEnd> a, std::unique_ptr<BridgeEnd> b,
                   std::shared_ptr<Account> up, std::shared_ptr<Account> down);
+  // serving.cc. The account is that of all that this lane serves.
+  void serve(std::unique_ptr<Serving> serving, std::shared_ptr<Account> account);
+  void stop_serving(uint32_t id);
 
  private:
   static constexpr size_t kInboxMax = 65'536;
@@ -195,6 +201,16 @@ class Lane {
   void drop_bridge(BridgeEnd& end);
   void close_bridges();
 
+  // serving.cc
+  void push_served(Serving& serving);
+  void watch(Serving& serving);
+  void come_back(Serving& serving);
+  void resume_serving();
+  int serving_wait_ms() const;
+  void end_serving(Serving& serving, Status status);
+  void drop_serving(Serving& serving);
+  void close_serving();
+
   // egress.cc
   bool pump();
   bool pump_feed(OutFeed& feed);
@@ -242,6 +258,10 @@ class Lane {
   std::unique_ptr<Transit> crossing_;  // of all bridges
   std::shared_ptr<Account> bridge_up_;
   std::shared_ptr<Account> bridge_down_;
+  std::unordered_map<uint32_t, std::unique_ptr<Serving>> servings_;
+  std::vector<uint32_t> serving_turns_;  // to come back to
+  std::shared_ptr<Account> serving_up_;
+  uint64_t served_look_ns_ = 0;
   std::vector<std::unique_ptr<Feed>> graveyard_;  // dropped while an epoll batch may name them
   EventBatch batch_;
   uint64_t now_ns_ = 0;

@@ -78,7 +78,9 @@ std::vector<double> Engine::counters() const {
           static_cast<double>(sent),
           static_cast<double>(received),
           static_cast<double>(counts_.open_bridges.load()),
-          static_cast<double>(counts_.bridged_bytes.load())};
+          static_cast<double>(counts_.bridged_bytes.load()),
+          static_cast<double>(counts_.open_serves.load()),
+          static_cast<double>(counts_.served_bytes.load())};
 }
 
 }  // namespace fr

@@ -74,6 +74,15 @@ export interface NativeEngine {
     payload: Uint8Array,
   ): void
   bridge(a: number, b: number): void
+  serve(
+    operation: Operation,
+    fd: number,
+    file: number,
+    offset: number,
+    length: number,
+    stalledMs: number,
+  ): void
+  stopServing(operation: Operation): void
   finish(feed: number): void
   close(feed: number): void
   closeTransfer(transfer: number): void
@@ -96,6 +105,7 @@ export interface NativeEngine {
   listEntries(operation: Operation, dir: number, name: Uint8Array): void
   placeEntries(operation: Operation, dir: number, steps: Uint8Array): void
   identityOf(operation: Operation, file: number): void
+  read(operation: Operation, file: number, offset: number, length: number): void
   copyIn(
     operation: Operation,
     from: number,

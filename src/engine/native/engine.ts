@@ -28,6 +28,7 @@ import type {
   RateLimits,
   RouteTarget,
   SendSpec,
+  ServeSpec,
   SkipSpec,
   StreamSpec,
   TransferHandle,
@@ -53,6 +54,7 @@ import {
   type NativeEngine,
 } from './addon.js'
 import { decodeEvent } from './events.js'
+import { serve } from './serving.js'
 import { NativeStorage } from './storage.js'
 
 const totalsNumbers = 6
@@ -164,6 +166,11 @@ class AddonEngine implements DataEngine {
       throw new TypeError('socket: holds bytes that were not read')
     this.#call((engine) => engine.bridge(descriptorOf(a), descriptorOf(b)))
     for (const socket of both) socket.destroy()
+  }
+
+  async serve(socket: Socket, spec: ServeSpec): Promise<void> {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    return serve(this.#engine, this.storage, descriptorOf, socket, spec)
   }
 
   tuneControl(socket: Socket): void {
@@ -290,7 +297,8 @@ class AddonEngine implements DataEngine {
   counters(): EngineCounters {
     const numbers = this.#engine.counters()
     const [landing = 0, sending = 0, feeds = 0, pipes = 0, lanes = 0] = numbers
-    const [sent = 0, received = 0, bridges = 0, bridged = 0, files = 0] = numbers.subarray(5)
+    const [sent = 0, received = 0, bridges = 0, bridged = 0] = numbers.subarray(5)
+    const [serves = 0, served = 0, files = 0] = numbers.subarray(9)
     return {
       // No call and no event of the addon carries payload; the next line is what shows it.
       payloadBytesInJavaScript: 0,
@@ -304,6 +312,8 @@ class AddonEngine implements DataEngine {
       openPipes: pipes,
       openBridges: bridges,
       bridgedBytes: bridged,
+      openServes: serves,
+      servedBytes: served,
       lanes,
     }
   }

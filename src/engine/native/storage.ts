@@ -121,6 +121,11 @@ export class NativeStorage implements Storage {
     })
   }
 
+  /** Of the engine's, on a file, as one operation. */
+  async workOn(file: FileHandle, start: (operation: number) => void): Promise<void> {
+    await this.#runOn(file, start)
+  }
+
   /** Work on a file, and in a data directory: a failure names it. */
   #runOn(file: FileHandle, start: (operation: number) => void): Promise<Done> {
     return this.#run(this.#files.get(file) ?? '', start)
@@ -283,6 +288,13 @@ export class NativeStorage implements Storage {
       ctime: { seconds: changedSeconds, nanos: changedNanos },
       inode: text,
     }
+  }
+
+  async read(file: FileHandle, { offset, length }: ByteRange): Promise<Uint8Array> {
+    const { bytes } = await this.#runOn(file, (op) =>
+      this.#engine.read(op, this.file(file), offset, length),
+    )
+    return bytes
   }
 
   async copyIn(

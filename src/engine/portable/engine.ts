@@ -31,6 +31,7 @@ import type {
   RateLimits,
   RouteTarget,
   SendSpec,
+  ServeSpec,
   SkipSpec,
   StreamSpec,
   TransferHandle,
@@ -56,6 +57,7 @@ import { InFeed } from './feed-in.js'
 import { OutFeed } from './feed-out.js'
 import { FileHashes } from './file-hashes.js'
 import { FileTable, HandleSource } from './files.js'
+import { Servings } from './serving.js'
 import { PortableStorage } from './storage.js'
 import {
   checkCut,
@@ -71,7 +73,6 @@ class PortableEngine implements DataEngine {
   readonly kind = 'portable'
   readonly storage: PortableStorage
   readonly #listener: EngineListener
-  readonly #xx: XXHashAPI
   readonly #hashes: FileHashes
   readonly #handles = new HandleSource()
   readonly #files = new FileTable(this.#handles)
@@ -83,6 +84,7 @@ class PortableEngine implements DataEngine {
   readonly #up = new Budget()
   readonly #down = new Budget()
   readonly #bridges = new Bridges(this.#up.open(), this.#down.open())
+  readonly #servings = new Servings(this.#up.open())
   /** Payload of transfers that are closed. */
   #sentBefore = 0
   #receivedBefore = 0
@@ -91,7 +93,6 @@ class PortableEngine implements DataEngine {
 
   constructor(listener: EngineListener, xx: XXHashAPI, hashers: BlockHashers) {
     this.#listener = listener
-    this.#xx = xx
     this.#hashes = new FileHashes(hashers, (bytes) => {
       this.#shared.payloadBytes += bytes
     })
@@ -107,10 +108,8 @@ class PortableEngine implements DataEngine {
   openTransfer(): TransferHandle {
     this.#checkOpen()
     const handle = this.#handles.next()
-    this.#transfers.set(
-      handle,
-      new Transfer(handle, this.#shared, this.#up.open(), this.#down.open()),
-    )
+    const transfer = new Transfer(handle, this.#shared, this.#up.open(), this.#down.open())
+    this.#transfers.set(handle, transfer)
     return handle
   }
 
@@ -130,11 +129,10 @@ class PortableEngine implements DataEngine {
     const transfer = this.#transfer(spec.transfer)
     checkFeed(socket, spec)
     const feed = transfer.adopt(socket, spec, () => this.#handles.next())
-    const { handle } = feed
-    this.#transferOfFeed.set(handle, transfer)
+    this.#transferOfFeed.set(feed.handle, transfer)
     feed.start()
     this.#hold(feed.gone())
-    return handle
+    return feed.handle
   }
 
   /** Closing waits for this. */
@@ -146,6 +144,11 @@ class PortableEngine implements DataEngine {
   bridge(a: Socket, b: Socket): void {
     this.#checkOpen()
     this.#hold(this.#bridges.join(a, b))
+  }
+
+  async serve(socket: Socket, spec: ServeSpec): Promise<void> {
+    this.#checkOpen()
+    return this.#servings.serve(this.#files.get(spec.file), socket, spec)
   }
 
   setRoute(handle: TransferHandle, route: number, targets: readonly RouteTarget[]): void {
@@ -285,7 +288,7 @@ class PortableEngine implements DataEngine {
   limitFeeds(handles: readonly FeedHandle[], bytesPerSecond: number | undefined): void {
     this.#checkOpen()
     const rate = checkRate('bytesPerSecond', bytesPerSecond)
-    const all = handles.map((handle) => this.#sending(handle))
+    const all = handles.map((handle) => this.#outFeed(handle, true))
     const transfer = all[0]?.transfer
     if (all.some((one) => one.transfer !== transfer))
       throw new TypeError('feed: of another transfer')
@@ -302,7 +305,9 @@ class PortableEngine implements DataEngine {
   }
 
   counters(): EngineCounters {
-    const seenBytes = this.#shared.payloadBytes + this.#bridges.bytes
+    const { bytes: servedBytes, size: openServes } = this.#servings
+    const { bytes: bridgedBytes, size: openBridges } = this.#bridges
+    const seenBytes = this.#shared.payloadBytes + bridgedBytes + servedBytes
     let openFeeds = 0
     let sentBytes = this.#sentBefore
     let receivedBytes = this.#receivedBefore
@@ -321,8 +326,7 @@ class PortableEngine implements DataEngine {
       openFeeds,
       openFiles: this.#files.openCount,
       openPipes: 0,
-      openBridges: this.#bridges.size,
-      bridgedBytes: this.#bridges.bytes,
+      ...{ openBridges, bridgedBytes, openServes, servedBytes },
       lanes: 0,
     }
   }
@@ -352,8 +356,7 @@ class PortableEngine implements DataEngine {
 
   /** A file with holes is refused, too. */
   hashHoles(file: FileHandle): undefined {
-    this.#checkOpen()
-    this.#files.get(file)
+    return this.hashCached(file)
   }
 
   /** Node offers none of the options that would help. */
@@ -372,7 +375,7 @@ class PortableEngine implements DataEngine {
 
   xxh64(bytes: Uint8Array): bigint {
     this.#checkOpen()
-    return this.#xx.h64Raw(bytes, 0n)
+    return this.#shared.hash(bytes, 0n)
   }
 
   shutdown(): Promise<void> {
@@ -383,6 +386,7 @@ class PortableEngine implements DataEngine {
   async #close(): Promise<void> {
     this.storage.stop()
     this.#bridges.close()
+    this.#servings.close()
     for (const transfer of this.#transfers.values()) transfer.close()
     this.#transfers.clear()
     this.#transferOfFeed.clear()
@@ -427,18 +431,13 @@ class PortableEngine implements DataEngine {
     return known('stream', spec.stream, transfer.stream(spec.stream))
   }
 
-  /** One that takes more to send. */
-  #outFeed(handle: FeedHandle): { feed: OutFeed; transfer: Transfer } {
-    const found = this.#sending(handle)
-    if (found.feed.isFinishing) throw new TypeError('the feed is finished')
-    return found
-  }
-
-  #sending(handle: FeedHandle): { feed: OutFeed; transfer: Transfer } {
+  /** One that takes more to send, unless it may have been finished. */
+  #outFeed(handle: FeedHandle, isAny = false): { feed: OutFeed; transfer: Transfer } {
     this.#checkOpen()
     const transfer = known('feed', handle, this.#transferOfFeed.get(handle))
     const feed = transfer.feeds.get(handle)
     if (!(feed instanceof OutFeed)) throw new TypeError('an incoming feed sends nothing')
+    if (feed.isFinishing && !isAny) throw new TypeError('the feed is finished')
     return { feed, transfer }
   }
 }

@@ -10,7 +10,8 @@
  */
 import { type BigIntStats, constants, type Stats } from 'node:fs'
 import { lstat, readdir, statfs, unlink } from 'node:fs/promises'
-import { errorTable, FrError } from '../../base/errors.js'
+import { FrError } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
 import type {
   ByteRange,
   DataDirHandle,
@@ -30,7 +31,6 @@ import type {
   Storage,
 } from '../../ports.js'
 import { asFrError, checkInteger, known, systemCode } from '../checks.js'
-import { sourceRefusal } from '../source-refusal.js'
 import { closeAsync, ftruncateAsync, openAsync } from './calls.js'
 import { type DataDir, openDir, refreshDir } from './data-dir.js'
 import { placeSteps } from './entries.js'
@@ -38,12 +38,12 @@ import { listNames, lookAtNames, lookAtPacked, timeOf } from './entry-looks.js'
 import type { FileTable, HandleSource, OpenFile } from './files.js'
 import { openHeld, openLeftover, removeHeld } from './held.js'
 import { DeviceQueue, JoinedFile } from './joined.js'
+import { dataBytesOf, measure } from './measure.js'
 import { findName, inspectName } from './names.js'
 import { flushFile, probePartial, publishPartial } from './publish.js'
 
 const copyBytes = 1024 * 1024
 const idPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
-const looksAtSize = 8
 const listedPartials = 65_536
 
 export class PortableStorage implements Storage {
@@ -203,6 +203,16 @@ export class PortableStorage implements Storage {
       const [mtime, ctime] = [timeOf(mtimeNs), timeOf(ctimeNs)]
       // Node may give the upper half of the 64 bits as negative numbers.
       return { size: Number(size), mtime, ctime, inode: String(BigInt.asUintN(64, ino)) }
+    })
+  }
+
+  read(handle: FileHandle, { offset, length }: ByteRange): Promise<Uint8Array> {
+    return this.#run(async () => {
+      const file = this.#files.get(handle)
+      checkInteger('offset', offset, 0)
+      checkInteger('length', length, 0, limits.readBytes)
+      const into = Buffer.allocUnsafe(length)
+      return into.subarray(0, await file.read(into, offset))
     })
   }
 
@@ -388,40 +398,6 @@ export class PortableStorage implements Storage {
   #partialPath(dir: DataDir, id: string): string {
     if (!idPattern.test(id)) throw new TypeError(`id must match ${idPattern}, not ${String(id)}`)
     return `${dir.hidden}/partials/${id}`
-  }
-}
-
-/** What is allocated, where the file system counts that. */
-function dataBytesOf({ size, blocks }: BigIntStats): number {
-  const allocated = blocks * 512n
-  return Number(allocated > 0n && allocated < size ? allocated : size)
-}
-
-/** What a file is, once it is known to be a regular one that holds as much as it says. */
-async function measure(file: OpenFile, path: string): Promise<BigIntStats> {
-  for (let look = 0; look < looksAtSize; look += 1) {
-    const stats = await file.stat()
-    if (stats.isDirectory()) {
-      const text = `${errorTable.ERR_FR_IS_DIRECTORY.meaning} (${path})`
-      throw new FrError('ERR_FR_IS_DIRECTORY', text, { path })
-    }
-    const isMeasured = stats.isFile() && (await holdsItsSize(file, Number(stats.size)))
-    if (isMeasured) return stats
-    // Of a file that grows or shrinks between two looks, the next look decides.
-    if (stats.isFile() && (await file.stat()).size !== stats.size) continue
-    throw await sourceRefusal(path, new FrError('ERR_FR_SOURCE'))
-  }
-  throw new FrError('ERR_FR_SOURCE_CHANGED')
-}
-
-/** Files of /proc and /sys tell a size that is not that of their content: nothing, or a page. */
-async function holdsItsSize(file: OpenFile, size: number): Promise<boolean> {
-  const byte = Buffer.alloc(1)
-  try {
-    const ends = (await file.read(byte, size)) === 0
-    return ends && (size === 0 || (await file.read(byte, size - 1)) === 1)
-  } catch {
-    return false
   }
 }
 

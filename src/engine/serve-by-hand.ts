@@ -1,0 +1,68 @@
+/** Bytes of a file to a connection through JavaScript: encrypted ones, and the portable engine. */
+import type { Socket } from 'node:net'
+import { FrError } from '../base/errors.js'
+import type { ByteRange, ServeSpec, StopSignal } from '../ports.js'
+import { systemFailure } from './system-error.js'
+
+const chunkBytes = 64 * 1024
+
+export interface Hand {
+  /** Bytes from there on, at least one; none at the end of the file. */
+  read(range: ByteRange): Promise<Uint8Array>
+  /** How many of these may be sent, once some may; 0: the engine is closing. */
+  take(bytes: number): Promise<number>
+}
+
+/** As ServingEngine.serve, one chunk in memory at a time; the arguments have been checked. */
+export async function serveByHand(socket: Socket, spec: ServeSpec, hand: Hand): Promise<void> {
+  const { offset, length, stalledMs, signal } = spec
+  for (let done = 0; done < length; ) {
+    signal?.throwIfAborted()
+    const may = await hand.take(Math.min(chunkBytes, length - done))
+    if (may === 0) throw new FrError('ERR_FR_CLOSED')
+    const bytes = await hand.read({ offset: offset + done, length: may })
+    if (bytes.length === 0) throw new FrError('ERR_FR_SOURCE_CHANGED')
+    signal?.throwIfAborted()
+    await written(socket, bytes, stalledMs, signal)
+    done += bytes.length
+  }
+}
+
+/** Resolves when all that was written to a connection before is in the system's hands. */
+export async function flushed(
+  socket: Socket,
+  { stalledMs, signal }: Pick<ServeSpec, 'stalledMs' | 'signal'>,
+): Promise<void> {
+  signal?.throwIfAborted()
+  if (socket.destroyed) throw new FrError('ERR_FR_NODE_LOST')
+  if (socket.writableLength > 0) await written(socket, new Uint8Array(), stalledMs, signal)
+}
+
+function written(
+  socket: Socket,
+  bytes: Uint8Array,
+  stalledMs: number,
+  signal: StopSignal | undefined,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (failure?: unknown): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      socket.off('close', onClose)
+      if (failure === undefined) resolve()
+      else reject(failure)
+    }
+    const onAbort = (): void => end(signal?.reason)
+    const onClose = (): void => end(new FrError('ERR_FR_NODE_LOST'))
+    const timer = setTimeout(() => end(stalled()), stalledMs)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    socket.once('close', onClose)
+    socket.write(bytes, (cause) =>
+      end(cause ? new FrError('ERR_FR_NODE_LOST', undefined, { cause }) : undefined),
+    )
+  })
+}
+
+function stalled(): FrError {
+  return systemFailure('ERR_FR_NODE_LOST', { errno: 110 })
+}
