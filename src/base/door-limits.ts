@@ -22,6 +22,22 @@ export const doorLimits = {
   /** Names under which a door is known beside its addresses. */
   hosts: 64,
 
+  // --- control API ---
+  /** Bytes of a JSON body, and milliseconds in which it comes. */
+  jsonBytes: 1024 * kib,
+  jsonMs: 20_000,
+  /** Streams of events at the same time; bytes that one may lag behind; milliseconds of a beat. */
+  eventStreams: 512,
+  eventQueueBytes: 4096 * kib,
+  eventBeatMs: 10_000,
+  /** Milliseconds between two words about a status, at least, at most and unless asked. */
+  eventEveryMsMin: 250,
+  eventEveryMsMax: 60_000,
+  eventEveryMs: 1_000,
+  /** Rows of one answer, at most and unless asked. */
+  rowsMax: 10_000,
+  rows: 1_000,
+
   // --- bearer tokens ---
   tokenChars: 256,
   tokensFileBytes: 1024 * kib,

@@ -16,22 +16,23 @@ import {
 } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { hostname } from 'node:os'
+import { credentialsOf } from '../api/credentials.js'
 import type { FrMaster } from '../api/master-types.js'
-import type { FrNode, LogLine } from '../api/types.js'
+import type { Credentials, FrNode, LogLine } from '../api/types.js'
 import { formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
 import { doorLimits } from '../base/door-limits.js'
 import { FrError } from '../base/errors.js'
+import { nodeApi } from './control/index.js'
 import { checkRequest, type HostNames, plainHost } from './guard.js'
 import { healthMount } from './health.js'
 import type { Mount } from './mount.js'
 import { HttpError, problemOf, problemType, sendProblem } from './problem.js'
 import { type Tokens, tokensOfKey, whoAsks } from './tokens.js'
 
-export interface DoorOptions {
+/** `key` or `tls` are those of the node or master. */
+export interface DoorOptions extends Credentials {
   /** HOST:PORT; port 0 picks a free one. */
   listen: string
-  /** The cluster's key, as the node or master has it. */
-  key?: string | Uint8Array
   /** Names by which the door is reached, beside its addresses, `localhost` and the machine's. */
   hosts?: readonly string[]
   logger?: (line: LogLine) => void
@@ -54,20 +55,31 @@ export type Behind = { readonly node: FrNode } | { readonly master: FrMaster }
 export async function openDoor(behind: Behind, options: DoorOptions): Promise<Door> {
   const listen = parseAddress(options.listen)
   if (listen === null) throw new TypeError('listen must be HOST:PORT')
-  const { hosts = [], key } = options
+  const { hosts = [], key, tls, logger } = options
   if (hosts.length > doorLimits.hosts) throw new TypeError(`hosts: at most ${doorLimits.hosts}`)
   const isLocal = isLoopback(listen.host)
-  if (key === undefined && !isLocal)
+  if (key === undefined && tls === undefined && !isLocal)
     throw new FrError('ERR_FR_OPEN', 'without a key a door is opened on loopback only')
   const names = new Set([hostname(), listen.host, ...hosts].map(plainHost))
-  const door = new OpenDoor(tokensOfKey(key, isLocal), names, mountsOf(behind), options.logger)
+  const failed = (error: unknown): void => {
+    const text = (error as Error)?.stack ?? String(error)
+    logger?.({ level: 'error', event: 'http-failed', fields: { text } })
+  }
+  const mounts = mountsOf(behind, credentialsOf(options), failed)
+  const tokens = tokensOfKey({ key, isOpen: key === undefined && tls === undefined, isLocal })
+  const door = new OpenDoor(tokens, names, mounts, failed)
   await door.listen(listen.host, listen.port)
   return door
 }
 
 /** In the order in which they are asked. */
-function mountsOf(_behind: Behind): readonly Mount[] {
-  return [healthMount]
+function mountsOf(
+  behind: Behind,
+  credentials: Credentials,
+  failed: (error: unknown) => void,
+): readonly Mount[] {
+  const api = 'node' in behind ? [nodeApi(behind.node, credentials, failed)] : []
+  return [healthMount, ...api]
 }
 
 const serverOptions: ServerOptions = {
@@ -86,7 +98,7 @@ class OpenDoor implements Door {
   readonly #mounts: readonly Mount[]
   readonly #tokens: Tokens
   readonly #names: HostNames
-  readonly #log: (line: LogLine) => void
+  readonly #failed: (error: unknown) => void
   readonly #sockets = new Set<Socket>()
   #closing: Promise<void> | undefined
 
@@ -94,12 +106,12 @@ class OpenDoor implements Door {
     tokens: Tokens,
     names: HostNames,
     mounts: readonly Mount[],
-    log: (line: LogLine) => void = () => {},
+    failed: (error: unknown) => void,
   ) {
     this.#tokens = tokens
     this.#names = names
     this.#mounts = mounts
-    this.#log = log
+    this.#failed = failed
     this.#server = createServer(serverOptions, (request, response) => {
       this.#answer(request, response)
     })
@@ -154,14 +166,9 @@ class OpenDoor implements Door {
       throw new HttpError(404, 'ERR_FR_REQUEST', 'there is nothing at this path')
     } catch (error) {
       const { status } = problemOf(error)
-      if (status >= 500 && !(error instanceof HttpError)) this.#tell(error)
+      if (status >= 500 && !(error instanceof HttpError)) this.#failed(error)
       sendProblem(response, error)
     }
-  }
-
-  #tell(error: unknown): void {
-    const text = (error as Error)?.stack ?? String(error)
-    this.#log({ level: 'error', event: 'http-failed', fields: { text } })
   }
 }
 

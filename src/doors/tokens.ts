@@ -24,11 +24,20 @@ export interface Tokens {
   readonly nobody: Who
 }
 
+export interface KeyOfDoor {
+  /** Undefined: there is none; with certificates nobody has a token of the key. */
+  readonly key: string | Uint8Array | undefined
+  /** There is neither a key nor are there certificates. */
+  readonly isOpen: boolean
+  /** Only this machine reaches the door. */
+  readonly isLocal: boolean
+}
+
 /** Of a door without a list of tokens. */
-export function tokensOfKey(key: string | Uint8Array | undefined, isLoopback: boolean): Tokens {
-  const everything = whoMay(Rights.everything, null)
-  if (key === undefined) return { nobody: everything, find: () => undefined }
-  const nobody = whoMay(Rights.parse(isLoopback ? 'get **, status' : 'none'), null)
+export function tokensOfKey({ key, isOpen, isLocal }: KeyOfDoor): Tokens {
+  if (isOpen) return { nobody: whoMay(Rights.everything, null), find: () => undefined }
+  const nobody = whoMay(Rights.parse(isLocal ? 'get **, status' : 'none'), null)
+  if (key === undefined) return { nobody, find: () => undefined }
   const sha256 = sha256Of(httpToken(key))
   const holder = whoMay(Rights.everything, 'key')
   return { nobody, find: (found) => (found === sha256 ? holder : undefined) }
