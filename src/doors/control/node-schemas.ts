@@ -123,6 +123,7 @@ export const nodeStatus: z.ZodType<NodeStatus> = named(
       mates: amount,
       bits: amount,
       unknown: z.array(text),
+      code: textOrNull,
       announcements: amount,
       dropped: amount,
     }),
