@@ -64,7 +64,7 @@ import { Instructed } from './instructed.js'
 import { LastingLinks } from './lasting-links.js'
 import { bind } from './listening.js'
 import { NameClaims } from './name-claims.js'
-import { freshCounters } from './node-counters.js'
+import { countEnd, freshCounters, withPayload } from './node-counters.js'
 import { LimitedEngine } from './node-limits.js'
 import type { NodeServiceSpec } from './node-spec.js'
 import { type Caller, type CompleteOffer, OfferReader, receptionSpecOf } from './offers.js'
@@ -199,9 +199,10 @@ export class NodeService {
   }
 
   get views() {
-    const receptions = [...this.#receptions.values()].map((reception) => reception.view())
-    const transfers = [...receptions, ...this.#copies.views]
-    return { transfers, ended: this.#ended.views, decisions: this.#commits.views }
+    const receptions = [...this.#receptions.values()]
+    const transfers = [...receptions.map((each) => each.view()), ...this.#copies.views]
+    const counters = withPayload(this.counters, receptions)
+    return { transfers, ended: this.#ended.views, decisions: this.#commits.views, counters }
   }
 
   /** Rejects with ERR_FR_LISTEN, or with ERR_FR_OPEN beyond loopback without a key. */
@@ -396,7 +397,7 @@ export class NodeService {
       receptions.delete(reception)
       this.published.over(reception)
       this.#ended.add(endingOf(reception, failure))
-      this.counters[failure === null ? 'transfersComplete' : 'transfersFailed']++
+      countEnd(this.counters, reception, failure)
       void store.count()
       if (failure === null && role === 'receiver') this.disks.published(reception.name, disk)
       if (failure !== null) reception.log.over(failure)
@@ -404,12 +405,11 @@ export class NodeService {
   }
 
   async #add(transfer: string, node: NodeLink): Promise<void> {
-    const added = this.#copies.add(transfer, node)
-    if (added !== undefined) return added
     const reception = this.#receptions.get(transfer)
-    if (reception === undefined)
+    const added = this.#copies.add(transfer, node) ?? reception?.joins.ask(node)
+    if (added === undefined)
       throw new FrError('ERR_FR_NO_TRANSFER', `no transfer ${transfer} is running at this node`)
-    await reception.joins.ask(node)
+    await added
   }
 
   /** Hands a data connection or pull link to its transfer, parks it, or refuses it. */

@@ -253,7 +253,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
   }
 
   status(): NodeStatus {
-    const { engine, disks, counters } = this.#service
+    const { engine, disks, views } = this.#service
     return {
       event: 'status',
       node: this.address,
@@ -271,9 +271,9 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       dataDir: this.#checked.dataDirs[0] ?? '',
       ...disks.summary,
       ...this.#service.limited.status,
-      ...this.#service.views,
+      ...views,
       audit: this.#service.authority.audit,
-      counters: { ...counters, ...engine.counters() },
+      counters: { ...views.counters, ...engine.counters() },
     }
   }
 

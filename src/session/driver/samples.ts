@@ -5,6 +5,7 @@
  */
 import { SmoothedRate } from '../../base/rate.js'
 import type { IncomingCount, OutgoingCount, Sample } from '../../control/messages/facts.js'
+import { originNumber } from '../../control/messages/types.js'
 import type { FeedHandle, FeedStats, TransferHandle, TransferStats } from '../../ports.js'
 import type { Neighbour, Neighbours } from './neighbours.js'
 import type { FeedEngine } from './ports.js'
@@ -57,7 +58,12 @@ export class Samples {
   }
 
   closed(): void {
-    this.#last = this.totals
+    const stats = this.#stats()
+    if (stats !== undefined) {
+      this.#last = stats
+      for (const { member, receivedBytes } of this.#incoming(stats.feeds))
+        this.#before.set(member, receivedBytes)
+    }
     this.#transfer = undefined
   }
 
@@ -77,6 +83,12 @@ export class Samples {
 
   get rateOutBytesPerSecond(): number {
     return this.#out.value
+  }
+
+  /** Payload that came from the origin itself. */
+  get directBytes(): number {
+    const incoming = this.#incoming(this.#stats()?.feeds ?? [])
+    return incoming.find(({ member }) => member === originNumber)?.receivedBytes ?? 0
   }
 
   /** Payload that the data connections of a member have brought. */
