@@ -21,6 +21,8 @@ export const doorLimits = {
   connectionsOverMax: 256,
   /** Names under which a door is known beside its addresses. */
   hosts: 64,
+  /** Links between sites that `/metrics` of a master has. */
+  linksMeasured: 1_000,
 
   // --- control API ---
   /** Bytes of a JSON body, and milliseconds in which it comes. */

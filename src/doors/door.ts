@@ -17,15 +17,15 @@ import {
 import type { AddressInfo, Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { credentialsOf } from '../api/credentials.js'
-import type { FrMaster } from '../api/master-types.js'
-import type { Credentials, FrNode, LogLine } from '../api/types.js'
+import type { Credentials, LogLine } from '../api/types.js'
 import { formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
 import { doorLimits } from '../base/door-limits.js'
 import { FrError } from '../base/errors.js'
 import { nodeApi } from './control/index.js'
 import { checkRequest, type HostNames, plainHost } from './guard.js'
 import { healthMount } from './health.js'
-import type { Mount } from './mount.js'
+import { metricsMount } from './metrics/mount.js'
+import type { Behind, Mount } from './mount.js'
 import { HttpError, problemOf, problemType, sendProblem } from './problem.js'
 import { type Tokens, tokensOfKey, whoAsks } from './tokens.js'
 
@@ -44,9 +44,6 @@ export interface Door extends AsyncDisposable {
   /** Ends all connections; resolves when nothing of it is left. Idempotent. */
   close(): Promise<void>
 }
-
-/** What a door leads to. */
-export type Behind = { readonly node: FrNode } | { readonly master: FrMaster }
 
 /**
  * Resolves when the door is open. Rejects with TypeError for misuse, ERR_FR_LISTEN, and
@@ -68,8 +65,13 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
   const mounts = mountsOf(behind, credentialsOf(options), failed)
   const tokens = tokensOfKey({ key, isOpen: key === undefined && tls === undefined, isLocal })
   const door = new OpenDoor(tokens, names, mounts, failed)
-  await door.listen(listen.host, listen.port)
-  return door
+  try {
+    await door.listen(listen.host, listen.port)
+    return door
+  } catch (error) {
+    await door.close()
+    throw error
+  }
 }
 
 /** In the order in which they are asked. */
@@ -79,7 +81,7 @@ function mountsOf(
   failed: (error: unknown) => void,
 ): readonly Mount[] {
   const api = 'node' in behind ? [nodeApi(behind.node, credentials, failed)] : []
-  return [healthMount, ...api]
+  return [healthMount(behind), metricsMount(behind, credentials), ...api]
 }
 
 const serverOptions: ServerOptions = {

@@ -1,20 +1,48 @@
-/** `/healthz`: the process lives and answers. Anybody may ask, and learns no more than that. */
-import type { Mount } from './mount.js'
+/**
+ * `/healthz`: the process lives and answers. `/readyz`: it can do what it is there for; 503 where a
+ * node has problems with its data directory, or another one of several masters leads. Anybody may
+ * ask; why it is not ready is told to those with the right `status`.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Behind, Mount } from './mount.js'
 import { HttpError } from './problem.js'
 
-const body = '{"status":"ok"}\n'
+export function healthMount(behind: Behind): Mount {
+  return {
+    handle(request, response, who) {
+      const { url } = request
+      if (url !== '/healthz' && url !== '/readyz') return false
+      if (request.method !== 'GET' && request.method !== 'HEAD')
+        throw new HttpError(405, 'ERR_FR_REQUEST', 'this is only read', { allow: 'GET, HEAD' })
+      const reasons = url === '/healthz' ? [] : problemsOf(behind)
+      if (reasons.length === 0) answer(request, response, 200, { status: 'ok' })
+      else {
+        const why = who.rights('status') ? { reasons } : {}
+        answer(request, response, 503, { status: 'not ready', ...why })
+      }
+      return true
+    },
+  }
+}
 
-export const healthMount: Mount = {
-  handle(request, response) {
-    if (request.url !== '/healthz') return false
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      throw new HttpError(405, 'ERR_FR_REQUEST', 'this is only read', { allow: 'GET, HEAD' })
-    response.writeHead(200, {
-      'content-type': 'application/json',
-      'content-length': body.length,
-      'cache-control': 'no-store',
-    })
-    response.end(request.method === 'HEAD' ? undefined : body)
-    return true
-  },
+function problemsOf(behind: Behind): readonly string[] {
+  if ('node' in behind) return behind.node.status().problems
+  const { leads, leader } = behind.master.status()
+  if (leads) return []
+  return [leader === null ? 'no master leads' : `another master leads: ${leader}`]
+}
+
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  said: object,
+): void {
+  const body = `${JSON.stringify(said)}\n`
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+  })
+  response.end(request.method === 'HEAD' ? undefined : body)
 }

@@ -4,5 +4,5 @@
  *     const node = await startNode({ listen: '127.0.0.1:0', dataDir })
  *     const door = await openDoor({ node }, { listen: '127.0.0.1:8080' })
  */
-export { type Behind, type Door, type DoorOptions, openDoor } from './door.js'
-export type { Mount, Who } from './mount.js'
+export { type Door, type DoorOptions, openDoor } from './door.js'
+export type { Behind, Mount, Who } from './mount.js'

@@ -1,6 +1,11 @@
 /** What stands behind a door: whoever answers for a part of its paths. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FrMaster } from '../api/master-types.js'
+import type { FrNode } from '../api/types.js'
 import type { RightName } from '../base/rights.js'
+
+/** What a door leads to. */
+export type Behind = { readonly node: FrNode } | { readonly master: FrMaster }
 
 /** Who asks, by the token of the request. */
 export interface Who {
