@@ -1,2 +1,2 @@
 /** Notifications for the service manager that started the command. */
-export { notifyService } from '../agent/service-manager.js'
+export { beatService, notifyService } from '../agent/service-manager.js'

@@ -49,6 +49,23 @@ describe('NOTIFY_SOCKET', () => {
     manager.kill('SIGKILL')
   })
 
+  it('hears what the node does, and that it lives, as often as it wants to', async () => {
+    const manager = await listen(world.path('watch'))
+    const env = { NOTIFY_SOCKET: world.path('watch'), WATCHDOG_USEC: '200000' }
+    // Its word is for another process.
+    const silent = await world.node('other', [], { ...env, WATCHDOG_PID: '1' })
+    const node = await world.node('data', [], env)
+    await manager.until('beats', () => manager.told().length >= 6)
+    const [ofSilent, ready, first, ...beats] = manager.told()
+    expect(ofSilent).toBe(`READY=1\nSTATUS=serves ${silent.address}`)
+    expect(ready).toBe(`READY=1\nSTATUS=serves ${node.address}`)
+    expect(first).toBe(`WATCHDOG=1\nSTATUS=serves ${node.address}: idle; 0 files, 0 B`)
+    for (const beat of beats) expect(beat).toBe('WATCHDOG=1')
+    node.kill('SIGKILL')
+    silent.kill('SIGKILL')
+    manager.kill('SIGKILL')
+  })
+
   it('hears nothing of a node that does not serve', async () => {
     const manager = await listen(world.path('refused'))
     const env = { NOTIFY_SOCKET: world.path('refused') }

@@ -2,8 +2,15 @@
 import type { FrMaster } from '../../api/master-types.js'
 import type { FrNode } from '../../api/types.js'
 import type { DoorOptions } from '../../doors/index.js'
+import { masterSummary, nodeSummary } from '../render/summary.js'
 import type { DoorWish } from './door.js'
 import type { Served } from './serving.js'
+
+function summaryOf(behind: { readonly node: FrNode } | { readonly master: FrMaster }): string {
+  return 'node' in behind
+    ? nodeSummary(behind.node.status())
+    : masterSummary(behind.master.status())
+}
 
 /** Without a wish nothing of a door is loaded. What is behind is closed where none opens. */
 export async function withDoor(
@@ -12,7 +19,11 @@ export async function withDoor(
   options: Omit<DoorOptions, 'listen' | 'hosts'>,
 ): Promise<Served> {
   const served = 'node' in behind ? behind.node : behind.master
-  if (wish === undefined) return served
+  const { address, nodeId } = served
+  const summary = (): string => summaryOf(behind)
+  const reload = (): Promise<void> => served.reload()
+  const common = { address, nodeId, summary, reload }
+  if (wish === undefined) return { ...common, close: () => served.close() }
   try {
     const { openDoor } = await import('../../doors/index.js')
     const door = await openDoor(behind, { ...wish, ...options })
@@ -20,8 +31,7 @@ export async function withDoor(
       await door.close()
       await served.close()
     }
-    const { address, nodeId } = served
-    return { address, nodeId, http: door.address, reload: () => served.reload(), close }
+    return { ...common, http: door.address, close }
   } catch (error) {
     await served.close()
     throw error

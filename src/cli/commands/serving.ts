@@ -9,6 +9,8 @@ export interface Served {
   /** HOST:PORT of its HTTP door. */
   readonly http?: string
   readonly nodeId: string
+  /** What it does, for a line of the service manager. */
+  summary(): string
   reload(): Promise<void>
   close(): Promise<void>
 }
@@ -47,8 +49,9 @@ export async function serveUntilStopped(
     const line: LogLine = { level: 'info', event: 'listening', fields }
     context.stderr(`${logText(line, wish.log.format, Date.now())}\n`)
   }
-  const { notifyService } = await import('../../api/service.js')
+  const { beatService, notifyService } = await import('../../api/service.js')
   await notifyService(`READY=1\nSTATUS=serves ${address}`, logger)
+  const stopBeats = beatService(() => `serves ${address}: ${served.summary()}`, logger)
   if (wish.isReloading)
     process.on('SIGHUP', () => {
       log('reloading', { text: 'SIGHUP' })
@@ -58,6 +61,7 @@ export async function serveUntilStopped(
     })
   try {
     await aborted(signal)
+    stopBeats()
     await notifyService('STOPPING=1', logger)
   } finally {
     await served.close()
