@@ -8,6 +8,9 @@ import { type Running, type ServingNode, World } from './cli-world.js'
 
 const longMs = 60_000
 
+/** Shown nowhere. */
+export const natsPassword = 'not-on-a-command-line'
+
 /** Free now, and bound again by whoever it is for. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -34,17 +37,31 @@ export class MastersWorld extends World {
   async startNats(): Promise<void> {
     if (spawnSync('nats-server', ['--version']).status !== 0)
       throw new Error('nats-server is not installed (Debian: apt install nats-server)')
-    if (this.#port === 0) this.#port = await freePort()
-    const config = [
-      `listen: "127.0.0.1:${this.#port}"`,
-      `jetstream { store_dir: "${this.path('nats')}", max_file_store: 2GB }`,
-      'authorization { token: "not-on-a-command-line" }',
-    ]
-    writeFileSync(this.path('nats.conf'), config.join('\n'))
-    writeFileSync(this.path('state.json'), '{"token": "not-on-a-command-line"}', { mode: 0o600 })
+    if (this.#port === 0) await this.#prepareNats()
     this.#nats = this.start('nats-server', ['-c', this.path('nats.conf')])
     const { running } = { running: this.#nats }
     await until(() => running.stderr.includes('Server is ready'), 'nats-server is ready', longMs)
+  }
+
+  /** It wants TLS, a certificate of whoever connects, and a password. */
+  async #prepareNats(): Promise<void> {
+    this.#port = await freePort()
+    for (const args of [
+      ['init', 'ca'],
+      ['issue', 'localhost', '--dir', 'ca'],
+    ])
+      if ((await this.run(['ca', ...args])).status !== 0) throw new Error('fr ca has failed')
+    const file = (name: string): string => this.path(`ca/${name}`)
+    const [ca, cert, key] = [file('ca.crt'), file('localhost.crt'), file('localhost.key')]
+    const config = [
+      `listen: "127.0.0.1:${this.#port}"`,
+      `jetstream { store_dir: "${this.path('nats')}", max_file_store: 2GB }`,
+      `tls { ca_file: "${ca}", cert_file: "${cert}", key_file: "${key}", verify: true }`,
+      `authorization { user: "masters", password: "${natsPassword}" }`,
+    ]
+    writeFileSync(this.path('nats.conf'), config.join('\n'))
+    const state = { user: 'masters', password: natsPassword, tls: { ca, cert, key } }
+    writeFileSync(this.path('state.json'), JSON.stringify(state), { mode: 0o600 })
   }
 
   async killNats(): Promise<void> {
@@ -55,7 +72,7 @@ export class MastersWorld extends World {
   /** None where there is no NATS server: the state is on the disk of the one master. */
   get stateArguments(): string[] {
     if (this.#nats === undefined) return []
-    const url = `nats://127.0.0.1:${this.#port}/test`
+    const url = `tls://localhost:${this.#port}/test`
     return ['--state', url, '--state-file', this.path('state.json')]
   }
 

@@ -171,9 +171,22 @@ function failureOf(error: unknown, place: StatePlace | null): FrError {
     return say('ERR_FR_NOT_LEADING', 'another master was sooner')
   if (name === 'AuthorizationError' || name === 'UserAuthenticationExpiredError')
     return say('ERR_FR_AUTH', `it refuses who asks (${message})`)
+  if (isOfCertificate(error)) return say('ERR_FR_AUTH', `its certificate is not taken (${message})`)
   if (name === 'PermissionViolationError') return say('ERR_FR_AUTH', message)
   if (name === 'JetStreamNotEnabled' || notEnabled.includes(Number(code)))
     return say('ERR_FR_UNSUPPORTED', 'JetStream is not enabled there')
   if (outOfSpace.includes(Number(code))) return say('ERR_FR_NO_SPACE', message)
   return say('ERR_FR_UNREACHABLE', name === 'TimeoutError' ? 'no answer in time' : message)
+}
+
+/** Of OpenSSL and of Node, where a certificate is checked. */
+const certificateCodes =
+  /^(CERT_|UNABLE_TO_(VERIFY|GET_ISSUER)|(DEPTH_ZERO_)?SELF_SIGNED_CERT|ERR_TLS_CERT_ALTNAME_INVALID)/
+
+function isOfCertificate(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as Error & { code?: unknown }
+    if (typeof code === 'string' && certificateCodes.test(code)) return true
+  }
+  return false
 }
