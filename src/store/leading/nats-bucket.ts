@@ -181,7 +181,7 @@ function failureOf(error: unknown, place: StatePlace | null): FrError {
 
 /** Of OpenSSL and of Node, where a certificate is checked. */
 const certificateCodes =
-  /^(CERT_|UNABLE_TO_(VERIFY|GET_ISSUER)|(DEPTH_ZERO_)?SELF_SIGNED_CERT|ERR_TLS_CERT_ALTNAME_INVALID)/
+  /^(CERT_|UNABLE_TO_(VERIFY|GET_ISSUER)|(DEPTH_ZERO_)?SELF_SIGNED|ERR_TLS_CERT_ALTNAME)/
 
 function isOfCertificate(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
