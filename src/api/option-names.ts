@@ -167,6 +167,7 @@ export const optionNames = {
     seal: true,
     key: true,
     tls: true,
+    progress: true,
     logger: true,
     signal: true,
   } satisfies Names<PublishOptions>,

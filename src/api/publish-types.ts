@@ -2,7 +2,7 @@
 import type { ContentFormat } from '../base/division.js'
 import type { Credentials } from './credential-types.js'
 import type { SealOptions } from './seal.js'
-import type { LogLine } from './types.js'
+import type { LogLine, Progress } from './types.js'
 
 export interface PublishOptions extends Credentials, SealOptions {
   /** HOST[:PORT] of the node that holds the content first: one of those that may have it. */
@@ -18,6 +18,8 @@ export interface PublishOptions extends Credentials, SealOptions {
   as?: string
   /** Nodes drop it after so many seconds; default: never. */
   ttlSeconds?: number
+  /** Is told again and again how far it is sent to the node. */
+  progress?: (progress: Progress) => void
   logger?: (line: LogLine) => void
   signal?: AbortSignal
 }

@@ -2,11 +2,10 @@
  * `publish`: a content by criteria, handed to one node, from which all nodes that match get it; and
  * `unpublish`.
  *
- * The client analyses the payload while it sends it to the node, where only nodes that match may
- * have it (as by `push` with `only`), and signs an announcement, which the node spreads. A client
- * that was cut off before that does the same again: what was sent is there.
+ * Once the node has all of it (publish-sending.ts), where only nodes that match may have it (as by
+ * `push` with `only`), the client signs an announcement, which the node spreads. A client that was
+ * cut off before that does the same again: what was sent is there.
  */
-import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type AnnouncementDraft, askAboutName, askToAnnounce } from '../agent/publish-client.js'
 import { isAnyHost, parseAddress } from '../base/addresses.js'
@@ -14,7 +13,7 @@ import { hexOf, textOf, utf8 } from '../base/bytes.js'
 import { allowedBy, mayHave } from '../base/content-rights.js'
 import { canonical, parseCriteria } from '../base/criteria.js'
 import { blockFiles, type Division, trackBytes } from '../base/division.js'
-import { FrError, isFrErrorCode } from '../base/errors.js'
+import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { nowMs } from '../base/time/awake.js'
 import type { Initiator } from '../control/messages/announcing.js'
@@ -22,13 +21,11 @@ import type { Publishable, PublishedContent } from '../control/messages/publishi
 import { requireAddressText } from '../net/address.js'
 import { signerOf } from '../net/crypto.js'
 import { clientKey } from '../store/identity.js'
-import { spooled } from '../store/spool.js'
-import { divisionOfFile } from './analysis.js'
 import { requireSignal, requireText } from './checks.js'
-import { digestFile } from './digest.js'
 import { checkHeldName } from './held-name.js'
 import { asking, checkAsking, pageMs } from './inquiry.js'
 import { requireOptions } from './option-names.js'
+import { type Sending, type Sent, sendFile, sendStream } from './publish-sending.js'
 import type {
   PublishedTrack,
   PublishOptions,
@@ -36,9 +33,8 @@ import type {
   UnpublishOptions,
   UnpublishResult,
 } from './publish-types.js'
-import { push } from './push.js'
 
-/** A path, or a stream, which is kept in a temporary file until it has ended. */
+/** A path, or a stream, which is sent while it comes. */
 export type PublishSource = string | AsyncIterable<Uint8Array | string>
 
 /**
@@ -52,19 +48,15 @@ export async function publish(
 ): Promise<PublishResult> {
   const startedMs = nowMs()
   const checked = checkPublish(source, options)
-  if (typeof source === 'string') return publishFile(source, checked, startedMs)
-  const { signal = new AbortController().signal } = options
-  return spooled(source, signal, (path) => publishFile(path, checked, startedMs))
+  const sent = await (typeof source === 'string'
+    ? sendFile(source, checked)
+    : sendStream(source, checked))
+  return announced(sent, checked, startedMs)
 }
 
-interface Checked {
-  readonly options: PublishOptions
-  readonly node: string
-  readonly name: string
+interface Checked extends Sending {
   readonly where: string
   readonly allow: string | null
-  /** Who may have it. */
-  readonly only: string
 }
 
 function checkPublish(source: PublishSource, options: PublishOptions): Checked {
@@ -89,14 +81,12 @@ function checkPublish(source: PublishSource, options: PublishOptions): Checked {
   return { options, node, name, where, allow, only }
 }
 
-async function publishFile(
-  path: string,
-  checked: Checked,
+async function announced(
+  sent: Sent,
+  { options, node, name, where, allow, only }: Checked,
   startedMs: number,
 ): Promise<PublishResult> {
-  const { options, node, name, where, allow, only } = checked
   const { signal, ttlSeconds } = options
-  const sent = await send(path, checked)
   const key = signerOf(await clientKey())
   return asking(node, askingOf(options), pageMs, async ({ inquiry, ...within }) => {
     const { initiator, held, published } = await askAboutName(inquiry, within, name)
@@ -125,67 +115,6 @@ async function publishFile(
       seconds: (nowMs() - startedMs) / 1000,
     }
   })
-}
-
-/** Sends the file to the node, and analyses it meanwhile. */
-async function send(
-  path: string,
-  { options, node, name, only }: Checked,
-): Promise<{ readonly digest: string; readonly division: Division }> {
-  const { signal, key, tls, seal, logger } = options
-  const file = await open(path).catch((error: Error) => {
-    throw new FrError('ERR_FR_SOURCE', error.message, { cause: error, path })
-  })
-  const over = new AbortController()
-  try {
-    const before = await file.stat({ bigint: true })
-    if (!before.isFile())
-      throw new FrError('ERR_FR_SOURCE', 'only a regular file can be published', { path })
-    const size = Number(before.size)
-    const both = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal])
-    const given = { ...(key && { key }), ...(tls && { tls }), ...(seal && { seal }) }
-    const wish = { to: [node], as: name, only, digest: 'blake3', signal: both } as const
-    const sending = async (): Promise<string> => {
-      const there = await digestThere(path, size, { options, node, name, only })
-      if (there !== null) return there
-      const { nodes } = await push(path, { ...wish, ...given, ...(logger && { logger }) }).result
-      const [outcome] = nodes
-      if (outcome?.status !== 'complete' || outcome.digest === null) throw failureOf(outcome, node)
-      return outcome.digest
-    }
-    const [digest, division] = await Promise.all([sending(), divisionOfFile(file, size, both)])
-    const after = await file.stat({ bigint: true })
-    if (after.mtimeNs !== before.mtimeNs || after.size !== before.size)
-      throw new FrError('ERR_FR_SOURCE_CHANGED', undefined, { path })
-    return { digest, division }
-  } finally {
-    over.abort()
-    await file.close()
-  }
-}
-
-/** The digest of the file where the node holds it for the same nodes already; null: it does not. */
-async function digestThere(
-  path: string,
-  size: number,
-  { options, node, name, only }: Omit<Checked, 'where' | 'allow'>,
-): Promise<string | null> {
-  const { held } = await asking(node, askingOf(options), pageMs, ({ inquiry, ...within }) =>
-    askAboutName(inquiry, within, name),
-  )
-  if (held?.only !== only || held.size !== size) return null
-  const { signal } = options
-  const digest = await digestFile(path, { digest: 'blake3', ...(signal && { signal }) })
-  return digest === held.fileDigest ? digest : null
-}
-
-function failureOf(
-  outcome: { readonly code: string | null; readonly reason: string | null } | undefined,
-  node: string,
-): FrError {
-  const { code, reason } = outcome ?? { code: null, reason: null }
-  const known = code !== null && isFrErrorCode(code) ? code : 'ERR_FR_INTERNAL'
-  return new FrError(known, reason?.replace(/^ERR_FR_[A-Z_]+: /, ''), { node })
 }
 
 function requireHeld(held: Publishable | null, digest: string, only: string): Publishable {

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, describe, expect, it } from 'vitest'
-import { client, get, publish, push, unpublish } from '../../src/api/index.js'
+import { client, get, type Progress, publish, push, unpublish } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { World } from './cli-world.js'
 import { until, useWorld } from './push-support.js'
@@ -117,8 +117,22 @@ describe('published contents', () => {
     const node = await world.node(eu)
     const via = node.address
     const content = randomBytes(size)
-    const { bytes } = await publish(Readable.from([content]), { via, where, as: 's' })
-    expect(bytes).toBe(size)
+    // Sent as it comes: most of it is at the node, and nothing announced, before it ends.
+    const seen: number[] = []
+    const there = () => node.status().transfers[0]?.verifiedBytes ?? 0
+    const coming = Readable.from(
+      (async function* () {
+        yield content.subarray(0, 2 * MIB)
+        await until(() => there() >= MIB)
+        expect(existsSync(join(node.dataDir, 's'))).toBe(false)
+        expect(node.status().directory.announcements).toBe(0)
+        yield content.subarray(2 * MIB)
+      })(),
+    )
+    const progress = ({ nodes }: Progress) => void seen.push(nodes.length)
+    const result = await publish(coming, { via, where, as: 's', progress })
+    expect(result).toMatchObject({ bytes: size, tracks: [{ name: 'all', bytes: size }] })
+    expect(seen.every((count) => count === 1)).toBe(true)
     expect(readFileSync(join(node.dataDir, 's')).equals(content)).toBe(true)
     const failing = Readable.from(
       (async function* () {
@@ -138,6 +152,35 @@ describe('published contents', () => {
 })
 
 const commands = new World()
+
+describe('a client that is killed', () => {
+  const world = useWorld('native')
+
+  it('has announced nothing, and goes on where it was', async () => {
+    const size = 6 * MIB
+    const key = commands.env['FR_KEY'] as string
+    const node = await world.node({ ...eu, key, limitDownBytesPerSecond: 1e6 })
+    const received = () => node.status().counters.receivedBytes ?? 0
+    const { path, content } = world.file('k.bin', size)
+    const to = ['--where', where, '--via', node.address, '--json']
+    const start = () => commands.fr(['publish', path, ...to])
+    const first = start()
+    await until(() => (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB)
+    first.child.kill('SIGKILL')
+    await first.ended
+    expect(node.status().directory.announcements).toBe(0)
+    expect(existsSync(join(node.dataDir, 'k.bin'))).toBe(false)
+    await client.limit(node.address, { key, downBytesPerSecond: null })
+    const before = received()
+    expect(before).toBeGreaterThanOrEqual(MIB)
+    const second = start()
+    expect(await second.ended).toBe(0)
+    expect(JSON.parse(second.stdout)).toMatchObject({ event: 'published', bytes: size })
+    expect(received() - before).toBeLessThan(size - MIB / 2)
+    expect(node.status().directory.announcements).toBe(1)
+    expect(readFileSync(join(node.dataDir, 'k.bin')).equals(content)).toBe(true)
+  })
+})
 afterAll(() => commands.close())
 
 it('the commands publish and withdraw, and say what they did', async () => {

@@ -15,6 +15,7 @@ export interface PublishCommand {
   readonly ttlSeconds?: number
   readonly seal?: boolean
   readonly keyFile?: string
+  readonly quiet: boolean
   readonly json: boolean
 }
 
@@ -47,6 +48,7 @@ export function addPublish(program: Commander, found: (command: PublishCommand) 
     )
     .addOption(sealOption())
     .option(...keyFileOption)
+    .option('-q, --quiet', 'no progress on stderr')
     .option('--json', 'one JSON object on stdout')
     .addHelpText(
       'after',
@@ -63,9 +65,10 @@ Examples:
   $ fr publish film.mp4 --where tier=edge --allow 'get team=studio' --via 10.0.0.2`,
     )
     .action((path: string, options: Values) => {
-      const { where, via, allow, as, ttl: ttlSeconds, seal, keyFile, json } = options
+      const { where, via, allow, as, ttl: ttlSeconds, seal, keyFile, quiet, json } = options
       const more = given({ allow, as, ttlSeconds, seal, keyFile })
-      found({ command: 'publish', path, where, via, ...more, json: json === true })
+      const shown = { quiet: quiet === true, json: json === true }
+      found({ command: 'publish', path, where, via, ...more, ...shown })
     })
 }
 

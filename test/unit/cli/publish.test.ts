@@ -9,11 +9,19 @@ it('publishes a file, for whom and via whom, and perhaps for a time', () => {
   const { via, where } = { via: 'h:1', where: 'a && b' }
   expect(parse('publish', 'f', ...to)).toEqual({
     kind: 'run',
-    command: { command: 'publish', path: 'f', where, via, json: false },
+    command: { command: 'publish', path: 'f', where, via, quiet: false, json: false },
   })
-  const all = ['--as', 'n', '--ttl', '2h', '--seal', '--key-file', 'k', '--json']
+  const all = ['--as', 'n', '--ttl', '2h', '--seal', '--key-file', 'k', '--quiet', '--json']
   expect(parse('publish', '-', ...to, ...all)).toMatchObject({
-    command: { path: '-', as: 'n', ttlSeconds: 7_200, seal: true, keyFile: 'k', json: true },
+    command: {
+      path: '-',
+      as: 'n',
+      ttlSeconds: 7_200,
+      seal: true,
+      keyFile: 'k',
+      quiet: true,
+      json: true,
+    },
   })
   expect(parse('unpublish', 'n', '--via', 'h:1')).toEqual({
     kind: 'run',
