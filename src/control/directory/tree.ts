@@ -91,7 +91,7 @@ export class Tree {
     const rootMs = this.#meanings.isWanting && isRootless ? lineage.rootMs : Infinity
     return Math.min(
       ...[lineage.dueMs, this.#approvals.dueMs, this.#findings.dueMs],
-      ...[rootMs, this.rollUps.dueMs, this.#kinMs],
+      ...[rootMs, this.#kinMs, lineage.parent === null ? Infinity : this.rollUps.dueMs],
     )
   }
 
