@@ -32,6 +32,9 @@ export const copyLimits = {
   refusedMsMax: 900_000,
   /** Milliseconds that the files of a content stay open after the last of its copies. */
   orderLingerMs: 2_000,
+  /** Sources of a content that stay connected while no copy uses them, and for how many ms. */
+  orderRests: 16,
+  orderRestMs: 1_500,
   /** The same of what is still written. */
   growingLingerMs: 600_000,
   /** Milliseconds without a new byte of it after which people are told that nothing comes. */

@@ -37,6 +37,8 @@ export const servingLimits = {
   /** Clients that one node serves at the same time, unless `--max-serves` says so. */
   servesPerNode: 32,
   servesPerNodeMax: 128,
+  /** Milliseconds without a request after which a standing client gives its place to others. */
+  serveRestMs: 500,
   /** Milliseconds without a request after which a node serves a client no more. */
   serveIdleMs: 60_000,
   /** Milliseconds between two looks of a node at a file that it serves. */

@@ -19,7 +19,7 @@ export const swarmLimits = {
   /** Others that an answer names. */
   swarmOthers: 16,
   /** Units under way to a node, of one content. */
-  swarmOrders: 4,
+  swarmOrders: 8,
   /** Units that a holder sends at the same time, of one content. */
   swarmSlots: 12,
   /** Holders that a node knows of one content, and is asking at the same time. */

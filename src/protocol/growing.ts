@@ -11,8 +11,14 @@ export function readMore(body: Fields): { readonly bytes: number; readonly isFin
   return { ...readPosition(body), isFinal: body.boolean('isFinal') }
 }
 
-/** `follow` is true or absent. */
-export function readFollow(body: Fields): { readonly follow?: true } {
-  if (!body.has('follow')) return {}
-  return body.boolean('follow') ? { follow: true } : body.refuse('follow', 'is not true')
+/** `follow` and `standing` are true or absent. */
+export function readFollow(body: Fields): { readonly follow?: true; readonly standing?: true } {
+  return {
+    ...(isTrue(body, 'follow') && { follow: true }),
+    ...(isTrue(body, 'standing') && { standing: true }),
+  }
+}
+
+function isTrue(body: Fields, key: string): boolean {
+  return body.has(key) && (body.boolean(key) || body.refuse(key, 'is not true'))
 }

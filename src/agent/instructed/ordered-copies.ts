@@ -15,7 +15,6 @@ import type { Carried, CopyOrder, Ended } from '../../control/messages/mastering
 import { randomId } from '../../net/crypto.js'
 import type { Dialler } from '../../net/dial.js'
 import type { DataEngine, HashPool } from '../../ports.js'
-import { FetchRun } from '../../session/fetch/fetch-run.js'
 import type { Place } from '../../session/instructed/claimed-partial.js'
 import { Filling, type FillingHooks, type LandingOffer } from '../../session/instructed/filling.js'
 import { GrowingFilling } from '../../session/instructed/growing-filling.js'
@@ -23,7 +22,9 @@ import type { InstructedCopies, InstructedEvents } from '../../session/instructe
 import type { EngineRouter } from '../../session/router.js'
 import type { HeldStream } from '../../store/catalogue/record.js'
 import { failureOf } from './blames.js'
+import { CopyFailure } from './copy-failure.js'
 import { toldOf } from './held-states.js'
+import { SourcedFetches } from './sourced-fetches.js'
 
 export interface OrderedCopiesSpec {
   readonly engine: DataEngine
@@ -48,6 +49,8 @@ interface Filled {
   readonly before: Promise<void> | undefined
   readonly filling: AnyFilling
   readonly copies: Set<Running>
+  /** What is open to the sources of its copies. */
+  readonly fetches: SourcedFetches
   /** Those that wait for blocks that others are at. */
   readonly waiting: Set<() => void>
   /** Closes it, while nothing fills it. */
@@ -61,7 +64,7 @@ interface Running {
   rate: number
   /** The blocks that it is at. */
   part: RangePair | null
-  run: Pick<FetchRun, 'limit' | 'cancel'> | undefined
+  run: Pick<GrowingFilling, 'limit' | 'cancel'> | undefined
   /** Bytes that its earlier runs have brought, and those of all that were told. */
   carried: number
   toldBytes: number
@@ -161,7 +164,10 @@ export class OrderedCopies implements InstructedCopies {
     try {
       await running.filled.before
       await this.#bring(running)
-      if (filling.isWhole) await filling.publish()
+      if (filling.isWhole) {
+        await running.filled.fetches.close()
+        await filling.publish()
+      }
     } catch (error) {
       const { code, message, isHere } = running.failure ?? hereOf(error)
       if (isHere) filling.failedHere({ code, text: message })
@@ -188,7 +194,7 @@ export class OrderedCopies implements InstructedCopies {
 
   async #bring(running: Running): Promise<void> {
     const { range, size } = running.order
-    const { filling, copies, waiting } = running.filled
+    const { filling, copies, waiting, fetches } = running.filled
     if (this.#isHeld(running)) return
     if (filling instanceof GrowingFilling) return this.#follow(running, filling)
     if (size === 0) return this.#fetch(running, filling, null)
@@ -196,7 +202,8 @@ export class OrderedCopies implements InstructedCopies {
     for (;;) {
       if (running.failure !== null) throw running.failure
       const others = [...copies].flatMap(({ part }) => (part === null ? [] : [part]))
-      const part = nextPart(blocks, filling.here, RangeSet.of(others))
+      const taken = RangeSet.of([...others, ...fetches.open])
+      const part = nextPart(blocks, filling.here, taken)
       if (part === null) return
       if (part === 'wait') await new Promise<void>((resolve) => waiting.add(resolve))
       else await this.#fetch(running, filling, part)
@@ -205,32 +212,27 @@ export class OrderedCopies implements InstructedCopies {
 
   /** Null: of a content without bytes. */
   async #fetch(running: Running, filling: Filling, part: RangePair | null): Promise<void> {
-    const { engine, router, pool, dialler, log } = this.#spec
-    const { source, digest } = running.order
-    const cap = capOf(running.rate)
-    const run = new FetchRun(engine, router, pool, {
-      ...{ name: running.name, holders: [source.address], nodeId: source.nodeId },
-      ...{ output: filling.share(part ?? [0, 0]), force: false, timeoutMs: null },
-      range: part && { first: part[0], last: part[0] + part[1] - 1 },
-      ...{ silenceMs: limits.orderSilenceMs, isLackFinal: true, flows: undefined },
-      ...(digest !== null && { fileDigest: digest }),
-      ...(cap !== undefined && { bytesPerSecond: cap }),
-      ...{ dialler: dialler(), log: quieter(log) },
-    })
-    running.run = run
+    const { order, name, rate, filled } = running
+    const { fetches } = filled
+    const copy = {
+      came: (bytes: number) => {
+        running.carried += bytes
+      },
+    }
+    running.run = {
+      limit: (bytesPerSecond) => fetches.limit(copy, bytesPerSecond),
+      cancel: (text) => fetches.leave(copy, text),
+    }
     running.part = part
     try {
-      await run.run()
+      await fetches.bring(copy, { ...order, name, filling, part, bytesPerSecond: capOf(rate) })
     } catch (error) {
       const isHere = part !== null && filling.here.contains(...part)
-      if (running.failure !== null || isHere || filling.isWhole) return
-      const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
-      throw new CopyFailure(code, message, run.isOwnFault)
+      if (running.failure === null && !isHere && !filling.isWhole) throw error
     } finally {
-      running.carried += receivedBy(run)
       running.run = undefined
       running.part = null
-      wake(running.filled)
+      wake(filled)
     }
   }
 
@@ -293,7 +295,8 @@ export class OrderedCopies implements InstructedCopies {
     const filling: AnyFilling = order.isGrowing
       ? new GrowingFilling({ ...about, engine, router, contentId }, hooks)
       : new Filling({ ...about, size }, hooks)
-    const still = { waiting: new Set<() => void>(), linger: undefined }
+    const fetches = new SourcedFetches(this.#spec, () => wake(filled))
+    const still = { waiting: new Set<() => void>(), linger: undefined, fetches }
     const filled: Filled = { key, before, filling, copies, ...still }
     this.#filled.set(key, filled)
     return filled
@@ -325,7 +328,10 @@ export class OrderedCopies implements InstructedCopies {
   #close({ key, filling, ...filled }: Filled): Promise<void> {
     clearTimeout(filled.linger)
     if (this.#filled.get(key)?.filling === filling) this.#filled.delete(key)
-    const closed = filling.close().then(() => this.#spec.changed(filling))
+    const closed = filled.fetches
+      .close()
+      .then(() => filling.close())
+      .then(() => this.#spec.changed(filling))
     this.#track(closed)
     return closed
   }
@@ -350,24 +356,10 @@ export class OrderedCopies implements InstructedCopies {
   }
 }
 
-/** `isHere`: at this node, and neither at the source nor on the way to it. */
-class CopyFailure extends FrError {
-  readonly isHere: boolean
-
-  constructor(code: FrErrorCode, text: string, isHere: boolean) {
-    super(code, text)
-    this.isHere = isHere
-  }
-}
-
 /** Bytes that it has brought from its source so far. */
 function carriedBy({ carried, run, filled: { filling } }: Running): number {
-  if (run instanceof FetchRun) return carried + receivedBy(run)
-  return run === undefined ? carried : carried + filling.here.bytes
-}
-
-function receivedBy(run: FetchRun): number {
-  return run.view().holders.reduce((sum, { bytes }) => sum + bytes, 0)
+  const isFollowing = run !== undefined && filling instanceof GrowingFilling
+  return isFollowing ? carried + filling.here.bytes : carried
 }
 
 /** What grows is followed meanwhile. */
@@ -396,9 +388,4 @@ function keyOf({ name, digest, contentId }: CopyOrder): string {
 function capOf(bytesPerSecond: number): number | undefined {
   if (!Number.isFinite(bytesPerSecond)) return undefined
   return Math.max(1, Math.floor(bytesPerSecond * limits.payloadShare))
-}
-
-/** That a source fails is told with the copy that ends by it. */
-function quieter(log: Logger): Logger {
-  return (line) => log(line.event === 'holder-out' ? { ...line, level: 'debug' } : line)
 }

@@ -51,6 +51,7 @@ export class BlockWork {
   readonly #askedOf: Uint8Array
   /** Blocks of which one holder may have brought one part, and another one the rest. */
   readonly #isShared: Uint8Array
+  readonly #wanted: RangeSet
   /** Of what is wanted. */
   readonly #verified = new RangeSet()
   readonly #landed = new RangeSet()
@@ -86,8 +87,8 @@ export class BlockWork {
     this.table = new DigestTable(size, blockBytes, digestBytes)
     this.repairs = new Repairs(blockBytes)
     this.#hashing = new BlockHashing(blockBytes)
-    const wanted = RangeSet.of([[offset, length]])
-    const within = found.filter((run) => wanted.contains(run.offset, run.length))
+    this.#wanted = RangeSet.of([[offset, length]])
+    const within = found.filter((run) => this.#wanted.contains(run.offset, run.length))
     this.#found = new FoundBlocks(blockBytes, within)
     this.#askedOf = new Uint8Array(this.#ledger.blocks)
     this.#isShared = new Uint8Array(this.#ledger.blocks)
@@ -111,7 +112,7 @@ export class BlockWork {
 
   /** Nothing of it is wanted any more. */
   get isDone(): boolean {
-    const isWhole = this.#verified.bytes === this.#content.length && this.table.state === 'proved'
+    const isWhole = this.#verified.bytes === this.#wanted.bytes && this.table.state === 'proved'
     return isWhole && !this.#hashing.isCopying && this.repairs.isIdle
   }
 
@@ -124,10 +125,10 @@ export class BlockWork {
 
   /** In words, what nobody brings. */
   get lack(): string {
-    const { offset, length } = this.#content
     if (this.table.state !== 'proved') return 'no holder brings the digests of the file'
-    const [first = [0, 0] as const] = this.#verified.missing(offset, length)
-    return `no holder brings the bytes from ${first[0]} on`
+    const missing = RangeSet.of(this.#wanted)
+    missing.subtract(this.#verified)
+    return `no holder brings the bytes from ${missing.first()?.[0] ?? 0} on`
   }
 
   answered(
@@ -145,6 +146,18 @@ export class BlockWork {
     this.puller.introduce([{ number, address, nodeId: '' }], 0, undefined)
     this.puller.linked(number, rttMs)
     this.#unmetAtMs = nowMs
+  }
+
+  /** These blocks are wanted, too; none of them was found in the file. */
+  more(ranges: readonly RangePair[], nowMs: number): void {
+    const missing = RangeSet.of(ranges)
+    for (const range of ranges) {
+      this.#wanted.add(...range)
+      this.#lacked.remove(...range)
+    }
+    missing.subtract(this.#verified)
+    this.movedMs = nowMs
+    if (!missing.isEmpty) this.puller.want(missing, nowMs)
   }
 
   /** The reader of the output is at this byte. */
@@ -165,7 +178,7 @@ export class BlockWork {
     this.#askDigests(nowMs)
     for (let run = this.#found.takeToHash(2); run !== undefined; run = this.#found.takeToHash(2))
       this.#host.wish({ type: 'hash', part: 'again', offset: run[0], length: run[1] })
-    const hasAll = this.#landed.bytes >= this.#content.length
+    const hasAll = this.#landed.bytes >= this.#wanted.bytes
     this.#host.wish(...this.#hashing.start(hasAll, nowMs))
     if (!this.#unmet.isEmpty && nowMs >= this.#unmetAtMs) {
       this.puller.want(RangeSet.of(this.#unmet), nowMs)
@@ -195,7 +208,7 @@ export class BlockWork {
     if (this.#unmet.isEmpty || this.puller.asked.length > 0 || !this.#found.open.isEmpty)
       return false
     for (const range of this.#unmet) if (!this.#lacked.contains(...range)) return false
-    return this.#verified.bytes + this.#unmet.bytes === this.#content.length
+    return this.#verified.bytes + this.#unmet.bytes === this.#wanted.bytes
   }
 
   #repair(nowMs: number): void {
@@ -265,7 +278,7 @@ export class BlockWork {
   #proved(nowMs: number): void {
     this.movedMs = nowMs
     this.#judge(this.#ledger.announce(0, this.#content.size, this.table.bytes), nowMs)
-    this.#news(this.#content.offset, this.#content.length, false, nowMs)
+    this.#news(0, this.#content.size, false, nowMs)
     this.#judgeFound(nowMs)
   }
 
@@ -371,11 +384,7 @@ export class BlockWork {
 
   /** Blocks of this range that are verified since the last look. */
   #news(offset: number, length: number, isFound: boolean, nowMs: number): void {
-    const within = RangeSet.of([[this.#content.offset, this.#content.length]]).present(
-      offset,
-      length,
-    )
-    for (const held of this.#ledger.held(within))
+    for (const held of this.#ledger.held(this.#wanted.present(offset, length)))
       for (const [at, bytes] of this.#verified.missing(...held)) {
         this.#verified.add(at, bytes)
         this.movedMs = nowMs

@@ -3,6 +3,7 @@
  * that it shares with other machines (messages/facts.ts). Members are the holders that the caller
  * named, from 1 on.
  */
+import type { RangePair } from '../../base/ranges.js'
 import type { EndWish, Fact, Wish } from '../messages/facts.js'
 import type { FetchOffer } from '../messages/types.js'
 
@@ -29,6 +30,8 @@ export interface FetchConfig {
   readonly isLackFinal?: boolean
   /** A holder that answers that it has no more yet is waited for without an end. */
   readonly isFollowing?: boolean
+  /** More may be `wanted` when all of the range is here: its holders or `stopped` end it. */
+  readonly isStanding?: boolean
 }
 
 /** The content that is fetched, as the holder described it whose word counts. */
@@ -78,6 +81,8 @@ export type FetchFact =
   | { readonly type: 'copied'; readonly offset: number; readonly length: number }
   /** Payload that has come from a member so far. */
   | { readonly type: 'received'; readonly member: number; readonly bytes: number }
+  /** Blocks beyond the range, or of it once more. */
+  | { readonly type: 'wanted'; readonly ranges: readonly RangePair[] }
   /** The reader of the output is at this byte of the file. */
   | { readonly type: 'delivered'; readonly offset: number }
 

@@ -13,6 +13,7 @@
  */
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import type { RangePair } from '../../base/ranges.js'
 import type { MemberFact } from '../messages/facts.js'
 import type { FetchOffer, Frame } from '../messages/types.js'
 import { BlockWork } from './block-work.js'
@@ -31,6 +32,8 @@ export class FetchMachine {
   #content: FetchedContent | undefined
   #work: BlockWork | undefined
   #wishes: FetchWish[] = []
+  /** Wanted before the file is open. */
+  readonly #more: RangePair[] = []
   #isEnded = false
   /** When something came of it, before its blocks were begun. */
   #movedMs: number
@@ -81,8 +84,13 @@ export class FetchMachine {
 
   /** A reader that takes nothing is waited for without an end. */
   get #patienceEndMs(): number {
-    if (this.#work?.isWaitingForReader) return Number.POSITIVE_INFINITY
+    if (this.#isResting || this.#work?.isWaitingForReader) return Number.POSITIVE_INFINITY
     return (this.#work?.movedMs ?? this.#movedMs) + this.#patienceMs
+  }
+
+  /** All that is wanted so far is here, and more may be wanted. */
+  get #isResting(): boolean {
+    return this.#config.isStanding === true && this.#work?.isDone === true
   }
 
   /** A large block takes its time, and says nothing before it is whole. */
@@ -120,6 +128,8 @@ export class FetchMachine {
         return this.#work?.puller.received(fact.member, fact.bytes, nowMs)
       case 'delivered':
         return this.#work?.delivered(fact.offset, nowMs)
+      case 'wanted':
+        return this.#onWanted(fact.ranges, nowMs)
       case 'fileFailed':
         return this.#fail(fact)
       case 'stopped':
@@ -260,7 +270,13 @@ export class FetchMachine {
     const content = this.#content as FetchedContent
     const bounds = { aheadBytes, isLackFinal, isFollowing }
     this.#work = new BlockWork(host, content, bounds, opened, nowMs)
+    this.#onWanted(this.#more.splice(0), nowMs)
     for (const holder of this.holders) if (holder.state === 'offered') this.#compare(holder, nowMs)
+  }
+
+  #onWanted(ranges: readonly RangePair[], nowMs: number): void {
+    if (this.#work === undefined) this.#more.push(...ranges)
+    else if (ranges.length > 0) this.#work.more(ranges, nowMs)
   }
 
   // --- whatever follows from the state and the time ---
@@ -270,6 +286,7 @@ export class FetchMachine {
     if (this.#content === undefined) this.#choose(nowMs)
     if (this.#isEnded) return
     this.#work?.advance(nowMs)
+    if (this.#isResting) return this.#judgeRest()
     if (this.#work?.isDone) this.#end(null)
     if (!this.#isEnded) this.#judgeTime(nowMs)
   }
@@ -284,6 +301,12 @@ export class FetchMachine {
         this.#wish({ type: 'connect', member: holder.number })
       }
     }
+  }
+
+  /** Nobody is dialled again for nothing. */
+  #judgeRest(): void {
+    const isLeft = this.holders.every(({ state }) => state === 'waiting' || state === 'out')
+    if (isLeft) this.#fail(failureOf(this.holders, 'no more is brought'))
   }
 
   #judgeTime(nowMs: number): void {

@@ -360,6 +360,8 @@ export type Frame =
       readonly type: 'fetch'
       readonly pack?: PackAsk
       readonly follow?: true
+      /** It may ask for more later, and gives its place to others while it asks for nothing. */
+      readonly standing?: true
       /** File digest of the one content of this name that is wanted; absent: what has the name. */
       readonly content?: string
       /** What is sent is to be sealed. */

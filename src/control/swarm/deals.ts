@@ -106,7 +106,9 @@ export class Deals {
     from.livesMs = nowMs + (isActive ? swarmSilenceMs + 2 * this.#againMs : swarmHolderMs)
     this.#release(from, nowMs)
     // Who wants to hear of others is told at once.
-    const isPatient = said.most > 0 && (said.others === 0 || this.#askers.size === 1)
+    // So is whoever gets something from here: it asks again with the first of that that has come.
+    const isPatient =
+      said.most > 0 && from.given.size === 0 && (said.others === 0 || this.#askers.size === 1)
     const untilMs = nowMs + (isPatient ? limits.swarmWaitMs : 0)
     this.#waiting.set(ask, { ask, from, said, untilMs })
   }

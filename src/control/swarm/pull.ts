@@ -11,7 +11,6 @@
  * Facts: met, held, answered, unanswered, ended. `due` says what to do. Pure: time is an argument.
  */
 import { limits } from '../../base/limits.js'
-import { RangeSet } from '../../base/ranges.js'
 import type { SwarmAnswer, SwarmAsk, SwarmPeer } from '../messages/swarming.js'
 import { type Holder, Holders } from './holders.js'
 import { lot, seedOf, UnitSet } from './units.js'
@@ -117,8 +116,8 @@ export class Pull {
       const isOfUse = this.#isMissing(unit) && this.#coming.size < 2 * swarmOrders
       if (isOfUse && !taken.includes(unit)) taken.push(unit)
     }
-    const runs = RangeSet.of(taken.map((unit) => [unit, 1] as const))
-    for (const [first, count] of runs) this.#begin(holder, first, count)
+    // One after the other, so that each is here, and given on, as soon as it can be.
+    for (const unit of taken) this.#begin(holder, unit, 1)
     if (taken.length > 0) this.#movedMs = nowMs
   }
 
@@ -211,7 +210,13 @@ export class Pull {
       asking++
       wishes.push(this.#ask(holder, wants, most, isStuck))
     }
-    const canAsk = (holder: Holder): boolean => asking < limits.swarmAsks && holder.asked === null
+    // Who sends something is asked again with the first of that that is here, and in time to know
+    // that this node lives.
+    const isDue = ({ heardMs }: Holder): boolean => nowMs - heardMs >= limits.swarmSilenceMs / 2
+    const canAsk = (holder: Holder): boolean => {
+      if (asking >= limits.swarmAsks || holder.asked !== null) return false
+      return holder.orders === 0 || holder.isOwed || isStuck || isDue(holder)
+    }
     // Those that are known to have something.
     for (const holder of free) {
       if (places <= 0 || !canAsk(holder) || holder.isInitiator) continue
@@ -224,8 +229,7 @@ export class Pull {
     // The initiator, who knows most of the others, and counts on those that it hears of.
     for (const holder of free)
       if (holder.isInitiator && canAsk(holder)) {
-        const isDue = nowMs - holder.heardMs >= limits.swarmSilenceMs / 2
-        if (places > 0 || isDue || holder.isOwed)
+        if (places > 0 || isDue(holder) || holder.isOwed)
           ask(holder, places > 0 ? this.#wants(eligible(holder)) : [], Math.max(0, places))
       }
     // Who may have got something meanwhile, and who is to know that it is here now.

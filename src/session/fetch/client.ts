@@ -32,6 +32,8 @@ export class Client implements FeedOwner {
   /** It wants its data connection sealed. */
   isSealed = false
   place: Pick<FetchOffer, 'transfer' | 'you'> | undefined
+  /** It may ask for more whenever it likes. */
+  isStanding = false
   isOver = false
   /** It has heard how far a content is that is still written. */
   #toldBytes = -1
@@ -39,6 +41,7 @@ export class Client implements FeedOwner {
   #pulledTo = 0
   /** It has asked for something, so it is ready for what comes by itself. */
   #hasAsked = false
+  #askedMs = 0
   #telling: NodeJS.Timeout | undefined
   #unwatch: () => void = () => {}
   readonly #link: ControlLink
@@ -85,6 +88,12 @@ export class Client implements FeedOwner {
   get isWaiting(): boolean {
     const { growing } = this.file?.content ?? {}
     return growing?.isFinal === false && this.#pulledTo >= growing.bytes
+  }
+
+  /** It stays, and has had all that it asked for. */
+  get isResting(): boolean {
+    if (!this.isStanding || nowMs() - this.#askedMs < limits.serveRestMs) return false
+    return (this.#fill?.queuedBytes ?? 0) === 0
   }
 
   /** At once, and what comes soon after that together. */
@@ -175,6 +184,7 @@ export class Client implements FeedOwner {
   }
 
   #asks(): void {
+    this.#askedMs = nowMs()
     if (this.#hasAsked) return
     this.#hasAsked = true
     this.#sendEnd()

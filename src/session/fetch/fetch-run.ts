@@ -10,7 +10,7 @@ import { type Failure, FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { LogFields, Logger } from '../../base/log.js'
-import { RangeSet } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { awakeMs, nowMs } from '../../base/time/awake.js'
 import type {
   FetchedContent,
@@ -52,6 +52,8 @@ export interface FetchSpec extends HolderSpec {
   readonly isLackFinal?: boolean
   /** Waits for what comes to its holders while they say that they have no more yet. */
   readonly isFollowing?: boolean
+  /** It does not end by itself: more may be wanted of its holders. */
+  readonly isStanding?: boolean
   /** The most that comes in a second; by default as much as can. */
   readonly bytesPerSecond?: number
   readonly log: Logger
@@ -110,13 +112,15 @@ export class FetchRun {
     const ordered = typeof output === 'string' || isTarget(output) ? undefined : output
     const aheadBytes = ordered === undefined ? null : limits.fetchAheadBytes
     const { silenceMs = limits.fetchSilenceMs, isLackFinal = false, isFollowing = false } = spec
-    const bounds = { aheadBytes, silenceMs, timeoutMs, isLackFinal, isFollowing }
+    const { isStanding = false } = spec
+    const bounds = { aheadBytes, silenceMs, timeoutMs, isLackFinal, isFollowing, isStanding }
     const config = { holders, range, fileDigest, ...bounds }
     const sealed = spec.dialler.self.seal === undefined ? {} : ({ sealed: true } as const)
     const ask = {
       ...{ ...encodeName(name), ...sealed },
       ...(pack !== undefined && { pack }),
       ...(fileDigest !== undefined && { content: fileDigest }),
+      ...(isStanding && ({ standing: true } as const)),
     }
     this.#machine = new FetchMachine(config, ask, awakeMs())
     this.#transfer = engine.openTransfer()
@@ -169,6 +173,11 @@ export class FetchRun {
     this.#engine.limitTransfer(this.#transfer, { downBytesPerSecond: bytesPerSecond })
   }
 
+  /** These blocks as well. Where it is no standing one, they come only while others do. */
+  want(ranges: readonly RangePair[]): void {
+    this.#loop.post({ type: 'wanted', ranges })
+  }
+
   cancel(text: string): void {
     this.#loop.post({ type: 'stopped', text })
   }
@@ -194,8 +203,9 @@ export class FetchRun {
 
   /** The first byte that is wanted, and the one behind the last. */
   #bounds(content: FetchedContent | undefined): readonly [number, number] {
-    const { range } = this.#spec
-    return range === null ? [0, content?.size ?? 0] : [range.first, range.last + 1]
+    const { range, isStanding = false } = this.#spec
+    const isAll = range === null || isStanding
+    return isAll ? [0, content?.size ?? 0] : [range.first, range.last + 1]
   }
 
   // --- what the machine wants ---
@@ -286,7 +296,8 @@ export class FetchRun {
     if (bytes > 0) this.#verified.add(from, bytes)
     this.#ordered?.verified(offset, length)
     if (isFound) this.#foundBytes += Math.max(0, bytes)
-    const written = (this.#target as FetchTarget).verified({ offset, length, digests })
+    const run = { offset, length, digests }
+    const written = (this.#target as FetchTarget).verified(run, isFound)
     // Without it a later fetch only has more to do.
     this.#track(written.catch((error: unknown) => this.#warn('journal-failed', String(error))))
   }

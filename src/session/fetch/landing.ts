@@ -42,8 +42,11 @@ export interface FetchTarget {
   readonly partialPath: string
   /** Opens the files of this content. */
   open(content: FetchedContent): Promise<Landed>
-  /** These blocks are in the file and right. Rejects where that cannot be written down. */
-  verified(run: HeldRun): Promise<void>
+  /**
+   * These blocks are in the file and right. Rejects where that cannot be written down. `isFound`:
+   * an earlier fetch left them.
+   */
+  verified(run: HeldRun, isFound?: boolean): Promise<void>
   /** Copies from scratch into the file. */
   copyIn(offset: number, length: number): Promise<void>
   /** A record of digests that the author of the content has signed. */

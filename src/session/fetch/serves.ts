@@ -82,6 +82,7 @@ export class Serves {
     )
     const client = new Client(link, established.remoteAddress, () => this.#queuedBytes)
     const { most } = this.#spec
+    if (this.#clients.size >= most) this.#makeRoom()
     if (this.#clients.size >= most) {
       const text = `the node serves ${most} clients at the same time already`
       client.refuse(new FrError('ERR_FR_LIMIT', text))
@@ -118,6 +119,7 @@ export class Serves {
     if (client.name !== undefined) throw new FrError('ERR_FR_PROTOCOL', 'a second name was asked')
     client.name = decodeName(frame)
     client.isSealed = frame.sealed === true
+    client.isStanding = frame.standing === true
     this.#offer(client, client.name, frame, who).catch((error: unknown) =>
       this.#end(client, asFrError(error, 'ERR_FR_INTERNAL')),
     )
@@ -240,6 +242,13 @@ export class Serves {
         ? this.#expect(client, forMs)
         : this.#end(client, new FrError('ERR_FR_TIMEOUT', 'the client asked for nothing')),
     )
+  }
+
+  /** The place of one that stays without asking for anything. */
+  #makeRoom(): void {
+    for (const client of this.#clients)
+      if (client.isResting)
+        return this.#end(client, new FrError('ERR_FR_LIMIT', 'another client wants its place'))
   }
 
   /** Tells the client why, and ends. */

@@ -149,7 +149,7 @@ export class Filling implements Guest {
     this.#claimed?.failed(failure, true)
   }
 
-  /** For one copy, of these blocks. */
+  /** For what one source brings, of these blocks at first. */
   share([offset, length]: RangePair): FetchTarget {
     let isOurs = false
     return {
@@ -164,8 +164,7 @@ export class Filling implements Guest {
         if (isOther || entry.only !== known.entry.only)
           throw new FrError('ERR_FR_NOT_HELD', 'the source has another content of this name')
         isOurs = entry.contentId === known.entry.contentId && entry.author === known.entry.author
-        if (this.here.contains(offset, length))
-          throw new FrError('ERR_FR_ABORTED', 'these bytes are here already')
+        if (length === 0) throw new FrError('ERR_FR_ABORTED', 'it has no bytes')
         return this.#landed(files, [offset, length])
       },
       verified: async (run) => this.#verified(run),

@@ -231,6 +231,7 @@ const bodies: Bodies = {
   fetch: fc.oneof(
     nameText,
     nameText.map((of) => ({ ...of, follow: true as const })),
+    nameText.map((of) => ({ ...of, standing: true as const })),
     fc.tuple(nameText, fileDigest).map(([of, content]) => ({ ...of, content })),
     fc.tuple(nameText, packAsk).map(([of, pack]) => ({ ...of, pack })),
   ),

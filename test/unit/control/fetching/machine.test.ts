@@ -300,4 +300,31 @@ describe('a fetch of one content', () => {
     }
     expect(ends).toEqual([false])
   })
+
+  it('goes on with what is wanted later, where it stands, and ends when its holder leaves', () => {
+    const range = { first: 0, last: block - 1 }
+    const bench = new Bench(1, null, { range, isStanding: true })
+    bench.tell({ type: 'wanted', ranges: [[2 * block, block]] })
+    bench.offered(1)
+    bench.tell({ type: 'opened', found: [], digests })
+    const pulled = (wishes: readonly FetchWish[]) =>
+      wishes.flatMap((wish) =>
+        wish.type === 'say' && wish.frame.type === 'pull' ? wish.frame.ranges : [],
+      )
+    const asked = pulled(bench.tell({ type: 'fedIn', member: 1 }))
+    expect(asked).toEqual([
+      [0, block],
+      [2 * block, block],
+    ])
+    for (const at of [0, 2]) expect(types(bench.landed(at))).toContain('verified')
+    // It rests: nothing is due, however long.
+    expect(bench.machine.deadlineMs()).toBeNull()
+    bench.nowMs += 3_600_000
+    const more = bench.tell({ type: 'wanted', ranges: [[4 * block, 2 * block]] })
+    expect(pulled(more)).toEqual([[4 * block, 2 * block]])
+    expect(end(bench.landed(4))).toBeUndefined()
+    expect(types(bench.landed(5))).toContain('verified')
+    const lost = { type: 'unlinked', member: 1, code: 'ERR_FR_NODE_LOST', text: 'gone' } as const
+    expect(end(bench.tell(lost))).toMatchObject({ failure: { code: 'ERR_FR_NODE_LOST' } })
+  })
 })

@@ -43,20 +43,23 @@ describe('a pull', () => {
     expect([...(first?.wants ?? [])].sort()).toEqual(order)
     pull.answered('first', answer({ have: whole, grants: [3, 4, 6] }), 1, 1)
     const wishes = pull.due(1)
-    expect(ordersOf(wishes)).toEqual([
-      { type: 'order', order: 0, first: 3, count: 2, from: initiator },
-      { type: 'order', order: 1, first: 6, count: 1, from: initiator },
-    ])
-    expect(asksOf(wishes)[0]).toMatchObject({
-      most: 1,
-      coming: [
-        [3, 2],
-        [6, 1],
-      ],
-    })
+    expect(ordersOf(wishes)).toEqual(
+      [3, 4, 6].map((unit, at) => {
+        return { type: 'order', order: at, first: unit, count: 1, from: initiator }
+      }),
+    )
+    // It is asked again with the first of these that has come, and then at once.
+    expect(asksOf(wishes)).toEqual([])
+    pull.ended(0, true, 2)
+    const coming = [
+      [4, 1],
+      [6, 1],
+    ]
+    const again = { to: 'first', have: [[3, 1]], coming, most: limits.swarmOrders - 2 }
+    expect(asksOf(pull.due(2))).toMatchObject([again])
     pull.answered('first', answer({ have: whole, grants: [0, 1, 2, 5, 7] }), 1, 2)
     pull.due(2)
-    for (let each = 0; each < 5; each++) pull.ended(each, true, 3)
+    for (let each = 1; each < 8; each++) pull.ended(each, true, 3)
     expect(pull.isComplete).toBe(true)
     const last = asksOf(pull.due(3))
     expect(last).toMatchObject([{ to: 'first', have: whole, wants: [], most: 0 }])
