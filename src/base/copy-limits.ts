@@ -25,6 +25,8 @@ export const copyLimits = {
   /** Copies by order that a node has under way, and how long one may bring nothing, in ms. */
   ordersPerNode: 256,
   orderSilenceMs: 6_000,
+  /** Bytes of a content up to which it has no journal where it comes at once. */
+  orderSmallBytes: 64 * KIB,
   /** Part of what a link carries that is no header: 1,448 of 1,514 bytes, less what is said. */
   payloadShare: 0.95,
   /** Milliseconds until what a node has refused is ordered there again, at first and at most. */

@@ -10,7 +10,7 @@
 import { digestBytesOf } from '../../base/digests.js'
 import { type Failure, FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
-import { blockBytesFor } from '../../base/limits.js'
+import { blockBytesFor, limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { FetchedContent, FoundRun } from '../../control/fetching/events.js'
 import { FoundBlocks } from '../../control/fetching/found.js'
@@ -225,7 +225,7 @@ export class Filling implements Guest {
           takeSigned: () => runs.takeFresh(),
         })
       // It changes the times of the file, which the journal has to know as they were left.
-      await publication.probe()
+      if (!this.#isSmall) await publication.probe()
       const { copied } = arrival
       const { journal } = claimed
       this.isNew = arrival.journal === 'none' && copied === undefined
@@ -359,6 +359,11 @@ export class Filling implements Guest {
     this.#hooks.changed()
   }
 
+  /** Its bytes cost less than to be told of it early, or after a kill right behind its rename. */
+  get #isSmall(): boolean {
+    return this.#spec.size <= limits.orderSmallBytes
+  }
+
   /** Of these blocks. */
   #of(offset: number, length: number): Uint8Array {
     return this.#partOf({ offset: 0, digests: this.#digests }, offset, length)
@@ -396,7 +401,10 @@ export class Filling implements Guest {
       throw new FrError('ERR_FR_DIGEST', 'the digests of its blocks are not those of the file')
     const { runs, copied } = came
     const told = await publication.publish(
-      () => tellPublishing(host, partial, journal),
+      async () => {
+        if (!this.#isSmall || journal?.isWorthKeeping === true)
+          await tellPublishing(host, partial, journal)
+      },
       () => ({ runs, copied }),
     )
     this.isPublished = true

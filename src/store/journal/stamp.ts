@@ -20,8 +20,8 @@ const bootIdBytes = 16
 const hashBytes = 16
 
 /** `file` is on the file system of the partial. */
-export async function placeOf(file: FileHandle, boot = bootId()): Promise<Place> {
-  return Buffer.concat([await boot, Buffer.from(await attachmentOf(file))])
+export async function placeOf(file: FileHandle, ofBoot = bootId()): Promise<Place> {
+  return Buffer.concat([await ofBoot, Buffer.from(await attachmentOf(file))])
 }
 
 /**
@@ -60,8 +60,15 @@ export function hasSame({ isLeft, nanos, stamp }: BatchMark, now: Buffer | null)
   return isOwn && now.readBigUInt64LE(hashBytes) >= then.readBigUInt64LE(hashBytes)
 }
 
+let boot: Promise<Uint8Array> | undefined
+
 /** Changes with every start of the kernel; zeros where the system does not tell. */
-async function bootId(): Promise<Uint8Array> {
+function bootId(): Promise<Uint8Array> {
+  boot ??= readBootId()
+  return boot
+}
+
+async function readBootId(): Promise<Uint8Array> {
   const digits = (await textOf('/proc/sys/kernel/random/boot_id')).replaceAll('-', '')
   return Buffer.from(/^[0-9a-f]{32}$/.test(digits) ? digits : '0'.repeat(2 * bootIdBytes), 'hex')
 }
