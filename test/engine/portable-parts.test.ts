@@ -6,7 +6,6 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import xxhash from 'xxhash-wasm'
 import { SpanSet } from '../../src/base/spans.js'
@@ -18,6 +17,7 @@ import {
   type RecordHeader,
   type RecordKind,
 } from '../../src/engine/portable/record.js'
+import fc from '../support/property.js'
 
 const { h64Raw } = await xxhash()
 

@@ -2,11 +2,12 @@
  * The analysis of payloads, with changed ones: whatever the bytes are, there is a division of them,
  * the same each time, for a bounded part of them read.
  */
-import fc from 'fast-check'
+
 import { expect } from 'vitest'
 import { concat, u32, utf8 } from '../../src/base/bytes.js'
 import { divisionFault } from '../../src/base/division.js'
 import { limits } from '../../src/base/limits.js'
+import fc from '../support/property.js'
 import { analysed } from '../unit/media/support.js'
 import { fuzz } from './reading.js'
 

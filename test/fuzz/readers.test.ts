@@ -1,7 +1,7 @@
 /**
  * The readers of the wire that are written in TypeScript, with changed messages (reading.ts).
  */
-import fc from 'fast-check'
+
 import { expect } from 'vitest'
 import xxhash from 'xxhash-wasm'
 import { concat } from '../../src/base/bytes.js'
@@ -13,6 +13,7 @@ import { encodeBody, encodeFrame, FrameReader } from '../../src/protocol/frames.
 import * as greeting from '../../src/protocol/greeting.js'
 import { ManifestAssembler, type ManifestPage, signPage } from '../../src/protocol/manifest.js'
 import * as ticket from '../../src/protocol/ticket.js'
+import fc from '../support/property.js'
 import { anyFrame } from '../unit/protocol/frame-support.js'
 import { hex } from '../unit/protocol/parts.js'
 import { seededSigner, streamEntry } from '../unit/protocol/support.js'

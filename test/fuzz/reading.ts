@@ -3,9 +3,10 @@
  * nothing else comes of a message but the named error. `npm run fuzz` runs this for FR_FUZZ_SECONDS
  * each, with little memory; FR_FUZZ_SEED is the seed that a failure prints.
  */
-import fc from 'fast-check'
+
 import { expect, it } from 'vitest'
 import { FrError } from '../../src/base/errors.js'
+import fc from '../support/property.js'
 import { changed, drawOf } from './mutations.js'
 
 const seconds = Number(process.env['FR_FUZZ_SECONDS'] ?? 1)

@@ -1,11 +1,12 @@
 /** What a node may say of itself, and what is refused by the name of its field. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { readStatus } from '../../../src/api/status-shape.js'
 import type { NodeStatus } from '../../../src/api/types.js'
 import { FrError } from '../../../src/base/errors.js'
 import { statusLines } from '../../../src/cli/render/status.js'
 import { jsonText, painter } from '../../../src/cli/render/text.js'
+import fc from '../../support/property.js'
 
 const transfer = {
   transfer: 'ab'.repeat(16),

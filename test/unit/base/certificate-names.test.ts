@@ -1,8 +1,9 @@
 /** The name that a certificate gives its holder, of the text that Node makes of it. */
-import fc from 'fast-check'
+
 import { expect, it } from 'vitest'
 import { certificateNameOf } from '../../../src/base/certificate-names.js'
 import { tlsLimits } from '../../../src/base/tls-limits.js'
+import fc from '../../support/property.js'
 
 it.each([
   ['DNS:edge-1', 'other', 'edge-1'],

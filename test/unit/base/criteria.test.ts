@@ -1,5 +1,5 @@
 /** What criteria mean, how they are refused, and that text and meaning go together. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { type Attributes, attributesFault, numberOf } from '../../../src/base/attributes.js'
 import {
@@ -13,6 +13,7 @@ import {
 } from '../../../src/base/criteria.js'
 import { FrError } from '../../../src/base/errors.js'
 import { limits } from '../../../src/base/limits.js'
+import fc from '../../support/property.js'
 
 const node: Attributes = { site: 'eu', tier: 'edge', gpu: '', name: 'edge-7', ram: '64.5' }
 const isMeant = (text: string, attributes = node): boolean =>

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import {
   blockFileBytes,
@@ -12,6 +11,7 @@ import {
 } from '../../../src/base/division.js'
 import { limits, MIB } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
+import fc from '../../support/property.js'
 
 const track = (ranges: RangePair[], cuts: number[] = []): Track => ({
   name: 'all',

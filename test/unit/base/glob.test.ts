@@ -1,8 +1,9 @@
 /** Which names a pattern matches, and that no pattern costs more than its bound. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { Glob, globFault, globOf } from '../../../src/base/glob.js'
 import { limits } from '../../../src/base/limits.js'
+import fc from '../../support/property.js'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 const isMatch = (glob: string, name: string): boolean =>

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type RangePair, RangeSet } from '../../../src/base/ranges.js'
+import fc from '../../support/property.js'
 
 const size = 64
 const operation = fc.tuple(

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { blockBytesFor, GIB, KIB, limits, MIB } from '../../../src/base/limits.js'
 import { blockAt, blockBytesAt, isInSection, sectionOf } from '../../../src/base/sections.js'
+import fc from '../../support/property.js'
 
 const span = limits.growingSpanBytes
 /** Offsets near borders of sections, and anywhere. */

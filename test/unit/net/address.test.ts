@@ -1,5 +1,4 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FrError } from '../../../src/base/errors.js'
 import {
@@ -13,6 +12,7 @@ import {
   requireServable,
 } from '../../../src/net/address.js'
 import { openKey, parseKey } from '../../../src/net/keys.js'
+import fc from '../../support/property.js'
 
 describe('reachedAt', () => {
   it.each([

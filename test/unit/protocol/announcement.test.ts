@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, utf8 } from '../../../src/base/bytes.js'
 import type { Track } from '../../../src/base/division.js'
@@ -10,6 +9,7 @@ import {
   readAnnouncement,
   signAnnouncement,
 } from '../../../src/protocol/announcement.js'
+import fc from '../../support/property.js'
 import { onlyFrError, refusal, seededSigner } from './support.js'
 
 const author = seededSigner(1)

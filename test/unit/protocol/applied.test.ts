@@ -1,11 +1,12 @@
 /** What travels of trees beside their bundles: the offer of a part, and what a node made of one. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import type { Applied } from '../../../src/control/messages/types.js'
 import { readApplied, readTreePart } from '../../../src/protocol/applied.js'
 import { Fields, parseObject } from '../../../src/protocol/fields.js'
 import { decodeBody, encodeBody } from '../../../src/protocol/frames.js'
+import fc from '../../support/property.js'
 import { hex } from './parts.js'
 import { onlyFrError, refusal } from './support.js'
 

@@ -1,6 +1,7 @@
 /** Bodies of questions to a master, and of its answers. */
-import fc from 'fast-check'
+
 import { masterSubjects } from '../../../src/control/messages/asking-master.js'
+import fc from '../../support/property.js'
 import { hex } from './parts.js'
 
 const text = fc.string({ maxLength: 40 })

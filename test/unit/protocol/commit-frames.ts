@@ -1,5 +1,5 @@
 /** Bodies of the frames about decisions, made of the parts of others. */
-import fc from 'fast-check'
+
 import { limits } from '../../../src/base/limits.js'
 import type {
   Ballot,
@@ -9,6 +9,7 @@ import type {
   Verdict,
 } from '../../../src/control/messages/commit.js'
 import type { NameText } from '../../../src/control/messages/copying.js'
+import fc from '../../support/property.js'
 import { fileDigest, hex } from './parts.js'
 import { code, text } from './support.js'
 

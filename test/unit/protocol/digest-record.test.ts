@@ -1,5 +1,4 @@
 import { createPublicKey, verify } from 'node:crypto'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import { nodePrimitives } from '../../../src/net/crypto.js'
@@ -9,6 +8,7 @@ import {
   type SignedContent,
   signDigests,
 } from '../../../src/protocol/digest-record.js'
+import fc from '../../support/property.js'
 import { refusal, seededSigner } from './support.js'
 
 const author = seededSigner(1)

@@ -1,6 +1,7 @@
 /** Bodies of the frames of a directory. */
-import fc from 'fast-check'
+
 import { limits } from '../../../src/base/limits.js'
+import fc from '../../support/property.js'
 import { hex } from './parts.js'
 import { code, text } from './support.js'
 

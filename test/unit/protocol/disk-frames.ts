@@ -1,7 +1,8 @@
 /** Bodies of the frames about the data directories of a node. */
-import fc from 'fast-check'
+
 import { limits } from '../../../src/base/limits.js'
 import { diskStates } from '../../../src/control/messages/held.js'
+import fc from '../../support/property.js'
 import { bytes, text } from './support.js'
 
 const load = fc.record({

@@ -1,8 +1,9 @@
 /** Frames on a link that outlives its connections: none is lost, none comes twice. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import { FrameNumbers } from '../../../src/protocol/frame-numbers.js'
+import fc from '../../support/property.js'
 
 const refusal = expect.objectContaining({ code: 'ERR_FR_PROTOCOL' })
 

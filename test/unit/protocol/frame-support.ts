@@ -1,11 +1,12 @@
 /** Frames of each type for the tests of the protocol, at random and one each. */
-import fc from 'fast-check'
+
 import { digestAlgorithms } from '../../../src/base/digests.js'
 import { limits } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
 import { heldKinds, heldStates } from '../../../src/control/messages/held.js'
 import type { Frame } from '../../../src/control/messages/types.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
+import fc from '../../support/property.js'
 import { askingMasterBodies } from './asking-master-frames.js'
 import { commitBodies } from './commit-frames.js'
 import { directoryBodies } from './directory-frames.js'

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat, u32, utf8 } from '../../../src/base/bytes.js'
 import { limits } from '../../../src/base/limits.js'
@@ -10,6 +9,7 @@ import {
   FrameReader,
   wireBytes,
 } from '../../../src/protocol/frames.js'
+import fc from '../../support/property.js'
 import { anyFrame, frameTypes, sampleFrames } from './frame-support.js'
 import { pieces, refusal } from './support.js'
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import { nodePrimitives } from '../../../src/net/crypto.js'
@@ -22,6 +21,7 @@ import {
   ownDigests,
   pskOf,
 } from '../../../src/protocol/greeting.js'
+import fc from '../../support/property.js'
 import { hex } from './parts.js'
 import { refusal } from './support.js'
 

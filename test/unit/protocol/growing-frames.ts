@@ -1,6 +1,7 @@
 /** Bodies of the frames about contents that still grow. */
-import fc from 'fast-check'
+
 import { limits } from '../../../src/base/limits.js'
+import fc from '../../support/property.js'
 
 const bytes = fc.nat({ max: limits.growingSpanBytes })
 

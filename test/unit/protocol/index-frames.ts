@@ -1,8 +1,9 @@
 /** What a node says of an offer until it accepts it, and the index that it is told. */
-import fc from 'fast-check'
+
 import { limits, MIB } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
 import { entriesOf } from '../../../src/sim/content.js'
+import fc from '../../support/property.js'
 
 const sized = (bytes: number) => ({ minLength: bytes, maxLength: bytes })
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import {
@@ -10,6 +9,7 @@ import {
   type TreeEntry,
 } from '../../../src/protocol/listing.js'
 import { readListing, readListingHead } from '../../../src/protocol/listing-reader.js'
+import fc from '../../support/property.js'
 import { onlyFrError, refusal } from './support.js'
 
 const name = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'))

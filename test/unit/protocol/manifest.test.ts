@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { base64urlOf, bytesOfBase64url, bytesOfHex, hexOf, utf8 } from '../../../src/base/bytes.js'
 import { blockBytesFor, limits } from '../../../src/base/limits.js'
@@ -17,6 +16,7 @@ import {
   readStreamEntry,
   signPage,
 } from '../../../src/protocol/manifest.js'
+import fc from '../../support/property.js'
 import { onlyFrError, rawName, refusal, seededSigner, streamEntry } from './support.js'
 
 const author = seededSigner(1)

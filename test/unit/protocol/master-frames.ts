@@ -1,7 +1,8 @@
 /** Bodies of the frames between nodes and their master. */
-import fc from 'fast-check'
+
 import { limits } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
+import fc from '../../support/property.js'
 import { fileDigest, hex } from './parts.js'
 import { bytes } from './support.js'
 

@@ -1,5 +1,5 @@
 /** Parts of which bodies of frames are made. */
-import fc from 'fast-check'
+import fc from '../../support/property.js'
 
 export const hex = (digits: number): fc.Arbitrary<string> =>
   fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: digits, maxLength: digits })

@@ -1,7 +1,8 @@
 /** Bodies of what a client that publishes says to a node, and of its answers. */
-import fc from 'fast-check'
+
 import { base64urlOf } from '../../../src/base/bytes.js'
 import type { NameText } from '../../../src/control/messages/copying.js'
+import fc from '../../support/property.js'
 import { fileDigest, hex } from './parts.js'
 import { bytes } from './support.js'
 

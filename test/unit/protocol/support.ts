@@ -1,6 +1,5 @@
 /** Generators and helpers that the protocol tests share. */
 import { createPrivateKey } from 'node:crypto'
-import fc from 'fast-check'
 import { expect } from 'vitest'
 import { cleanText } from '../../../src/base/bytes.js'
 import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
@@ -10,6 +9,7 @@ import type { StreamEntry } from '../../../src/control/messages/types.js'
 import { signerOf } from '../../../src/net/crypto.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
 import type { Signer } from '../../../src/protocol/primitives.js'
+import fc from '../../support/property.js'
 import { hex } from './parts.js'
 
 /** Runs `action` and gives the FrError it must throw. */

@@ -1,6 +1,7 @@
 /** Bodies of questions between nodes that pull a content, and of their answers. */
-import fc from 'fast-check'
+
 import { limits } from '../../../src/base/limits.js'
+import fc from '../../support/property.js'
 import { hex } from './parts.js'
 
 const count = fc.nat({ max: 2 ** 40 })

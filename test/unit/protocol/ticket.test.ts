@@ -1,5 +1,4 @@
 import { hkdfSync } from 'node:crypto'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { nodePrimitives } from '../../../src/net/crypto.js'
 import { isSaidByPeer } from '../../../src/protocol/greeting.js'
@@ -24,6 +23,7 @@ import {
   ticketBytes,
   ticketBytesOf,
 } from '../../../src/protocol/ticket.js'
+import fc from '../../support/property.js'
 import { hex } from './parts.js'
 import { refusal } from './support.js'
 

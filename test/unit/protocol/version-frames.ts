@@ -1,7 +1,8 @@
 /** Bodies of the frames about versions and file sets, made of the parts of others. */
-import fc from 'fast-check'
+
 import { limits } from '../../../src/base/limits.js'
 import { heldStates, type SetEntry, versionKinds } from '../../../src/control/messages/held.js'
+import fc from '../../support/property.js'
 import { fileDigest, hex } from './parts.js'
 
 export function versionBodies(nameText: fc.Arbitrary<Pick<SetEntry, 'name' | 'nameIsBase64'>>) {

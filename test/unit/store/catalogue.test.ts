@@ -13,12 +13,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import { Catalogue } from '../../../src/store/catalogue/catalogue.js'
 import type { HeldStream } from '../../../src/store/catalogue/record.js'
 import { checksum } from '../../../src/store/files/durable.js'
+import fc from '../../support/property.js'
 import { isLong, recordOf, runsOf, titleOf } from './records.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'fr-catalogue-'))

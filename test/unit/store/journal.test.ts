@@ -12,7 +12,6 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import type { HeldRun } from '../../../src/control/holdings/have.js'
@@ -24,6 +23,7 @@ import {
   type Look,
   readJournal,
 } from '../../../src/store/journal/journal.js'
+import fc from '../../support/property.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'fr-journal-'))
 afterAll(() => rmSync(directory, { recursive: true }))

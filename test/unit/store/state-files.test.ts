@@ -13,12 +13,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseCriteria } from '../../../src/base/criteria.js'
 import { limits } from '../../../src/base/limits.js'
 import { type KeptEntry, keptOf } from '../../../src/control/messages/kept.js'
 import { StateFiles } from '../../../src/store/master/state-files.js'
+import fc from '../../support/property.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 

@@ -11,10 +11,10 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import { PortableTreeFiles } from '../../../src/engine/portable/tree-files.js'
+import fc from '../../support/property.js'
 import {
   counting,
   identities,

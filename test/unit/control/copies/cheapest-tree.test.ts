@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import { cheapestTree, type PriceOf } from '../../../../src/control/copies/cheapest-tree.js'
+import fc from '../../../support/property.js'
 
 /** The least sum over all ways to give each place one that it copies from. */
 function bruteForce(count: number, priceOf: PriceOf): number {

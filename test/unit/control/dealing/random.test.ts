@@ -3,12 +3,13 @@
  * node that lives, by what it was sent itself, by what living mates relay, or by what is made good
  * of lost ones; and it comes to an end, also where one relay stands still for good.
  */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { KIB, MIB } from '../../../../src/base/limits.js'
 import { type RangePair, RangeSet } from '../../../../src/base/ranges.js'
 import type { Send } from '../../../../src/control/dealing/dealer.js'
 import type { GroupDealer } from '../../../../src/control/dealing/group.js'
+import fc from '../../../support/property.js'
 import { DealerBench } from './dealer-bench.js'
 import { adaptiveDealer, classicDealer } from './dealers.js'
 

@@ -1,9 +1,10 @@
 /** Announcements among neighbours, without time between them. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import { Flood } from '../../../../src/control/directory/flood.js'
 import type { Kept } from '../../../../src/control/directory/history.js'
+import fc from '../../../support/property.js'
 import { announcementOf, hex, startMs } from './announcements.js'
 
 /** Nodes of which some are neighbours. Links: `a * 1000 + b` at a leads to b. */

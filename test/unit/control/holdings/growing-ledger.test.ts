@@ -1,10 +1,11 @@
 /** What is known of a stream that grows: in the end what one ledger of its size knows. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { GIB, KIB, MIB } from '../../../../src/base/limits.js'
 import { type RangePair, RangeSet } from '../../../../src/base/ranges.js'
 import { GrowingLedger } from '../../../../src/control/holdings/growing-ledger.js'
 import { StreamLedger } from '../../../../src/control/holdings/ledger.js'
+import fc from '../../../support/property.js'
 
 const block = 64 * KIB
 const digestBytes = 4

@@ -1,11 +1,12 @@
 /** Who feeds whom in a chain of groups, whoever leaves. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import { Chain } from '../../../../src/control/plan/chain.js'
 import { hasCycle } from '../../../../src/control/plan/check.js'
 import { columnsFor, placeIn } from '../../../../src/control/plan/columns.js'
 import type { Handover, Placed, TreeShape } from '../../../../src/control/plan/layout.js'
+import fc from '../../../support/property.js'
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 

@@ -1,5 +1,5 @@
 /** Which nodes form a group, and which group feeds which. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import {
   layOut,
@@ -7,6 +7,7 @@ import {
   type SiteLink,
   type TreeWish,
 } from '../../../../src/control/plan/layout.js'
+import fc from '../../../support/property.js'
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 const nodesOf = (count: number, of: (node: number) => Partial<Placed> = () => ({})): Placed[] =>

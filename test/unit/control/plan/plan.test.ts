@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { limits, MIB } from '../../../../src/base/limits.js'
 import { HashQueue, HashSchedule } from '../../../../src/control/holdings/hashing.js'
@@ -14,6 +13,7 @@ import {
   refuseRelays,
   refuseUnsupported,
 } from '../../../../src/control/plan/refusals.js'
+import fc from '../../../support/property.js'
 
 const block = 65_536
 

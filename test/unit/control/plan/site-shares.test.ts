@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { shareLink } from '../../../../src/control/plan/site-shares.js'
+import fc from '../../../support/property.js'
 
 describe('a link between two sites', () => {
   it('is shared by how many columns each sends over it', () => {

@@ -1,8 +1,9 @@
 /** Offsets in the address space of a transfer, and in its contents. */
-import * as fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import { Space, type Span, spanBytes } from '../../../../src/control/space/space.js'
+import fc from '../../../support/property.js'
 
 // Block 100: 250 bytes, then none, then 100, then 30.
 const spans: Span[] = [
