@@ -28,14 +28,25 @@ export const doorLimits = {
   /** Bytes of a JSON body, and milliseconds in which it comes. */
   jsonBytes: 1024 * kib,
   jsonMs: 20_000,
-  /** Streams of events at the same time; bytes that one may lag behind; milliseconds of a beat. */
+  /** Streams of events at the same time; bytes that one, and all, may lag behind; a beat. */
   eventStreams: 512,
-  eventQueueBytes: 4096 * kib,
+  eventQueueBytes: 32 * 1024 * kib,
+  eventQueuesBytes: 128 * 1024 * kib,
   eventBeatMs: 10_000,
   /** Milliseconds between two words about a status, at least, at most and unless asked. */
   eventEveryMsMin: 250,
   eventEveryMsMax: 60_000,
   eventEveryMs: 1_000,
+  /** Transfers that run and were begun through one door; how many that are over are kept, how long. */
+  transfers: 32,
+  ended: 64,
+  endedMs: 3_600_000,
+  waitSecondsMax: 60,
+  /** Keys of requests that are carried out once, and milliseconds that each is remembered. */
+  idempotencyKeys: 4_096,
+  idempotencyMs: 3_600_000,
+  /** Directories of which files may be sent. */
+  sources: 16,
   /** Rows of one answer, at most and unless asked. */
   rowsMax: 10_000,
   rows: 1_000,

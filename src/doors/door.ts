@@ -21,7 +21,7 @@ import type { Credentials, LogLine } from '../api/types.js'
 import { formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
 import { doorLimits } from '../base/door-limits.js'
 import { FrError } from '../base/errors.js'
-import { nodeApi } from './control/index.js'
+import { type NodeApiOptions, nodeApi } from './control/index.js'
 import { checkRequest, type HostNames, plainHost } from './guard.js'
 import { healthMount } from './health.js'
 import { metricsMount } from './metrics/mount.js'
@@ -35,6 +35,8 @@ export interface DoorOptions extends Credentials {
   listen: string
   /** Names by which the door is reached, beside its addresses, `localhost` and the machine's. */
   hosts?: readonly string[]
+  /** Directories of this machine of which files may be sent to others; default: none. */
+  sources?: readonly string[]
   logger?: (line: LogLine) => void
 }
 
@@ -52,8 +54,10 @@ export interface Door extends AsyncDisposable {
 export async function openDoor(behind: Behind, options: DoorOptions): Promise<Door> {
   const listen = parseAddress(options.listen)
   if (listen === null) throw new TypeError('listen must be HOST:PORT')
-  const { hosts = [], key, tls, logger } = options
+  const { hosts = [], sources = [], key, tls, logger } = options
   if (hosts.length > doorLimits.hosts) throw new TypeError(`hosts: at most ${doorLimits.hosts}`)
+  if (sources.length > doorLimits.sources)
+    throw new TypeError(`sources: at most ${doorLimits.sources}`)
   const isLocal = isLoopback(listen.host)
   if (key === undefined && tls === undefined && !isLocal)
     throw new FrError('ERR_FR_OPEN', 'without a key a door is opened on loopback only')
@@ -62,7 +66,7 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
     const text = (error as Error)?.stack ?? String(error)
     logger?.({ level: 'error', event: 'http-failed', fields: { text } })
   }
-  const mounts = mountsOf(behind, credentialsOf(options), failed)
+  const mounts = mountsOf(behind, { credentials: credentialsOf(options), sources, failed })
   const tokens = tokensOfKey({ key, isOpen: key === undefined && tls === undefined, isLocal })
   const door = new OpenDoor(tokens, names, mounts, failed)
   try {
@@ -75,13 +79,9 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
 }
 
 /** In the order in which they are asked. */
-function mountsOf(
-  behind: Behind,
-  credentials: Credentials,
-  failed: (error: unknown) => void,
-): readonly Mount[] {
-  const api = 'node' in behind ? [nodeApi(behind.node, credentials, failed)] : []
-  return [healthMount(behind), metricsMount(behind, credentials), ...api]
+function mountsOf(behind: Behind, options: NodeApiOptions): readonly Mount[] {
+  const api = 'node' in behind ? [nodeApi(behind.node, options)] : []
+  return [healthMount(behind), metricsMount(behind, options.credentials), ...api]
 }
 
 const serverOptions: ServerOptions = {

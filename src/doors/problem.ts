@@ -79,12 +79,18 @@ export class HttpError extends FrError {
 /** Of whatever was thrown. A defect says no more than that it is one: its text is for the log. */
 export function problemOf(error: unknown): Problem {
   // Misuse of the library that no schema of the door has caught: the text names the option.
-  if (error instanceof TypeError) return problem(400, 'ERR_FR_REQUEST', error.message)
+  if (isMisuse(error)) return problem(400, 'ERR_FR_REQUEST', error.message)
   if (!(error instanceof FrError))
     return problem(500, 'ERR_FR_INTERNAL', errorTable.ERR_FR_INTERNAL.meaning)
   const { code, message, node } = error
   const status = error instanceof HttpError ? error.status : (statusOf[code] ?? badGateway)
   return { ...problem(status, code, message), ...(node !== undefined && { node }) }
+}
+
+/** The engine has its own words for what is a defect. */
+function isMisuse(error: unknown): error is TypeError {
+  const isDefect = /^Cannot |is not (?:a function|iterable|a constructor)|undefined/
+  return error instanceof TypeError && !isDefect.test(error.message)
 }
 
 function problem(status: number, code: FrErrorCode, detail: string): Problem {

@@ -1,22 +1,30 @@
 /** The control API of a node: every route, each answer as the door describes it. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type FrNode, generateKey, push } from '../../src/api/index.js'
 import { httpToken } from '../../src/api/keys.js'
+import { MIB } from '../../src/base/limits.js'
 import { type Door, openDoor } from '../../src/doors/index.js'
 import { Api } from './http-support.js'
-import { World } from './push-support.js'
+import { until, World } from './push-support.js'
 
 const world = new World('native')
 const key = generateKey()
+const pathOf = (name: string) => join(world.dir, name)
 const content = Buffer.alloc(300_000, 'fr')
 let node: FrNode
 let door: Door
 let api: Api
 let reader: Api
+let other: FrNode
+let third: FrNode
 
 beforeAll(async () => {
-  node = await world.node({ key, attributes: { site: 'here' } })
-  door = await openDoor({ node }, { listen: '127.0.0.1:0', key })
+  const here = { key, attributes: { site: 'here' } }
+  ;[node, other, third] = await Promise.all([world.node(here), world.node(here), world.node(here)])
+  const sources = [pathOf('sources')]
+  door = await openDoor({ node }, { listen: '127.0.0.1:0', key, sources })
   api = await Api.open(door.address, httpToken(key))
   reader = await Api.open(door.address, null)
   for (const as of ['film.bin', 'dir/two words.bin'])
@@ -85,6 +93,123 @@ describe('the control API of a node', () => {
     expect(found.nodes).toEqual([expect.objectContaining({ nodeId: node.nodeId })])
     const wrong = await reader.call('findNodes', { query: { where: 'site=' }, status: 400 })
     expect(wrong.code).toBe('ERR_FR_CRITERIA')
+  })
+
+  describe('transfers', () => {
+    it('begins a copy once, however often it is asked, and tells it to its end', async () => {
+      const body = { kind: 'copy', name: 'film.bin', to: [other.address], as: 'copied.bin' }
+      const wish = { body, headers: { 'idempotency-key': 'one' }, status: 201 }
+      const [begun, again] = await Promise.all([
+        api.call('createTransfer', wish),
+        api.call('createTransfer', wish),
+      ])
+      expect(again.id).toBe(begun.id)
+      const params = { id: begun.id }
+      const events = await reader.events('watchTransfer', { params }, ({ id }) => id === 'end')
+      const names = events.map(({ event }) => event)
+      expect(names[0]).toBe('transfer')
+      expect(names.filter((event) => event !== 'progress').slice(1)).toEqual([
+        'plan',
+        'node',
+        'end',
+      ])
+      expect(events.at(-1)?.data).toMatchObject({ kind: 'copy', state: 'complete', share: 1 })
+      const over = await reader.call('getTransfer', { params, query: { waitSeconds: '5' } })
+      expect(over.result).toMatchObject({ bytes: content.length, nodes: [{ status: 'complete' }] })
+      expect((await api.call('createTransfer', wish)).id).toBe(begun.id)
+      const differs = { ...wish, body: { ...body, as: 'x' }, status: 422 }
+      expect((await api.call('createTransfer', differs)).code).toBe('ERR_FR_REQUEST')
+      const headers = { 'last-event-id': 'end' }
+      await reader.call('watchTransfer', { params, headers, status: 204 })
+      const { items } = await reader.call('listTransfers')
+      expect(items.filter(({ id }: { id: string }) => id === begun.id)).toHaveLength(1)
+    })
+
+    it('pushes and publishes files of directories that it was given, and no others', async () => {
+      mkdirSync(pathOf('sources/deep'), { recursive: true })
+      writeFileSync(pathOf('sources/deep/sent.txt'), 'sent')
+      writeFileSync(pathOf('secret.txt'), 'secret')
+      symlinkSync(pathOf('secret.txt'), pathOf('sources/link'))
+      const waited = async (body: object) => {
+        const { id } = await api.call('createTransfer', { body, status: 201 })
+        return api.call('getTransfer', { params: { id }, query: { waitSeconds: '20' } })
+      }
+      const push = { kind: 'push', path: 'deep/sent.txt', to: [{ address: other.address }] }
+      expect(await waited(push)).toMatchObject({ name: 'sent.txt', state: 'complete', bytes: 4 })
+      const publish = { kind: 'publish', path: pathOf('sources/deep/sent.txt') }
+      const published = await waited({ ...publish, where: 'site=here', as: 'all.txt' })
+      expect(published).toMatchObject({ state: 'complete', published: { where: 'site=here' } })
+      const refused = async (path: string) =>
+        (await api.call('createTransfer', { body: { ...push, path }, status: 403 })).code
+      for (const path of ['../secret.txt', 'link', '/etc/hostname', 'deep/../../secret.txt'])
+        expect(await refused(path)).toBe('ERR_FR_RIGHT')
+      const body = { ...push, path: 'none' }
+      expect((await api.call('createTransfer', { body, status: 404 })).code).toBe('ERR_FR_SOURCE')
+    })
+
+    it('adds a node to one that runs, and cancels it', async () => {
+      const to = [other.address, '127.0.0.1:1']
+      const body = { kind: 'copy', name: 'film.bin', to, as: 'added.bin', connectMs: 60_000 }
+      const { id } = await api.call('createTransfer', { body, status: 201 })
+      const params = { id }
+      await api.call('addNode', { params, body: { node: third.address } })
+      const had = { params, body: { node: third.address }, status: 502 }
+      expect((await api.call('addNode', had)).code).toBe('ERR_FR_SAME_NODE')
+      await reader.call('cancelTransfer', { params, status: 401 })
+      const cancelled = await api.call('cancelTransfer', { params })
+      expect(cancelled).toMatchObject({ state: 'cancelled', problem: { code: 'ERR_FR_ABORTED' } })
+      expect(await api.call('cancelTransfer', { params })).toMatchObject({ state: 'cancelled' })
+    })
+
+    it('watches and limits what others push to the node, and cannot cancel it', async () => {
+      // It takes a minute, and is not waited for.
+      const slow = { limitUpBytesPerSecond: 65_536 }
+      const running = push(Buffer.alloc(4 * MIB, 'x'), {
+        to: [node.address],
+        key,
+        as: 'slow.bin',
+        ...slow,
+      })
+      running.result.catch(() => {})
+      const params = { id: running.id }
+      await until(
+        () => node.status().transfers.some(({ transfer }) => transfer === running.id),
+        'the node has it',
+      )
+      expect(await reader.call('getTransfer', { params })).toMatchObject({
+        ...{ kind: 'other', state: 'running', here: { role: 'receiving' } },
+      })
+      const limits = { downBytesPerSecond: 200_000 }
+      expect(await api.call('limitTransfer', { params, body: limits })).toMatchObject(limits)
+      await api.call('cancelTransfer', { params, status: 409 })
+      const seen = reader.events('watchTransfer', { params }, ({ event }) => event === 'status')
+      expect((await seen)[0]?.data).toMatchObject({ transfer: running.id, name: 'slow.bin' })
+      running.cancel()
+      const rest = await reader.events('watchTransfer', { params }, ({ id }) => id === 'end')
+      expect(rest.at(-1)).toMatchObject({ event: 'end', data: { state: 'failed' } })
+    })
+
+    it('refuses what it cannot begin, and what nobody knows', async () => {
+      const copy = { kind: 'copy', name: 'film.bin', to: [other.address] }
+      await reader.call('createTransfer', { body: copy, status: 401 })
+      for (const wrong of [
+        {},
+        { ...copy, kind: 'move' },
+        { ...copy, to: [] },
+        { ...copy, to: ['a:b:c'] },
+        { ...copy, to: [{ address: other.address, what: 1 }] },
+        { ...copy, groupSize: 1_000 },
+        { ...copy, priority: '1' },
+        { ...copy, more: 1 },
+      ])
+        await api.call('createTransfer', { body: wrong, status: 400 })
+      const headers = { 'idempotency-key': 'a'.repeat(256) }
+      await api.call('createTransfer', { body: copy, headers, status: 400 })
+      const params = { id: 'f'.repeat(32) }
+      for (const id of ['getTransfer', 'watchTransfer', 'cancelTransfer'])
+        expect((await api.call(id, { params, status: 404 })).code).toBe('ERR_FR_NO_TRANSFER')
+      await api.call('getTransfer', { params: { id: 'x' }, status: 400 })
+    })
   })
 
   it('describes itself, and its errors', async () => {

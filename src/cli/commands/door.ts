@@ -7,6 +7,17 @@ import { checked, given, listed, type Values } from './options.js'
 export interface DoorWish {
   readonly listen: string
   readonly hosts?: readonly string[]
+  readonly sources?: readonly string[]
+}
+
+/** Of a node: files of its machine can be sent. */
+export function addNodeDoor(command: Commander): void {
+  addDoor(command)
+  command.option(
+    '--http-source <dir>',
+    'what is in this directory may be sent through the door; repeat it for more',
+    listed((text) => text),
+  )
 }
 
 export function addDoor(command: Commander): void {
@@ -31,10 +42,11 @@ function doorAddress(text: string): string {
 
 /** Undefined: none is wanted. Throws UsageError. */
 export function doorOf(options: Values): DoorWish | undefined {
-  const { http: listen, httpHost: hosts } = options
+  const { http: listen, httpHost: hosts, httpSource: sources } = options
   if (listen === undefined) {
-    if (hosts !== undefined) throw new UsageError('--http-host is for --http')
+    if (hosts !== undefined || sources !== undefined)
+      throw new UsageError('--http-host and --http-source are for --http')
     return undefined
   }
-  return { listen, ...given({ hosts }) }
+  return { listen, ...given({ hosts, sources }) }
 }

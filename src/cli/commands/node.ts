@@ -6,7 +6,7 @@ import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { parseCount, parseDuration, parseLimit, parseSize, UsageError } from '../render/units.js'
-import { addDoor, type DoorWish, doorOf } from './door.js'
+import { addNodeDoor, type DoorWish, doorOf } from './door.js'
 import {
   checked,
   choice,
@@ -176,7 +176,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     )
     .addOption(sealOption())
     .option('--require-seal', 'take and send nothing on a connection that is not sealed')
-  addDoor(command)
+  addNodeDoor(command)
   command.option('--json', 'print the address on stdout as JSON')
   logOptions(command, 'info').addHelpText(
     'after',

@@ -11,6 +11,8 @@ export class EventStream {
   readonly #response: ServerResponse
   readonly #beat: NodeJS.Timeout
   #isOver = false
+  /** Called once, when nobody reads any more. */
+  onOver: () => void = () => {}
 
   /** Sends the headers. Throws HttpError 503 where there are too many streams. */
   constructor(response: ServerResponse) {
@@ -50,11 +52,17 @@ export class EventStream {
   #write(text: string): void {
     if (this.#isOver) return
     this.#response.write(text)
-    if (this.#response.writableLength > doorLimits.eventQueueBytes) this.#response.destroy()
+    if (this.queuedBytes > doorLimits.eventQueueBytes || isTooMuch()) this.#response.destroy()
+  }
+
+  get queuedBytes(): number {
+    return this.#response.writableLength
   }
 
   #over(): void {
+    if (this.#isOver) return
     this.#isOver = true
+    this.onOver()
     open.delete(this)
     clearInterval(this.#beat)
   }
@@ -62,6 +70,13 @@ export class EventStream {
 
 /** Of all doors of this process. */
 const open = new Set<EventStream>()
+
+/** Of all streams together: the next that has to be told something is cut off. */
+function isTooMuch(): boolean {
+  let bytes = 0
+  for (const one of open) bytes += one.queuedBytes
+  return bytes > doorLimits.eventQueuesBytes
+}
 
 /** JSON has no line ends of its own, so one line is enough. */
 function textOf(event: string, data: unknown, id?: string): string {

@@ -4,16 +4,29 @@ import { version } from '../../api/version.js'
 import type { Mount } from '../mount.js'
 import { apiMount } from './api.js'
 import { withCommonRoutes } from './common-routes.js'
+import { Idempotency } from './idempotency.js'
 import { nodeRoutes } from './node-routes.js'
 import { ownAddress } from './own-address.js'
+import { RunningTransfers } from './running.js'
+import { transferRoutes } from './transfer-routes.js'
 
-/** `credentials`: what the node is asked with; `failed` is told of defects. */
-export function nodeApi(
-  node: FrNode,
-  credentials: Credentials,
-  failed: (error: unknown) => void,
-): Mount {
-  const own = nodeRoutes({ node, at: ownAddress(node.address), credentials })
+export interface NodeApiOptions {
+  /** What the node is asked with. */
+  readonly credentials: Credentials
+  /** Directories of which files may be sent. */
+  readonly sources: readonly string[]
+  /** Told of defects. */
+  readonly failed: (error: unknown) => void
+}
+
+export function nodeApi(node: FrNode, { credentials, sources, failed }: NodeApiOptions): Mount {
+  const behind = { node, at: ownAddress(node.address), credentials }
+  const running = new RunningTransfers()
+  const idempotency = new Idempotency()
+  const own = [
+    ...nodeRoutes(behind),
+    ...transferRoutes({ ...behind, running, idempotency, sources }),
+  ]
   const routes = withCommonRoutes(own, version, 'fastreplica node')
-  return apiMount({ routes, failed, close: () => {} })
+  return apiMount({ routes, failed, close: () => running.close() })
 }

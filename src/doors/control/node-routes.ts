@@ -50,7 +50,7 @@ const removed = named(
     reason: text.nullable(),
   }),
 )
-const limited = named(
+export const limited = named(
   told,
   'Limits',
   z.object({
