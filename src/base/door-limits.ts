@@ -37,7 +37,7 @@ export const doorLimits = {
   eventEveryMsMin: 250,
   eventEveryMsMax: 60_000,
   eventEveryMs: 1_000,
-  /** Transfers that run and were begun through one door; how many that are over are kept, how long. */
+  /** Transfers that run and were begun here; how many that are over are kept, and how long. */
   transfers: 32,
   ended: 64,
   endedMs: 3_600_000,
