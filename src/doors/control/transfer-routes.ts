@@ -97,8 +97,8 @@ export function transferRoutes(behind: TransfersBehind): Route[] {
     route({
       ...{ id: 'watchTransfer', method: 'get', path: '/transfers/{id}/events', right: 'status' },
       summary:
-        'Events `transfer` (a summary), `plan`, `progress`, `node`, last `end` (a summary); of one ' +
-        'that others began `status` (a NodeTransfer) and `end`',
+        'Events `transfer` (a summary), `plan`, `progress`, `node`, last `end` (a summary); of ' +
+        'one that others began `status` (a NodeTransfer) and `end`',
       params,
       answers: {
         200: { text: 'Server-sent events', schema: null, type: 'text/event-stream' },
