@@ -10,7 +10,7 @@ import type { Version } from './versions.js'
 
 /**
  * Milliseconds since something of it came; null: it has ended, or goes on. Where no node here has
- * it any more nobody writes it.
+ * it any more nobody writes it: for a moment, until those are back that have.
  */
 export function unendedMs(
   { id, isGrowing, grewMs }: Version,
@@ -20,5 +20,5 @@ export function unendedMs(
   if (!isGrowing) return null
   const quietMs = Math.max(0, nowMs - grewMs)
   const isHere = (scheduler.files.get(id)?.holders.count ?? 0) > 0
-  return isHere && quietMs < limits.growingQuietMs ? null : quietMs
+  return quietMs < (isHere ? limits.growingQuietMs : limits.masterListensMs) ? null : quietMs
 }
