@@ -87,8 +87,8 @@ describe('metrics of a node', () => {
       fetch(`http://127.0.0.1:${port}${path}`, { headers, method })
     const refused = await ask('/metrics')
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([
-      403,
-      'ERR_FR_RIGHT',
+      401,
+      'ERR_FR_AUTH',
     ])
     const token = { authorization: `Bearer ${httpToken(key)}` }
     expect((await ask('/metrics', token)).status).toBe(200)

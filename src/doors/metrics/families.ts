@@ -79,6 +79,11 @@ export function nodeFamilies(status: NodeStatus): Family[] {
       'Payload of everything that the engine has moved.',
       by('direction', { in: count('receivedBytes'), out: count('sentBytes') }),
     ),
+    counter(
+      'served_bytes_total',
+      'Bytes of files sent to clients that are no nodes, as of this door.',
+      count('servedBytes'),
+    ),
     counter('bridged_bytes_total', 'Bytes passed on for others.', count('bridgedBytes')),
     counter(
       'javascript_bytes_total',

@@ -10,6 +10,7 @@ import type { Credentials } from '../../api/types.js'
 import { doorLimits } from '../../base/door-limits.js'
 import type { Behind, Mount } from '../mount.js'
 import { HttpError, sendProblem } from '../problem.js'
+import { require } from '../tokens.js'
 import { type Family, masterFamilies, nodeFamilies } from './families.js'
 import { processFamilies } from './process.js'
 import { PushMeter } from './pushes.js'
@@ -29,7 +30,7 @@ export function metricsMount(behind: Behind, credentials: Credentials): Mount {
       if (request.url?.split('?', 1)[0] !== '/metrics') return false
       if (request.method !== 'GET' && request.method !== 'HEAD')
         throw new HttpError(405, 'ERR_FR_REQUEST', 'this is only read', { allow: 'GET, HEAD' })
-      if (!who.rights('status')) throw new HttpError(403, 'ERR_FR_RIGHT', 'status is missing')
+      require(who, 'status')
       textOf(families, lasting).then(
         (text) => {
           response.writeHead(200, {
