@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { client, fetchStatus } from '../../src/api/index.js'
 import { copyDigest, type Running, type ServingNode, sha256, World } from './cli-world.js'
+import { journalled } from './journals.js'
 
 let world: World
 beforeEach(() => {
@@ -68,8 +69,8 @@ it('follows it to all, through kills of all kinds, and each byte comes once', {
   await untilThere([b, last], 1_000_000)
   // Somebody reads beside, at a node that has it by order.
   const reader = world.fr(['get', 'log', '--follow', '--from', b.address, '-o', 'read'])
-  // A receiver; what it has verified is written down twice a second.
-  await sleep(1_200)
+  // A receiver, which has written down what it has verified.
+  while ((await journalled(last.data)).verified < 1_000_000) await sleep(20)
   last.kill('SIGKILL')
   await last.ended
   appendFileSync(path, world.file('more', 500_000))
