@@ -24,6 +24,8 @@ import type { Audience } from '../session/receiver/acceptance.js'
 import { nodeKey, storedNodeKey } from '../store/identity.js'
 import { checkAttributes } from './attributes.js'
 import { openPeers } from './authorized.js'
+import { openIn } from './open.js'
+import type { OpenContent } from './open-types.js'
 import { type CheckedNode, checkNode } from './options.js'
 import { boundedJson } from './status-json.js'
 import { tell } from './tell.js'
@@ -293,6 +295,10 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       throw new FrError('ERR_FR_LIMIT', (error as Error).message)
     }
     return attributes
+  }
+
+  open(name: string | Uint8Array): Promise<OpenContent> {
+    return openIn(this.#closing === undefined ? this.#service : null, name)
   }
 
   reload(): Promise<void> {

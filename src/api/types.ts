@@ -3,7 +3,6 @@
  * second, durations in the unit that ends their name. Optional members may be left out; a `null` in
  * a result means unknown.
  */
-
 import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import type { EndedTransfer } from '../agent/ended.js'
@@ -30,6 +29,7 @@ import type { Deciding } from './commit-types.js'
 import type { Credentials } from './credential-types.js'
 import type { DiskOptions } from './disk-types.js'
 import type { MasteredStatus } from './master-types.js'
+import type { Holding } from './open-types.js'
 import type { Attributed, PeerOptions } from './peer-options.js'
 import type { PushWishes } from './push-wishes.js'
 import type { RightsStatus } from './rights-types.js'
@@ -125,7 +125,7 @@ export interface NodeEvents {
   failed: [failure: NodeFailure]
 }
 
-export interface FrNode extends EventEmitter<NodeEvents>, AsyncDisposable, Attributed {
+export interface FrNode extends EventEmitter<NodeEvents>, AsyncDisposable, Attributed, Holding {
   /** HOST:PORT that it listens on, with the port that was picked. */
   readonly address: string
   readonly nodeId: string

@@ -14,6 +14,8 @@ export const doorLimits = {
   keepAliveMs: 15_000,
   /** Milliseconds in which no byte goes in either direction, in the midst of a request. */
   idleMs: 30_000,
+  /** Milliseconds for which an answer waits for what still grows or arrives. */
+  arriveMs: 60_000,
   /** Milliseconds that the rest of a request has, of which nobody wants to know any more. */
   lingerMs: 1_000,
   /** Connections that are served, and those beyond that are told that there are too many. */

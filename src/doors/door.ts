@@ -22,6 +22,7 @@ import { formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
 import { doorLimits } from '../base/door-limits.js'
 import { FrError } from '../base/errors.js'
 import { type NodeApiOptions, nodeApi } from './control/index.js'
+import { filesMount } from './files/mount.js'
 import { checkRequest, type HostNames, plainHost } from './guard.js'
 import { healthMount } from './health.js'
 import { metricsMount } from './metrics/mount.js'
@@ -80,8 +81,10 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
 
 /** In the order in which they are asked. */
 function mountsOf(behind: Behind, options: NodeApiOptions): readonly Mount[] {
-  const api = 'node' in behind ? [nodeApi(behind.node, options)] : []
-  return [healthMount(behind), metricsMount(behind, options.credentials), ...api]
+  const { credentials } = options
+  const own =
+    'node' in behind ? [filesMount(behind.node, credentials), nodeApi(behind.node, options)] : []
+  return [healthMount(behind), metricsMount(behind, credentials), ...own]
 }
 
 const serverOptions: ServerOptions = {

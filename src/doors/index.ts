@@ -5,4 +5,11 @@
  *     const door = await openDoor({ node }, { listen: '127.0.0.1:8080' })
  */
 export { type Door, type DoorOptions, openDoor } from './door.js'
+export {
+  createReplicaHandler,
+  type ReplicaHandler,
+  type ReplicaHandlerOptions,
+  type ServeFileOptions,
+  serveFile,
+} from './files/handler.js'
 export type { Behind, Mount, Who } from './mount.js'

@@ -2,11 +2,11 @@
 import type { Credentials, FrNode } from '../../api/types.js'
 import { version } from '../../api/version.js'
 import type { Mount } from '../mount.js'
+import { ownAddress } from '../own-address.js'
 import { apiMount } from './api.js'
 import { withCommonRoutes } from './common-routes.js'
 import { Idempotency } from './idempotency.js'
 import { nodeRoutes } from './node-routes.js'
-import { ownAddress } from './own-address.js'
 import { RunningTransfers } from './running.js'
 import { transferRoutes } from './transfer-routes.js'
 

@@ -1,5 +1,5 @@
 /** Where a process reaches what it serves itself. */
-import { formatAddress, isAnyHost, parseAddress } from '../../base/addresses.js'
+import { formatAddress, isAnyHost, parseAddress } from '../base/addresses.js'
 
 /** HOST:PORT; nobody can dial a host that stands for all addresses. */
 export function ownAddress(address: string): string {

@@ -1,0 +1,349 @@
+/**
+ * A content that this node has, or is about to have, opened by whoever has the node in its process:
+ * to read it, or to have it sent to a connection of theirs.
+ *
+ * The idea: what may be read are verified bytes alone, and those stay what they are, also where the
+ * file gets its name, another one takes it, or it is removed meanwhile. So who reads a content that
+ * is still written, or still arrives, asks only how far it is, and waits for more.
+ */
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { isHidden } from '../base/names.js'
+import type { DataEngine, FileHandle, ServedSocket, StopSignal } from '../ports.js'
+import { keyOf, openContent, type ServedContent } from '../session/fetch/served-content.js'
+import type { GrowingHere } from '../session/growing-here.js'
+import { isSameButLinked } from '../store/catalogue/same-file.js'
+import { atFirst } from '../store/disks/at-first.js'
+import { openNow } from '../store/held/holdings.js'
+import { readJournal } from '../store/journal/journal.js'
+import { fullName, shown } from '../store/trees/full-name.js'
+import type { TreePlace } from '../store/trees/held-trees.js'
+import { digestText } from '../store/trees/local-copies.js'
+import type { Disk } from './disk.js'
+import type { Disks } from './disks.js'
+import { growingOf } from './growing-of.js'
+
+/** Milliseconds between looks at what comes and tells nobody. */
+const lookMs = 100
+/** Of what arrives, sent between two looks at whose it is. */
+const pieceBytes = 8 * 1024 * 1024
+
+export type ContentState = 'held' | 'growing' | 'arriving'
+
+export interface ContentRange {
+  readonly offset: number
+  readonly length: number
+}
+
+interface Described {
+  readonly name: Uint8Array
+  readonly file: FileHandle
+  readonly contentId: string
+  readonly digest: string | null
+  readonly modifiedMs: number
+  readonly only: string | undefined
+  release?(): void
+}
+
+/** How much is there, and how it goes on. */
+interface Progress {
+  readonly state: ContentState
+  /** Null: it is still written. */
+  readonly size: number | null
+  /** Verified bytes from there on. */
+  available(offset: number): number
+  /** Calls back when there may be more; the result takes it back. */
+  watch(moved: () => void): () => void
+  /** Why nothing more comes; null: it may. */
+  failure(): Promise<FrError | null>
+  /** Before and after bytes are read: rejects where the file may be another one's by now. */
+  check?(): Promise<void>
+}
+
+export class OpenedContent {
+  readonly contentId: string
+  readonly name: Uint8Array
+  /** Null while it is still written. */
+  readonly digest: string | null
+  readonly modifiedMs: number
+  /** Criteria: who else may have it; undefined: whoever asks. */
+  readonly only: string | undefined
+  readonly #engine: DataEngine
+  readonly #about: Described
+  readonly #progress: Progress
+  #isClosed = false
+
+  constructor(engine: DataEngine, about: Described, progress: Progress) {
+    this.#engine = engine
+    this.#about = about
+    this.#progress = progress
+    this.name = about.name
+    this.contentId = about.contentId
+    this.digest = about.digest
+    this.modifiedMs = about.modifiedMs
+    this.only = about.only
+  }
+
+  get state(): ContentState {
+    return this.#progress.state
+  }
+
+  /** Null: it is still written. */
+  get size(): number | null {
+    return this.#progress.size
+  }
+
+  /** Verified bytes from there on. */
+  available(offset: number): number {
+    return this.#progress.available(offset)
+  }
+
+  /**
+   * Resolves to the verified bytes from there on, once there are any; 0: the content ends there, or
+   * before. Rejects with the reason why no more come, or the signal's.
+   */
+  async waitFor(offset: number, signal?: StopSignal): Promise<number> {
+    for (;;) {
+      signal?.throwIfAborted()
+      if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+      const bytes = this.available(offset)
+      const { size } = this
+      if (bytes > 0 || (size !== null && offset >= size)) return bytes
+      const failure = await this.#progress.failure()
+      if (failure !== null) throw failure
+      await this.#moved(offset, signal)
+    }
+  }
+
+  #moved(offset: number, signal: StopSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer)
+        unwatch()
+        signal?.removeEventListener('abort', end)
+        resolve()
+      }
+      const unwatch = this.#progress.watch(end)
+      const timer = setTimeout(end, lookMs)
+      signal?.addEventListener('abort', end, { once: true })
+      if (this.available(offset) > 0) end()
+    })
+  }
+
+  /** Verified bytes from there on, at most these and limits.readBytes; none where none are. */
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const most = Math.min(length, limits.readBytes, this.available(offset))
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    if (most <= 0) return new Uint8Array()
+    const bytes = await this.#engine.storage.read(this.#about.file, { offset, length: most })
+    await this.#progress.check?.()
+    return bytes
+  }
+
+  /** As ServingEngine.serve; all of the range is there. */
+  async sendTo(
+    socket: ServedSocket,
+    { offset, length }: ContentRange,
+    how: { readonly stalledMs: number; readonly signal?: StopSignal | undefined },
+  ): Promise<void> {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    if (length > this.available(offset)) throw new RangeError('not all of the range is there')
+    const { file } = this.#about
+    const { check } = this.#progress
+    if (check === undefined) return this.#engine.serve(socket, { file, offset, length, ...how })
+    for (let at = offset; at < offset + length; at += pieceBytes) {
+      await this.#progress.check?.()
+      const piece = Math.min(pieceBytes, offset + length - at)
+      await this.#engine.serve(socket, { file, offset: at, length: piece, ...how })
+    }
+    await this.#progress.check?.()
+  }
+
+  /** Idempotent; what is being sent goes on. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#engine.storage.closeFile(this.#about.file)
+    this.#about.release?.()
+  }
+}
+
+/** What of a node this needs. */
+export interface ContentsOf {
+  readonly engine: DataEngine
+  readonly disks: Disks
+}
+
+/**
+ * What the node has under the name, or else what is still written under it. Rejects with
+ * ERR_FR_NOT_HELD, and ERR_FR_IS_DIRECTORY for a tree or a directory of one.
+ */
+export async function openAt({ engine, disks }: ContentsOf, name: Uint8Array) {
+  const likely = disks.likely(name)
+  try {
+    return await atFirst(likely, (disk) => openOn(engine, disk, name))
+  } catch (error) {
+    const isAbsent = error instanceof FrError && error.code === 'ERR_FR_NOT_HELD'
+    const growing = isAbsent ? growingOf(likely, name) : undefined
+    if (growing === undefined) throw error
+    return atFirst(likely, (disk) => openGrowing(engine, disk, growing))
+  }
+}
+
+async function openOn(engine: DataEngine, disk: Disk, name: Uint8Array): Promise<OpenedContent> {
+  const { store, held } = { store: disk.store, held: disk.served }
+  const key = await keyOf(held, name)
+  if (key === undefined) {
+    if ((await held.trees.meant(name)) === undefined) throw new FrError('ERR_FR_NOT_HELD')
+    throw isTree(name)
+  }
+  if (typeof key === 'string') {
+    const content = await openContent(held, key)
+    return new OpenedContent(engine, describe(content), new Arriving(disk, key, content))
+  }
+  if ('row' in key) return openOfTree(engine, disk, key)
+  if (!('fileDigest' in key)) throw new FrError('ERR_FR_NOT_HELD')
+  const file = await store.holdings.openUnchanged(key)
+  if (file === undefined) throw new FrError('ERR_FR_NOT_HELD')
+  const release = store.versions.use(key)
+  const about = { ...describe({ ...key, file }), name: store.versions.nameOf(key), release }
+  return new OpenedContent(engine, about, whole(key.size))
+}
+
+/** The row says which file it is; its bytes were verified when it was placed. */
+async function openOfTree(engine: DataEngine, { dir, served }: Disk, place: TreePlace) {
+  const { row, tree, only } = place
+  const { kind, identity, algorithm, value } = row
+  const name = fullName(tree, row.name)
+  if (kind === 'directory') throw isTree(name)
+  const [state] = await served.trees.statesOf(tree, [row])
+  const file =
+    kind === 'file' && state === 'held' && algorithm !== null
+      ? await openNow(engine.storage, dir, name)
+      : undefined
+  if (file === undefined || algorithm === null) throw new FrError('ERR_FR_NOT_HELD')
+  const now = await engine.storage.identityOf(file).catch(() => undefined)
+  if (now === undefined || !isSameButLinked(now, identity)) {
+    engine.storage.closeFile(file)
+    throw new FrError('ERR_FR_NOT_HELD', 'somebody else changed the file')
+  }
+  const { size, mtime } = identity
+  const digest = digestText(algorithm, size, Buffer.from(value).toString('hex'))
+  const modifiedMs = msOf(mtime)
+  const about = { name, file, contentId: digest, digest, modifiedMs, only }
+  return new OpenedContent(engine, about, whole(size))
+}
+
+async function openGrowing(engine: DataEngine, { served }: Disk, growing: GrowingHere) {
+  const content = await openContent(served, growing)
+  const about = { ...describe(content), digest: null }
+  return new OpenedContent(engine, about, {
+    state: 'growing',
+    get size() {
+      return growing.isFinal ? growing.bytes : null
+    },
+    available: (offset) => Math.max(0, growing.bytes - offset),
+    watch: (moved) => growing.watch(moved),
+    failure: async () => {
+      const { failure } = growing
+      return failure && new FrError(failure.code, failure.text)
+    },
+  })
+}
+
+/**
+ * Brought by order or by criteria, or left by a push: in any order. A transfer of another content
+ * of the same size may go on with what was left, and writes over what differs.
+ */
+class Arriving implements Progress {
+  readonly state = 'arriving'
+  readonly size: number
+  readonly #disk: Disk
+  readonly #id: string
+  readonly #content: ServedContent
+  #isWhole = false
+  #wasGone = false
+  #isOver = false
+
+  constructor(disk: Disk, id: string, content: ServedContent) {
+    this.#disk = disk
+    this.#id = id
+    this.#content = content
+    this.size = content.size
+  }
+
+  available(offset: number): number {
+    const left = this.size - offset
+    if (this.#isOver) return 0
+    if (this.#isWhole || left <= 0) return Math.max(0, left)
+    const [first] = this.#content.present([[offset, left]])
+    return first !== undefined && first[0] === offset ? first[1] : 0
+  }
+
+  watch(): () => void {
+    return () => {}
+  }
+
+  async failure(): Promise<FrError | null> {
+    const whose = await this.#whose()
+    if (whose === 'ours') await this.#content.look()
+    // Between its journal and its record it has neither.
+    this.#isOver = whose === 'other' || (whose === 'gone' && this.#wasGone)
+    this.#wasGone = whose === 'gone'
+    return this.#isOver
+      ? new FrError('ERR_FR_NOT_HELD', 'whoever brought it has given it up')
+      : null
+  }
+
+  async check(): Promise<void> {
+    const failure = await this.failure()
+    if (failure !== null) throw failure
+  }
+
+  async #whose(): Promise<'ours' | 'other' | 'gone'> {
+    if (this.#isWhole) return 'ours'
+    const { leftovers, holdings, catalogue } = this.#disk.store
+    const { name, contentId, fileDigest, file } = this.#content
+    const isOurs = (id: string, digest: string | undefined): boolean =>
+      id === contentId || digest === fileDigest
+    const filled = leftovers.filledOf(this.#id)
+    if (filled !== undefined)
+      return isOurs(filled.header.contentId, filled.whole.fileDigest) ? 'ours' : 'other'
+    const journal = await readJournal(leftovers.pathOf(this.#id), null)
+    if (journal !== null)
+      return isOurs(journal.header.contentId, journal.whole.fileDigest) ? 'ours' : 'other'
+    const record = isHidden(name) ? undefined : catalogue.get(name)
+    if (record?.fileDigest !== fileDigest) return 'gone'
+    const { inode } = await holdings.spec.storage.identityOf(file)
+    this.#isWhole = inode === record.identity.inode
+    return this.#isWhole ? 'ours' : 'gone'
+  }
+}
+
+function whole(size: number): Progress {
+  return {
+    state: 'held',
+    size,
+    available: (offset) => Math.max(0, size - offset),
+    watch: () => () => {},
+    failure: () => Promise.resolve(null),
+  }
+}
+
+type Content = Pick<
+  ServedContent,
+  'name' | 'file' | 'contentId' | 'fileDigest' | 'mtime' | 'only' | 'release'
+>
+
+function describe({ name, file, contentId, fileDigest, mtime, only, release }: Content): Described {
+  const about = { name, file, contentId, digest: fileDigest, modifiedMs: msOf(mtime), only }
+  return { ...about, ...(release && { release }) }
+}
+
+function msOf({ seconds, nanos }: { readonly seconds: number; readonly nanos: number }): number {
+  return seconds * 1000 + Math.floor(nanos / 1e6)
+}
+
+function isTree(name: Uint8Array): FrError {
+  return new FrError('ERR_FR_IS_DIRECTORY', `${shown(name)} is a directory`)
+}

@@ -1,0 +1,41 @@
+/** `node.open`: contents of a node for whoever has it in their process. */
+import { type ContentsOf, type OpenedContent, openAt } from '../agent/opened-content.js'
+import { FrError } from '../base/errors.js'
+import { checkHeldName, shownName } from './held-name.js'
+import type { OpenContent } from './open-types.js'
+
+const stalledMs = 60_000
+
+/** Rejects as `node.open`. */
+export async function openIn(
+  contents: ContentsOf | null,
+  name: string | Uint8Array,
+): Promise<OpenContent> {
+  const bytes = checkHeldName(name, 'name')
+  if (contents === null) throw new FrError('ERR_FR_CLOSED', 'the node is closed')
+  return contentOf(await openAt(contents, bytes))
+}
+
+function contentOf(opened: OpenedContent): OpenContent {
+  const { name } = shownName(opened.name)
+  return {
+    name,
+    get state() {
+      return opened.state
+    },
+    get size() {
+      return opened.size
+    },
+    digest: opened.digest,
+    contentId: opened.contentId,
+    modifiedMs: opened.modifiedMs,
+    only: opened.only ?? null,
+    available: (offset) => opened.available(offset),
+    waitFor: (offset, signal) => opened.waitFor(offset, signal),
+    read: (offset, length) => opened.read(offset, length),
+    sendTo: (socket, range, options = {}) =>
+      opened.sendTo(socket, range, { stalledMs, ...options }),
+    close: () => opened.close(),
+    [Symbol.asyncDispose]: async () => opened.close(),
+  }
+}
