@@ -12,4 +12,5 @@ export {
   type ServeFileOptions,
   serveFile,
 } from './files/handler.js'
+export { type TracerLike, traceTransfers } from './metrics/spans.js'
 export type { Behind, Mount, Who } from './mount.js'

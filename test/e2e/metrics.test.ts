@@ -2,11 +2,17 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { SpanStatusCode } from '@opentelemetry/api'
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-base'
 import { describe, expect, it } from 'vitest'
 import { createMaster, push } from '../../src/api/index.js'
 import { httpToken } from '../../src/api/keys.js'
 import { MIB } from '../../src/base/limits.js'
-import { type Door, openDoor } from '../../src/doors/index.js'
+import { type Door, openDoor, traceTransfers } from '../../src/doors/index.js'
 import { root } from './cli-world.js'
 import { until, useWorld } from './push-support.js'
 
@@ -76,6 +82,30 @@ describe('metrics of a node', () => {
         name.startsWith('fastreplica_received_bytes:') || name === 'fastreplica_wasted'
       if (!masters.test(name) && !isRecord) expect(known).toContain(name)
     }
+  })
+
+  it('has pushes as spans of OpenTelemetry', async () => {
+    const exporter = new InMemorySpanExporter()
+    const provider = new BasicTracerProvider({
+      spanProcessors: [new SimpleSpanProcessor(exporter)],
+    })
+    const stop = traceTransfers(provider.getTracer('test'))
+    const [node] = await world.nodes(1)
+    const { path } = world.file('traced.bin', 100_000)
+    const both = { to: [node.address, '127.0.0.1:1'], retries: 0, connectMs: 1_000 }
+    const { nodes } = await push(path, both).result
+    stop()
+    await push(path, { to: [node.address], as: 'untraced' }).result
+    const [span, ...others] = exporter.getFinishedSpans()
+    expect(others).toEqual([])
+    expect(span?.name).toBe('fastreplica.push')
+    expect(span?.status).toEqual({ code: SpanStatusCode.ERROR, message: '1 of 2 nodes' })
+    expect(span?.attributes).toMatchObject({
+      'fastreplica.bytes': 100_000,
+      'fastreplica.complete_nodes': 1,
+    })
+    const told = span?.events.map(({ attributes }) => attributes?.['fastreplica.status'])
+    expect(told?.sort()).toEqual(nodes.map(({ status }) => status).sort())
   })
 
   it('are told to those with the right to the status', async () => {
