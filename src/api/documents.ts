@@ -25,6 +25,12 @@ export async function setsAt(path: string): Promise<FileSet[]> {
   return readSets([{ path, text: await textIn(path) }])
 }
 
+/** Of the documents in a text; `name` is what errors call it. Rejects as `networkIn` does. */
+export async function setsOf(documents: { name: string; text: string }): Promise<FileSet[]> {
+  const { readSets } = await import('../documents/sets.js')
+  return readSets([{ path: documents.name, text: documents.text }])
+}
+
 /** Of all documents in the directory, by name. Rejects as `networkIn` does. */
 export async function setsIn(directory: string): Promise<FileSet[]> {
   const { readSets } = await import('../documents/sets.js')

@@ -4,10 +4,11 @@
  */
 import { giveSets, type RowsWanted, rowsOf } from '../agent/master/asking.js'
 import { FrError } from '../base/errors.js'
+import type { FileSet } from '../control/copies/sets.js'
 import type { MasterRow } from '../control/messages/told.js'
 import { requireAddressText } from '../net/address.js'
 import { requireBoolean, requireText } from './checks.js'
-import { setsAt } from './documents.js'
+import { setsAt, setsOf } from './documents.js'
 import { asking, askingEach, checkAsking, wordMs } from './inquiry.js'
 import type {
   ApplySetsOptions,
@@ -90,11 +91,30 @@ export async function applySets(
   const address = requireAddressText(master, 'master')
   requireOptions('applySets', options)
   requireText('path', path)
+  return giveRead(address, () => setsAt(path), options)
+}
+
+/** The same with the text of documents; `name`: what errors call it. */
+export async function applySetsText(
+  master: string,
+  documents: { readonly name: string; readonly text: string },
+  options: ApplySetsOptions = {},
+): Promise<SetsAppliedResult> {
+  const address = requireAddressText(master, 'master')
+  requireOptions('applySets', options)
+  return giveRead(address, () => setsOf(documents), options)
+}
+
+async function giveRead(
+  address: string,
+  sets: () => Promise<FileSet[]>,
+  options: ApplySetsOptions,
+): Promise<SetsAppliedResult> {
   const { prune: isPruned = false, dryRun: isDry = false, ...asked } = options
   requireBoolean('prune', isPruned)
   requireBoolean('dryRun', isDry)
   checkAsking(asked)
-  const read = await setsAt(path)
+  const read = await sets()
   return asking(address, asked, wordMs, async ({ inquiry, ...within }) => {
     const applied = await giveSets(inquiry, within, { sets: read, isPruned, isDry })
     return { event: 'sets', master: address, dryRun: isDry, ...applied }

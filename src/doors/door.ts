@@ -21,7 +21,7 @@ import type { Credentials, LogLine } from '../api/types.js'
 import { formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
 import { doorLimits } from '../base/door-limits.js'
 import { FrError } from '../base/errors.js'
-import { type NodeApiOptions, nodeApi } from './control/index.js'
+import { masterApi, type NodeApiOptions, nodeApi } from './control/index.js'
 import { filesMount } from './files/mount.js'
 import { checkRequest, type HostNames, plainHost } from './guard.js'
 import { healthMount } from './health.js'
@@ -83,7 +83,9 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
 function mountsOf(behind: Behind, options: NodeApiOptions): readonly Mount[] {
   const { credentials } = options
   const own =
-    'node' in behind ? [filesMount(behind.node, credentials), nodeApi(behind.node, options)] : []
+    'node' in behind
+      ? [filesMount(behind.node, credentials), nodeApi(behind.node, options)]
+      : [masterApi(behind.master, options)]
   return [healthMount(behind), metricsMount(behind, credentials), ...own]
 }
 

@@ -20,14 +20,14 @@ export interface NodeBehind {
 
 const name = z.string().max(4_096).describe('Name at the node; slashes may stand as they are')
 const glob = z.string().min(1).max(4_096).describe('Pattern of names, as of `fr ls`')
-const limit = z.coerce
+export const limit = z.coerce
   .number()
   .int()
   .min(1)
   .max(doorLimits.rowsMax)
   .default(doorLimits.rows)
   .describe('Rows at most; `isWhole` says whether these are all')
-const every = z.coerce
+export const every = z.coerce
   .number()
   .int()
   .min(doorLimits.eventEveryMsMin)
