@@ -54,7 +54,7 @@ export class PulledContent {
     this.geometry = geometryOf(announcement.size, announcement.division.blockBytes)
     const { count } = this.geometry
     const isInitiator = announcement.initiator.nodeId === self.nodeId
-    this.#deals = new Deals({ count, isInitiator })
+    this.#deals = new Deals({ count, isInitiator, site: self.site })
     this.#served = new UnitSet(count)
   }
 

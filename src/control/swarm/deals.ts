@@ -5,7 +5,8 @@
  * uplink brings few units at once, each soon whole at somebody who passes it on, and those who wait
  * are told of others meanwhile. It gives first what it has given least. The initiator, which alone
  * has everything at the beginning, gives each unit once: again only where nobody who lives has it
- * or gets it, or to whoever is stuck. Who asks when there is nothing to give waits for the answer
+ * or gets it, or to whoever is stuck. Into another site any holder gives a unit only where nobody
+ * there has it or gets it. Who asks when there is nothing to give waits for the answer
  * until there is, for limits.swarmWaitMs at most.
  *
  * Never: more than limits.swarmAskers askers; more than limits.swarmSlots units given at once.
@@ -18,6 +19,8 @@ export interface DealsSpec {
   readonly count: number
   /** The first node that had the content. */
   readonly isInitiator: boolean
+  /** Of the holder itself. */
+  readonly site: string
 }
 
 /** What the holder has itself, now. */
@@ -218,9 +221,8 @@ export class Deals {
     const free = Math.min(said.most, limits.swarmSlots - this.#open, limits.swarmGrants)
     if (free <= 0) return []
     const possible = said.wants.filter((unit) => have.has(unit) && !from.given.has(unit))
-    const isOnce = this.#spec.isInitiator && !said.isStuck
     const times = (unit: number): number => this.#times[unit] as number
-    const allowed = possible.filter((unit) => !isOnce || !this.#isElsewhere(unit, from, nowMs))
+    const allowed = possible.filter((unit) => said.isStuck || this.#isLacking(unit, from, nowMs))
     // What was given least, then what is wanted most; sorting keeps the order of equal ones.
     const grants = allowed.sort((a, b) => times(a) - times(b)).slice(0, free)
     const { swarmLeaseMs, swarmLeaseMsMax } = limits
@@ -234,16 +236,22 @@ export class Deals {
     return grants
   }
 
+  /** Whether the unit is to be given to this one, and not left to others to pass on to it. */
+  #isLacking(unit: number, asker: Asker, nowMs: number): boolean {
+    if (this.#spec.isInitiator) return !this.#isElsewhere(unit, asker, nowMs)
+    const { site } = asker.peer
+    if (site === this.#spec.site) return true
+    for (const other of this.#askers.values())
+      if (other.peer.site === site && hasOrGets(other, unit, asker, nowMs)) return false
+    return true
+  }
+
   /** Somebody else who lives has the unit, or gets it. */
   #isElsewhere(unit: number, asker: Asker, nowMs: number): boolean {
-    const has = (other: Asker): boolean =>
-      other !== asker &&
-      other.livesMs >= nowMs &&
-      (other.have.has(unit) || other.coming.has(unit) || other.given.has(unit))
     const witness = this.#witnesses[unit]
-    if (witness !== undefined && has(witness)) return true
+    if (witness !== undefined && hasOrGets(witness, unit, asker, nowMs)) return true
     for (const other of this.#askers.values())
-      if (has(other)) {
+      if (hasOrGets(other, unit, asker, nowMs)) {
         this.#witnesses[unit] = other
         return true
       }
@@ -282,4 +290,9 @@ export class Deals {
       return { ...peer, have: have.runs(64) }
     })
   }
+}
+
+function hasOrGets(one: Asker, unit: number, asker: Asker, nowMs: number): boolean {
+  if (one === asker || one.livesMs < nowMs) return false
+  return one.have.has(unit) || one.coming.has(unit) || one.given.has(unit)
 }

@@ -123,7 +123,7 @@ class SwarmWorld {
     const node: Node = {
       ...{ peer, index, site, have, pull: undefined },
       isQualified: index > 0 && this.#random.chance(qualified),
-      deals: new Deals({ count: units, isInitiator: index === 0 }),
+      deals: new Deals({ count: units, isInitiator: index === 0, site: peer.site }),
       ...{ isUp: true, life: 0, sentMs: 0, takenMs: 0, wakeMs: Number.POSITIVE_INFINITY },
       answerMs: Number.POSITIVE_INFINITY,
     }

@@ -24,7 +24,7 @@ function grantsOf(deals: Deals, nowMs: number, from = here): (readonly number[])
 
 describe('the initiator', () => {
   it('gives each unit once, while somebody who lives has it', () => {
-    const deals = new Deals({ count, isInitiator: true })
+    const deals = new Deals({ count, isInitiator: true, site: 'a' })
     deals.asked(1, peer('a'), ask({ wants: [0, 1], most: 2 }), 0)
     expect(grantsOf(deals, 0)).toEqual([[0, 1]])
     deals.asked(2, peer('b'), ask({ wants: [0, 1] }), 10)
@@ -37,7 +37,7 @@ describe('the initiator', () => {
   })
 
   it('gives it again when whoever had it is silent, and to whoever is stuck', () => {
-    const deals = new Deals({ count, isInitiator: true })
+    const deals = new Deals({ count, isInitiator: true, site: 'a' })
     deals.asked(1, peer('a'), ask({ wants: [0] }), 0)
     expect(grantsOf(deals, 0)).toEqual([[0]])
     deals.asked(2, peer('b'), ask({ wants: [0], isStuck: true }), 10)
@@ -48,7 +48,7 @@ describe('the initiator', () => {
   })
 
   it('counts on who has all that it wants for much longer', () => {
-    const deals = new Deals({ count, isInitiator: true })
+    const deals = new Deals({ count, isInitiator: true, site: 'a' })
     deals.asked(1, peer('a'), ask({ have: [[0, count]], wants: [], most: 0 }), 0)
     expect(grantsOf(deals, 0)).toEqual([[]])
     deals.asked(2, peer('b'), ask({ wants: [0] }), 60_000)
@@ -58,7 +58,7 @@ describe('the initiator', () => {
 
 describe('any holder', () => {
   it('gives what it gave least, of what it has', () => {
-    const deals = new Deals({ count, isInitiator: false })
+    const deals = new Deals({ count, isInitiator: false, site: 'a' })
     const few = { have: UnitSet.ofRuns(count, [[1, 2]]), coming: none }
     deals.asked(1, peer('a'), ask(), 0)
     expect(grantsOf(deals, 0, few)).toEqual([[1]])
@@ -67,7 +67,7 @@ describe('any holder', () => {
   })
 
   it('sends so many at once, and gives the next when one has come, or comes to nothing', () => {
-    const deals = new Deals({ count, isInitiator: false })
+    const deals = new Deals({ count, isInitiator: false, site: 'a' })
     const wants = Array.from({ length: count }, (_, unit) => unit)
     for (let each = 0; each < limits.swarmSlots; each++)
       deals.asked(each, peer(`n${each}`), ask({ wants }), 0)
@@ -85,7 +85,7 @@ describe('any holder', () => {
   })
 
   it('takes back what is not told of in time', () => {
-    const deals = new Deals({ count, isInitiator: false })
+    const deals = new Deals({ count, isInitiator: false, site: 'a' })
     const wants = Array.from({ length: count }, (_, unit) => unit)
     for (let each = 0; each < limits.swarmSlots; each++)
       deals.asked(each, peer(`n${each}`), ask({ wants }), 0)
@@ -94,8 +94,25 @@ describe('any holder', () => {
     expect(grantsOf(deals, limits.swarmLeaseMs).flat()).toHaveLength(1)
   })
 
+  it('gives a unit into another site once, and to all of its own', () => {
+    const deals = new Deals({ count, isInitiator: false, site: 'a' })
+    deals.asked(1, peer('far', 'b'), ask({ wants: [7] }), 0)
+    deals.asked(2, peer('near'), ask({ wants: [7] }), 0)
+    expect(grantsOf(deals, 0)).toEqual([[7], [7]])
+    deals.asked(3, peer('farMate', 'b'), ask({ wants: [7, 8], most: 2, others: 1 }), 1)
+    deals.asked(4, peer('mate'), ask({ wants: [7] }), 1)
+    deals.asked(5, peer('third', 'c'), ask({ wants: [7] }), 1)
+    expect(grantsOf(deals, 1)).toEqual([[8], [7], [7]])
+    // Whoever is stuck gets it, and so does the site when the one that got it is silent.
+    deals.asked(6, peer('farMate', 'b'), ask({ wants: [7], isStuck: true }), 2)
+    expect(grantsOf(deals, 2)).toEqual([[7]])
+    const late = 2 + 10 * limits.swarmSilenceMs
+    deals.asked(7, peer('farThird', 'b'), ask({ wants: [7] }), late)
+    expect(grantsOf(deals, late)).toEqual([[7]])
+  })
+
   it('names others, the nearest first, and as many as it is asked for', () => {
-    const deals = new Deals({ count, isInitiator: false })
+    const deals = new Deals({ count, isInitiator: false, site: 'a' })
     deals.asked(1, peer('far', 'b'), ask({ have: [[0, 1]] }), 0)
     deals.asked(2, peer('near'), ask(), 0)
     deals.asked(3, peer('nearHas'), ask({ have: [[0, 1]] }), 0)
@@ -109,14 +126,14 @@ describe('any holder', () => {
   })
 
   it('knows a bounded number of askers', () => {
-    const deals = new Deals({ count, isInitiator: false })
+    const deals = new Deals({ count, isInitiator: false, site: 'a' })
     for (let each = 0; each < limits.swarmAskers + 50; each++)
       deals.asked(each, peer(`n${each}`), ask({ most: 0 }), each)
     expect(deals.askers).toBe(limits.swarmAskers)
   })
 
   it('wants to be asked less often while more ask than it can answer', () => {
-    const deals = new Deals({ count, isInitiator: false })
+    const deals = new Deals({ count, isInitiator: false, site: 'a' })
     let number = 0
     const storm = (seconds: number, each: number): number => {
       let againMs = 0
