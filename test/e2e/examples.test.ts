@@ -194,6 +194,8 @@ describe('examples/', () => {
       'edge',
       'fastreplica-node.service',
       'library.mjs',
+      // metrics.test.ts looks at it.
+      'metrics',
       'nodes.txt',
       // What is said in the documents is read by documents.test.ts as well.
       'wan',
