@@ -101,6 +101,7 @@ export class NodeService {
   readonly instructed: Instructed
   readonly directory: NodeDirectory
   /** Of a node that pulls contents. */
+  removed: Answers['removed'] = () => {}
   swarm: Answers['swarm'] = () => Promise.reject(new FrError('ERR_FR_NOT_HELD'))
   readonly #bridges: Bridges
   /** What every transfer sees of the node. */
@@ -180,9 +181,8 @@ export class NodeService {
       add: (transfer, node) => this.#add(transfer, node),
       limit: (transfer, change) => this.limited.change(transfer, change),
       ...(isRelayOnly ? noFiles : answersOf(disks, this.#commits)),
-      copies: isRelayOnly ? noCopies : this.#copies,
-      publishing: publishingAt(this, spec),
-      swarm: (...asked) => this.swarm(...asked),
+      ...{ copies: isRelayOnly ? noCopies : this.#copies, publishing: publishingAt(this, spec) },
+      ...{ removed: (...of) => this.removed(...of), swarm: (...asked) => this.swarm(...asked) },
       where: (criteria, found) => this.directory.where(criteria, found),
     }
     this.#questions = new Questions(answers, this.authority)

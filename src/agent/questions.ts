@@ -44,6 +44,8 @@ export interface Answers {
   readonly describe: (change: AttributesChange) => Attributes
   readonly publishing: Pick<Publishing, 'tell' | 'announce'>
   /** To who pulls a content; rejects with ERR_FR_NOT_HELD, ERR_FR_ONLY. */
+  /** Somebody has had these removed. */
+  readonly removed: (name: Uint8Array, isGlob: boolean) => void
   readonly swarm: (frame: SwarmQuestion, asker: Established) => Promise<Frame>
 }
 
@@ -203,7 +205,9 @@ export class Questions {
       const isRemoving = (entries: number): void =>
         saying.now({ type: 'removing', entries }, entries)
       const how = { isRemoving, signal: asker.over.signal }
-      return await this.#answers.held.remove(name, isGlob, how)
+      const removed = await this.#answers.held.remove(name, isGlob, how)
+      this.#answers.removed(name, isGlob)
+      return removed
     } finally {
       saying.end()
     }

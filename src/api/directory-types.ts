@@ -16,6 +16,8 @@ export interface DirectoryOptions {
 
 /** Of the status of a node. */
 export interface PlacedStatus {
+  /** What is pulled because it was announced, then what is not, and why; 64 at most. */
+  readonly pulls: readonly PullStatus[]
   /** Its place in the directory. */
   readonly directory: {
     /** HOST:PORT; null: it has none. */
@@ -40,6 +42,20 @@ export interface PlacedStatus {
     /** Announcements that came too fast, and are fetched later. */
     readonly dropped: number
   }
+}
+
+/** A content that was announced for the node and is pulled from others, or waits for that. */
+export interface PullStatus {
+  readonly name: string
+  readonly contentId: string
+  /** That are wanted, in whole units; of these are here. */
+  readonly bytes: number
+  readonly hereBytes: number
+  /** Nodes that send some of it now, and that are known to have some. */
+  readonly sources: number
+  readonly holders: number
+  /** Why nothing comes; null: something does. */
+  readonly reason: string | null
 }
 
 export interface WhereOptions extends Credentials {

@@ -23,7 +23,7 @@ import type { Storage } from '../ports.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import { nodeKey, storedNodeKey } from '../store/identity.js'
 import { checkAttributes } from './attributes.js'
-import { hasList, openPeers } from './authorized.js'
+import { openPeers } from './authorized.js'
 import { openIn } from './open.js'
 import type { OpenContent } from './open-types.js'
 import { type CheckedNode, checkNode } from './options.js'
@@ -175,20 +175,21 @@ async function openNode(
       closeDirs()
       await engine.shutdown()
     })
-    hasList(node, peers)
     await service.listen()
     privileges?.drop()
     node.address = service.address
     if (!isRelayOnly) {
       const { announcementsIn: keptIn } = spec
       const { wants } = checked
-      const pulling = { nodeId, advertise, isReadOnly, wants, keptIn, log }
+      const isRequired = (name: string): boolean => node.requires(name)
+      const pulling = { nodeId, advertise, isReadOnly, wants, isRequired, keptIn, log }
       await node.pulls(new NodeSwarm(service, pulling))
     }
     if (checked.master !== undefined) {
       const { master: addresses, dataDirs } = checked
       const keptIn = isReadOnly ? null : (dataDirs[0] as string)
-      node.serve(new NodeMaster(service, { addresses, advertise, keptIn, log }))
+      const required = (): void => node.required()
+      node.serve(new NodeMaster(service, { addresses, advertise, keptIn, log, required }))
     }
     if (keys[0]?.isOpen) {
       const what = isRelayOnly ? 'send through this node' : isReadOnly ? 'read here' : 'write here'
@@ -255,6 +256,15 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
     master.start()
   }
 
+  /** Its master wants this name here. */
+  requires(name: string): boolean {
+    return this.#master?.requires(name) === true
+  }
+
+  required(): void {
+    this.#swarm?.required()
+  }
+
   status(): NodeStatus {
     const { engine, disks, views } = this.#service
     return {
@@ -268,6 +278,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       relayOnly: this.#checked.relayOnly,
       directory: this.#service.directory.status,
       master: this.#master?.status ?? null,
+      pulls: this.#swarm?.status ?? [],
       version,
       uptimeSeconds: (performance.now() - this.#startMs) / 1000,
       engine: engine.kind,

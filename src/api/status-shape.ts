@@ -63,6 +63,16 @@ const master: Shape<NonNullable<NodeStatus['master']>> = {
   required: amount,
 }
 
+const pull: Shape<NodeStatus['pulls'][number]> = {
+  name: text,
+  contentId: text,
+  bytes: amount,
+  hereBytes: amount,
+  sources: amount,
+  holders: amount,
+  reason: orNull(text),
+}
+
 const directory: Shape<NodeStatus['directory']> = {
   parent: orNull(text),
   fault: orNull(text),
@@ -151,6 +161,7 @@ const status: Shape<NodeStatus> = {
   relayOnly: fact,
   directory: (value) => wrongField(value, directory) === null,
   master: orNull((value) => wrongField(value, master) === null),
+  pulls: list((value) => wrongField(value, pull) === null, limits.swarmTold),
   version: text,
   uptimeSeconds: amount,
   engine: one('native', 'portable'),

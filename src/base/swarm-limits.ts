@@ -51,6 +51,9 @@ export const swarmLimits = {
   /** Contents that a node pulls at the same time, and that it remembers to have pulled. */
   swarmPulls: 4,
   swarmPulled: 16_384,
+  /** Names of which it remembers that they were removed by hand, and pulls that a status tells. */
+  swarmRemoved: 4_096,
+  swarmTold: 64,
   /** Texts that say what a node wants. */
   swarmWantTexts: 64,
   /** Failures in a row after which a holder is forgotten. */

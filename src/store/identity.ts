@@ -85,13 +85,9 @@ export async function clientKey(environment = process.env): Promise<KeyObject> {
     return await keptClientKey(environment)
   } catch (error) {
     if (error instanceof FrError) throw error
-    ownKey ??= freshKey()
-    return ownKey
+    return freshKey()
   }
 }
-
-/** Of this process, where no file can keep it. */
-let ownKey: KeyObject | undefined
 
 /** The same, and rejects where no file can keep it. */
 export async function keptClientKey(environment = process.env): Promise<KeyObject> {

@@ -71,10 +71,20 @@ describe.each(engines)('with the %s engine', (engine) => {
       expect(backlogBytes).toBeGreaterThan(64 * MIB)
     })
 
-    async function asking(address: string, of = name) {
+    it('for nothing any more gives its place to another, where it only stays', async () => {
+      const { path, content } = world.file('source', 1)
+      const dataDir = world.dataDir()
+      await plantHeld(dataDir, name, await authored(path, content))
+      const { address } = await world.node({ dataDir, key: keyText, maxServes: 1 })
+      const { link } = await asking(address, name, { standing: true })
+      await servesOthers(address, content)
+      expect(await link.next('refuse')).toMatchObject({ code: 'ERR_FR_LIMIT' })
+    })
+
+    async function asking(address: string, of = name, more: { standing?: true } = {}) {
       const hostile = new Hostile(address)
       world.defer(() => hostile.dispose())
-      return hostile.fetch(of)
+      return hostile.fetch(of, more)
     }
 
     async function servesOthers(address: string, content: Buffer): Promise<void> {

@@ -8,7 +8,6 @@ import xxhash from 'xxhash-wasm'
 import { blockBytesFor, limits } from '../../src/base/limits.js'
 import type { RangePair } from '../../src/base/ranges.js'
 import {
-  type FetchOffer,
   type Frame,
   type Mate,
   originNumber,
@@ -312,10 +311,10 @@ export class Hostile {
   }
 
   /** A link that fetches a file, what was offered, and a data connection that reads nothing. */
-  async fetch(name: string): Promise<{ link: HostileLink; offer: FetchOffer; socket: Socket }> {
+  async fetch(name: string, more: { readonly standing?: true } = {}) {
     const link = new HostileLink(await this.#dial({ channel: 'fetch' }))
     this.#sockets.push(link.socket)
-    link.say({ type: 'fetch', ...encodeName(Buffer.from(name)) })
+    link.say({ type: 'fetch', ...encodeName(Buffer.from(name)), ...more })
     const offer = await link.next('fetched')
     const { transfer, you: from } = offer
     const edge = { id: offer.edge.id, secret: Buffer.from(offer.edge.secret, 'hex') }

@@ -6,8 +6,10 @@ import { expect, it } from 'vitest'
 import { Inquiry } from '../../src/agent/client.js'
 import type { NodeService } from '../../src/agent/node-service.js'
 import { NodeSwarm } from '../../src/agent/swarm/node-swarm.js'
+import { remove } from '../../src/api/client.js'
 import { push } from '../../src/api/index.js'
 import { linearBytes } from '../../src/base/division.js'
+import type { FrError } from '../../src/base/errors.js'
 import { MIB } from '../../src/base/limits.js'
 import { type Wants, wantsIn } from '../../src/control/swarm/wants.js'
 import { type AnnouncementDraft, signAnnouncement } from '../../src/protocol/announcement.js'
@@ -22,6 +24,9 @@ class SwarmNode {
   readonly service: NodeService
   readonly nodeId: string
   readonly dataDir: string
+  readonly swarm: NodeSwarm
+  /** Names that its master wants here. */
+  readonly required = new Set<string>()
   readonly stop: () => Promise<void>
 
   private constructor(
@@ -30,8 +35,11 @@ class SwarmNode {
     log: World['logger'],
     wants: Wants,
   ) {
-    const spec = { nodeId, advertise: undefined, isReadOnly: false, log, wants, keptIn: dataDir }
-    const swarm = new NodeSwarm(service, spec)
+    const swarm = new NodeSwarm(service, {
+      ...{ nodeId, advertise: undefined, isReadOnly: false, log, wants, keptIn: dataDir },
+      isRequired: (said) => this.required.has(said),
+    })
+    this.swarm = swarm
     void swarm.start()
     this.service = service
     this.nodeId = nodeId
@@ -150,6 +158,46 @@ it('follows the attributes of a node, and goes on after it was stopped', async (
   expect(again.content?.equals(content)).toBe(true)
   again.service.directory.setAttributes({ region: 'asia' })
   await until(() => again.content === null, 'it is for it no more')
+})
+
+it('stays away where it was removed until it is announced anew, and where a master has the name', {
+  timeout: 120_000,
+}, async () => {
+  const [first, other, ruled] = await Promise.all([0, 1, 2].map(() => SwarmNode.start(world, eu)))
+  if (first === undefined || other === undefined || ruled === undefined) throw new Error('no nodes')
+  ruled.required.add(name)
+  const { content, draft } = await held(world, first, 'region=eu', 2 * MIB)
+  await announce([first, other, ruled], draft)
+  await until(() => other.content !== null, 'it is pulled')
+  const says = async ({ swarm }: SwarmNode, text: string) => {
+    const isSaid = () => swarm.status.some(({ reason }) => reason?.startsWith(text))
+    await until(isSaid, `it says: ${text}`)
+  }
+  const [isRuled, isRemoved] = ['a set of the master', 'it was removed here (fr rm)']
+  await says(ruled, isRuled)
+  // What has filled it may have the name for a moment more.
+  const removed = () =>
+    remove(other.service.address, name).catch((error: unknown) => {
+      if ((error as FrError).code !== 'ERR_FR_BUSY') throw error
+    })
+  await until(async () => (await removed()) !== undefined, 'it is removed')
+  await says(other, isRemoved)
+  await until(() => other.content === null, 'what came meanwhile goes')
+  await other.stop()
+  const again = await SwarmNode.start(world, eu, other.dataDir)
+  await announce([again], draft)
+  await says(again, isRemoved)
+  expect(again.content).toBeNull()
+  await announce([first, again, ruled], { ...draft, issuedAtMs: draft.issuedAtMs + 1 })
+  await until(() => again.content !== null, 'a newer one brings it')
+  await until(() => again.swarm.status.length === 0, 'nothing is left to say')
+  await says(ruled, isRuled)
+  expect(ruled.content).toBeNull()
+  // The set does without it.
+  ruled.required.clear()
+  ruled.swarm.required()
+  await until(() => ruled.content !== null, 'it is pulled as elsewhere')
+  expect(ruled.content?.equals(content)).toBe(true)
 })
 
 it('is kept in part where that is wanted, served, and gone when its time is over', async () => {

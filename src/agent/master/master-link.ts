@@ -33,6 +33,8 @@ export interface MasterLinkSpec {
   /** Null: nothing may be written. */
   readonly list: Pick<RequiredList, 'load' | 'save'> | null
   readonly log: Logger
+  /** What the node is to hold has changed. */
+  readonly requires?: () => void
   /** Milliseconds of silence after which the master is dialled again. */
   readonly silenceMs?: number
 }
@@ -48,6 +50,7 @@ export class MasterLink {
   readonly #seed = randomInt(2 ** 31)
   #talk: MasterTalk | undefined
   #required: readonly RequiredFile[] = []
+  #names: ReadonlySet<string> = new Set()
   #saving: Promise<void> = Promise.resolve()
   #running: Promise<void> | undefined
   #fault = ''
@@ -75,6 +78,10 @@ export class MasterLink {
     return this.#required
   }
 
+  get requiredNames(): ReadonlySet<string> {
+    return this.#names
+  }
+
   start(): void {
     this.#running ??= this.#run()
   }
@@ -95,7 +102,7 @@ export class MasterLink {
   async #run(): Promise<void> {
     const { held, list } = this.#spec
     const { signal } = this.#closing
-    if (list !== null) this.#required = await list.load()
+    if (list !== null) this.#took(await list.load())
     const stop = held.onChange((change) => this.#talk?.changed(change))
     for (let [rounds, dials] = [1, 1]; !signal.aborted; dials += 1) {
       if (await this.#converse(this.#next())) [rounds, dials] = [1, 1]
@@ -170,9 +177,15 @@ export class MasterLink {
     this.#spec.log({ level: 'warn', event: 'master-away', fields })
   }
 
+  #took(files: readonly RequiredFile[]): void {
+    this.#required = files
+    this.#names = new Set(files.map(({ name }) => name))
+    this.#spec.requires?.()
+  }
+
   #require(files: readonly RequiredFile[]): void {
     const { list, log } = this.#spec
-    this.#required = files
+    this.#took(files)
     if (list === null) return
     this.#saving = this.#saving
       .then(() => list.save(files))

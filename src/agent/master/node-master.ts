@@ -13,6 +13,8 @@ export interface NodeMasterSpec {
   /** The first data directory; null: nothing may be written there. */
   readonly keptIn: string | null
   readonly log: Logger
+  /** What it has to hold has changed. */
+  readonly required: () => void
 }
 
 export class NodeMaster {
@@ -20,12 +22,21 @@ export class NodeMaster {
   readonly #copies: InstructedCopies
 
   /** Of a service that listens. */
-  constructor(service: NodeService, { addresses, advertise, keptIn, log }: NodeMasterSpec) {
+  constructor(
+    service: NodeService,
+    { addresses, advertise, keptIn, log, required }: NodeMasterSpec,
+  ) {
     this.#copies = service.instructed.copies({
       ended: (copy, ended) => this.#link.ended(copy, ended),
     })
     this.#link = new MasterLink({
-      ...{ addresses, log, copies: this.#copies, held: service.instructed.held },
+      ...{
+        addresses,
+        log,
+        requires: required,
+        copies: this.#copies,
+        held: service.instructed.held,
+      },
       dialler: () => service.dialler(),
       enlisting: () => {
         const { upBytesPerSecond: up, downBytesPerSecond: down } = service.limited.stated
@@ -38,6 +49,11 @@ export class NodeMaster {
   get status() {
     const { isLinked, fault, master: address } = this.#link.status
     return { address, isLinked, fault, required: this.#link.required.length }
+  }
+
+  /** It wants this name here. */
+  requires(name: string): boolean {
+    return this.#link.requiredNames.has(name)
   }
 
   start(): void {

@@ -12,6 +12,7 @@ import { utf8 } from '../../base/bytes.js'
 import { matchesCriteria, parseCriteria } from '../../base/criteria.js'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
+import { Glob } from '../../base/glob.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
 import { nowMs } from '../../base/time/awake.js'
@@ -26,7 +27,9 @@ import { holderFault } from '../../session/holders.js'
 import type { HeldChange, InstructedCopies } from '../../session/instructed-ports.js'
 import type { HeldStream } from '../../store/catalogue/record.js'
 import type { NodeService } from '../node-service.js'
-import { PulledContent } from './pulled-content.js'
+import { type ContentName, isOfContent, isSame, newestOf } from './announced.js'
+import { LeftParts } from './left-parts.js'
+import { PulledContent, type PullProgress } from './pulled-content.js'
 import { keyOf, PulledList } from './pulled-list.js'
 
 export interface NodeSwarmSpec {
@@ -35,6 +38,8 @@ export interface NodeSwarmSpec {
   readonly advertise: string | undefined
   readonly isReadOnly: boolean
   readonly wants: Wants
+  /** A master wants this name here: what has it is none of the swarm's business. */
+  readonly isRequired: (name: string) => boolean
   /** The first data directory; null: nothing may be written there. */
   readonly keptIn: string | null
   readonly log: Logger
@@ -58,6 +63,10 @@ export class NodeSwarm {
   readonly #dropping = new Map<string, Promise<void>>()
   /** Until when what just gets its name goes again; by content and name. */
   readonly #dropped = new Map<string, number>()
+  /** Contents for the node that are not pulled now, and why. */
+  #waits: PullProgress[] = []
+  readonly #parts: LeftParts
+  readonly #retries = new Set<NodeJS.Timeout>()
   #nextCopy = 0
   #isLooking = false
   #timer: NodeJS.Timeout | undefined
@@ -74,12 +83,19 @@ export class NodeSwarm {
       ended: (copy, { cause }) => this.#ended(copy, cause === null),
     })
     service.swarm = (frame, asker) => this.#asked(frame, asker)
+    this.#parts = new LeftParts(() => service.disks.likely(null).map(({ store }) => store))
+    service.removed = (name, isGlob) => this.#removed(name, isGlob)
   }
 
-  /** Contents that are pulled, and those of which all that is wanted is here. */
-  get status(): { readonly known: number; readonly pulling: number } {
-    const all = [...this.#contents.values()]
-    return { known: all.length, pulling: all.filter(({ isPulling }) => isPulling).length }
+  /** Contents that are pulled, then those that wait; limits.swarmTold at most. */
+  get status(): PullProgress[] {
+    const pulled = [...this.#contents.values()].flatMap(({ progress }) => progress ?? [])
+    return [...pulled, ...this.#waits].slice(0, limits.swarmTold)
+  }
+
+  /** What a master requires here has changed. */
+  required(): void {
+    this.#look()
   }
 
   /** Resolves when it knows what it has pulled before. */
@@ -103,10 +119,11 @@ export class NodeSwarm {
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    for (const timer of this.#retries) clearTimeout(timer)
     for (const end of this.#ends.splice(0)) end()
     for (const content of this.#contents.values()) content.close()
     await this.#copies.close()
-    await Promise.allSettled(this.#dropping.values())
+    await Promise.allSettled([...this.#dropping.values(), this.#parts.close()])
     await this.#pulled.settled()
   }
 
@@ -138,7 +155,8 @@ export class NodeSwarm {
       const isOver = pulled.expiresAtMs !== null && pulled.expiresAtMs <= nowUnixMs
       if (isOver && !known.some((one) => isOfContent(one, pulled))) this.#drop(pulled)
     }
-    const qualified = this.#qualified(newestOf(known))
+    this.#waits = []
+    const qualified = this.#qualified(newestOf(known)).filter((one) => !this.#isDeclined(one))
     const wanted = chosen(qualified, this.#spec.wants, nowUnixMs)
     const isWanted = new Set(wanted)
     for (const announcement of qualified)
@@ -158,6 +176,50 @@ export class NodeSwarm {
       else this.#unwanted(announcement)
     }
     return qualified
+  }
+
+  /** It is for this node, and is not pulled all the same. */
+  #isDeclined(announcement: Announcement): boolean {
+    const { id, name } = announcement
+    if (this.#pulled.isRemoved(announcement)) {
+      this.#unwanted(announcement)
+      this.#wait(announcement, 'it was removed here (fr rm): a newer announcement brings it')
+      return true
+    }
+    if (!this.#spec.isRequired(name)) return false
+    // What is there is the master's.
+    this.#pulled.delete(announcement)
+    const content = this.#contents.get(id)
+    if (content?.isPulled === true) this.#forget(id, content)
+    const text = 'a set of the master has the name'
+    this.#refuse(announcement, text)
+    this.#wait(announcement, text)
+    return true
+  }
+
+  #wait({ name, contentId, size, division }: Announcement, reason: string): void {
+    if (this.#waits.length >= limits.swarmTold) return
+    const ranges = wantedRanges(division, size, this.#spec.wants.part)
+    const bytes = ranges.reduce((sum, [, length]) => sum + length, 0)
+    this.#waits.push({ name, contentId, bytes, hereBytes: 0, sources: 0, holders: 0, reason })
+  }
+
+  /** By somebody who asked for that: it does not come again by itself. */
+  #removed(name: Uint8Array, isGlob: boolean): void {
+    const glob = isGlob ? new Glob(name) : null
+    for (const pulled of this.#pulled.all) {
+      const its = utf8(pulled.name)
+      // Of several that match some may have stayed. What one name had may be here again by now.
+      const isHere = glob !== null && this.#recordOf(pulled.name)?.contentId === pulled.contentId
+      const isMeant = glob === null ? Buffer.compare(its, name) === 0 : glob.matches(its)
+      if (!isMeant || isHere) continue
+      const known = [...this.#service.directory.known].filter((one) => one.name === pulled.name)
+      const issuedAtMs = Math.max(...known.map((one) => one.issuedAtMs))
+      if (known.length > 0) this.#pulled.removed(pulled.name, issuedAtMs)
+      const fields = { name: pulled.name, contentId: pulled.contentId }
+      this.#spec.log({ level: 'info', event: 'pull-removed', fields })
+    }
+    this.#look()
   }
 
   /** What was published here goes as it does where it was pulled. */
@@ -205,11 +267,13 @@ export class NodeSwarm {
       // Somebody else's file has the name: it stays.
       if (record.author !== announcement.author && !this.#isPublished(name, record)) {
         const text = 'a file that was not published by its author has the name'
-        return this.#refuse(name, contentId, text)
+        this.#wait(announcement, text)
+        return this.#refuse(announcement, text)
       }
     }
     const pulling = [...this.#contents.values()].filter(({ isPulling }) => isPulling).length
-    if (pulling >= limits.swarmPulls) return
+    if (pulling >= limits.swarmPulls)
+      return this.#wait(announcement, `${pulling} others are pulled first`)
     const order = unitsTouched(content.geometry, wantedRanges(division, size, wants.part))
     if (order.length === 0 && size > 0) return
     this.#pulled.add(announcement)
@@ -218,7 +282,7 @@ export class NodeSwarm {
   }
 
   /** Once for each content. */
-  #refuse(name: string, contentId: string, text: string): void {
+  #refuse({ name, contentId }: ContentName, text: string): void {
     const key = keyOf({ name, contentId })
     if (this.#refused.has(key)) return
     if (this.#refused.size >= limits.swarmContents) this.#refused.clear()
@@ -233,7 +297,7 @@ export class NodeSwarm {
     const known = this.#contents.get(id)
     if (known !== undefined) return known
     if (this.#contents.size >= limits.swarmContents) {
-      this.#refuse(name, contentId, `the node knows ${limits.swarmContents} contents already`)
+      this.#refuse(announcement, `the node knows ${limits.swarmContents} contents already`)
       return null
     }
     const content = new PulledContent({
@@ -250,19 +314,8 @@ export class NodeSwarm {
     this.#contents.set(id, content)
     const record = this.#recordOf(name)
     if (record !== undefined && isSame(record, announcement)) content.held(null)
-    else void this.#findPart(content)
+    else this.#parts.find(content, () => this.#contents.get(id) === content)
     return content
-  }
-
-  /** What an earlier run of the process has left of it. */
-  async #findPart(content: PulledContent): Promise<void> {
-    const { name, digest, size } = content.announcement
-    for (const { store } of this.#service.disks.likely(null))
-      for await (const { header, whole, here } of store.leftovers.told()) {
-        const isOfName = Buffer.compare(header.name, utf8(name)) === 0
-        if (!isOfName || whole.fileDigest !== digest || header.size !== size) continue
-        if (this.#contents.get(content.announcement.id) === content) content.held(here.toArray())
-      }
   }
 
   /** Whoever announced it: the newest of a name takes the place of what was announced before. */
@@ -280,7 +333,7 @@ export class NodeSwarm {
   }
 
   /** Only this content; what an unfinished copy left goes once that is closed. */
-  #drop({ name, contentId }: Pick<Announcement, 'name' | 'contentId'>): void {
+  #drop({ name, contentId }: ContentName): void {
     const key = keyOf({ name, contentId })
     if (this.#spec.isReadOnly || this.#dropping.has(key)) return
     const { log } = this.#spec
@@ -298,11 +351,18 @@ export class NodeSwarm {
         const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
         log({ level: 'warn', event: 'drop-failed', fields: { name, code, text } })
         // A transfer has the name: once more later.
-        if (code === 'ERR_FR_BUSY' && !this.#isClosed)
-          setTimeout(() => this.#isClosed || this.#drop({ name, contentId }), limits.swarmDropMs)
+        if (code === 'ERR_FR_BUSY' && !this.#isClosed) this.#dropLater({ name, contentId })
       })
       .finally(() => this.#dropping.delete(key))
     this.#dropping.set(key, dropping)
+  }
+
+  #dropLater(content: ContentName): void {
+    const timer = setTimeout(() => {
+      this.#retries.delete(timer)
+      this.#drop(content)
+    }, limits.swarmDropMs)
+    this.#retries.add(timer)
   }
 
   async #dropNow(name: Uint8Array, contentId: string): Promise<boolean> {
@@ -382,33 +442,4 @@ export class NodeSwarm {
     const peer = { nodeId: asker.peer?.nodeId ?? '', address, site }
     return { type: 'swarmed', ...(await content.asked(peer, ask)) }
   }
-}
-
-function isNewer(a: Announcement, b: Announcement): boolean {
-  return a.issuedAtMs === b.issuedAtMs ? a.id > b.id : a.issuedAtMs > b.issuedAtMs
-}
-
-/** Of each name the newest. */
-function newestOf(known: readonly Announcement[]): Iterable<Announcement> {
-  const newest = new Map<string, Announcement>()
-  for (const announcement of known) {
-    const other = newest.get(announcement.name)
-    if (other === undefined || isNewer(announcement, other))
-      newest.set(announcement.name, announcement)
-  }
-  return newest.values()
-}
-
-type ContentName = Pick<Announcement, 'name' | 'contentId'>
-
-function isOfContent(a: ContentName, b: ContentName): boolean {
-  return a.contentId === b.contentId && a.name === b.name
-}
-
-function isSame(
-  held: { readonly digest: string | null; readonly size: number } | HeldStream,
-  { digest, size }: Announcement,
-): boolean {
-  const known = 'fileDigest' in held ? held.fileDigest : held.digest
-  return known === digest && held.size === size
 }

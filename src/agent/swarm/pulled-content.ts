@@ -16,6 +16,20 @@ import { bytesOf, type Geometry, geometryOf, UnitSet } from '../../control/swarm
 import type { Dialler } from '../../net/dial.js'
 import { Inquiry } from '../client.js'
 
+/** How far one content is, for the status of the node. */
+export interface PullProgress {
+  readonly name: string
+  readonly contentId: string
+  /** That are wanted, in whole units; of these are here. */
+  readonly bytes: number
+  readonly hereBytes: number
+  /** Nodes that send some of it now, and that are known to have some. */
+  readonly sources: number
+  readonly holders: number
+  /** Why nothing comes; null: something does. */
+  readonly reason: string | null
+}
+
 export interface ContentSpec {
   readonly announcement: Announcement
   /** This node, as others reach it. */
@@ -65,6 +79,25 @@ export class PulledContent {
 
   get isPulling(): boolean {
     return this.#pull !== undefined && !this.#pull.isComplete
+  }
+
+  /** Null: it is not pulled now. */
+  get progress(): PullProgress | null {
+    const pull = this.#pull
+    if (pull === undefined || pull.isComplete) return null
+    const { name, contentId } = this.announcement
+    const sum = (units: readonly number[]) =>
+      units.reduce((bytes, unit) => bytes + bytesOf(this.geometry, unit, 1)[1], 0)
+    const hereBytes = sum(pull.order.filter((unit) => pull.have.has(unit)))
+    const { sources, holders } = pull
+    const all = [...holders]
+    const isReached = all.some(({ failures }) => failures === 0)
+    const why = isReached ? 'no node gives any of it yet' : 'no node that has it can be reached'
+    return {
+      ...{ name, contentId, bytes: sum(pull.order), hereBytes, sources },
+      holders: all.filter(({ have }) => have !== undefined && have.size > 0).length,
+      reason: sources > 0 ? null : why,
+    }
   }
 
   /** What is here and may be served; null: all of it. */

@@ -1,7 +1,7 @@
 /**
  * What a node has pulled, or begun to, because it was announced, and what was published at it: so
  * that it removes that and nothing else when it was withdrawn or is over, also where that happened
- * while the node was stopped.
+ * while the node was stopped. And what was removed by hand, so that it does not come again.
  */
 import { join } from 'node:path'
 import { limits } from '../../base/limits.js'
@@ -13,12 +13,17 @@ import { readChecked, replaceChecked } from '../../store/files/checked.js'
 
 export type Pulled = Pick<Announcement, 'name' | 'contentId' | 'expiresAtMs'>
 
-const mostBytes = limits.swarmPulled * 8_192
+/** A name that somebody has removed here; what was announced of it later is wanted. */
+interface Removed extends Pick<Announcement, 'name' | 'issuedAtMs'> {}
+
+const mostBytes = (limits.swarmPulled + limits.swarmRemoved) * 8_192
 
 export class PulledList {
   readonly #path: string | null
   readonly #failed: (error: Error) => void
   readonly #all = new Map<string, Pulled>()
+  /** By name, when what was removed had been announced. */
+  readonly #removed = new Map<string, number>()
   #saving: Promise<void> | undefined
   #isChanged = false
 
@@ -34,8 +39,12 @@ export class PulledList {
     try {
       const body = await readChecked(this.#path, mostBytes)
       if (body === null) return
-      const kept = parseObject(body, 'pulled').list('pulled', limits.swarmPulled, readPulled)
+      const fields = parseObject(body, 'pulled')
+      const kept = fields.list('pulled', limits.swarmPulled, readPulled)
       for (const one of kept) this.#all.set(keyOf(one), one)
+      if (!fields.has('removed')) return
+      const removed = fields.list('removed', limits.swarmRemoved, readRemoved)
+      for (const { name, issuedAtMs } of removed) this.#removed.set(name, issuedAtMs)
     } catch (error) {
       this.#failed(error as Error)
     }
@@ -64,6 +73,21 @@ export class PulledList {
     if (this.#all.delete(keyOf(content))) this.#save()
   }
 
+  /** What was announced of this name until then is not wanted. The oldest is forgotten. */
+  removed(name: string, issuedAtMs: number): void {
+    this.#removed.delete(name)
+    const [oldest] = this.#removed.keys()
+    if (this.#removed.size >= limits.swarmRemoved && oldest !== undefined)
+      this.#removed.delete(oldest)
+    this.#removed.set(name, issuedAtMs)
+    this.#save()
+  }
+
+  isRemoved({ name, issuedAtMs }: Removed): boolean {
+    const untilMs = this.#removed.get(name)
+    return untilMs !== undefined && issuedAtMs <= untilMs
+  }
+
   /** Resolves when all so far is on the disk. Never rejects. */
   async settled(): Promise<void> {
     while (this.#saving !== undefined) await this.#saving
@@ -81,7 +105,9 @@ export class PulledList {
     while (this.#isChanged && path !== null) {
       this.#isChanged = false
       try {
-        await replaceChecked(path, JSON.stringify({ pulled: [...this.#all.values()] }))
+        const removed = [...this.#removed].map(([name, issuedAtMs]) => ({ name, issuedAtMs }))
+        const pulled = [...this.#all.values()]
+        await replaceChecked(path, JSON.stringify({ pulled, removed }))
       } catch (error) {
         this.#failed(error as Error)
       }
@@ -97,6 +123,11 @@ function readPulled(fields: Fields): Pulled {
       ? null
       : fields.integer('expiresAtMs', 0, Number.MAX_SAFE_INTEGER),
   }
+}
+
+function readRemoved(fields: Fields): Removed {
+  const issuedAtMs = fields.integer('issuedAtMs', 0, Number.MAX_SAFE_INTEGER)
+  return { name: readPlainName(fields), issuedAtMs }
 }
 
 export function keyOf({ name, contentId }: Pick<Pulled, 'name' | 'contentId'>): string {

@@ -8,7 +8,6 @@ export interface DoorWish {
   readonly listen: string
   readonly hosts?: readonly string[]
   readonly sources?: readonly string[]
-  readonly tokens?: string
 }
 
 /** Of a node: files of its machine can be sent. */
@@ -29,10 +28,6 @@ export function addDoor(command: Commander): void {
       checked((text) => doorAddress(text)),
     )
     .option(
-      '--http-tokens <file>',
-      'who may do what there (docs/http.md), read again on change; default: the token of the key',
-    )
-    .option(
       '--http-host <name>',
       'a name by which that is reached, beside its addresses; repeat it for more',
       listed((text) => text),
@@ -47,11 +42,11 @@ function doorAddress(text: string): string {
 
 /** Undefined: none is wanted. Throws UsageError. */
 export function doorOf(options: Values): DoorWish | undefined {
-  const { http: listen, httpHost: hosts, httpSource: sources, httpTokens: tokens } = options
+  const { http: listen, httpHost: hosts, httpSource: sources } = options
   if (listen === undefined) {
-    if (hosts !== undefined || sources !== undefined || tokens !== undefined)
-      throw new UsageError('--http-host, --http-source and --http-tokens are for --http')
+    if (hosts !== undefined || sources !== undefined)
+      throw new UsageError('--http-host and --http-source are for --http')
     return undefined
   }
-  return { listen, ...given({ hosts, sources, tokens }) }
+  return { listen, ...given({ hosts, sources }) }
 }

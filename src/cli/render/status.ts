@@ -37,6 +37,7 @@ export function statusLines(
     ...flowFacts(status).flatMap(([title, text]) => words(title, text)),
     ...directoryFacts(status).flatMap(([title, text]) => words(title, text)),
     ...masterFacts(status).flatMap(([title, text]) => words(title, text)),
+    ...pullFacts(status).flatMap(([title, text]) => words(title, text)),
     fact('transfers', String(status.transfers.length)),
     ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
     ...status.decisions.flatMap((decision) => words(decision.state, decisionText(decision))),
@@ -78,6 +79,15 @@ function masterFacts({ master }: NodeStatus): [title: string, text: string][] {
   const { address, isLinked, fault, required } = master
   const link = isLinked ? 'linked' : `not linked${fault ? `: ${printable(fault)}` : ''}`
   return [['master', `${printable(address)}, ${link}; requires ${count(required, 'file')} here`]]
+}
+
+/** What comes, or would, because it was announced. */
+function pullFacts({ pulls }: NodeStatus): [title: string, text: string][] {
+  return pulls.map(({ name, bytes, hereBytes, sources, reason }) => {
+    const far = `${formatBytes(hereBytes)} of ${formatBytes(bytes)} here`
+    const why = reason === null ? `from ${count(sources, 'node')}` : printable(reason)
+    return ['pulls', `${printable(name)}, ${far}; ${why}`]
+  })
 }
 
 /** How fast it is now, and what limits it. */

@@ -78,6 +78,16 @@ export class Pull {
     return this.#have
   }
 
+  /** Wanted, in order of delivery. */
+  get order(): readonly number[] {
+    return this.#spec.order
+  }
+
+  /** Holders of which something is under way. */
+  get sources(): number {
+    return new Set([...this.#orders.values()].map(({ holder }) => holder)).size
+  }
+
   /** Units under way to this node. */
   get coming(): UnitSet {
     const set = new UnitSet(this.#spec.count)

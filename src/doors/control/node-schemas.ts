@@ -130,6 +130,17 @@ export const nodeStatus: z.ZodType<NodeStatus> = named(
     master: z
       .object({ address: text, isLinked: fact, fault: textOrNull, required: amount })
       .nullable(),
+    pulls: z.array(
+      z.object({
+        name: text,
+        contentId: text,
+        bytes: amount,
+        hereBytes: amount,
+        sources: amount,
+        holders: amount,
+        reason: textOrNull,
+      }),
+    ),
     version: text,
     uptimeSeconds: amount,
     engine: z.enum(['native', 'portable']),

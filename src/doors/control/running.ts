@@ -21,12 +21,6 @@ export type State = 'running' | 'complete' | 'partial' | 'failed' | 'cancelled'
 
 export type Watcher = (event: 'plan' | 'progress' | 'node' | 'end', data: unknown) => void
 
-export interface PublishHooks {
-  readonly signal: AbortSignal
-  /** Called later than `publish` has returned. */
-  readonly progress: (progress: Progress) => void
-}
-
 export class Running {
   readonly id: string
   readonly kind: Kind
@@ -82,7 +76,10 @@ export class Running {
       running.plan = plan
       running.#tell('plan', plan)
     })
-    transfer.on('progress', (progress) => running.#heard(progress))
+    transfer.on('progress', (progress) => {
+      running.progress = progress
+      running.#tell('progress', progress)
+    })
     transfer.on('node', (outcome) => {
       running.nodes.push(outcome)
       running.#tell('node', outcome)
@@ -92,15 +89,12 @@ export class Running {
 
   static ofPublication(
     about: Pick<Running, 'name' | 'mayCancel'>,
-    publish: (hooks: PublishHooks) => Promise<PublishResult>,
+    publish: (signal: AbortSignal) => Promise<PublishResult>,
   ): Running {
     const controller = new AbortController()
     const id = randomBytes(16).toString('hex')
     const abort = (reason: unknown): void => controller.abort(reason)
-    const { signal } = controller
-    const work = publish({ signal, progress: (progress) => running.#heard(progress) })
-    const running = new Running({ ...about, id, kind: 'publish' }, work, abort, null)
-    return running
+    return new Running({ ...about, id, kind: 'publish' }, publish(controller.signal), abort, null)
   }
 
   get bytes(): number | null {
@@ -142,11 +136,6 @@ export class Running {
   watch(watcher: Watcher): () => void {
     this.#watchers.add(watcher)
     return () => this.#watchers.delete(watcher)
-  }
-
-  #heard(progress: Progress): void {
-    this.progress = progress
-    this.#tell('progress', progress)
   }
 
   #keep(result: PushResult | PublishResult): void {

@@ -41,7 +41,7 @@ export class Client implements FeedOwner {
   #pulledTo = 0
   /** It has asked for something, so it is ready for what comes by itself. */
   #hasAsked = false
-  #askedMs = 0
+  #askedMs = nowMs()
   #telling: NodeJS.Timeout | undefined
   #unwatch: () => void = () => {}
   readonly #link: ControlLink
@@ -75,6 +75,7 @@ export class Client implements FeedOwner {
   offer(file: ServedFile, edge: Edge): void {
     this.file = file
     this.edge = edge
+    this.#askedMs = nowMs()
     const offer = file.join(edge)
     this.place = offer
     this.#link.send({ type: 'fetched', ...offer })

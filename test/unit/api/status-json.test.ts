@@ -57,6 +57,7 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   transfers,
   ended: [],
   decisions: [],
+  pulls: [],
   counters: {},
 })
 const sent = (transfers: readonly TransferStatus[]): NodeStatus => {

@@ -87,6 +87,9 @@ const status: NodeStatus = {
       ...{ coordinator: 'h:2', term: 2, source: null },
     },
   ],
+  pulls: [
+    { name: 'f', contentId: 'c', bytes: 2, hereBytes: 1, sources: 0, holders: 1, reason: 'r' },
+  ],
   decisions: [
     {
       ...{ id: 'ab'.repeat(16), name: 'm', digest: 'blake3:00', mode: 'all', members: 3 },

@@ -62,6 +62,7 @@ describe('statusLines', () => {
     ],
     ended: [],
     decisions: [],
+    pulls: [],
     counters: { openFeeds: 3, landingFallbacks: 0 },
   }
   it('shows a node and its transfers', () =>
@@ -98,6 +99,17 @@ describe('statusLines', () => {
     expect(lines({ fault })).toEqual([`parent     none: ${fault}; 0 nodes below`])
     const full = { unknown: ['a=1'], code: 'ERR_FR_DICTIONARY_FULL' }
     expect(lines(full)[0]).toContain('no bit for a=1 (ERR_FR_DICTIONARY_FULL)')
+  })
+
+  it('shows what is pulled, from how many nodes, and why something is not', () => {
+    const pull = { name: 'a', contentId: 'c', bytes: 4 * MIB, hereBytes: MIB, holders: 3 }
+    const pulls = [
+      { ...pull, sources: 2, reason: null },
+      { ...pull, name: 'b', hereBytes: 0, sources: 0, reason: 'it was removed here' },
+    ]
+    const lines = statusLines({ ...status, pulls }, plain)
+    expect(lines).toContain('pulls      a, 1.00 MiB of 4.00 MiB here; from 2 nodes')
+    expect(lines).toContain('pulls      b, 0 B of 4.00 MiB here; it was removed here')
   })
 
   it('shows what is ready and not decided', () => {
