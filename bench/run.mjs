@@ -22,6 +22,7 @@ import { reportText } from './report.mjs'
 import { writeResults } from './results.mjs'
 import { resume } from './resume.mjs'
 import { seal } from './seal.mjs'
+import { serve } from './serve.mjs'
 import { small } from './small.mjs'
 import { tree } from './tree.mjs'
 import { versions } from './versions.mjs'
@@ -44,6 +45,7 @@ export const suites = [
   engine,
   small,
   seal,
+  serve,
   memory,
   resume,
   tree,

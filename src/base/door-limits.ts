@@ -16,6 +16,9 @@ export const doorLimits = {
   idleMs: 30_000,
   /** Milliseconds for which an answer waits for what still grows or arrives. */
   arriveMs: 60_000,
+  /** Doors that may have the same files, and milliseconds in which one says whether it has. */
+  peers: 64,
+  peerMs: 2_000,
   /** Milliseconds that the rest of a request has, of which nobody wants to know any more. */
   lingerMs: 1_000,
   /** Connections that are served, and those beyond that are told that there are too many. */

@@ -22,7 +22,8 @@ import { formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
 import { doorLimits } from '../base/door-limits.js'
 import { FrError } from '../base/errors.js'
 import { masterApi, type NodeApiOptions, nodeApi } from './control/index.js'
-import { filesMount } from './files/mount.js'
+import { checkPeers } from './files/metalink.js'
+import { type FilesOptions, filesMount } from './files/mount.js'
 import { checkRequest, type HostNames, plainHost } from './guard.js'
 import { healthMount } from './health.js'
 import { metricsMount } from './metrics/mount.js'
@@ -38,6 +39,11 @@ export interface DoorOptions extends Credentials {
   hosts?: readonly string[]
   /** Directories of this machine of which files may be sent to others; default: none. */
   sources?: readonly string[]
+  /**
+   * HOST:PORT or URLs of doors of other nodes that may have the same files: `NAME.meta4` names
+   * those that have.
+   */
+  peers?: readonly string[]
   logger?: (line: LogLine) => void
 }
 
@@ -56,6 +62,7 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
   const listen = parseAddress(options.listen)
   if (listen === null) throw new TypeError('listen must be HOST:PORT')
   const { hosts = [], sources = [], key, tls, logger } = options
+  const peers = checkPeers(options.peers ?? [])
   if (hosts.length > doorLimits.hosts) throw new TypeError(`hosts: at most ${doorLimits.hosts}`)
   if (sources.length > doorLimits.sources)
     throw new TypeError(`sources: at most ${doorLimits.sources}`)
@@ -67,7 +74,7 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
     const text = (error as Error)?.stack ?? String(error)
     logger?.({ level: 'error', event: 'http-failed', fields: { text } })
   }
-  const mounts = mountsOf(behind, { credentials: credentialsOf(options), sources, failed })
+  const mounts = mountsOf(behind, { credentials: credentialsOf(options), sources, peers, failed })
   const tokens = tokensOfKey({ key, isOpen: key === undefined && tls === undefined, isLocal })
   const door = new OpenDoor(tokens, names, mounts, failed)
   try {
@@ -80,11 +87,14 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
 }
 
 /** In the order in which they are asked. */
-function mountsOf(behind: Behind, options: NodeApiOptions): readonly Mount[] {
+function mountsOf(
+  behind: Behind,
+  { peers, ...options }: NodeApiOptions & Pick<FilesOptions, 'peers'>,
+): readonly Mount[] {
   const { credentials } = options
   const own =
     'node' in behind
-      ? [filesMount(behind.node, credentials), nodeApi(behind.node, options)]
+      ? [filesMount(behind.node, { credentials, peers }), nodeApi(behind.node, options)]
       : [masterApi(behind.master, options)]
   return [healthMount(behind), metricsMount(behind, credentials), ...own]
 }

@@ -48,6 +48,23 @@ describe('cancel.mjs', () => {
   })
 })
 
+describe('express.mjs', () => {
+  it('serves what is pushed to its node', async () => {
+    const content = world.file('film.bin', 300_000)
+    const app = world.start(process.execPath, [example('express.mjs'), world.path('served')])
+    const said = () => /^files of (\S+) at (\S+)$/m.exec(app.stdout) ?? []
+    await app.until('address', () => said().length > 0)
+    const [, address = '', url = ''] = said()
+    const pushed = await world.run(['push', world.path('film.bin'), '--to', address])
+    expect([pushed.status, pushed.stderr]).toEqual([0, expect.any(String)])
+    const answer = await fetch(`${url}film.bin`)
+    const body = Buffer.from(await answer.arrayBuffer())
+    expect([answer.status, body.equals(content)]).toEqual([200, true])
+    app.kill('SIGTERM')
+    expect(await app.ended).toBe(0)
+  })
+})
+
 describe('wan/', () => {
   it('has every file copied to where the sets want it, once for each site', async () => {
     const run = world.start(process.execPath, [example('wan/run.mjs'), '1'])

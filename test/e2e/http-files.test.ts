@@ -1,11 +1,12 @@
 /** Files of a node over HTTP: what programs ask for, and what nobody should. */
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { Agent, get as httpGet, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Running } from '../../bench/running.mjs'
 import { digestFile, generateKey, push, pushStream } from '../../src/api/index.js'
 import { httpToken } from '../../src/api/keys.js'
 import { type Door, openDoor } from '../../src/doors/index.js'
@@ -271,4 +272,41 @@ describe('a directory', () => {
       await locked.close()
     }
   })
+})
+
+it('aria2c brings a file from all nodes that have it, at once', async () => {
+  const bytesPerSecond = 4 * MIB
+  const limited = { limitUpBytesPerSecond: bytesPerSecond }
+  const nodes = await Promise.all([1, 2, 3].map(() => world.node(limited)))
+  const { path, content: bytes } = world.file('m.bin', 6 * MIB + 1)
+  const to = nodes.map(({ address }) => address)
+  await push(path, { to, shape: 'unicast', digest: 'blake3' }).result
+  const empty = await world.node()
+  // Of one host aria2c asks once at a time.
+  let hosts = 0
+  const open = async (at: WorldNode, peers: string[] = []): Promise<string> => {
+    const one = await openDoor({ node: at }, { listen: `127.0.0.${++hosts}:0`, peers })
+    world.defer(() => one.close())
+    return one.address
+  }
+  const [first, second, third] = nodes as [WorldNode, WorldNode, WorldNode]
+  const peers = [await open(second), await open(third), await open(empty), '127.0.0.1:1']
+  const at = await open(first, peers)
+  const url = `http://${at}/files/m.bin.meta4`
+  const said = await fetch(url)
+  expect(said.headers.get('content-type')).toBe('application/metalink4+xml')
+  const named = [...(await said.text()).matchAll(/<url [^>]*>([^<]*)<\/url>/g)].map(
+    ([, one]) => one,
+  )
+  const having = [at, ...peers.slice(0, 2)].map((one) => `http://${one}/files/m.bin`)
+  expect(named.sort()).toEqual(having.sort())
+  const directory = join(world.dir, 'brought')
+  const how = ['--no-conf', '--follow-metalink=mem', '--file-allocation=none', '-q']
+  const each = ['-s3', '-x1', '-k1M', '-d', directory]
+  const aria2c = new Running('aria2c', [...how, ...each, url])
+  await aria2c.succeed('aria2c')
+  expect(readFileSync(join(directory, 'm.bin')).equals(bytes)).toBe(true)
+  const served = nodes.map((one) => one.status().counters['servedBytes'] ?? 0)
+  expect(served.filter((one) => one > 0).length).toBeGreaterThan(1)
+  expect((await fetch(`http://${at}/files/none.meta4`)).status).toBe(404)
 })

@@ -1,8 +1,9 @@
 /** Files on their way to connections of the host's, in both engines. */
 import { once } from 'node:events'
 import { truncateSync, writeFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
+import { createServer, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { engines } from './engines.js'
 import { fileBytes, MIB, type Party, poll, useWorld } from './world.js'
@@ -84,6 +85,28 @@ describe.each(engines)('$kind engine: an answer', (under) => {
     })
     await Promise.all(reading)
     expect(party.engine.counters().openServes).toBe(0)
+  })
+
+  it('goes over an encrypted connection, a chunk at a time', async () => {
+    const { party, file, bytes } = await served()
+    const psk = Buffer.alloc(32, 7)
+    const version = 'TLSv1.3' as const
+    const how = { minVersion: version, maxVersion: version, ciphers: 'TLS_AES_128_GCM_SHA256:PSK' }
+    const server = createServer({ ...how, pskCallback: () => psk }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const pskCallback = () => ({ psk, identity: 'x' })
+    const checkServerIdentity = () => undefined
+    const far = tlsConnect({ port, host: '127.0.0.1', ...how, pskCallback, checkServerIdentity })
+    const [near] = (await once(server, 'secureConnection')) as [TLSSocket]
+    server.close()
+    const got = collect(far)
+    near.write('before ')
+    await party.engine.serve(near, { file, offset: 9, length: size - 9, stalledMs })
+    near.end(' behind')
+    await once(far, 'end')
+    const wanted = [Buffer.from('before '), bytes.subarray(9), Buffer.from(' behind')]
+    expect(got.bytes.equals(Buffer.concat(wanted))).toBe(true)
   })
 
   it('keeps to the limit of the engine', async () => {

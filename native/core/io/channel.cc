@@ -121,7 +121,9 @@ int Channel::prepare(int fd, const ChannelOptions& options) {
 
 int Channel::share(int fd) {
   const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (own >= 0) spare_loopback(own);
+  if (own < 0) return -1;
+  fcntl(own, F_SETFL, fcntl(own, F_GETFL) | O_NONBLOCK);
+  spare_loopback(own);
   return own;
 }
 

@@ -92,7 +92,8 @@ class Channel {
 
   // A duplicate of the descriptor, set up for a channel; -1 with errno.
   static int prepare(int fd, const ChannelOptions& options);
-  // A duplicate of the descriptor of a connection that its owner has set up; -1 with errno.
+  // A duplicate of the descriptor of a connection that its owner goes on with, from here on without
+  // blocking; -1 with errno.
   static int share(int fd);
 
   bool is_open() const { return fd_ >= 0; }

@@ -8,16 +8,23 @@ export interface DoorWish {
   readonly listen: string
   readonly hosts?: readonly string[]
   readonly sources?: readonly string[]
+  readonly peers?: readonly string[]
 }
 
-/** Of a node: files of its machine can be sent. */
+/** Of a node: files of its machine can be sent, and its own are read. */
 export function addNodeDoor(command: Commander): void {
   addDoor(command)
-  command.option(
-    '--http-source <dir>',
-    'what is in this directory may be sent through the door; repeat it for more',
-    listed((text) => text),
-  )
+  command
+    .option(
+      '--http-source <dir>',
+      'what is in this directory may be sent through the door; repeat it for more',
+      listed((text) => text),
+    )
+    .option(
+      '--http-peer <host:port>',
+      'a door of another node, named in NAME.meta4 (Metalink) of files that it has, too; repeat',
+      listed((text) => text),
+    )
 }
 
 export function addDoor(command: Commander): void {
@@ -42,11 +49,11 @@ function doorAddress(text: string): string {
 
 /** Undefined: none is wanted. Throws UsageError. */
 export function doorOf(options: Values): DoorWish | undefined {
-  const { http: listen, httpHost: hosts, httpSource: sources } = options
+  const { http: listen, httpHost: hosts, httpSource: sources, httpPeer: peers } = options
   if (listen === undefined) {
-    if (hosts !== undefined || sources !== undefined)
-      throw new UsageError('--http-host and --http-source are for --http')
+    if ([hosts, sources, peers].some((wish) => wish !== undefined))
+      throw new UsageError('--http-host, --http-source and --http-peer are for --http')
     return undefined
   }
-  return { listen, ...given({ hosts, sources }) }
+  return { listen, ...given({ hosts, sources, peers }) }
 }

@@ -142,10 +142,12 @@ class Body {
   async #run(work: (way: Way) => Promise<void>): Promise<void> {
     const response = this.#response
     const stop = new AbortController()
-    const onClose = (): void => stop.abort(new Error('the connection is closed'))
+    const onClose = (): void => stop.abort(gone())
     response.once('close', onClose)
     try {
-      const socket = await socketOf(this.#request, response)
+      response.flushHeaders()
+      const { socket } = response
+      if (socket === null) throw gone()
       const way = new Way(socket, this.#content, stop)
       const { timeout = 0 } = socket
       // The engine sees to readers that take nothing; Node would not know of any that do.
@@ -212,9 +214,11 @@ class Way {
   }
 }
 
-/** The connection, once the answers that stand before this one on it are over. */
-async function socketOf(request: IncomingMessage, response: ServerResponse): Promise<Socket> {
-  response.flushHeaders()
+/**
+ * Waits until the answers that stand before this one on its connection are over: whoever sends many
+ * requests at once has one file open at a time. Rejects when the connection is gone.
+ */
+export async function turnOf(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (response.socket === null && !request.socket.destroyed) {
     const over = new AbortController()
     const { signal } = over
@@ -223,6 +227,9 @@ async function socketOf(request: IncomingMessage, response: ServerResponse): Pro
       once(request.socket, 'close', { signal }),
     ]).finally(() => over.abort())
   }
-  if (response.socket === null) throw new Error('the connection is closed')
-  return response.socket
+  if (response.socket === null) throw gone()
+}
+
+function gone(): Error {
+  return new Error('the connection is closed')
 }

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FrNode } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
 import { HttpError, sendProblem } from '../problem.js'
-import { answerWith } from './answer.js'
+import { answerWith, turnOf } from './answer.js'
 import { nameIn, pathOf } from './semantics.js'
 
 export interface ServeFileOptions {
@@ -90,6 +90,7 @@ export async function serve(
   name: string | Uint8Array,
   { node, accel }: ServeFileOptions,
 ): Promise<void> {
+  await turnOf(response.req, response)
   const content = await node.open(name)
   try {
     if (content.only !== null)

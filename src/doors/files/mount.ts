@@ -4,18 +4,25 @@ import type { Credentials, FrNode } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
 import type { Mount, Who } from '../mount.js'
 import { ownAddress } from '../own-address.js'
-import { sendProblem } from '../problem.js'
+import { HttpError, sendProblem } from '../problem.js'
 import { require } from '../tokens.js'
 import { notHere, notRead, serve } from './handler.js'
 import { listingOf, sendListing } from './listing.js'
-import { nameIn } from './semantics.js'
+import { holdersOf, metalinkEnd, metalinkOf, metalinkType } from './metalink.js'
+import { nameIn, pathOf } from './semantics.js'
 
 export const filesPath = '/files/'
 
-/** `credentials`: what the node is asked with for lists. */
-export function filesMount(node: FrNode, credentials: Credentials): Mount {
+export interface FilesOptions {
+  /** What the node is asked with for lists. */
+  readonly credentials: Credentials
+  /** Origins of doors that may have the same files. */
+  readonly peers: readonly string[]
+}
+
+export function filesMount(node: FrNode, options: FilesOptions): Mount {
   const closing = new AbortController()
-  const files = { node, credentials, signal: closing.signal }
+  const files = { node, ...options, signal: closing.signal }
   return {
     handle(request, response, who) {
       if (request.url?.startsWith(filesPath) !== true) return false
@@ -26,18 +33,18 @@ export function filesMount(node: FrNode, credentials: Credentials): Mount {
   }
 }
 
-interface Files {
+interface Files extends FilesOptions {
   readonly node: FrNode
-  readonly credentials: Credentials
   readonly signal: AbortSignal
 }
 
 async function answer(
-  { node, credentials, signal }: Files,
+  files: Files,
   request: IncomingMessage,
   response: ServerResponse,
   who: Who,
 ): Promise<void> {
+  const { node, credentials, signal } = files
   const { method, url = '' } = request
   if (method !== 'GET' && method !== 'HEAD') throw notRead()
   const name = nameIn(url, filesPath)
@@ -47,10 +54,12 @@ async function answer(
   if (!isDirectory) {
     require(who, 'get', name)
     return serve(response, name, { node }).catch((error: unknown) => {
-      if (!(error instanceof FrError) || error.code !== 'ERR_FR_IS_DIRECTORY') throw error
-      const [path = ''] = url.split(/[?#]/, 1)
-      const last = path.slice(path.lastIndexOf('/') + 1)
-      response.writeHead(308, { location: `./${last}/`, 'content-length': 0 }).end()
+      const code = error instanceof FrError ? error.code : null
+      if (code === 'ERR_FR_IS_DIRECTORY') return sendElsewhere(response, url)
+      const about = code === 'ERR_FR_NOT_HELD' ? describedBy(name) : null
+      if (about === null) throw error
+      require(who, 'get', about)
+      return describe(files, response, about)
     })
   }
   require(who, 'status')
@@ -59,4 +68,43 @@ async function answer(
   const listing = await listingOf(ownAddress(node.address), directory, options, mayGet)
   if (listing.entries.length === 0 && directory.length > 0) throw notHere()
   sendListing(response, directory, listing)
+}
+
+/** A directory has a slash at its end, or what it links to would be elsewhere. */
+function sendElsewhere(response: ServerResponse, url: string): void {
+  const [path = ''] = url.split(/[?#]/, 1)
+  const last = path.slice(path.lastIndexOf('/') + 1)
+  response.writeHead(308, { location: `./${last}/`, 'content-length': 0 }).end()
+}
+
+/** The name of the file that a Metalink of this name would describe; null: it is none. */
+function describedBy(name: Uint8Array): Uint8Array | null {
+  const isMetalink = Buffer.from(name).toString('latin1').endsWith(metalinkEnd)
+  return isMetalink ? name.subarray(0, name.length - metalinkEnd.length) : null
+}
+
+async function describe(
+  { node, peers, signal }: Files,
+  response: ServerResponse,
+  name: Uint8Array,
+): Promise<void> {
+  if (name.length === 0) throw notHere()
+  const content = await node.open(name)
+  content.close()
+  const { only, size, digest } = content
+  if (only !== null) throw new FrError('ERR_FR_ONLY', `this content is only for: ${only}`)
+  if (size === null || digest === null)
+    throw new HttpError(404, 'ERR_FR_NOT_HELD', 'it still grows')
+  const described = { name, size, etag: `"${digest}"` }
+  // The guard has looked at what this door is called.
+  const own = `http://${response.req.headers.host}${filesPath}${pathOf(name)}`
+  const others = await holdersOf(described, peers, signal)
+  const body = metalinkOf(described, [...new Set([own, ...others])])
+  if (body === null) throw notHere()
+  response.writeHead(200, {
+    'content-type': metalinkType,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-cache',
+  })
+  response.end(response.req.method === 'HEAD' ? undefined : body)
 }
