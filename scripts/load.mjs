@@ -4,7 +4,7 @@
  *   npm run flood [-- --short]
  *   npm run kills
  *   npm run fleet
- *   npm run edge
+ *   npm run edge [-- nodes|sites]
  *   npm run masters [-- several|alone]
  *   npm run breadth [-- nodes|sparse|large ...]     all, or only these
  */

@@ -9,15 +9,13 @@
  * Never: a list that others than its owner, or root, may change.
  */
 
-import { constants } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
 import { type AuthorizedPeer, AuthorizedPeers } from '../base/authorized-peers.js'
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
-import { fileStamp } from '../base/file-stamp.js'
 import type { Logger } from '../base/log.js'
 import { peerLimits } from '../base/peer-limits.js'
 import type { Closable, Self } from '../protocol/greeting.js'
+import { ownList, stampOf } from '../store/files/own-list.js'
 
 export interface PeersOptions {
   readonly log: Logger
@@ -33,6 +31,8 @@ export class Peers {
   readonly #sockets = new Map<string, Set<Closable>>()
   /** What certificates call those who have shown one; null: they have none. Oldest first. */
   readonly #names = new Map<string, string | null>()
+  /** Who is admitted beside the list, with all rights; it is never cut off. */
+  #also: AuthorizedPeer | undefined
   #table: AuthorizedPeers
   #seen: string
   #said = ''
@@ -59,7 +59,7 @@ export class Peers {
 
   /** Undefined: it is not authorized. `certified`: the name in its certificate. */
   find(nodeId: string, certified?: string): AuthorizedPeer | undefined {
-    const listed = this.#table.find(nodeId)
+    const listed = this.#table.find(nodeId) ?? (this.#also?.id === nodeId ? this.#also : undefined)
     return listed ?? (certified === undefined ? undefined : this.#table.certified(certified))
   }
 
@@ -82,6 +82,11 @@ export class Peers {
       if (this.#names.size <= peerLimits.certifiedKnown) break
       this.#names.delete(oldest)
     }
+  }
+
+  /** Whoever runs this process, which asks itself. */
+  admitAlso(nodeId: string, name: string): void {
+    this.#also = { id: nodeId, name, rightsText: null, line: 0, column: 0 }
   }
 
   /** For all connections of the node. */
@@ -129,7 +134,7 @@ export class Peers {
   }
 
   async #lookOnce(): Promise<void> {
-    const seen = await identityOf(this.#path)
+    const seen = await stampOf(this.#path)
     if (seen !== this.#seen) await this.reload().catch(() => {})
   }
 
@@ -171,38 +176,10 @@ interface Read {
 
 async function read(path: string, { check }: PeersOptions): Promise<Read> {
   try {
-    const seen = await identityOf(path)
-    const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
-    const file = await open(path, flags)
-    try {
-      const found = await file.stat()
-      const { mode, uid } = found
-      if (!found.isFile()) throw new FrError('ERR_FR_PEERS', 'it is no file')
-      const isOwn = uid === 0 || uid === process.geteuid?.()
-      if (process.platform !== 'win32' && (!isOwn || (mode & 0o022) !== 0)) {
-        const shown = (mode & 0o777).toString(8).padStart(4, '0')
-        const text = `mode ${shown}, owner ${uid}: others can change it`
-        throw new FrError('ERR_FR_PEERS', `${text}; chmod 644 ${path}, as this user or root`)
-      }
-      const buffer = Buffer.alloc(peerLimits.fileBytes + 1)
-      let bytes = 0
-      while (bytes < buffer.length) {
-        const { bytesRead } = await file.read(buffer, bytes, buffer.length - bytes, bytes)
-        if (bytesRead === 0) break
-        bytes += bytesRead
-      }
-      const text = buffer.toString('utf8', 0, bytes)
-      return { table: AuthorizedPeers.parse(text, check), seen }
-    } finally {
-      await file.close()
-    }
+    const { text, seen } = await ownList(path, peerLimits.fileBytes)
+    return { table: AuthorizedPeers.parse(text, check), seen }
   } catch (error) {
     const text = `authorized peers, ${path}: ${(error as Error).message}`
     throw new FrError('ERR_FR_PEERS', text, { cause: error, path })
   }
-}
-
-/** Empty where there is none. */
-function identityOf(path: string): Promise<string> {
-  return stat(path, { bigint: true }).then(fileStamp, () => '')
 }

@@ -14,7 +14,7 @@ import { requireAddress } from '../net/address.js'
 import { selfOf, signerOf } from '../net/crypto.js'
 import { statePlaceIn } from '../store/leading/state-place.js'
 import { StateFiles } from '../store/master/state-files.js'
-import { openPeers } from './authorized.js'
+import { hasList, openPeers } from './authorized.js'
 import { requireFunction, requireSignal, requireText } from './checks.js'
 import { checkCredentials, checkKey } from './credentials.js'
 import { networkIn, setsIn } from './documents.js'
@@ -79,6 +79,7 @@ export async function createMaster(options: MasterOptions): Promise<FrMaster> {
     }
     const owned = { dir, peers, keeping: keeps, several, own }
     const master = new MasterObject(service, options, self.nodeId, owned)
+    hasList(master, peers)
     signal?.addEventListener('abort', () => void master.close(), { once: true })
     if (signal?.aborted) await master.close()
     signal?.throwIfAborted()

@@ -23,7 +23,7 @@ import type { Storage } from '../ports.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import { nodeKey, storedNodeKey } from '../store/identity.js'
 import { checkAttributes } from './attributes.js'
-import { openPeers } from './authorized.js'
+import { hasList, openPeers } from './authorized.js'
 import { openIn } from './open.js'
 import type { OpenContent } from './open-types.js'
 import { type CheckedNode, checkNode } from './options.js'
@@ -175,6 +175,7 @@ async function openNode(
       closeDirs()
       await engine.shutdown()
     })
+    hasList(node, peers)
     await service.listen()
     privileges?.drop()
     node.address = service.address

@@ -31,6 +31,11 @@ export const directoryLimits = {
   /** Milliseconds until a parent is looked for again, at first and at most. */
   parentRedialMs: 100,
   parentRedialMsMax: 15_000,
+  /** Milliseconds until a node moves to a place nearer to the root, at first and at most. */
+  riseMs: 60_000,
+  riseMsMax: 600_000,
+  /** So many steps nearer at least. */
+  riseSteps: 2,
   /** Milliseconds between two roll-ups of a node in which only the number of nodes is another. */
   rollUpCountMs: 1_000,
   /** Queries that one node has under way, nodes that one may find, and of them in one frame. */

@@ -21,8 +21,12 @@ export const doorLimits = {
   peerMs: 2_000,
   /** Milliseconds that the rest of a request has, of which nobody wants to know any more. */
   lingerMs: 1_000,
-  /** Connections that are served, and those beyond that are told that there are too many. */
+  /**
+   * Connections that are served, at most this part of the files that the process may open; and
+   * those beyond that are told that there are too many.
+   */
   connections: 16_384,
+  connectionsOfFiles: 0.25,
   connectionsOverMax: 256,
   /** Names under which a door is known beside its addresses. */
   hosts: 64,
@@ -52,6 +56,12 @@ export const doorLimits = {
   idempotencyMs: 3_600_000,
   /** Directories of which files may be sent. */
   sources: 16,
+  /** Uploads that are open, bytes of each, and milliseconds that one nobody touches is kept. */
+  uploads: 64,
+  uploadBytes: 16 * 1024 ** 4,
+  uploadMs: 86_400_000,
+  /** Nodes that one upload may name. */
+  uploadNodes: 256,
   /** Rows of one answer, at most and unless asked. */
   rowsMax: 10_000,
   rows: 1_000,

@@ -32,6 +32,7 @@ import { addRm, type RmCommand } from './commands/rm.js'
 import { addRollback, type RollbackCommand } from './commands/rollback.js'
 import { addSimulate, type SimulateCommand } from './commands/simulate.js'
 import { addStatus, type StatusCommand } from './commands/status.js'
+import { addToken, type TokenCommand } from './commands/token.js'
 import { addVerify, type VerifyCommand } from './commands/verify.js'
 import { addVersions, type VersionsCommand } from './commands/versions.js'
 import { addWait, type WaitCommand } from './commands/wait.js'
@@ -62,6 +63,7 @@ export type Command = { readonly tls?: TlsOptions } & (
   | SimulateCommand
   | DigestCommand
   | KeygenCommand
+  | TokenCommand
   | IdCommand
   | CaCommand
 )
@@ -143,6 +145,7 @@ FORCE_COLOR.`,
   addSimulate(program, found)
   addDigest(program, found)
   addKeygen(program, found)
+  addToken(program, found)
   addId(program, found)
   addCa(program, found)
   for (const command of program.commands) {

@@ -65,6 +65,8 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-digest.js')).runDigest(command, context)
     case 'keygen':
       return (await import('./commands/run-keygen.js')).runKeygen(command, context)
+    case 'token':
+      return (await import('./commands/run-token.js')).runToken(command, context)
     case 'ca':
       return (await import('./commands/run-ca.js')).runCa(command, context)
     case 'id':

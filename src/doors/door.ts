@@ -16,11 +16,13 @@ import {
 } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { hostname } from 'node:os'
+import { admitUser } from '../api/authorized.js'
 import { credentialsOf } from '../api/credentials.js'
 import type { Credentials, LogLine } from '../api/types.js'
 import { formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
 import { doorLimits } from '../base/door-limits.js'
 import { FrError } from '../base/errors.js'
+import { expectsContinue } from './continue.js'
 import { masterApi, type NodeApiOptions, nodeApi } from './control/index.js'
 import { checkPeers } from './files/metalink.js'
 import { type FilesOptions, filesMount } from './files/mount.js'
@@ -29,7 +31,9 @@ import { healthMount } from './health.js'
 import { metricsMount } from './metrics/mount.js'
 import type { Behind, Mount } from './mount.js'
 import { HttpError, problemOf, problemType, sendProblem } from './problem.js'
+import { connectionsMax } from './room.js'
 import { type Tokens, tokensOfKey, whoAsks } from './tokens.js'
+import { TokensFile } from './tokens-file.js'
 
 /** `key` or `tls` are those of the node or master. */
 export interface DoorOptions extends Credentials {
@@ -39,6 +43,11 @@ export interface DoorOptions extends Credentials {
   hosts?: readonly string[]
   /** Directories of this machine of which files may be sent to others; default: none. */
   sources?: readonly string[]
+  /**
+   * Path of a list of tokens with their rights, read again when it changes; then no other counts,
+   * and whoever has none may only what its line `*` says. Default: the token of the key.
+   */
+  tokens?: string
   /**
    * HOST:PORT or URLs of doors of other nodes that may have the same files: `NAME.meta4` names
    * those that have.
@@ -50,33 +59,41 @@ export interface DoorOptions extends Credentials {
 export interface Door extends AsyncDisposable {
   /** HOST:PORT. */
   readonly address: string
+  /** Reads the list of tokens again. Rejects with ERR_FR_PEERS, and what was read before counts. */
+  reload(): Promise<void>
   /** Ends all connections; resolves when nothing of it is left. Idempotent. */
   close(): Promise<void>
 }
 
 /**
- * Resolves when the door is open. Rejects with TypeError for misuse, ERR_FR_LISTEN, and
- * ERR_FR_OPEN where it would be open to everybody.
+ * Resolves when the door is open. Rejects with TypeError for misuse, ERR_FR_LISTEN,
+ * ERR_FR_PEERS for a list of tokens that cannot be used, and ERR_FR_OPEN where it would be open to
+ * everybody.
  */
 export async function openDoor(behind: Behind, options: DoorOptions): Promise<Door> {
   const listen = parseAddress(options.listen)
   if (listen === null) throw new TypeError('listen must be HOST:PORT')
-  const { hosts = [], sources = [], key, tls, logger } = options
+  const { hosts = [], sources = [], key, tls, logger = () => {} } = options
   const peers = checkPeers(options.peers ?? [])
   if (hosts.length > doorLimits.hosts) throw new TypeError(`hosts: at most ${doorLimits.hosts}`)
   if (sources.length > doorLimits.sources)
     throw new TypeError(`sources: at most ${doorLimits.sources}`)
   const isLocal = isLoopback(listen.host)
-  if (key === undefined && tls === undefined && !isLocal)
+  const isOpen = key === undefined && tls === undefined
+  if (isOpen && options.tokens === undefined && !isLocal)
     throw new FrError('ERR_FR_OPEN', 'without a key a door is opened on loopback only')
   const names = new Set([hostname(), listen.host, ...hosts].map(plainHost))
   const failed = (error: unknown): void => {
     const text = (error as Error)?.stack ?? String(error)
-    logger?.({ level: 'error', event: 'http-failed', fields: { text } })
+    logger({ level: 'error', event: 'http-failed', fields: { text } })
   }
+  const tokens =
+    options.tokens === undefined
+      ? tokensOfKey({ key, isOpen, isLocal })
+      : await TokensFile.open(options.tokens, logger)
+  await admitUser('node' in behind ? behind.node : behind.master)
   const mounts = mountsOf(behind, { credentials: credentialsOf(options), sources, peers, failed })
-  const tokens = tokensOfKey({ key, isOpen: key === undefined && tls === undefined, isLocal })
-  const door = new OpenDoor(tokens, names, mounts, failed)
+  const door = new OpenDoor({ tokens, names, mounts, failed, most: await connectionsMax() })
   try {
     await door.listen(listen.host, listen.port)
     return door
@@ -109,6 +126,20 @@ const serverOptions: ServerOptions = {
   requireHostHeader: false,
 }
 
+interface Asked {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+interface OpenDoorSpec {
+  readonly tokens: Tokens
+  readonly names: HostNames
+  readonly mounts: readonly Mount[]
+  readonly failed: (error: unknown) => void
+  /** Connections that are served. */
+  readonly most: number
+}
+
 class OpenDoor implements Door {
   address = ''
   readonly #server: Server
@@ -116,25 +147,29 @@ class OpenDoor implements Door {
   readonly #tokens: Tokens
   readonly #names: HostNames
   readonly #failed: (error: unknown) => void
+  readonly #most: number
   readonly #sockets = new Set<Socket>()
+  /** What is asked on each that has asked anything, the newest. */
+  readonly #asked = new WeakMap<Socket, Asked>()
   #closing: Promise<void> | undefined
 
-  constructor(
-    tokens: Tokens,
-    names: HostNames,
-    mounts: readonly Mount[],
-    failed: (error: unknown) => void,
-  ) {
+  constructor({ tokens, names, mounts, failed, most }: OpenDoorSpec) {
     this.#tokens = tokens
     this.#names = names
     this.#mounts = mounts
     this.#failed = failed
+    this.#most = most
     this.#server = createServer(serverOptions, (request, response) => {
       this.#answer(request, response)
     })
     this.#server.maxHeadersCount = 0
+    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      expectsContinue(request)
+      this.#answer(request, response)
+    })
     this.#server.timeout = doorLimits.idleMs
-    this.#server.maxConnections = doorLimits.connections + doorLimits.connectionsOverMax
+    this.#server.on('timeout', (socket: Socket) => this.#idle(socket))
+    this.#server.maxConnections = most + doorLimits.connectionsOverMax
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
@@ -156,6 +191,10 @@ class OpenDoor implements Door {
     })
   }
 
+  async reload(): Promise<void> {
+    await this.#tokens.reload?.()
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -163,6 +202,7 @@ class OpenDoor implements Door {
 
   async #close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve))
+    this.#tokens.close?.()
     for (const mount of this.#mounts) await mount.close?.()
     for (const socket of this.#sockets) socket.destroy()
     await closed
@@ -172,11 +212,20 @@ class OpenDoor implements Door {
     return this.close()
   }
 
+  /** A client that has sent all and takes what comes waits for the door: it may wait on. */
+  #idle(socket: Socket): void {
+    const { request, response } = this.#asked.get(socket) ?? {}
+    const isWaiting = request?.complete === true && response?.writableFinished === false
+    if (isWaiting && response.writableLength === 0) socket.setTimeout(doorLimits.idleMs)
+    else socket.destroy()
+  }
+
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    this.#asked.set(request.socket, { request, response })
     response.once('finish', () => endRest(request))
     response.setHeader('x-content-type-options', 'nosniff')
     try {
-      if (this.#sockets.size > doorLimits.connections) throw overfull()
+      if (this.#sockets.size > this.#most) throw overfull()
       checkRequest(request, this.#names)
       const who = whoAsks(request, this.#tokens)
       for (const mount of this.#mounts) if (mount.handle(request, response, who)) return

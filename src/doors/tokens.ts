@@ -22,6 +22,9 @@ export interface Tokens {
   find(sha256: string): Who | undefined
   /** Who asks without one. */
   readonly nobody: Who
+  /** Reads again what it was read from. */
+  reload?(): Promise<void>
+  close?(): void
 }
 
 export interface KeyOfDoor {

@@ -3,7 +3,12 @@ import { type Attributes, attributesFault, keyFault, valueFault } from '../base/
 import { canonical, parseCriteria } from '../base/criteria.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { DirectoryFrame, DirectoryPeer, FoundNode } from '../control/messages/directory.js'
+import type {
+  DirectoryFrame,
+  DirectoryPeer,
+  FoundNode,
+  Room,
+} from '../control/messages/directory.js'
 import type { Fields } from './fields.js'
 import { readAddress } from './plan.js'
 import { readAnswer } from './reasons.js'
@@ -34,6 +39,14 @@ function readLineage(body: Fields): BodyOf<'lineage'> {
     path: readIds(body, 'path', limits.treeDepth),
     grandparent: address('grandparent'),
     deputy: address('deputy'),
+    room: body.isNull('room') ? null : readRoom(body.object('room')),
+  }
+}
+
+function readRoom(fields: Fields): Room {
+  return {
+    depth: fields.integer('depth', 0, limits.treeDepth),
+    address: readAddress(fields, 'address'),
   }
 }
 

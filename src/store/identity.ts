@@ -85,9 +85,13 @@ export async function clientKey(environment = process.env): Promise<KeyObject> {
     return await keptClientKey(environment)
   } catch (error) {
     if (error instanceof FrError) throw error
-    return freshKey()
+    ownKey ??= freshKey()
+    return ownKey
   }
 }
+
+/** Of this process, where no file can keep it. */
+let ownKey: KeyObject | undefined
 
 /** The same, and rejects where no file can keep it. */
 export async function keptClientKey(environment = process.env): Promise<KeyObject> {

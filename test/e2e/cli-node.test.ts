@@ -1,4 +1,5 @@
 /** `fr node` and the small commands, as processes: what they print and how they refuse. */
+import { createHash } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { main, type ServingNode, World } from './cli-world.js'
@@ -37,6 +38,19 @@ describe('fr node', () => {
       .split('\n')
       .map((line) => JSON.parse(line))
     expect(logs.map((line) => line.event)).toEqual(expect.arrayContaining(['stopping', 'stopped']))
+  })
+
+  it('prints the token of a key, and makes others', async () => {
+    const first = await world.run(['token'])
+    expect(first).toMatchObject({ status: 0, stderr: '' })
+    expect(first.stdout).toMatch(/^[\w-]{43}\n$/)
+    expect((await world.run(['token'])).stdout).toBe(first.stdout)
+    const made = await world.run(['token', '--new'])
+    expect(made.stdout).not.toBe(first.stdout)
+    const sha256 = createHash('sha256').update(made.stdout.trim()).digest('hex')
+    expect(made.stderr).toBe(`${sha256} token-${sha256.slice(0, 8)} status\n`)
+    expect((await world.run(['token'], { FR_KEY: undefined })).stderr).toContain('ERR_FR_KEY')
+    expect((await world.run(['token', '--new', '--key-file', 'k'])).status).toBe(2)
   })
 
   it('opens an HTTP door where it is asked for, says where, and closes it at the end', async () => {

@@ -19,16 +19,25 @@ interface Wish {
   readonly params?: Readonly<Record<string, string>>
   readonly query?: Readonly<Record<string, string>>
   readonly body?: unknown
+  /** In place of a body in JSON. */
+  readonly raw?: Uint8Array
   readonly headers?: Readonly<Record<string, string>>
   /** Status that is expected. */
   readonly status?: number
   readonly signal?: AbortSignal
 }
 
+/** What takes contents in, which has tests of its own. */
+export const uploadRoutes: ReadonlySet<string> = new Set([
+  ...['createUpload', 'listUploads', 'getUpload', 'appendUpload', 'removeUpload', 'putHolding'],
+])
+
 export class Api {
   readonly origin: string
   readonly operations: ReadonlyMap<string, Operation>
   readonly called = new Set<string>()
+  /** Of the last answer. */
+  headers = new Headers()
   readonly #description: Json
   readonly #headers: Record<string, string>
 
@@ -49,6 +58,7 @@ export class Api {
   async call(id: string, wish: Wish = {}): Promise<Loose> {
     const { status = 200 } = wish
     const answer = await this.fetch(id, wish)
+    this.headers = answer.headers
     const text = await answer.text()
     expect({ id, status: answer.status, text }).toMatchObject({ id, status })
     const { responses } = this.operations.get(id) as Operation
@@ -66,7 +76,7 @@ export class Api {
   }
 
   /** Without a look at the answer. */
-  fetch(id: string, { params = {}, query = {}, body, headers = {}, signal }: Wish = {}) {
+  fetch(id: string, { params = {}, query = {}, body, raw, headers = {}, signal }: Wish = {}) {
     const { method, path } = this.operations.get(id) ?? ({} as Operation)
     if (path === undefined) throw new Error(`no operation ${id}`)
     this.called.add(id)
@@ -80,6 +90,7 @@ export class Api {
         ...headers,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(raw !== undefined && { body: raw as never }),
       ...(signal !== undefined && { signal }),
     })
   }

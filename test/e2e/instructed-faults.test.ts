@@ -119,7 +119,7 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
     const target = await Target.start(world, { minFreeBytes: 2 ** 50 })
     const ended = await target.copy(orderOf(said, [0, size], node))
     expect(ended).toEqual({ bytes: 0, cause: 'ERR_FR_NO_SPACE', blames: ['disk'] })
-    expect(target.rest).toMatchObject({ code: 'ERR_FR_NO_SPACE', fromBytes: size })
+    expect(target.rest).toMatchObject({ code: 'ERR_FR_NO_SPACE' })
     expect(await target.held()).toEqual([])
     const beyond = await target.copy(orderOf(said, [half, size], node))
     expect(beyond).toEqual({ bytes: 0, cause: 'ERR_FR_RANGE', blames: [] })

@@ -60,7 +60,8 @@ export class MastersWorld extends World {
       `authorization { user: "masters", password: "${natsPassword}" }`,
     ]
     writeFileSync(this.path('nats.conf'), config.join('\n'))
-    const state = { user: 'masters', password: natsPassword, tls: { ca, cert, key } }
+    const tls = { ca, cert, key, name: 'localhost' }
+    const state = { user: 'masters', password: natsPassword, tls }
     writeFileSync(this.path('state.json'), JSON.stringify(state), { mode: 0o600 })
   }
 
@@ -72,7 +73,7 @@ export class MastersWorld extends World {
   /** None where there is no NATS server: the state is on the disk of the one master. */
   get stateArguments(): string[] {
     if (this.#nats === undefined) return []
-    const url = `tls://localhost:${this.#port}/test`
+    const url = `tls://127.0.0.1:${this.#port}/test`
     return ['--state', url, '--state-file', this.path('state.json')]
   }
 

@@ -80,12 +80,15 @@ it('says what is wrong with where the state is', async () => {
     return stderr
   }
   const { tls, user } = JSON.parse(readFileSync(world.path('state.json'), 'utf8'))
-  // No password; another one; a server that is signed by nobody that is known.
+  // No password; another one; a server signed by nobody that is known, and one of another name.
   expect(await fails({ tls })).toMatch(/ERR_FR_AUTH: NATS/)
   const wrong = await fails({ tls, user, password: 'another' })
   expect(wrong).toMatch(/ERR_FR_AUTH: NATS/)
   expect(wrong).not.toMatch(/another/)
-  expect(await fails({ user, password: natsPassword })).toMatch(/ERR_FR_AUTH: .* certificate/)
+  const right = { user, password: natsPassword }
+  const isNotTaken = /ERR_FR_AUTH: .* its certificate is not taken/
+  expect(await fails(right)).toMatch(isNotTaken)
+  expect(await fails({ ...right, tls: { ...tls, name: undefined } })).toMatch(isNotTaken)
   const secret = await world.run([...args, state, url.replace('//', '//user:pass@')])
   expect(secret.status).toBe(2)
   expect(secret.stderr).toMatch(/given in a file/)

@@ -86,7 +86,7 @@ describe('README.md', () => {
   it('shows command lines that parse', () => {
     const lines = fences('sh').flatMap((block) => block.split('\n'))
     const shown = lines.flatMap((line) => /^(?:npx )?fr ([^#]*)/.exec(line)?.[1] ?? [])
-    expect(shown).toHaveLength(14)
+    expect(shown).toHaveLength(15)
     for (const line of shown) {
       const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([word, quoted]) => quoted ?? word)
       expect(parseCommandLine(words, packageJson.version)).toMatchObject({ kind: 'run' })

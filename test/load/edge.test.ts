@@ -1,7 +1,7 @@
 /**
- * `npm run edge`: FR_NODES `fr node` processes (30) as one directory, half of them in a region.
- * FR_ROUNDS times (3) a file is published for that region, and nodes with others below them are
- * killed with SIGKILL while it is pulled; then they come back.
+ * `npm run edge -- nodes`: FR_NODES `fr node` processes (30) as one directory, half of them in a
+ * region. FR_ROUNDS times (3) a file is published for that region, and nodes with others below them
+ * are killed with SIGKILL while it is pulled; then they come back.
  *
  * All that live and qualify have it then, whoever comes back too, and nobody else has a file, a
  * partial or an answer.
@@ -30,7 +30,7 @@ const started = performance.now()
 const said = (text: string) =>
   console.log(`${((performance.now() - started) / 1000).toFixed(1)} s: ${text}`)
 
-test(`${count} nodes pull what they qualify for while inner nodes are killed`, {
+test(`nodes: ${count} pull what they qualify for while inner nodes are killed`, {
   timeout: 900_000,
 }, async () => {
   await using world = Object.assign(new World(), {

@@ -18,8 +18,12 @@ const mbit = { 'a-b': 100, 'b-c': 50, 'a-c': 50 }
 /** Of each link copies may use this part. */
 const share = 0.8
 const files = { urgent: 10 * MB, bulk: 40 * MB, later: 8 * MB }
-/** Of its budget, over any second. */
-const overMost = 1.03
+/**
+ * Of its budget, over any second: a bucket holds 25 ms of a rate, and a late turn of whoever looks
+ * at the counters is counted, too. Where links fail, what a copy that is given up had on its way
+ * crosses beside the next one.
+ */
+const overMost = { steady: 1.06, failing: 1.12 }
 
 let wan: WanLab
 let workspace: Workspace
@@ -130,9 +134,9 @@ async function ask(...words: string[]): Promise<Record<string, unknown>[]> {
 }
 
 /** None is above its budget in any second since that sample. Returns what is printed. */
-function withinBudgets(from: number): string {
+function withinBudgets(from: number, most: number): string {
   const used = uses(from)
-  for (const [name, use] of used) expect(use, name).toBeLessThanOrEqual(overMost)
+  for (const [name, use] of used) expect(use, name).toBeLessThanOrEqual(most)
   return used.map(([name, use]) => `${name} ${use.toFixed(2)}`).join(', ')
 }
 
@@ -150,7 +154,7 @@ test('two jobs keep within the budgets of all links, the urgent one first', asyn
   const into = ((mbit['a-c'] + mbit['b-c']) * share * MB) / 8
   const least = (files.urgent + files.bulk) / into
   const took = `urgent ${urgent.toFixed(1)} s, all ${bulk.toFixed(1)} s (least ${least.toFixed(1)})`
-  console.info(`${took}; of the budgets: ${withinBudgets(from)}`)
+  console.info(`${took}; of the budgets: ${withinBudgets(from, overMost.steady)}`)
   expect(urgent).toBeLessThan(bulk)
   for (const source of sources) sameEverywhere(source)
 })
@@ -171,6 +175,7 @@ test('one link falls to a tenth, another fails and is named, and all of it comes
   await until(isNamed, 'the link is named', 60_000, 250)
   const named = now()
   await seconds('later')
-  console.info(`named after ${named}, all after ${now()}; of the budgets: ${withinBudgets(from)}`)
+  const used = withinBudgets(from, overMost.failing)
+  console.info(`named after ${named}, all after ${now()}; of the budgets: ${used}`)
   sameEverywhere(source)
 })

@@ -210,6 +210,28 @@ describe('a directory', () => {
     expect(root.machine?.tree.rollUps.below.count).toBe(1)
   })
 
+  it('becomes flat where each has named the one before, and is still then', () => {
+    const world = new DirectoryWorld(9)
+    const nodes = Array.from({ length: 40 }, (_, at) => {
+      const parents = at === 0 ? [] : [`n${at - 1}`]
+      const node = world.start({ name: `n${at}`, attributes: {}, parents, maxChildren: 4 })
+      world.run(100)
+      return node
+    })
+    const depth = () => Math.max(...nodes.map((node) => depthOf(world, node)))
+    expect(depth()).toBe(39)
+    for (let minute = 0; minute < 40; minute++) {
+      world.run(minuteMs)
+      expect(looped(world)).toEqual([])
+    }
+    expect(depth()).toBeLessThanOrEqual(6)
+    expect(rootsOf(world)).toEqual(nodes.slice(0, 1))
+    expect(wrongRollUps(world)).toEqual([])
+    const moves = world.notes.length
+    world.run(30 * minuteMs)
+    expect(world.notes.length).toBe(moves)
+  })
+
   it('lets one of two that name each other be the parent', () => {
     const world = new DirectoryWorld(3)
     const spec = { maxChildren: 4, attributes: { a: '1' } }

@@ -42,8 +42,8 @@ const rooms: Record<string, Room> = {
   'cli/render': { rooms: ['api', 'base'], packages: ['string-width'], node: 'all' },
   doors: { rooms: ['doors/*', 'store/files', 'api', 'base/*'], node: 'all' },
   'doors/control': {
-    rooms: ['doors', 'api', 'base/*'],
-    packages: ['@hono/node-server', 'hono', 'zod'],
+    rooms: ['doors', 'store/files', 'api', 'base/*'],
+    packages: ['zod'],
     node: 'all',
   },
   'doors/files': { rooms: ['doors', 'api', 'base/*'], node: 'all' },

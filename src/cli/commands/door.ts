@@ -8,6 +8,7 @@ export interface DoorWish {
   readonly listen: string
   readonly hosts?: readonly string[]
   readonly sources?: readonly string[]
+  readonly tokens?: string
   readonly peers?: readonly string[]
 }
 
@@ -35,6 +36,10 @@ export function addDoor(command: Commander): void {
       checked((text) => doorAddress(text)),
     )
     .option(
+      '--http-tokens <file>',
+      'who may do what there (docs/http.md), read again on change; default: the token of the key',
+    )
+    .option(
       '--http-host <name>',
       'a name by which that is reached, beside its addresses; repeat it for more',
       listed((text) => text),
@@ -50,10 +55,11 @@ function doorAddress(text: string): string {
 /** Undefined: none is wanted. Throws UsageError. */
 export function doorOf(options: Values): DoorWish | undefined {
   const { http: listen, httpHost: hosts, httpSource: sources, httpPeer: peers } = options
+  const { httpTokens: tokens } = options
   if (listen === undefined) {
-    if ([hosts, sources, peers].some((wish) => wish !== undefined))
-      throw new UsageError('--http-host, --http-source and --http-peer are for --http')
+    if ([hosts, sources, tokens, peers].some((wish) => wish !== undefined))
+      throw new UsageError('--http-host, -source, -tokens and -peer are for --http')
     return undefined
   }
-  return { listen, ...given({ hosts, sources, peers }) }
+  return { listen, ...given({ hosts, sources, tokens, peers }) }
 }

@@ -9,7 +9,8 @@ import { serveUntilStopped } from './serving.js'
 export async function runMaster(command: MasterCommand, context: Context): Promise<number> {
   const { listen, dataDir, topology, sets, authorize, previousKeyFile, log, json } = command
   const { state, stateFile, advertise } = command
-  const isReloading = sets !== undefined || authorize !== undefined
+  const isDoorListed = command.door?.tokens !== undefined
+  const isReloading = sets !== undefined || authorize !== undefined || isDoorListed
   const wish = { log, json, isReloading, fields: { data: dataDir } }
   return serveUntilStopped(wish, context, async (logger) => {
     const { createMaster } = await import('../../api/index.js')
@@ -21,6 +22,6 @@ export async function runMaster(command: MasterCommand, context: Context): Promi
       ...{ state, stateFile, advertise },
     })
     const master = await createMaster({ listen, dataDir, ...key, ...optional, logger })
-    return withDoor(command.door, { master }, { ...given({ key: key.key }), logger })
+    return withDoor(command.door, { master }, { ...key, logger })
   })
 }

@@ -11,13 +11,14 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
   const name = command.name === undefined ? {} : { name: command.name }
   const data = command.dataDir === undefined ? {} : { data: command.dataDir.join(', ') }
   const { log, json } = command
-  const isReloading = command.authorize !== undefined
+  const isReloading = command.authorize !== undefined || command.door?.tokens !== undefined
   const wish = { log, json, isReloading, fields: { ...data, ...name } }
   return serveUntilStopped(wish, context, async (logger) => {
     const { startNode } = await import('../../api/index.js')
     const options = await nodeOptions(command, context)
     const node = await startNode({ ...options, logger })
-    return withDoor(command.door, { node }, { ...given({ key: options.key }), logger })
+    const { key, tls } = options
+    return withDoor(command.door, { node }, { ...given({ key, tls }), logger })
   })
 }
 

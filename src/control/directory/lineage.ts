@@ -11,7 +11,7 @@
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { backoffMs } from '../members/backoff.js'
-import type { DirectoryPeer, TreeFrame } from '../messages/directory.js'
+import type { DirectoryPeer, Room, TreeFrame } from '../messages/directory.js'
 import type { DirectorySpec, DirectoryWish } from './facts.js'
 
 type Said = Extract<TreeFrame, { type: 'lineage' }>
@@ -20,8 +20,9 @@ type State =
   | { readonly is: 'alone'; readonly retryMs: number }
   | { readonly is: 'dialling'; readonly address: string; readonly untilMs: number }
   | ({ readonly is: 'asking'; readonly link: number; readonly untilMs: number } & DirectoryPeer)
-  | ({ readonly is: 'joined'; readonly link: number } & DirectoryPeer)
+  | ({ readonly is: 'joined'; readonly link: number; riseMs: number } & DirectoryPeer)
 
+const rise = { firstMs: limits.riseMs, mostMs: limits.riseMsMax }
 const redial = { firstMs: limits.parentRedialMs, mostMs: limits.parentRedialMsMax }
 
 export class Lineage {
@@ -32,6 +33,11 @@ export class Lineage {
   #path: readonly string[] = []
   #grandparent: string | null = null
   #deputy: string | null
+  /** A place nearer to the root. */
+  #room: Room | null = null
+  /** Where it is dialled for a place nearer to the root; the parent is one until then. */
+  #rising: string | null = null
+  #rises = 0
   /** Where it is dialled next, before all others of the round. */
   #next: string[] = []
   #tries = 0
@@ -54,9 +60,9 @@ export class Lineage {
     return this.#path
   }
 
-  /** What children are told of it, in one text. */
-  get text(): string {
-    return this.#text
+  /** What children are told, in one text. */
+  textWith(hasRoom: boolean): string {
+    return `${this.#text} ${this.#room === null && hasRoom}`
   }
 
   get deputy(): string | null {
@@ -78,7 +84,8 @@ export class Lineage {
 
   get dueMs(): number {
     const state = this.#state
-    return state.is === 'alone' ? state.retryMs : state.is === 'joined' ? Infinity : state.untilMs
+    if (state.is === 'joined') return state.riseMs
+    return state.is === 'alone' ? state.retryMs : state.untilMs
   }
 
   /** It has no parent, and will not have one soon: it decides as a root. */
@@ -97,8 +104,19 @@ export class Lineage {
     return (state.is === 'asking' || state.is === 'joined') && state.link === link
   }
 
+  /** What a child is told of those above it; `hasRoom`: for one more child here. */
+  saidTo(nodeId: string, hasRoom: boolean): Said {
+    const { path, deputy, parent } = this
+    const own = { depth: path.length, address: this.#spec.address }
+    const room = this.#room ?? (hasRoom ? own : null)
+    const grandparent = parent?.address ?? null
+    return { type: 'lineage', path: [...path, nodeId], grandparent, deputy, room }
+  }
+
   opened(link: number, peer: DirectoryPeer, enroll: TreeFrame, nowMs: number): void {
-    if (this.#state.is !== 'dialling') return this.#wish({ type: 'hangUp', link })
+    if (this.#state.is === 'joined' && peer.address === this.#rising) this.#leave(nowMs)
+    else if (this.#state.is !== 'dialling') return this.#wish({ type: 'hangUp', link })
+    this.#rising = null
     const { nodeId, address } = peer
     this.#state = { is: 'asking', link, nodeId, address, untilMs: nowMs + limits.enrollMs }
     this.#wish({ type: 'say', link, frame: enroll })
@@ -107,6 +125,8 @@ export class Lineage {
   failed(address: string, code: FrErrorCode, text: string, nowMs: number): void {
     if (this.#state.is === 'dialling' && this.#state.address === address)
       this.#away(code, text, nowMs)
+    if (this.#rising === address) this.#rising = null
+    if (this.#state.is === 'joined') this.#planToRise(this.#state, nowMs)
   }
 
   /** True: there is a parent that there was not before. */
@@ -121,10 +141,17 @@ export class Lineage {
     this.#path = frame.path
     this.#grandparent = frame.grandparent
     this.#deputy = frame.deputy
-    this.#text = `${frame.path.join()} ${state.address} ${frame.deputy}`
-    if (state.is === 'joined') return false
+    this.#room = roomOf(frame, state.address)
+    const { depth = '', address: place = '' } = this.#room ?? {}
+    this.#text = `${frame.path.join()} ${state.address} ${frame.deputy} ${depth} ${place}`
+    if (state.is === 'joined') {
+      this.#planToRise(state, nowMs)
+      return false
+    }
     const { link, nodeId, address } = state
-    this.#state = { is: 'joined', link, nodeId, address }
+    const joined = { is: 'joined', link, nodeId, address, riseMs: Infinity } as const
+    this.#state = { ...joined }
+    this.#planToRise(this.#state, nowMs)
     this.#noted = ''
     this.#tries = 0
     this.#passed = 0
@@ -148,17 +175,46 @@ export class Lineage {
     const state = this.#state
     if (state.is !== 'asking' && state.is !== 'joined') return
     this.#wish({ type: 'hangUp', link: state.link })
-    if (state.is === 'joined') {
-      this.#aloneSinceMs = nowMs
-      this.#next = [state.address]
-      if (this.#grandparent !== null) this.#next.push(this.#grandparent)
-    }
+    if (state.is === 'joined') this.#parted(state, nowMs)
     this.#away(code, text, nowMs)
+  }
+
+  /** Where it is looked first for another parent. */
+  #parted({ address }: DirectoryPeer, nowMs: number): void {
+    this.#aloneSinceMs = nowMs
+    this.#next = [address]
+    if (this.#grandparent !== null) this.#next.push(this.#grandparent)
+  }
+
+  /** For a place that is nearer to the root, whose link is there. */
+  #leave(nowMs: number): void {
+    const state = this.#state
+    if (state.is !== 'joined') return
+    this.#wish({ type: 'hangUp', link: state.link })
+    this.#parted(state, nowMs)
+    this.#forgetPath()
+  }
+
+  /** All wait for another time: of those that know of a place one of the first has it. */
+  #planToRise(state: Extract<State, { is: 'joined' }>, nowMs: number): void {
+    const { depth, address } = this.#room ?? { depth: Infinity, address: '' }
+    const isWorthIt = this.#path.length - (depth + 1) >= limits.riseSteps
+    const isThere = isWorthIt && address !== this.#spec.address && this.#rising === null
+    if (!isThere) state.riseMs = Infinity
+    else if (state.riseMs === Infinity)
+      state.riseMs = nowMs + backoffMs(rise, this.#rises + 1, this.#spec.seed)
   }
 
   due(nowMs: number): void {
     const state = this.#state
     if (this.dueMs > nowMs) return
+    if (state.is === 'joined') {
+      this.#rises += 1
+      state.riseMs = Infinity
+      this.#rising = this.#room?.address ?? null
+      if (this.#rising !== null) this.#wish({ type: 'dial', kind: 'parent', address: this.#rising })
+      return
+    }
     if (state.is === 'asking') return this.lost('ERR_FR_TIMEOUT', 'no answer in time', nowMs)
     if (state.is === 'dialling') return this.#away('ERR_FR_TIMEOUT', 'not reached', nowMs)
     if (this.#next.length === 0) this.#next = this.#round()
@@ -179,10 +235,15 @@ export class Lineage {
     return [...new Set(places)].filter((place) => place !== address)
   }
 
-  #away(code: FrErrorCode, text: string, nowMs: number): void {
+  #forgetPath(): void {
     this.#path = []
+    this.#room = null
     this.#text = `${this.#deputy}`
     this.#passed = 0
+  }
+
+  #away(code: FrErrorCode, text: string, nowMs: number): void {
+    this.#forgetPath()
     const said = `${code} ${text}`
     if (said !== this.#noted) this.#wish({ type: 'note', note: { about: 'orphan', code, text } })
     this.#noted = said
@@ -194,4 +255,9 @@ export class Lineage {
     const waitMs = backoffMs(redial, Math.max(1, this.#tries), this.#spec.seed)
     this.#state = { is: 'alone', retryMs: isNowhere ? Infinity : nowMs + waitMs }
   }
+}
+
+/** The parent knows itself by an address that may be of use to nobody else. */
+function roomOf({ room, path }: Said, parent: string): Room | null {
+  return room?.depth === path.length - 1 ? { ...room, address: parent } : room
 }

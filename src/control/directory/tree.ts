@@ -8,6 +8,8 @@
  * would have to pass it. One without others below it needs no approval: nobody can get below it
  * while it asks.
  *
+ * *Rising.* The same for a node that leaves its parent for a place nearer to the root.
+ *
  * *Roll-ups* go upward when they change. One that a parent cannot read (bits of another dictionary)
  * counts as unknown, and rules nobody out.
  */
@@ -139,7 +141,9 @@ export class Tree {
     this.#approvals.refuseAll()
     const said = { site: this.site, below, dictionary, bits }
     const enroll = { type: 'enroll', address: this.#spec.address, ...said } as const
+    const before = this.lineage.parent?.link
     this.lineage.opened(link, peer, enroll, nowMs)
+    if (before !== undefined && this.lineage.parent === null) this.#orphaned(before)
   }
 
   called(link: number, nodeId: string, frame: Of<'enroll'>, nowMs: number): void {
@@ -345,7 +349,9 @@ export class Tree {
   #tellChildren(): void {
     const { dictionary, lineage } = this
     const { id, size, isFull } = dictionary
-    const said = `${lineage.text} ${id} ${size} ${isFull}`
+    const { hasRoom } = this.children
+    const text = lineage.textWith(hasRoom)
+    const said = `${text} ${id} ${size} ${isFull}`
     if (said === this.#said) return
     this.#said = said
     for (const child of this.children.all) {
@@ -355,11 +361,9 @@ export class Tree {
         for (const page of pagesOf(dictionary, from)) this.#say(link, page)
         child.knows = { id, bits: size, isFull }
       }
-      if (child.lineage === lineage.text) continue
-      child.lineage = lineage.text
-      const path = [...lineage.path, this.#spec.nodeId]
-      const grandparent = lineage.parent?.address ?? null
-      this.#say(link, { type: 'lineage', path, grandparent, deputy: lineage.deputy })
+      if (child.lineage === text) continue
+      child.lineage = text
+      this.#say(link, lineage.saidTo(this.#spec.nodeId, hasRoom))
     }
   }
 

@@ -10,6 +10,12 @@ export interface DirectoryPeer {
   readonly address: string
 }
 
+/** A place below a node, which has so many nodes above it. */
+export interface Room {
+  readonly depth: number
+  readonly address: string
+}
+
 /** A node that criteria match. */
 export interface FoundNode extends DirectoryPeer {
   /** Empty: it has none. */
@@ -53,6 +59,8 @@ export type TreeFrame =
       readonly grandparent: string | null
       /** Who takes over from the root. */
       readonly deputy: string | null
+      /** Of the nodes above the child, the one nearest to the root that has room for another. */
+      readonly room: Room | null
     }
   /** Upward: may a node with others below it become part of this tree? */
   | { readonly type: 'mayEnroll'; readonly request: number; readonly nodeId: string }

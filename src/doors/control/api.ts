@@ -9,6 +9,7 @@ import type { Mount, Who } from '../mount.js'
 import { HttpError, problemOf, sendProblem } from '../problem.js'
 import { readJson } from './json-body.js'
 import { type Call, type Route, taken } from './route.js'
+import { tusHeaders } from './upload-wish.js'
 
 const root = '/api/v1'
 
@@ -30,6 +31,10 @@ export function apiMount({ routes, failed, close }: ApiOptions): Mount {
     handle(request, response, who) {
       const [path = '', query] = splitOnce(request.url ?? '')
       if (path !== root && !path.startsWith(`${root}/`)) return false
+      if (request.method === 'OPTIONS') {
+        sendAnswer(response, 204, undefined, optionsOf(compiled, path))
+        return true
+      }
       answer(find(compiled, request.method ?? '', path), { request, response, who, query }).catch(
         (error: unknown) => {
           if (problemOf(error).status >= 500 && !(error instanceof HttpError)) failed(error)
@@ -54,6 +59,19 @@ interface Found {
   readonly params: Readonly<Record<string, string>>
 }
 
+/** Throws HttpError 404. Clients of tus ask what it can. */
+function optionsOf(compiled: readonly Compiled[], path: string): Record<string, string> {
+  const rest = path.slice(root.length)
+  const allow = allowed(compiled.filter(({ pattern }) => pattern.test(rest)))
+  return { allow, ...(/^\/uploads(?:\/|$)/.test(rest) && tusHeaders) }
+}
+
+/** Throws HttpError 404. */
+function allowed(here: readonly Compiled[]): string {
+  if (here.length === 0) throw new HttpError(404, 'ERR_FR_REQUEST', 'there is nothing at this path')
+  return [...new Set(here.map(({ route }) => route.method.toUpperCase()))].join(', ')
+}
+
 /** Throws HttpError 404, 405. HEAD is GET without its body, which Node leaves out. */
 function find(compiled: readonly Compiled[], method: string, path: string): Found {
   const wanted = (method === 'HEAD' ? 'GET' : method).toLowerCase()
@@ -64,8 +82,7 @@ function find(compiled: readonly Compiled[], method: string, path: string): Foun
     const groups = one.pattern.exec(rest)?.groups ?? {}
     return { route: one.route, params: groups }
   }
-  if (here.length === 0) throw new HttpError(404, 'ERR_FR_REQUEST', 'there is nothing at this path')
-  const allow = [...new Set(here.map(({ route }) => route.method.toUpperCase()))].join(', ')
+  const allow = allowed(here)
   throw new HttpError(405, 'ERR_FR_REQUEST', `this path takes ${allow}`, { allow })
 }
 
@@ -74,7 +91,10 @@ async function answer({ route, params }: Found, asked: Asked): Promise<void> {
   const call: Call<unknown, unknown, unknown> = {
     params: checked(route.params, decoded(params), 'path'),
     query: checked(route.query, queryOf(query), 'query'),
-    body: route.body === null ? undefined : checked(route.body, await readJson(request), 'body'),
+    body:
+      route.body === null
+        ? undefined
+        : checked(route.body, await readJson(request, response), 'body'),
     ...{ who, request, response, signal: goneSignal(response) },
   }
   const said = await route.run(call as Call<never, never, never>)

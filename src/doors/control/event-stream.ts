@@ -30,6 +30,7 @@ export class EventStream {
     response.flushHeaders()
     this.#beat = setInterval(() => this.#write(':\n\n'), doorLimits.eventBeatMs)
     this.#beat.unref()
+    if (response.req.method === 'HEAD') this.end()
   }
 
   get isOver(): boolean {

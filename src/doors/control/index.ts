@@ -1,16 +1,21 @@
 /** The control API of a node or a master. */
+import { join } from 'node:path'
 import type { FrMaster } from '../../api/master-types.js'
 import type { Credentials, FrNode } from '../../api/types.js'
 import { version } from '../../api/version.js'
+import { hiddenDir } from '../../base/names.js'
 import type { Mount } from '../mount.js'
 import { ownAddress } from '../own-address.js'
 import { apiMount } from './api.js'
 import { withCommonRoutes } from './common-routes.js'
 import { Idempotency } from './idempotency.js'
+import { ingest } from './ingest.js'
 import { masterRoutes } from './master-routes.js'
 import { nodeRoutes } from './node-routes.js'
 import { RunningTransfers } from './running.js'
 import { transferRoutes } from './transfer-routes.js'
+import { uploadRoutes } from './upload-routes.js'
+import { Uploads } from './uploads.js'
 
 export interface NodeApiOptions {
   /** What the node is asked with. */
@@ -34,10 +39,26 @@ export function nodeApi(node: FrNode, { credentials, sources, failed }: NodeApiO
   const behind = { node, at: ownAddress(node.address), credentials }
   const running = new RunningTransfers()
   const idempotency = new Idempotency()
+  const uploads = new Uploads(uploadsDir(node), (wish, path) =>
+    ingest({ ...behind, running }, wish, path),
+  )
+  const transfers = { ...behind, running, idempotency, sources }
   const own = [
     ...nodeRoutes(behind),
-    ...transferRoutes({ ...behind, running, idempotency, sources }),
+    ...transferRoutes(transfers),
+    ...uploadRoutes(transfers, uploads),
   ]
   const routes = withCommonRoutes(own, version, 'fastreplica node')
-  return apiMount({ routes, failed, close: () => running.close() })
+  uploads.open().catch(failed)
+  const close = async (): Promise<void> => {
+    await uploads.close()
+    await running.close()
+  }
+  return apiMount({ routes, failed, close })
+}
+
+/** Null: the node keeps nothing. */
+function uploadsDir(node: FrNode): string | null {
+  const { dataDir, readOnly, relayOnly } = node.status()
+  return readOnly || relayOnly ? null : join(dataDir, hiddenDir, 'uploads')
 }

@@ -1,15 +1,20 @@
 /** Reads the JSON body of a request, within bounds. */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { doorLimits } from '../../base/door-limits.js'
+import { continueBody } from '../continue.js'
 import { HttpError } from '../problem.js'
 
 /** Rejects with HttpError: 411, 413, 415, 408, 400. */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+export async function readJson(
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<unknown> {
   const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json') throw bad(415, 'the body must be application/json')
   if (request.headers['content-encoding'] !== undefined)
     throw bad(415, 'the body must be as it is, without a content encoding')
   if (Number(request.headers['content-length'] ?? 0) > doorLimits.jsonBytes) throw tooLong()
+  continueBody(request, response)
   const text = new TextDecoder('utf8', { fatal: true })
   const bytes = await readBytes(request)
   try {

@@ -21,6 +21,12 @@ export type State = 'running' | 'complete' | 'partial' | 'failed' | 'cancelled'
 
 export type Watcher = (event: 'plan' | 'progress' | 'node' | 'end', data: unknown) => void
 
+export interface PublishHooks {
+  readonly signal: AbortSignal
+  /** Called later than `publish` has returned. */
+  readonly progress: (progress: Progress) => void
+}
+
 export class Running {
   readonly id: string
   readonly kind: Kind
@@ -76,10 +82,7 @@ export class Running {
       running.plan = plan
       running.#tell('plan', plan)
     })
-    transfer.on('progress', (progress) => {
-      running.progress = progress
-      running.#tell('progress', progress)
-    })
+    transfer.on('progress', (progress) => running.#heard(progress))
     transfer.on('node', (outcome) => {
       running.nodes.push(outcome)
       running.#tell('node', outcome)
@@ -89,12 +92,15 @@ export class Running {
 
   static ofPublication(
     about: Pick<Running, 'name' | 'mayCancel'>,
-    publish: (signal: AbortSignal) => Promise<PublishResult>,
+    publish: (hooks: PublishHooks) => Promise<PublishResult>,
   ): Running {
     const controller = new AbortController()
     const id = randomBytes(16).toString('hex')
     const abort = (reason: unknown): void => controller.abort(reason)
-    return new Running({ ...about, id, kind: 'publish' }, publish(controller.signal), abort, null)
+    const { signal } = controller
+    const work = publish({ signal, progress: (progress) => running.#heard(progress) })
+    const running = new Running({ ...about, id, kind: 'publish' }, work, abort, null)
+    return running
   }
 
   get bytes(): number | null {
@@ -136,6 +142,11 @@ export class Running {
   watch(watcher: Watcher): () => void {
     this.#watchers.add(watcher)
     return () => this.#watchers.delete(watcher)
+  }
+
+  #heard(progress: Progress): void {
+    this.progress = progress
+    this.#tell('progress', progress)
   }
 
   #keep(result: PushResult | PublishResult): void {

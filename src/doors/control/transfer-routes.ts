@@ -213,8 +213,8 @@ async function begin(behind: TransfersBehind, who: Who, asked: TransferAsked): P
       const source = await sourceAt(path, sources)
       const wanted = { as: name, ...options, ...credentials, via: at }
       return running.begin(() =>
-        Running.ofPublication({ name, mayCancel }, (signal) =>
-          publish(source, { ...wanted, signal }),
+        Running.ofPublication({ name, mayCancel }, (hooks) =>
+          publish(source, { ...wanted, ...hooks }),
         ),
       )
     }
@@ -223,7 +223,7 @@ async function begin(behind: TransfersBehind, who: Who, asked: TransferAsked): P
   }
 }
 
-function toldOf({ node }: TransfersBehind, one: Running): TransferTold {
+export function toldOf({ node }: TransfersBehind, one: Running): TransferTold {
   const { id, kind, name, state, startedAt, endedAt, bytes, share, problem } = one
   const { plan, progress, nodes, result, published } = one
   const here = node.status().transfers.find(({ transfer }) => transfer === id) ?? null

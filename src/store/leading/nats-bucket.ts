@@ -8,6 +8,7 @@
  * head names the revision that it replaces, and what is put is put under its own name.
  */
 import { readFile } from 'node:fs/promises'
+import { checkServerIdentity as hasName, type PeerCertificate } from 'node:tls'
 import type { JetStreamManager } from '@nats-io/jetstream'
 import type { KV } from '@nats-io/kv'
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
@@ -134,7 +135,8 @@ async function connectionOf(
   const files = async () => {
     if (tls === null) return {}
     const [ca, cert, key] = await Promise.all([read(tls.ca), read(tls.cert), read(tls.key)])
-    return { tls: { ...given({ ca, cert, key }) } }
+    const { name: servername } = tls
+    return { tls: { ...given({ ca, cert, key, servername }), ...checkedFor(namesOf(place)) } }
   }
   const creds = await read(credentialsFile)
   return {
@@ -145,6 +147,20 @@ async function connectionOf(
     ...(creds && { authenticator: credentials(Buffer.from(creds)) }),
     ...(await files()),
   }
+}
+
+/** The library compares with the name of a host alone, and for an address with `localhost`. */
+function checkedFor(names: readonly string[]) {
+  const checkServerIdentity = (_: string, certificate: PeerCertificate): Error | undefined => {
+    const faults = names.map((name) => hasName(name, certificate))
+    return faults.includes(undefined) ? undefined : faults[0]
+  }
+  return { checkServerIdentity }
+}
+
+function namesOf({ servers, tls }: StatePlace): string[] {
+  const hosts = servers.map((server) => new URL(server).hostname.replace(/^\[|\]$/g, ''))
+  return tls?.name === undefined ? hosts : [tls.name]
 }
 
 async function read(path: string | undefined): Promise<string | undefined> {

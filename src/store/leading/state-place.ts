@@ -18,8 +18,17 @@ export interface StatePlace {
   readonly token?: string
   /** Path of credentials of NATS (`.creds`). */
   readonly credentialsFile?: string
-  /** Paths. Null: as the server wants it. */
-  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string } | null
+  /** Null: as the server wants it. */
+  readonly tls: StateTls | null
+}
+
+export interface StateTls {
+  /** Paths. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  /** In the certificates of the servers; by default their hosts. */
+  readonly name?: string
 }
 
 const usualBucket = 'fastreplica'
@@ -65,13 +74,13 @@ export async function withStateFile(place: StatePlace, path: string): Promise<St
 }
 
 const words = ['user', 'password', 'token', 'credentialsFile'] as const
-const paths = ['ca', 'cert', 'key'] as const
+const ofTls = ['ca', 'cert', 'key', 'name'] as const
 const chars = 4_096
 
 function fileIn(fields: Fields, tls: StatePlace['tls']): Partial<StatePlace> {
   const replicas = fields.has('replicas') ? fields.integer('replicas', 1, 5) : 1
   if (replicas % 2 === 0) fields.refuse('replicas', 'is not 1, 3 or 5')
-  const files = fields.has('tls') ? textsIn(fields.object('tls'), paths) : tls
+  const files = fields.has('tls') ? textsIn(fields.object('tls'), ofTls) : tls
   return { replicas, tls: files, ...textsIn(fields, words) }
 }
 

@@ -50,6 +50,10 @@ relation(
 )
 relation(limits.announcementBytes * 2 < limits.frameBytes, 'an announcement fits a frame')
 relation(
+  limits.directorySilenceMs < limits.riseMs / 2 && limits.riseMs < limits.riseMsMax,
+  'a node moves up when those around it have found their places',
+)
+relation(
   limits.directoryBeatMs * 3 < limits.directorySilenceMs && limits.approveMs < limits.enrollMs,
   'a neighbour is heard in time, and so is who approves of a node',
 )

@@ -8,7 +8,8 @@ import { type Door, openDoor } from '../../../src/doors/index.js'
 
 const key = 'k'.repeat(43)
 // Nothing that is asked here gets as far as the node.
-const behind = { node: {} as FrNode }
+const status = () => ({ dataDir: '', readOnly: true, relayOnly: false })
+const behind = { node: { address: '127.0.0.1:1', status } as unknown as FrNode }
 let door: Door
 beforeAll(async () => {
   door = await openDoor(behind, { listen: '127.0.0.1:0', key, hosts: ['Files.Example'] })
@@ -119,6 +120,32 @@ describe('a door', () => {
     expect(JSON.parse(refused.body)).toMatchObject({ code: 'ERR_FR_REQUEST', status: 400 })
     const smuggled = ['POST / HTTP/1.1', host, 'Content-Length: 3']
     expect((await exchange([...smuggled, 'Transfer-Encoding: chunked', '', 'x'])).status).toBe(400)
+  })
+
+  it('asks for a body only where it wants one', async () => {
+    const lines = [host, 'Content-Type: application/json', 'Content-Length: 5', 'Connection: close']
+    const wanting = [...lines, 'Expect: 100-continue', '', '']
+    const refused = await exchange(['POST /nothing HTTP/1.1', ...wanting])
+    expect(refused.status).toBe(404)
+    const other = [...lines, 'Expect: tea', '', '']
+    expect((await exchange(['POST /nothing HTTP/1.1', ...other])).status).toBe(417)
+  })
+
+  it('outlives connections that are cut at every byte', async () => {
+    const { hostname, port } = new URL(`http://${door.address}`)
+    const body = '{"upBytesPerSecond":65536}'
+    const head = ['PATCH /api/v1/node/limits HTTP/1.1', host, 'Content-Type: application/json']
+    const text = [...head, `Content-Length: ${body.length}`, '', body].join('\r\n')
+    const cut = (bytes: number): Promise<void> =>
+      new Promise((resolve) => {
+        const socket = connect(Number(port), hostname, () => {
+          socket.write(text.slice(0, bytes), () => socket.destroy())
+        })
+        socket.on('error', () => {}).on('close', () => resolve())
+      })
+    for (let bytes = 1; bytes < text.length; bytes += 16)
+      await Promise.all(Array.from({ length: 16 }, (_, at) => cut(bytes + at)))
+    expect((await ask('/healthz', host)).status).toBe(200)
   })
 
   it('only reads its health', async () => {

@@ -8,6 +8,7 @@ const id = 'ab'.repeat(16)
 const enroll = {
   ...{ address: '10.0.0.1:7400', site: '', below: 0, dictionary: id, bits: 0 },
 }
+const lineage = { path: [], grandparent: null, deputy: null, room: null }
 const rollUp = { dictionary: id, some: '', every: '', count: 1, isWhole: true }
 const page = { id, at: 0, entries: ['a=1'], isLast: true, isFull: false }
 
@@ -16,8 +17,10 @@ const many = (count: number): string[] => Array.from({ length: count }, () => id
 it.each([
   ['a child at no address', 140, { ...enroll, address: 'x' }],
   ['a child that knows more bits than there are', 140, { ...enroll, bits: 4_097 }],
-  ['a lineage that is too long', 142, { path: many(65), grandparent: null, deputy: null }],
-  ['a lineage of what is no id', 142, { path: ['x'], grandparent: null, deputy: null }],
+  ['a lineage that is too long', 142, { ...lineage, path: many(65) }],
+  ['a place too far below', 142, { ...lineage, room: { depth: 65, address: 'h:1' } }],
+  ['a place nowhere', 142, { ...lineage, room: { depth: 1, address: 'x' } }],
+  ['a lineage of what is no id', 142, { ...lineage, path: ['x'] }],
   ['bits that are none', 145, { ...rollUp, some: '0000000g' }],
   ['half a word of bits', 145, { ...rollUp, every: '0000' }],
   ['more bits than there are', 145, { ...rollUp, some: '0'.repeat(1_032) }],

@@ -24,7 +24,10 @@ export const directoryBodies = {
     bits: fc.nat({ max: limits.dictionaryBits }),
   }),
   passDown: fc.record(peer),
-  lineage: fc.record({ path: ids, grandparent: fc.option(address), deputy: fc.option(address) }),
+  lineage: fc.record({
+    ...{ path: ids, grandparent: fc.option(address), deputy: fc.option(address) },
+    room: fc.option(fc.record({ depth: fc.nat({ max: limits.treeDepth }), address })),
+  }),
   mayEnroll: fc.record({ request: number, nodeId: hex(32) }),
   enrollJudged: fc.tuple(number, judged).map(([request, answer]) => ({ request, ...answer })),
   rollUp: fc.record({

@@ -184,10 +184,12 @@ it('reads how to get in from a file that is not for others', async () => {
   }
   try {
     expect(
-      await read('{"user": "u", "password": "p", "replicas": 3, "tls": {"ca": "/ca"}}'),
+      await read(
+        '{"user": "u", "password": "p", "replicas": 3, "tls": {"ca": "/ca", "name": "n"}}',
+      ),
     ).toEqual({
       ...{ servers: ['nats://a'], bucket: 'fastreplica', replicas: 3 },
-      ...{ user: 'u', password: 'p', tls: { ca: '/ca' } },
+      ...{ user: 'u', password: 'p', tls: { ca: '/ca', name: 'n' } },
     })
     for (const [bad, why] of [
       ['{"replicas": 2}', /replicas is not 1, 3 or 5/],

@@ -1,0 +1,14 @@
+/** Bounds of doors that depend on each other. */
+import { expect, it } from 'vitest'
+import { doorLimits } from '../../../src/base/door-limits.js'
+
+it.each([
+  ['a target fits the headers', doorLimits.targetBytes < doorLimits.headerBytes],
+  ['headers come before a connection is idle', doorLimits.headersMs < doorLimits.idleMs],
+  ['a body comes before a connection is idle', doorLimits.jsonMs < doorLimits.idleMs],
+  ['streams are heard before they are idle', 2 * doorLimits.eventBeatMs < doorLimits.idleMs],
+  ['one stream may have its part', doorLimits.eventQueueBytes <= doorLimits.eventQueuesBytes],
+  ['an answer has as many rows as any', doorLimits.rows <= doorLimits.rowsMax],
+  ['events come as often as any', doorLimits.eventEveryMsMin <= doorLimits.eventEveryMs],
+  ['keys are known as long as what they began', doorLimits.endedMs <= doorLimits.idempotencyMs],
+])('%s', (_, holds) => expect(holds).toBe(true))
