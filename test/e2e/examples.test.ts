@@ -209,6 +209,7 @@ describe('examples/', () => {
       // descriptor-example.test.ts looks at it.
       'descriptors',
       'edge',
+      'express.mjs',
       'fastreplica-node.service',
       'library.mjs',
       // metrics.test.ts looks at it.

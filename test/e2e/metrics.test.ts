@@ -134,9 +134,13 @@ describe('metrics of a node', () => {
 })
 
 describe('a node that is not ready', () => {
+  const world = useWorld('native')
+
   it('says so, and why only to those who may know', async () => {
     const problems = ['the directory is gone']
-    const node = { status: () => ({ problems }) } as never
+    const [real] = await world.nodes(1)
+    const { address } = real
+    const node = { address, status: () => ({ ...real.status(), problems }) } as never
     const key = 'k'.repeat(43)
     await using door = await openDoor({ node }, { listen: '0.0.0.0:0', key })
     const { port } = new URL(`http://${door.address}`)
