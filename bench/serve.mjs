@@ -85,6 +85,7 @@ export const serve = {
     const all = loads({ quick })
     const workspace = new Workspace(2 * all.reduce((sum, { bytes }) => sum + bytes, 0) + MIB)
     const trials = new Map()
+    let nginx
     try {
       for (const tool of ['nginx', 'curl'])
         if ((await workspace.collect(tool, ['-V'])).status !== 0)
@@ -97,9 +98,10 @@ export const serve = {
         if (done.exitStatus !== 0) throw new Error(`fr push: ${done.errorText}`)
         workspace.remove(name)
       }
+      nginx = await startNginx(workspace, node.data)
       const servers = {
         'fr node': { running: node, origin: `http://${node.lines[0].http}/files` },
-        nginx: await startNginx(workspace, node.data),
+        nginx,
       }
       for (let round = 0; round <= rounds; round++)
         for (const load of all)
@@ -110,6 +112,8 @@ export const serve = {
             if (round > 0) trials.set(key, [...(trials.get(key) ?? []), done])
           }
     } finally {
+      // Its workers end with it alone where it is told to end.
+      await nginx?.running.stop()
       await workspace.close()
     }
     return report(all, rounds, trials, quick)
