@@ -127,6 +127,9 @@ void Lane::run() {
     const int count = epoll_wait(epoll_, ready, kBatchEvents, is_pumping ? 0 : wait_ms());
     now_ns_ = clock_ns();
     is_deaf_ = outbox_->is_full();
+    // What the host said before bytes were sent is known before they are read: that there is one
+    // more flow, say, whose first one brings its end now.
+    if (!take_inbox()) break;
     for (int i = 0; i < count; i++) {
       auto* feed = static_cast<Feed*>(ready[i].data.ptr);
       if (feed != nullptr) {
