@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type PushOptions, push } from '../../src/api/index.js'
-import { KIB, MIB } from '../../src/base/limits.js'
+import { KIB } from '../../src/base/limits.js'
 import { engines } from './engines.js'
 import { useWorld } from './push-support.js'
 import { treeLines } from './tree-files.js'
@@ -52,7 +52,8 @@ describe.each(engines)('the next version of a tree on the %s engine', (engine) =
       expect(treeLines(realpathSync(join(dataDir, 'site')))).toEqual(lines)
     const [ofOne, ofTwo, ofThree] = next.nodes
     for (const outcome of [ofOne, ofTwo]) {
-      expect(outcome?.filledBytes).toBeGreaterThan(1 * MIB)
+      // About half of what has moved: where pieces begin is a matter of the random bytes.
+      expect(outcome?.filledBytes).toBeGreaterThan(512 * KIB)
       expect(outcome?.heldBytes).toBe(20 * 100 * KIB)
     }
     expect(ofThree).toMatchObject({ filledBytes: 0, heldBytes: 0, bytes: next.bytes })
