@@ -11,7 +11,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isIp, isLoopback, parseAddress } from '../base/addresses.js'
 import { doorLimits } from '../base/door-limits.js'
-import { HttpError } from './problem.js'
+import { HttpError, wrongRequest } from './problem.js'
 
 /** In lower case, without a dot at the end. */
 export type HostNames = ReadonlySet<string>
@@ -31,18 +31,18 @@ export function checkRequest(request: IncomingMessage, names: HostNames): void {
       'ERR_FR_LIMIT',
       `a target of more than ${doorLimits.targetBytes} bytes`,
     )
-  if (!url.startsWith('/')) throw bad(400, 'the target of the request is no path')
+  if (!url.startsWith('/')) throw wrongRequest(400, 'the target of the request is no path')
   checkHost(request, names)
   if (!isSafe(request.method)) checkOrigin(request)
 }
 
 function checkHost({ rawHeaders, headers }: IncomingMessage, names: HostNames): void {
   const said = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host')
-  if (said.length !== 1) throw bad(400, 'a request has one Host')
+  if (said.length !== 1) throw wrongRequest(400, 'a request has one Host')
   const host = parseAddress(headers.host ?? '', 80)?.host
-  if (host === undefined) throw bad(400, 'Host is not HOST[:PORT]')
+  if (host === undefined) throw wrongRequest(400, 'Host is not HOST[:PORT]')
   if (isIp(host) || isLoopback(host) || names.has(plainHost(host))) return
-  throw bad(421, `this door is not known as ${host} (--http-host)`)
+  throw wrongRequest(421, `this door is not known as ${host} (--http-host)`)
 }
 
 function checkOrigin({ headers }: IncomingMessage): void {
@@ -59,8 +59,4 @@ function checkOrigin({ headers }: IncomingMessage): void {
 
 export function isSafe(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
-}
-
-function bad(status: number, text: string): HttpError {
-  return new HttpError(status, 'ERR_FR_REQUEST', text)
 }

@@ -3,22 +3,21 @@
  * node has problems with its data directory, or another one of several masters leads. Anybody may
  * ask; why it is not ready is told to those with the right `status`.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Behind, Mount } from './mount.js'
-import { HttpError } from './problem.js'
+import { notRead, sendText } from './problem.js'
 
 export function healthMount(behind: Behind): Mount {
   return {
     handle(request, response, who) {
       const { url } = request
       if (url !== '/healthz' && url !== '/readyz') return false
-      if (request.method !== 'GET' && request.method !== 'HEAD')
-        throw new HttpError(405, 'ERR_FR_REQUEST', 'this is only read', { allow: 'GET, HEAD' })
+      if (request.method !== 'GET' && request.method !== 'HEAD') throw notRead()
       const reasons = url === '/healthz' ? [] : problemsOf(behind)
-      if (reasons.length === 0) answer(request, response, 200, { status: 'ok' })
+      if (reasons.length === 0) answer(response, 200, { status: 'ok' })
       else {
         const why = who.rights('status') ? { reasons } : {}
-        answer(request, response, 503, { status: 'not ready', ...why })
+        answer(response, 503, { status: 'not ready', ...why })
       }
       return true
     },
@@ -32,17 +31,6 @@ function problemsOf(behind: Behind): readonly string[] {
   return [leader === null ? 'no master leads' : `another master leads: ${leader}`]
 }
 
-function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  said: object,
-): void {
-  const body = `${JSON.stringify(said)}\n`
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-  })
-  response.end(request.method === 'HEAD' ? undefined : body)
+function answer(response: ServerResponse, status: number, said: object): void {
+  sendText(response, status, `${JSON.stringify(said)}\n`, { 'content-type': 'application/json' })
 }

@@ -76,6 +76,15 @@ export class HttpError extends FrError {
   }
 }
 
+/** A request that cannot be understood, or asks for what there is not. */
+export function wrongRequest(status: number, text: string): HttpError {
+  return new HttpError(status, 'ERR_FR_REQUEST', text)
+}
+
+export function notRead(): HttpError {
+  return new HttpError(405, 'ERR_FR_REQUEST', 'this is only read', { allow: 'GET, HEAD' })
+}
+
 /** Of whatever was thrown. A defect says no more than that it is one: its text is for the log. */
 export function problemOf(error: unknown): Problem {
   // Misuse of the library that no schema of the door has caught: the text names the option.
@@ -110,12 +119,21 @@ export function sendProblem(response: ServerResponse, error: unknown): void {
     return
   }
   const said = problemOf(error)
-  const body = JSON.stringify(said)
-  response.writeHead(said.status, {
-    ...headersOf(error),
-    'content-type': problemType,
-    'content-length': Buffer.byteLength(body),
+  const headers = { ...headersOf(error), 'content-type': problemType }
+  sendText(response, said.status, JSON.stringify(said), headers)
+}
+
+/** An answer that is here at once; nobody is to keep it, unless `headers` say so. */
+export function sendText(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+): void {
+  response.writeHead(status, {
     'cache-control': 'no-store',
+    'content-length': Buffer.byteLength(body),
+    ...headers,
   })
   const { method } = (response.req ?? {}) as Partial<IncomingMessage>
   response.end(method === 'HEAD' ? undefined : body)

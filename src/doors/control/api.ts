@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { z } from 'zod'
 import type { Mount, Who } from '../mount.js'
-import { HttpError, problemOf, sendProblem } from '../problem.js'
+import { HttpError, problemOf, sendProblem, wrongRequest } from '../problem.js'
 import { readJson } from './json-body.js'
 import { type Call, type Route, taken } from './route.js'
 import { tusHeaders } from './upload-wish.js'
@@ -124,7 +124,7 @@ function checked<S extends z.ZodType>(schema: S, value: unknown, where: string):
   if (found.success) return found.data
   const [issue] = found.error.issues
   const path = [where, ...(issue?.path ?? [])].map(String).join('.')
-  throw bad(`${path}: ${issue?.message ?? 'cannot be taken'}`)
+  throw wrongRequest(400, `${path}: ${issue?.message ?? 'cannot be taken'}`)
 }
 
 function decoded(params: Readonly<Record<string, string>>): Record<string, string> {
@@ -132,7 +132,7 @@ function decoded(params: Readonly<Record<string, string>>): Record<string, strin
     const all = Object.entries(params).map(([name, text]) => [name, decodeURIComponent(text)])
     return Object.fromEntries(all) as Record<string, string>
   } catch {
-    throw bad('the path is not percent-encoded UTF-8')
+    throw wrongRequest(400, 'the path is not percent-encoded UTF-8')
   }
 }
 
@@ -140,7 +140,7 @@ function decoded(params: Readonly<Record<string, string>>): Record<string, strin
 function queryOf(text: string | undefined): Record<string, string> {
   const query = Object.create(null) as Record<string, string>
   for (const [name, value] of new URLSearchParams(text ?? '')) {
-    if (name in query) throw bad(`query.${name} is given twice`)
+    if (name in query) throw wrongRequest(400, `query.${name} is given twice`)
     query[name] = value
   }
   return query
@@ -163,8 +163,4 @@ function patternOf(path: string): RegExp {
 function splitOnce(url: string): [string, string | undefined] {
   const at = url.indexOf('?')
   return at < 0 ? [url, undefined] : [url.slice(0, at), url.slice(at + 1)]
-}
-
-function bad(text: string): HttpError {
-  return new HttpError(400, 'ERR_FR_REQUEST', text)
 }

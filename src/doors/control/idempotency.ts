@@ -11,7 +11,7 @@ import type { IncomingMessage } from 'node:http'
 import { doorLimits } from '../../base/door-limits.js'
 import { nowMs } from '../../base/time/awake.js'
 import type { Who } from '../mount.js'
-import { HttpError } from '../problem.js'
+import { HttpError, wrongRequest } from '../problem.js'
 import type { Answer } from './route.js'
 
 interface Kept {
@@ -44,13 +44,13 @@ export class Idempotency {
     const key = request.headers['idempotency-key']
     if (key === undefined) return run()
     if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key))
-      throw bad(400, 'Idempotency-Key has 1 to 255 printable characters of ASCII')
+      throw wrongRequest(400, 'Idempotency-Key has 1 to 255 printable characters of ASCII')
     const id = `${who.name ?? ''} ${key}`
     const said = hashOf([request.method, request.url, body])
     const known = this.#kept.get(id)
     if (known !== undefined && !this.#isOld(known)) {
       if (known.request !== said)
-        throw bad(422, 'this Idempotency-Key was used for another request')
+        throw wrongRequest(422, 'this Idempotency-Key was used for another request')
       const answer = await known.answer
       return { ...answer, headers: { ...answer.headers, 'idempotent-replayed': 'true' } }
     }
@@ -90,8 +90,4 @@ export class Idempotency {
 
 function hashOf(parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64')
-}
-
-function bad(status: number, text: string): HttpError {
-  return new HttpError(status, 'ERR_FR_REQUEST', text)
 }

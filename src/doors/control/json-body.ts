@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { doorLimits } from '../../base/door-limits.js'
 import { continueBody } from '../continue.js'
-import { HttpError } from '../problem.js'
+import { HttpError, wrongRequest } from '../problem.js'
 
 /** Rejects with HttpError: 411, 413, 415, 408, 400. */
 export async function readJson(
@@ -10,9 +10,9 @@ export async function readJson(
   response: ServerResponse,
 ): Promise<unknown> {
   const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/json') throw bad(415, 'the body must be application/json')
+  if (type !== 'application/json') throw wrongRequest(415, 'the body must be application/json')
   if (request.headers['content-encoding'] !== undefined)
-    throw bad(415, 'the body must be as it is, without a content encoding')
+    throw wrongRequest(415, 'the body must be as it is, without a content encoding')
   if (Number(request.headers['content-length'] ?? 0) > doorLimits.jsonBytes) throw tooLong()
   continueBody(request, response)
   const text = new TextDecoder('utf8', { fatal: true })
@@ -20,7 +20,7 @@ export async function readJson(
   try {
     return JSON.parse(text.decode(bytes))
   } catch (error) {
-    throw bad(400, `the body is no JSON: ${(error as Error).message.slice(0, 200)}`)
+    throw wrongRequest(400, `the body is no JSON: ${(error as Error).message.slice(0, 200)}`)
   }
 }
 
@@ -29,7 +29,7 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
     const chunks: Buffer[] = []
     let bytes = 0
     const timer = setTimeout(
-      () => reject(bad(408, 'the body did not come in time')),
+      () => reject(wrongRequest(408, 'the body did not come in time')),
       doorLimits.jsonMs,
     )
     const settle = (result: () => void): void => {
@@ -44,15 +44,11 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
     }
     request.on('data', onData)
     request.once('end', () => settle(() => resolve(Buffer.concat(chunks))))
-    request.once('error', () => settle(() => reject(bad(400, 'the body broke off'))))
-    request.once('close', () => settle(() => reject(bad(400, 'the body broke off'))))
+    request.once('error', () => settle(() => reject(wrongRequest(400, 'the body broke off'))))
+    request.once('close', () => settle(() => reject(wrongRequest(400, 'the body broke off'))))
   })
 }
 
 function tooLong(): HttpError {
   return new HttpError(413, 'ERR_FR_LIMIT', `a body of more than ${doorLimits.jsonBytes} bytes`)
-}
-
-function bad(status: number, text: string): HttpError {
-  return new HttpError(status, 'ERR_FR_REQUEST', text)
 }

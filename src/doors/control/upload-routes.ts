@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { continueBody } from '../continue.js'
-import { HttpError } from '../problem.js'
+import { HttpError, wrongRequest } from '../problem.js'
 import { require } from '../tokens.js'
 import { amount, text } from './node-schemas.js'
 import { type Answer, type Call, named, type Route, route, told } from './route.js'
@@ -97,7 +97,7 @@ export function uploadRoutes(behind: TransfersBehind, uploads: Uploads): Route[]
       run: async ({ request, response, who, params }) => {
         requireTus(request)
         if (request.headers['content-type'] !== 'application/offset+octet-stream')
-          throw bad(415, 'the body must be application/offset+octet-stream')
+          throw wrongRequest(415, 'the body must be application/offset+octet-stream')
         const offset = countIn(request.headers['upload-offset'], 'Upload-Offset')
         const upload = await uploads.find(params.id)
         require(who, 'push', upload.wish.name)
@@ -144,13 +144,13 @@ async function take(
   { request, response }: Pick<Call<never, never, never>, 'request' | 'response'>,
 ): Promise<Answer> {
   const said = request.headers['content-length']
-  if (said === undefined) throw bad(411, 'Content-Length is missing')
+  if (said === undefined) throw wrongRequest(411, 'Content-Length is missing')
   if (request.headers['content-encoding'] !== undefined)
-    throw bad(415, 'the body must be as it is, without a content encoding')
+    throw wrongRequest(415, 'the body must be as it is, without a content encoding')
   const upload = await uploads.create(countIn(said, 'Content-Length'), wish)
   try {
     await uploads.append(upload, 0, request, () => continueBody(request, response))
-    if (!upload.isWhole) throw bad(400, 'the body broke off')
+    if (!upload.isWhole) throw wrongRequest(400, 'the body broke off')
     const running = await uploads.ingest(upload)
     await running.over
     requireComplete(running)
@@ -189,8 +189,4 @@ function stateOf(upload: Upload): Record<string, string> {
 function viewOf({ id, length, offset, wish, running }: Upload) {
   const { name, where, to } = wish
   return { id, name, length, offset, where, to, transfer: running?.id ?? null }
-}
-
-function bad(status: number, text: string): HttpError {
-  return new HttpError(status, 'ERR_FR_REQUEST', text)
 }

@@ -4,7 +4,7 @@ import { isAnyHost, parseAddress } from '../../base/addresses.js'
 import { parseCriteria } from '../../base/criteria.js'
 import { doorLimits } from '../../base/door-limits.js'
 import { limits } from '../../base/limits.js'
-import { HttpError } from '../problem.js'
+import { wrongRequest } from '../problem.js'
 
 export const tusVersion = '1.0.0'
 
@@ -39,18 +39,22 @@ export interface Said {
 /** Throws HttpError 400, ERR_FR_NAME, ERR_FR_CRITERIA. */
 export function wishOf(said: Said): UploadWish {
   const name = said.name ?? said.filename
-  if (name === undefined) throw bad('name (or filename) is missing in Upload-Metadata')
+  if (name === undefined)
+    throw wrongRequest(400, 'name (or filename) is missing in Upload-Metadata')
   checkHeldName(name, 'name')
   const { where = null, sha256 = null } = said
   if (where !== null) parseCriteria(where)
   const to = said.to === undefined ? [] : said.to.split(',').map((one) => one.trim())
-  if (where !== null && to.length > 0) throw bad('either where or to')
-  if (to.length > doorLimits.uploadNodes) throw bad(`to: more than ${doorLimits.uploadNodes} nodes`)
+  if (where !== null && to.length > 0) throw wrongRequest(400, 'either where or to')
+  if (to.length > doorLimits.uploadNodes)
+    throw wrongRequest(400, `to: more than ${doorLimits.uploadNodes} nodes`)
   for (const one of to) {
     const address = parseAddress(one, limits.defaultPort)
-    if (address === null || isAnyHost(address.host)) throw bad('to: addresses are HOST[:PORT]')
+    if (address === null || isAnyHost(address.host))
+      throw wrongRequest(400, 'to: addresses are HOST[:PORT]')
   }
-  if (sha256 !== null && !/^[0-9a-f]{64}$/.test(sha256)) throw bad('sha256 has 64 hex digits')
+  if (sha256 !== null && !/^[0-9a-f]{64}$/.test(sha256))
+    throw wrongRequest(400, 'sha256 has 64 hex digits')
   return { name, where, to, sha256 }
 }
 
@@ -64,13 +68,14 @@ export function metadataIn(header: string | string[] | undefined): Said {
     const [key = '', value = '', ...more] = pair.trim().split(' ')
     const isBase64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value)
     if (key === '' || more.length > 0 || !isBase64)
-      throw bad('Upload-Metadata has keys with values in base64, separated by commas')
-    if (Object.hasOwn(said, key)) throw bad(`Upload-Metadata: ${key.slice(0, 64)} is there twice`)
+      throw wrongRequest(400, 'Upload-Metadata has keys with values in base64, separated by commas')
+    if (Object.hasOwn(said, key))
+      throw wrongRequest(400, `Upload-Metadata: ${key.slice(0, 64)} is there twice`)
     if (!(known as readonly string[]).includes(key)) continue
     try {
       said[key] = new TextDecoder('utf8', { fatal: true }).decode(Buffer.from(value, 'base64'))
     } catch {
-      throw bad(`Upload-Metadata: ${key} is not UTF-8`)
+      throw wrongRequest(400, `Upload-Metadata: ${key} is not UTF-8`)
     }
   }
   return said
@@ -80,10 +85,6 @@ export function metadataIn(header: string | string[] | undefined): Said {
 export function countIn(header: string | string[] | undefined, name: string): number {
   const value = Number(header)
   if (typeof header !== 'string' || !/^\d{1,16}$/.test(header) || !Number.isSafeInteger(value))
-    throw bad(`${name} is a number of bytes`)
+    throw wrongRequest(400, `${name} is a number of bytes`)
   return value
-}
-
-function bad(text: string): HttpError {
-  return new HttpError(400, 'ERR_FR_REQUEST', text)
 }

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FrNode } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
-import { HttpError, sendProblem } from '../problem.js'
+import { HttpError, notRead, sendProblem } from '../problem.js'
 import { answerWith, turnOf } from './answer.js'
 import { nameIn, pathOf } from './semantics.js'
 
@@ -64,10 +64,6 @@ export function createReplicaHandler(options: ReplicaHandlerOptions): ReplicaHan
       else sendProblem(response, error)
     }
   }
-}
-
-export function notRead(): HttpError {
-  return new HttpError(405, 'ERR_FR_REQUEST', 'this is only read', { allow: 'GET, HEAD' })
 }
 
 export function notHere(): HttpError {

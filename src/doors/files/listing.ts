@@ -4,6 +4,7 @@ import { client } from '../../api/index.js'
 import type { Credentials, HeldFile } from '../../api/types.js'
 import { doorLimits } from '../../base/door-limits.js'
 import { globOf } from '../../base/glob.js'
+import { sendText } from '../problem.js'
 import { pathOf } from './semantics.js'
 
 export interface Entry {
@@ -67,14 +68,12 @@ export function sendListing(
   const { accept = '' } = response.req.headers
   const isPage = /\btext\/html\b/i.test(accept)
   const body = isPage ? pageOf(directory, listing) : `${JSON.stringify(listing)}\n`
-  response.writeHead(200, {
+  sendText(response, 200, body, {
     'content-type': isPage ? 'text/html; charset=utf-8' : 'application/json',
-    'content-length': Buffer.byteLength(body),
     'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
     'cache-control': 'no-cache',
     vary: 'accept',
   })
-  response.end(response.req.method === 'HEAD' ? undefined : body)
 }
 
 function pageOf(directory: Uint8Array, { entries, isWhole }: Listing): string {

@@ -4,9 +4,9 @@ import type { Credentials, FrNode } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
 import type { Mount, Who } from '../mount.js'
 import { ownAddress } from '../own-address.js'
-import { HttpError, sendProblem } from '../problem.js'
+import { HttpError, notRead, sendProblem, sendText } from '../problem.js'
 import { require } from '../tokens.js'
-import { notHere, notRead, serve } from './handler.js'
+import { notHere, serve } from './handler.js'
 import { listingOf, sendListing } from './listing.js'
 import { holdersOf, metalinkEnd, metalinkOf, metalinkType } from './metalink.js'
 import { nameIn, pathOf } from './semantics.js'
@@ -101,10 +101,6 @@ async function describe(
   const others = await holdersOf(described, peers, signal)
   const body = metalinkOf(described, [...new Set([own, ...others])])
   if (body === null) throw notHere()
-  response.writeHead(200, {
-    'content-type': metalinkType,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-cache',
-  })
-  response.end(response.req.method === 'HEAD' ? undefined : body)
+  const headers = { 'content-type': metalinkType, 'cache-control': 'no-cache' }
+  sendText(response, 200, body, headers)
 }

@@ -9,7 +9,7 @@ import type { FrMaster } from '../../api/master-types.js'
 import type { Credentials } from '../../api/types.js'
 import { doorLimits } from '../../base/door-limits.js'
 import type { Behind, Mount } from '../mount.js'
-import { HttpError, sendProblem } from '../problem.js'
+import { notRead, sendProblem, sendText } from '../problem.js'
 import { require } from '../tokens.js'
 import { type Family, masterFamilies, nodeFamilies } from './families.js'
 import { processFamilies } from './process.js'
@@ -28,18 +28,11 @@ export function metricsMount(behind: Behind, credentials: Credentials): Mount {
   return {
     handle(request, response, who) {
       if (request.url?.split('?', 1)[0] !== '/metrics') return false
-      if (request.method !== 'GET' && request.method !== 'HEAD')
-        throw new HttpError(405, 'ERR_FR_REQUEST', 'this is only read', { allow: 'GET, HEAD' })
+      if (request.method !== 'GET' && request.method !== 'HEAD') throw notRead()
       require(who, 'status')
       textOf(families, lasting).then(
-        (text) => {
-          response.writeHead(200, {
-            'content-type': Registry.PROMETHEUS_CONTENT_TYPE,
-            'content-length': Buffer.byteLength(text),
-            'cache-control': 'no-store',
-          })
-          response.end(request.method === 'HEAD' ? undefined : text)
-        },
+        (text) =>
+          sendText(response, 200, text, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE }),
         (error: unknown) => sendProblem(response, error),
       )
       return true
