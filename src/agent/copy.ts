@@ -2,8 +2,10 @@
  * One copy: a push whose origin is this node, on behalf of a client that may leave. Whoever follows
  * it is told what it has come to so far, and then every event as it comes.
  */
+
 import { asFrError } from '../base/failures.js'
 import { KIB, limits } from '../base/limits.js'
+import { outcomeOf } from '../base/outcome.js'
 import type { CopyWish } from '../control/messages/copying.js'
 import type { NodeOutcome } from '../control/messages/types.js'
 import type { NodeLink } from '../control/plan/plan.js'
@@ -106,10 +108,8 @@ export class Copy {
     const about = { transfer, name, bytes, coordinator, term, source, role: 'origin' } as const
     try {
       const { nodes } = await this.result
-      const complete = nodes.filter(({ status }) => status === 'complete').length
       const { code = null, reason = null } = nodes.find((node) => node.code !== null) ?? {}
-      const outcome = complete === nodes.length ? 'complete' : complete > 0 ? 'partial' : 'failed'
-      return { ...about, outcome, code, reason }
+      return { ...about, outcome: outcomeOf(nodes), code, reason }
     } catch (error) {
       const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
       return { ...about, outcome: 'failed', code, reason: `${code}: ${message}` }

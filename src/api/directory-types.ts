@@ -1,4 +1,5 @@
 /** Types about the directory: the tree of nodes that knows who has which attributes. */
+import type { PullProgress } from '../agent/swarm/pulled-content.js'
 import type { Credentials } from './credential-types.js'
 
 /** Options of `startNode`. */
@@ -45,18 +46,7 @@ export interface PlacedStatus {
 }
 
 /** A content that was announced for the node and is pulled from others, or waits for that. */
-export interface PullStatus {
-  readonly name: string
-  readonly contentId: string
-  /** That are wanted, in whole units; of these are here. */
-  readonly bytes: number
-  readonly hereBytes: number
-  /** Nodes that send some of it now, and that are known to have some. */
-  readonly sources: number
-  readonly holders: number
-  /** Why nothing comes; null: something does. */
-  readonly reason: string | null
-}
+export type PullStatus = PullProgress
 
 export interface WhereOptions extends Credentials {
   /** HOST[:PORT] of any node of the directory. */

@@ -12,6 +12,7 @@ import { FrError, isFrErrorCode } from '../base/errors.js'
 import { ReadAhead } from '../store/growing/read-ahead.js'
 import { descriptorPath, fillFrom, openUnnamed } from '../store/spool.js'
 import { divisionOfFile } from './analysis.js'
+import { credentialsOf } from './credentials.js'
 import { digestFile } from './digest.js'
 import { asking, pageMs } from './inquiry.js'
 import type { PublishOptions } from './publish-types.js'
@@ -89,8 +90,8 @@ async function pushed(
   { options, node, name, only }: Sending,
   { signal, filled }: { readonly signal: AbortSignal; readonly filled?: Promise<void> },
 ): Promise<string> {
-  const { key, tls, seal, logger, progress } = options
-  const given = { ...(key && { key }), ...(tls && { tls }), ...(seal && { seal }) }
+  const { seal, logger, progress } = options
+  const given = { ...credentialsOf(options), ...(seal && { seal }) }
   const wish = { to: [node], as: name, only, digest: 'blake3', signal } as const
   const more = { ...(filled && { follow: true }), ...(logger && { logger }) }
   const transfer = push(path, { ...wish, ...given, ...more })
@@ -111,8 +112,8 @@ async function digestThere(
   size: number,
   { options, node, name, only }: Sending,
 ): Promise<string | null> {
-  const { key, tls, signal } = options
-  const asked = { ...(key && { key }), ...(tls && { tls }), ...(signal && { signal }) }
+  const { signal } = options
+  const asked = { ...credentialsOf(options), ...(signal && { signal }) }
   const { held } = await asking(node, asked, pageMs, ({ inquiry, ...within }) =>
     askAboutName(inquiry, within, name),
   )

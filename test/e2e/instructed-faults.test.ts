@@ -15,7 +15,7 @@ import { keyText } from './hostile.js'
 import { HostileHolder } from './hostile-holder.js'
 import { orderOf, saidOf, Target } from './instructed-support.js'
 import { journalled } from './journals.js'
-import { until, useWorld, type World, type WorldNode } from './push-support.js'
+import { until, useWorld, type World } from './push-support.js'
 
 const name = 'a.bin'
 const size = 6 * MIB

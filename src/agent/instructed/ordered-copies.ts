@@ -4,7 +4,7 @@
  * (session/instructed/filling.ts). They need nobody but their sources, so they go on while the
  * master is away.
  */
-import { FrError, type FrErrorCode } from '../../base/errors.js'
+import type { FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'

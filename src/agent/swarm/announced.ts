@@ -19,6 +19,10 @@ export function newestOf(known: readonly Announcement[]): Iterable<Announcement>
 
 export type ContentName = Pick<Announcement, 'name' | 'contentId'>
 
+export function keyOf({ name, contentId }: ContentName): string {
+  return `${contentId} ${name}`
+}
+
 export function isOfContent(a: ContentName, b: ContentName): boolean {
   return a.contentId === b.contentId && a.name === b.name
 }

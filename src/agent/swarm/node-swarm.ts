@@ -27,10 +27,10 @@ import { holderFault } from '../../session/holders.js'
 import type { HeldChange, InstructedCopies } from '../../session/instructed-ports.js'
 import type { HeldStream } from '../../store/catalogue/record.js'
 import type { NodeService } from '../node-service.js'
-import { type ContentName, isOfContent, isSame, newestOf } from './announced.js'
+import { type ContentName, isOfContent, isSame, keyOf, newestOf } from './announced.js'
 import { LeftParts } from './left-parts.js'
 import { PulledContent, type PullProgress } from './pulled-content.js'
-import { keyOf, PulledList } from './pulled-list.js'
+import { PulledList } from './pulled-list.js'
 
 export interface NodeSwarmSpec {
   readonly nodeId: string
@@ -256,7 +256,7 @@ export class NodeSwarm {
 
   #want(announcement: Announcement): void {
     const { log, wants, isReadOnly } = this.#spec
-    const { name, size, initiator, division, contentId } = announcement
+    const { name, size, initiator, division } = announcement
     this.#dropped.delete(keyOf(announcement))
     const content = this.#meet(announcement)
     if (content === null || content.isPulled || isReadOnly) return

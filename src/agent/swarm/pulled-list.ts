@@ -10,8 +10,9 @@ import type { Announcement } from '../../control/messages/announcing.js'
 import { type Fields, parseObject } from '../../protocol/fields.js'
 import { readPlainName } from '../../protocol/mastering.js'
 import { readChecked, replaceChecked } from '../../store/files/checked.js'
+import { type ContentName, keyOf } from './announced.js'
 
-export type Pulled = Pick<Announcement, 'name' | 'contentId' | 'expiresAtMs'>
+export type Pulled = ContentName & Pick<Announcement, 'expiresAtMs'>
 
 /** A name that somebody has removed here; what was announced of it later is wanted. */
 interface Removed extends Pick<Announcement, 'name' | 'issuedAtMs'> {}
@@ -54,7 +55,7 @@ export class PulledList {
     return [...this.#all.values()]
   }
 
-  has(content: Pick<Pulled, 'name' | 'contentId'>): boolean {
+  has(content: ContentName): boolean {
     return this.#all.has(keyOf(content))
   }
 
@@ -69,7 +70,7 @@ export class PulledList {
     this.#save()
   }
 
-  delete(content: Pick<Pulled, 'name' | 'contentId'>): void {
+  delete(content: ContentName): void {
     if (this.#all.delete(keyOf(content))) this.#save()
   }
 
@@ -128,8 +129,4 @@ function readPulled(fields: Fields): Pulled {
 function readRemoved(fields: Fields): Removed {
   const issuedAtMs = fields.integer('issuedAtMs', 0, Number.MAX_SAFE_INTEGER)
   return { name: readPlainName(fields), issuedAtMs }
-}
-
-export function keyOf({ name, contentId }: Pick<Pulled, 'name' | 'contentId'>): string {
-  return `${contentId} ${name}`
 }

@@ -12,12 +12,13 @@ import type {
   Transfer,
 } from '../../api/index.js'
 import { doorLimits } from '../../base/door-limits.js'
+import { type Outcome, outcomeOf } from '../../base/outcome.js'
 import { nowMs } from '../../base/time/awake.js'
 import type { Who } from '../mount.js'
 import { HttpError, type Problem, problemOf } from '../problem.js'
 
 export type Kind = 'copy' | 'push' | 'publish'
-export type State = 'running' | 'complete' | 'partial' | 'failed' | 'cancelled'
+export type State = Outcome | 'running' | 'cancelled'
 
 export type Watcher = (event: 'plan' | 'progress' | 'node' | 'end', data: unknown) => void
 
@@ -169,10 +170,7 @@ export class Running {
 }
 
 function stateOf(result: PushResult | PublishResult): State {
-  if (result.event === 'published') return 'complete'
-  const complete = result.nodes.filter(({ status }) => status === 'complete').length
-  if (complete === 0 && result.nodes.length > 0) return 'failed'
-  return complete === result.nodes.length ? 'complete' : 'partial'
+  return result.event === 'published' ? 'complete' : outcomeOf(result.nodes)
 }
 
 /** Those of one door. */

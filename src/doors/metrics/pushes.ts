@@ -3,21 +3,16 @@
  * `fastreplica:transfer`: how they ended, how well they used the links, and how far the nodes of
  * those that are followed are behind.
  */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { NodeOutcome, Progress, PushResult } from '../../api/types.js'
+import { type Outcome, outcomeOf } from '../../base/outcome.js'
+import { onTold, type Told } from './told.js'
 
-interface Told {
-  readonly transfer: string
-  readonly event: string
-  readonly value?: unknown
-}
-
-const channel = 'fastreplica:transfer'
 /** Pushes whose lag is remembered; of more the oldest is forgotten. */
 const followedMax = 256
 
 export class PushMeter {
+  readonly close: () => void
   readonly #efficiency: Histogram
   readonly #spread: Histogram
   readonly #outcomes: Counter<'outcome'>
@@ -44,7 +39,8 @@ export class PushMeter {
       labelNames: ['outcome'],
       registers,
     })
-    for (const outcome of ['complete', 'partial', 'failed']) this.#outcomes.inc({ outcome }, 0)
+    for (const outcome of ['complete', 'partial', 'failed'] satisfies Outcome[])
+      this.#outcomes.inc({ outcome }, 0)
     const lags = this.#lags
     new Gauge({
       name: 'fastreplica_push_lag_seconds',
@@ -54,15 +50,10 @@ export class PushMeter {
         this.set(Math.max(0, ...lags.values()))
       },
     })
-    subscribe(channel, this.#onMessage)
+    this.close = onTold((told) => this.#heard(told))
   }
 
-  close(): void {
-    unsubscribe(channel, this.#onMessage)
-  }
-
-  readonly #onMessage = (message: unknown): void => {
-    const { transfer, event, value } = message as Told
+  #heard({ transfer, event, value }: Told): void {
     if (event === 'progress') return this.#progressed(transfer, value as Progress)
     if (event !== 'result' && event !== 'error') return
     this.#lags.delete(transfer)
@@ -80,9 +71,7 @@ export class PushMeter {
 
   #ended({ nodes, efficiency, medianSeconds }: PushResult): void {
     const complete = nodes.filter(({ status }) => status === 'complete')
-    const outcome =
-      complete.length === 0 ? 'failed' : complete.length < nodes.length ? 'partial' : 'complete'
-    this.#outcomes.inc({ outcome })
+    this.#outcomes.inc({ outcome: outcomeOf(nodes) })
     if (efficiency !== null) this.#efficiency.observe(efficiency)
     if (medianSeconds !== null && medianSeconds > 0)
       this.#spread.observe(lastOf(complete) / medianSeconds)

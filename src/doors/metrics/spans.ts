@@ -5,8 +5,8 @@
  *     import { trace } from '@opentelemetry/api'
  *     const stop = traceTransfers(trace.getTracer('fastreplica'))
  */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { NodeOutcome, Plan, PushResult } from '../../api/types.js'
+import { onTold } from './told.js'
 
 type Attributes = Record<string, string | number | boolean>
 
@@ -22,14 +22,6 @@ interface SpanLike {
   end(): void
 }
 
-interface Told {
-  readonly transfer: string
-  readonly event: string
-  readonly value?: unknown
-  readonly error?: unknown
-}
-
-const channel = 'fastreplica:transfer'
 /** `SpanStatusCode.ERROR`. */
 const errorStatus = 2
 /** Pushes at a time; of more there is no span. */
@@ -75,8 +67,7 @@ export function traceTransfers(tracer: TracerLike): () => void {
     found.span.end()
   }
 
-  const onMessage = (message: unknown): void => {
-    const { transfer, event, value, error } = message as Told
+  return onTold(({ transfer, event, value, error }) => {
     if (event === 'plan') planned(transfer, value as Plan)
     else if (event === 'node') ended(transfer, value as NodeOutcome)
     else if (event === 'result') over(transfer, (span) => tellResult(span, value as PushResult))
@@ -84,9 +75,7 @@ export function traceTransfers(tracer: TracerLike): () => void {
       over(transfer, (span) =>
         span.setStatus({ code: errorStatus, message: String((error as Error)?.message ?? error) }),
       )
-  }
-  subscribe(channel, onMessage)
-  return () => void unsubscribe(channel, onMessage)
+  })
 }
 
 function tellResult(span: SpanLike, { nodes, efficiency, originBytesSent }: PushResult): void {

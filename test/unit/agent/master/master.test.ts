@@ -102,7 +102,7 @@ describe('a master', () => {
     const { service } = await startMaster({ peers })
     const a = new WordNode(service.address, 1, { name: 'a' }).start()
     await until(() => a.lines.some(({ fields }) => fields.code === 'ERR_FR_RIGHT'))
-    const b = new WordNode(service.address, 2, { name: 'b' }).start()
+    new WordNode(service.address, 2, { name: 'b' }).start()
     await until(() => service.nodes.length === 1)
     expect([service.nodes, a.link.status.isLinked]).toEqual([['b'], false])
     peers.close()
