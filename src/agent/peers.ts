@@ -1,21 +1,16 @@
 /**
  * Who may speak to this node, where a list says so (base/authorized-peers.ts): the list as it is
- * now, and the connections of those who are on it.
- *
- * The file is looked at twice a second, which also finds one that was renamed into its place, and
- * read again where it is not the one of the last look, or when the caller says so (SIGHUP). A list
- * that cannot be used changes nothing: the one before stays, and the log says what is wrong.
+ * now (store/files/watched-list.ts; looked at twice a second), and the connections of those who are
+ * on it. What is wrong with a list is in the log.
  *
  * Never: a list that others than its owner, or root, may change.
  */
 
 import { type AuthorizedPeer, AuthorizedPeers } from '../base/authorized-peers.js'
-import { FrError } from '../base/errors.js'
-import { asFrError } from '../base/failures.js'
 import type { Logger } from '../base/log.js'
 import { peerLimits } from '../base/peer-limits.js'
 import type { Closable, Self } from '../protocol/greeting.js'
-import { ownList, stampOf } from '../store/files/own-list.js'
+import { WatchedList } from '../store/files/watched-list.js'
 
 export interface PeersOptions {
   readonly log: Logger
@@ -25,7 +20,7 @@ export interface PeersOptions {
 
 export class Peers {
   readonly #path: string
-  readonly #options: PeersOptions
+  readonly #log: Logger
   readonly #listeners = new Set<() => void>()
   /** Links that are open, by the id of their other end. */
   readonly #sockets = new Map<string, Set<Closable>>()
@@ -33,34 +28,37 @@ export class Peers {
   readonly #names = new Map<string, string | null>()
   /** Who is admitted beside the list, with all rights; it is never cut off. */
   #also: AuthorizedPeer | undefined
-  #table: AuthorizedPeers
-  #seen: string
-  #said = ''
-  #timer: NodeJS.Timeout | undefined
-  #reading: Promise<void> = Promise.resolve()
-  #isClosed = false
+  #list!: WatchedList<AuthorizedPeers>
 
-  private constructor(path: string, options: PeersOptions, { table, seen }: Read) {
+  private constructor(path: string, log: Logger) {
     this.#path = path
-    this.#options = options
-    this.#table = table
-    this.#seen = seen
-    this.#look()
+    this.#log = log
   }
 
   /** Rejects with ERR_FR_PEERS. */
-  static async open(path: string, options: PeersOptions): Promise<Peers> {
-    return new Peers(path, options, await read(path, options))
+  static async open(path: string, { log, check }: PeersOptions): Promise<Peers> {
+    const peers = new Peers(path, log)
+    const { fileBytes: bytesMax, lookMs } = peerLimits
+    const parse = (text: string): AuthorizedPeers => AuthorizedPeers.parse(text, check)
+    peers.#list = await WatchedList.open(
+      { path, of: 'authorized peers', bytesMax, lookMs, parse },
+      {
+        taken: () => peers.#taken(),
+        refused: ({ code, message: text }) =>
+          log({ level: 'error', event: 'peers-refused', fields: { code, text } }),
+      },
+    )
+    return peers
   }
 
   get table(): AuthorizedPeers {
-    return this.#table
+    return this.#list.value
   }
 
   /** Undefined: it is not authorized. `certified`: the name in its certificate. */
   find(nodeId: string, certified?: string): AuthorizedPeer | undefined {
-    const listed = this.#table.find(nodeId) ?? (this.#also?.id === nodeId ? this.#also : undefined)
-    return listed ?? (certified === undefined ? undefined : this.#table.certified(certified))
+    const listed = this.table.find(nodeId) ?? (this.#also?.id === nodeId ? this.#also : undefined)
+    return listed ?? (certified === undefined ? undefined : this.table.certified(certified))
   }
 
   /**
@@ -72,7 +70,7 @@ export class Peers {
     if (certified !== undefined) this.#remember(nodeId, certified)
     const name = this.#names.get(nodeId)
     if (this.find(nodeId, name ?? undefined) !== undefined) return true
-    return name === undefined && this.#table.hasCertified
+    return name === undefined && this.table.hasCertified
   }
 
   #remember(nodeId: string, name: string | null): void {
@@ -114,49 +112,21 @@ export class Peers {
 
   /** Reads the file again. Rejects with ERR_FR_PEERS, and the list stays as it was. */
   reload(): Promise<void> {
-    const reading = this.#reading.then(() => this.#read())
-    this.#reading = reading.catch(() => {})
-    return reading
+    return this.#list.reload()
   }
 
   close(): void {
-    this.#isClosed = true
-    clearTimeout(this.#timer)
+    this.#list.close()
     this.#sockets.clear()
     this.#listeners.clear()
   }
 
-  #look(): void {
-    if (this.#isClosed) return
-    this.#timer = setTimeout(() => {
-      void this.#lookOnce().finally(() => this.#look())
-    }, peerLimits.lookMs).unref()
-  }
-
-  async #lookOnce(): Promise<void> {
-    const seen = await stampOf(this.#path)
-    if (seen !== this.#seen) await this.reload().catch(() => {})
-  }
-
-  async #read(): Promise<void> {
-    try {
-      const { table, seen } = await read(this.#path, this.#options)
-      if (this.#isClosed) return
-      this.#seen = seen
-      this.#said = ''
-      this.#table = table
-      const fields = { path: this.#path, peers: table.all.length }
-      this.#options.log({ level: 'info', event: 'peers-read', fields })
-      for (const [nodeId, sockets] of this.#sockets)
-        if (!this.admits(nodeId)) this.#cut(nodeId, sockets)
-      for (const listener of this.#listeners) listener()
-    } catch (error) {
-      const { code, message: text } = asFrError(error, 'ERR_FR_PEERS')
-      if (!this.#isClosed && text !== this.#said)
-        this.#options.log({ level: 'error', event: 'peers-refused', fields: { code, text } })
-      this.#said = text
-      throw error
-    }
+  #taken(): void {
+    const fields = { path: this.#path, peers: this.table.all.length }
+    this.#log({ level: 'info', event: 'peers-read', fields })
+    for (const [nodeId, sockets] of this.#sockets)
+      if (!this.admits(nodeId)) this.#cut(nodeId, sockets)
+    for (const listener of this.#listeners) listener()
   }
 
   /** What runs over it ends by itself first, with a reason, where it can say one. */
@@ -165,21 +135,5 @@ export class Peers {
     setTimeout(() => {
       for (const socket of sockets) socket.destroy()
     }, 100).unref()
-  }
-}
-
-interface Read {
-  readonly table: AuthorizedPeers
-  /** What tells this version of the file from others. */
-  readonly seen: string
-}
-
-async function read(path: string, { check }: PeersOptions): Promise<Read> {
-  try {
-    const { text, seen } = await ownList(path, peerLimits.fileBytes)
-    return { table: AuthorizedPeers.parse(text, check), seen }
-  } catch (error) {
-    const text = `authorized peers, ${path}: ${(error as Error).message}`
-    throw new FrError('ERR_FR_PEERS', text, { cause: error, path })
   }
 }

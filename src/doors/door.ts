@@ -33,7 +33,7 @@ import type { Behind, Mount } from './mount.js'
 import { HttpError, problemOf, problemType, sendProblem } from './problem.js'
 import { connectionsMax } from './room.js'
 import { type Tokens, tokensOfKey, whoAsks } from './tokens.js'
-import { TokensFile } from './tokens-file.js'
+import { tokensFile } from './tokens-file.js'
 
 /** `key` or `tls` are those of the node or master. */
 export interface DoorOptions extends Credentials {
@@ -90,7 +90,7 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
   const tokens =
     options.tokens === undefined
       ? tokensOfKey({ key, isOpen, isLocal })
-      : await TokensFile.open(options.tokens, logger)
+      : await tokensFile(options.tokens, logger)
   await admitUser('node' in behind ? behind.node : behind.master)
   const mounts = mountsOf(behind, { credentials: credentialsOf(options), sources, peers, failed })
   const door = new OpenDoor({ tokens, names, mounts, failed, most: await connectionsMax() })

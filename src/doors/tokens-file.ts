@@ -8,97 +8,45 @@
  * for logs; rights are written as behind the name of a peer (`--authorize`), and none written are
  * all. `*` is whoever has no token: without that line nobody may do anything without one.
  *
- * The file is looked at twice a second and read again when it has changed; a list that cannot be
- * used changes nothing. Never: a list that others than its owner, or root, may change.
+ * The file is looked at twice a second (store/files/watched-list.ts). Never: a list that others
+ * than its owner, or root, may change.
  */
 import type { LogLine } from '../api/types.js'
 import { doorLimits } from '../base/door-limits.js'
-import { FrError } from '../base/errors.js'
 import { peerLimits } from '../base/peer-limits.js'
 import { Rights } from '../base/rights.js'
-import { ownList, stampOf } from '../store/files/own-list.js'
+import { WatchedList } from '../store/files/watched-list.js'
 import type { Who } from './mount.js'
 import { type Tokens, whoMay } from './tokens.js'
+
+export type TokensFile = Required<Tokens>
 
 interface Table {
   readonly byHash: ReadonlyMap<string, Who>
   readonly nobody: Who
 }
 
-export class TokensFile implements Tokens {
-  readonly #path: string
-  readonly #log: (line: LogLine) => void
-  readonly #timer: NodeJS.Timeout
-  #table: Table
-  #seen: string
-  #said = ''
-  #reading: Promise<void> = Promise.resolve()
-
-  private constructor(path: string, log: (line: LogLine) => void, table: Table, seen: string) {
-    this.#path = path
-    this.#log = log
-    this.#table = table
-    this.#seen = seen
-    this.#timer = setInterval(() => void this.#look(), doorLimits.tokensLookMs)
-    this.#timer.unref()
-  }
-
-  /** Rejects with ERR_FR_PEERS. */
-  static async open(path: string, log: (line: LogLine) => void): Promise<TokensFile> {
-    const { table, seen } = await read(path)
-    return new TokensFile(path, log, table, seen)
-  }
-
-  find(sha256: string): Who | undefined {
-    return this.#table.byHash.get(sha256)
-  }
-
-  get nobody(): Who {
-    return this.#table.nobody
-  }
-
-  /** Reads the file again. Rejects with ERR_FR_PEERS, and the list stays as it was. */
-  reload(): Promise<void> {
-    const reading = this.#reading.then(() => this.#read())
-    this.#reading = reading.catch(() => {})
-    return reading
-  }
-
-  close(): void {
-    clearInterval(this.#timer)
-  }
-
-  async #look(): Promise<void> {
-    if ((await stampOf(this.#path)) !== this.#seen) await this.reload().catch(() => {})
-  }
-
-  async #read(): Promise<void> {
-    try {
-      const { table, seen } = await read(this.#path)
-      if (seen !== this.#seen) {
-        const fields = { path: this.#path, tokens: table.byHash.size }
-        this.#log({ level: 'info', event: 'tokens-read', fields })
-      }
-      this.#table = table
-      this.#seen = seen
-      this.#said = ''
-    } catch (error) {
-      const text = (error as Error).message
-      if (text !== this.#said)
-        this.#log({ level: 'error', event: 'tokens-refused', fields: { text } })
-      this.#said = text
-      throw error
-    }
-  }
-}
-
-async function read(path: string): Promise<{ readonly table: Table; readonly seen: string }> {
-  try {
-    const { text, seen } = await ownList(path, doorLimits.tokensFileBytes)
-    return { table: tableOf(text), seen }
-  } catch (error) {
-    const text = `tokens, ${path}: ${(error as Error).message}`
-    throw new FrError('ERR_FR_PEERS', text, { cause: error, path })
+/** Tokens as the list says now. Rejects with ERR_FR_PEERS. */
+export async function tokensFile(path: string, log: (line: LogLine) => void): Promise<TokensFile> {
+  const { tokensFileBytes: bytesMax, tokensLookMs: lookMs } = doorLimits
+  const list = await WatchedList.open(
+    { path, of: 'tokens', bytesMax, lookMs, parse: tableOf },
+    {
+      taken: ({ byHash }, isOther) => {
+        const fields = { path, tokens: byHash.size }
+        if (isOther) log({ level: 'info', event: 'tokens-read', fields })
+      },
+      refused: ({ message: text }) =>
+        log({ level: 'error', event: 'tokens-refused', fields: { text } }),
+    },
+  )
+  return {
+    find: (sha256) => list.value.byHash.get(sha256),
+    get nobody() {
+      return list.value.nobody
+    },
+    reload: () => list.reload(),
+    close: () => list.close(),
   }
 }
 

@@ -3,6 +3,7 @@
  * get Node's own request and response.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { OpenContent } from '../../api/open-types.js'
 import type { FrNode } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
 import { HttpError, notRead, sendProblem } from '../problem.js'
@@ -80,6 +81,17 @@ function isWrongMethod(error: FrError): boolean {
   return error instanceof HttpError && error.status === 405
 }
 
+/** Rejects with what `open` says, and with ERR_FR_ONLY: whom HTTP reaches no criteria can tell. */
+export async function openToAll(
+  node: ServeFileOptions['node'],
+  name: string | Uint8Array,
+): Promise<OpenContent> {
+  const content = await node.open(name)
+  if (content.only === null) return content
+  content.close()
+  throw new FrError('ERR_FR_ONLY', `this content is only for: ${content.only}`)
+}
+
 /** Rejects where nothing was sent. */
 export async function serve(
   response: ServerResponse,
@@ -87,10 +99,8 @@ export async function serve(
   { node, accel }: ServeFileOptions,
 ): Promise<void> {
   await turnOf(response.req, response)
-  const content = await node.open(name)
+  const content = await openToAll(node, name)
   try {
-    if (content.only !== null)
-      throw new FrError('ERR_FR_ONLY', `this content is only for: ${content.only}`)
     if (accel === undefined || content.state !== 'held') {
       await answerWith(response.req, response, content)
     } else {

@@ -6,7 +6,7 @@ import type { Mount, Who } from '../mount.js'
 import { ownAddress } from '../own-address.js'
 import { HttpError, notRead, sendProblem, sendText } from '../problem.js'
 import { require } from '../tokens.js'
-import { notHere, serve } from './handler.js'
+import { notHere, openToAll, serve } from './handler.js'
 import { listingOf, sendListing } from './listing.js'
 import { holdersOf, metalinkEnd, metalinkOf, metalinkType } from './metalink.js'
 import { nameIn, pathOf } from './semantics.js'
@@ -89,10 +89,9 @@ async function describe(
   name: Uint8Array,
 ): Promise<void> {
   if (name.length === 0) throw notHere()
-  const content = await node.open(name)
+  const content = await openToAll(node, name)
   content.close()
-  const { only, size, digest } = content
-  if (only !== null) throw new FrError('ERR_FR_ONLY', `this content is only for: ${only}`)
+  const { size, digest } = content
   if (size === null || digest === null)
     throw new HttpError(404, 'ERR_FR_NOT_HELD', 'it still grows')
   const described = { name, size, etag: `"${digest}"` }

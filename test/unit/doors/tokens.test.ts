@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LogLine } from '../../../src/api/types.js'
 import { doorLimits } from '../../../src/base/door-limits.js'
 import { sha256Of } from '../../../src/doors/tokens.js'
-import { TokensFile, tableOf } from '../../../src/doors/tokens-file.js'
+import { type TokensFile, tableOf, tokensFile } from '../../../src/doors/tokens-file.js'
 
 const alice = sha256Of('alice')
 const bob = sha256Of('bob')
@@ -71,7 +71,7 @@ describe('a file of tokens', () => {
     rmSync(directory, { recursive: true })
   })
   const open = async () => {
-    file = await TokensFile.open(path, (line) => log.push(line))
+    file = await tokensFile(path, (line) => log.push(line))
     return file
   }
 
