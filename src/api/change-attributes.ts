@@ -35,7 +35,7 @@ export async function changeAttributes(
 }
 
 function requireAttributes(attributes: Attributes): void {
-  if (typeof attributes !== 'object' || attributes === null)
+  if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes))
     throw new TypeError('set must be an object')
   for (const [key, value] of Object.entries(attributes))
     if (typeof value !== 'string') throw new TypeError(`set.${key} must be a string`)

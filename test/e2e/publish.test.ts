@@ -208,4 +208,6 @@ it('the commands publish and withdraw, and say what they did', async () => {
     node.address,
   ])
   expect(changed.stdout).toBe(`${node.address}: region=eu gpu x=a b\n`)
+  const fewer = await world.run(['attr', '--unset', 'x', '--via', node.address])
+  expect(fewer.stdout).toBe(`${node.address}: region=eu gpu\n`)
 })

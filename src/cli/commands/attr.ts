@@ -38,7 +38,9 @@ Examples:
   $ fr attr tier=edge gpu --via 10.0.0.2
   $ fr attr --unset tier --via 10.0.0.2`,
     )
-    .action((set: AttrCommand['set'] = {}, options: Values) => {
+    .action((words: AttrCommand['set'] | readonly [], options: Values) => {
+      // Where there are none, the parser hands over an empty list.
+      const set = Array.isArray(words) ? {} : (words as AttrCommand['set'])
       const { via, unset = [], keyFile, json } = options
       if (Object.keys(set).length === 0 && unset.length === 0)
         throw new UsageError('KEY=VALUE or --unset is required (see fr attr --help)')
