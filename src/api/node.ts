@@ -179,18 +179,18 @@ async function openNode(
     await service.listen()
     privileges?.drop()
     node.address = service.address
-    if (!isRelayOnly) {
-      const { announcementsIn: keptIn } = spec
-      const { wants } = checked
-      const isRequired = (name: string): boolean => node.requires(name)
-      const pulling = { nodeId, advertise, isReadOnly, wants, isRequired, keptIn, log }
-      await node.pulls(new NodeSwarm(service, pulling))
-    }
     if (checked.master !== undefined) {
       const { master: addresses, dataDirs } = checked
       const keptIn = isReadOnly ? null : (dataDirs[0] as string)
       const required = (): void => node.required()
       node.serve(new NodeMaster(service, { addresses, advertise, keptIn, log, required }))
+    }
+    if (!isRelayOnly) {
+      const { announcementsIn: keptIn } = spec
+      const { wants } = checked
+      const isRequired = (name: string): boolean | null => node.requires(name)
+      const pulling = { nodeId, advertise, isReadOnly, wants, isRequired, keptIn, log }
+      await node.pulls(new NodeSwarm(service, pulling))
     }
     if (keys[0]?.isOpen) {
       const what = isRelayOnly ? 'send through this node' : isReadOnly ? 'read here' : 'write here'
@@ -257,9 +257,9 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
     master.start()
   }
 
-  /** Its master wants this name here. */
-  requires(name: string): boolean {
-    return this.#master?.requires(name) === true
+  /** Its master wants this name here; null: that is not known yet. */
+  requires(name: string): boolean | null {
+    return this.#master === undefined ? false : this.#master.requires(name)
   }
 
   required(): void {

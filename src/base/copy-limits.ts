@@ -113,6 +113,8 @@ export const copyLimits = {
   masterStateMs: 10_000,
   /** Milliseconds of silence after which either side takes the link for broken. */
   masterSilenceMs: 30_000,
+  /** Milliseconds that a node with no list of a master waits for one before it pulls a name. */
+  masterListMs: 10_000,
   /** Milliseconds until a node dials its master again, at first and at most. */
   masterRedialMs: 100,
   masterRedialMsMax: 15_000,

@@ -109,6 +109,13 @@ describe('published contents', () => {
     const { allow } = await publish(path, { via, where, allow: 'get', as: 'd' })
     expect(allow).toBe('id')
     await get('d', { from: [via], output, force: true }).result
+    // The first node alone, by its id: it gives the content, and none of the others has it.
+    const id = `id=${node.nodeId}`
+    const own = await publish(path, { via, where, allow: `get ${id}`, as: 'e' })
+    expect(own.allow).toBe(id)
+    await until(() => existsSync(join(edge.dataDir, 'e')))
+    const named = get('e', { from: [via], output, force: true, ...studio }).result
+    await expect(named).rejects.toMatchObject({ code: 'ERR_FR_ONLY' })
     const wrong = publish(path, { via, where, allow: 'rm', as: 'c' })
     await expect(wrong).rejects.toMatchObject({ code: 'ERR_FR_CRITERIA' })
   })

@@ -27,6 +27,8 @@ class SwarmNode {
   readonly swarm: NodeSwarm
   /** Names that its master wants here. */
   readonly required = new Set<string>()
+  /** Whether it knows that. */
+  hasList = true
   readonly stop: () => Promise<void>
 
   private constructor(
@@ -37,7 +39,7 @@ class SwarmNode {
   ) {
     const swarm = new NodeSwarm(service, {
       ...{ nodeId, advertise: undefined, isReadOnly: false, log, wants, keptIn: dataDir },
-      isRequired: (said) => this.required.has(said),
+      isRequired: (said) => (this.hasList ? this.required.has(said) : null),
     })
     this.swarm = swarm
     void swarm.start()
@@ -165,7 +167,7 @@ it('stays away where it was removed until it is announced anew, and where a mast
 }, async () => {
   const [first, other, ruled] = await Promise.all([0, 1, 2].map(() => SwarmNode.start(world, eu)))
   if (first === undefined || other === undefined || ruled === undefined) throw new Error('no nodes')
-  ruled.required.add(name)
+  ruled.hasList = false
   const { content, draft } = await held(world, first, 'region=eu', 2 * MIB)
   await announce([first, other, ruled], draft)
   await until(() => other.content !== null, 'it is pulled')
@@ -174,6 +176,11 @@ it('stays away where it was removed until it is announced anew, and where a mast
     await until(isSaid, `it says: ${text}`)
   }
   const [isRuled, isRemoved] = ['a set of the master', 'it was removed here (fr rm)']
+  // After a start what the master wants is known a moment later.
+  await says(ruled, 'the master has not said yet')
+  ruled.required.add(name)
+  ruled.hasList = true
+  ruled.swarm.required()
   await says(ruled, isRuled)
   // What has filled it may have the name for a moment more.
   const removed = () =>

@@ -50,7 +50,8 @@ export class MasterLink {
   readonly #seed = randomInt(2 ** 31)
   #talk: MasterTalk | undefined
   #required: readonly RequiredFile[] = []
-  #names: ReadonlySet<string> = new Set()
+  /** Null: nobody has said anything yet. */
+  #names: ReadonlySet<string> | null = null
   #saving: Promise<void> = Promise.resolve()
   #running: Promise<void> | undefined
   #fault = ''
@@ -78,7 +79,8 @@ export class MasterLink {
     return this.#required
   }
 
-  get requiredNames(): ReadonlySet<string> {
+  /** Null: nothing is known of it yet. */
+  get requiredNames(): ReadonlySet<string> | null {
     return this.#names
   }
 
@@ -102,7 +104,9 @@ export class MasterLink {
   async #run(): Promise<void> {
     const { held, list } = this.#spec
     const { signal } = this.#closing
-    if (list !== null) this.#took(await list.load())
+    const kept = (await list?.load()) ?? null
+    if (kept !== null) this.#took(kept)
+    else this.#waitForList()
     const stop = held.onChange((change) => this.#talk?.changed(change))
     for (let [rounds, dials] = [1, 1]; !signal.aborted; dials += 1) {
       if (await this.#converse(this.#next())) [rounds, dials] = [1, 1]
@@ -117,6 +121,12 @@ export class MasterLink {
       await sleep(waitMs, undefined, { signal }).catch(() => {})
     }
     stop()
+  }
+
+  /** Whoever waits to know what is required does so only for a while. */
+  #waitForList(): void {
+    const waited = sleep(limits.masterListMs, undefined, { signal: this.#closing.signal })
+    waited.then(() => this.#took(this.#required)).catch(() => {})
   }
 
   #next(): string {

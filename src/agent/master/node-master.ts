@@ -51,9 +51,9 @@ export class NodeMaster {
     return { address, isLinked, fault, required: this.#link.required.length }
   }
 
-  /** It wants this name here. */
-  requires(name: string): boolean {
-    return this.#link.requiredNames.has(name)
+  /** It wants this name here; null: that is not known yet. */
+  requires(name: string): boolean | null {
+    return this.#link.requiredNames?.has(name) ?? null
   }
 
   start(): void {

@@ -17,15 +17,15 @@ export class RequiredList {
     this.#path = join(dataDir, hiddenDir, 'required')
   }
 
-  /** Empty where none is kept, or what is there is damaged: the master says it again. */
-  async load(): Promise<readonly RequiredFile[]> {
+  /** Null where none is kept, or what is there is damaged: the master says it again. */
+  async load(): Promise<readonly RequiredFile[] | null> {
     try {
       const body = await readChecked(this.#path, mostBytes)
-      if (body === null) return []
+      if (body === null) return null
       const fields = parseObject(body, 'required')
       return fields.list('files', limits.masterNodeFiles, readRequiredFile)
     } catch {
-      return []
+      return null
     }
   }
 

@@ -38,8 +38,8 @@ export interface NodeSwarmSpec {
   readonly advertise: string | undefined
   readonly isReadOnly: boolean
   readonly wants: Wants
-  /** A master wants this name here: what has it is none of the swarm's business. */
-  readonly isRequired: (name: string) => boolean
+  /** A master wants this name here, so it is none of the swarm's business; null: it may. */
+  readonly isRequired: (name: string) => boolean | null
   /** The first data directory; null: nothing may be written there. */
   readonly keptIn: string | null
   readonly log: Logger
@@ -186,7 +186,12 @@ export class NodeSwarm {
       this.#wait(announcement, 'it was removed here (fr rm): a newer announcement brings it')
       return true
     }
-    if (!this.#spec.isRequired(name)) return false
+    const isRequired = this.#spec.isRequired(name)
+    if (isRequired === false) return false
+    if (isRequired === null) {
+      this.#wait(announcement, 'the master has not said yet what it wants here')
+      return true
+    }
     // What is there is the master's.
     this.#pulled.delete(announcement)
     const content = this.#contents.get(id)

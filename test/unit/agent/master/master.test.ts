@@ -209,9 +209,9 @@ describe('a node', () => {
       const path = join(dir, '.fastreplica', 'required')
       const text = await readFile(path, 'utf8')
       await writeFile(path, text.replace('"x"', '"y"'))
-      expect(await list.load()).toEqual([])
+      expect(await list.load()).toBeNull()
       await rm(path)
-      expect(await list.load()).toEqual([])
+      expect(await list.load()).toBeNull()
     } finally {
       await rm(dir, { recursive: true })
     }
