@@ -14,10 +14,12 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { admitUser } from '../api/authorized.js'
 import { credentialsOf } from '../api/credentials.js'
+import { ServerCertificate } from '../api/server-certificate.js'
 import type { Credentials, LogLine } from '../api/types.js'
 import { formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
 import { doorLimits } from '../base/door-limits.js'
@@ -53,6 +55,11 @@ export interface DoorOptions extends Credentials {
    * those that have.
    */
   peers?: readonly string[]
+  /**
+   * HTTPS in place of HTTP: files of a certificate, with those between it and its authority, and of
+   * its private key, in PEM. They are read again when they change.
+   */
+  https?: { readonly cert: string; readonly key: string }
   logger?: (line: LogLine) => void
 }
 
@@ -67,8 +74,8 @@ export interface Door extends AsyncDisposable {
 
 /**
  * Resolves when the door is open. Rejects with TypeError for misuse, ERR_FR_LISTEN,
- * ERR_FR_PEERS for a list of tokens that cannot be used, and ERR_FR_OPEN where it would be open to
- * everybody.
+ * ERR_FR_CERTIFICATE, ERR_FR_PEERS for a list of tokens that cannot be used, and ERR_FR_OPEN where
+ * it would be open to everybody.
  */
 export async function openDoor(behind: Behind, options: DoorOptions): Promise<Door> {
   const listen = parseAddress(options.listen)
@@ -87,13 +94,20 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
     const text = (error as Error)?.stack ?? String(error)
     logger({ level: 'error', event: 'http-failed', fields: { text } })
   }
+  const certificate = certificateOf(options)
+  const server = serverOf(certificate)
   const tokens =
     options.tokens === undefined
       ? tokensOfKey({ key, isOpen, isLocal })
       : await tokensFile(options.tokens, logger)
   await admitUser('node' in behind ? behind.node : behind.master)
   const mounts = mountsOf(behind, { credentials: credentialsOf(options), sources, peers, failed })
-  const door = new OpenDoor({ tokens, names, mounts, failed, most: await connectionsMax() })
+  if (certificate === undefined && !isLocal) {
+    const text = 'tokens and files pass in the clear: give the door a certificate (--http-cert)'
+    logger({ level: 'warn', event: 'http-plain', fields: { text } })
+  }
+  const most = await connectionsMax()
+  const door = new OpenDoor({ server, tokens, names, mounts, failed, most })
   try {
     await door.listen(listen.host, listen.port)
     return door
@@ -126,12 +140,34 @@ const serverOptions: ServerOptions = {
   requireHostHeader: false,
 }
 
+/** Throws TypeError. */
+function certificateOf({ https, logger = () => {} }: DoorOptions): ServerCertificate | undefined {
+  if (https === undefined) return undefined
+  const { cert, key } = https
+  if (typeof cert !== 'string' || typeof key !== 'string')
+    throw new TypeError('https has the paths cert and key')
+  return new ServerCertificate({ cert, key }, logger)
+}
+
+/** Throws ERR_FR_CERTIFICATE. */
+function serverOf(certificate: ServerCertificate | undefined): Server {
+  if (certificate === undefined) return createServer(serverOptions)
+  const handshakeTimeout = doorLimits.headersMs
+  const server = createTlsServer({ ...serverOptions, ...certificate.read(), handshakeTimeout })
+  server.prependListener('connection', () => {
+    const renewed = certificate.renewed()
+    if (renewed !== undefined) server.setSecureContext(renewed)
+  })
+  return server
+}
+
 interface Asked {
   readonly request: IncomingMessage
   readonly response: ServerResponse
 }
 
 interface OpenDoorSpec {
+  readonly server: Server
   readonly tokens: Tokens
   readonly names: HostNames
   readonly mounts: readonly Mount[]
@@ -153,13 +189,14 @@ class OpenDoor implements Door {
   readonly #asked = new WeakMap<Socket, Asked>()
   #closing: Promise<void> | undefined
 
-  constructor({ tokens, names, mounts, failed, most }: OpenDoorSpec) {
+  constructor({ server, tokens, names, mounts, failed, most }: OpenDoorSpec) {
+    this.#server = server
     this.#tokens = tokens
     this.#names = names
     this.#mounts = mounts
     this.#failed = failed
     this.#most = most
-    this.#server = createServer(serverOptions, (request, response) => {
+    this.#server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.#answer(request, response)
     })
     this.#server.maxHeadersCount = 0
@@ -255,7 +292,9 @@ function endRest(request: IncomingMessage): void {
 
 /** No request could be read. */
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  // What fails before it is encrypted has no words for the other side.
+  const isBare = /^ERR_(?:SSL|TLS)_/.test(error.code ?? '')
+  if (!socket.writable || error.code === 'ECONNRESET' || isBare) {
     socket.destroy()
     return
   }

@@ -4,7 +4,11 @@ import { FrError } from '../base/errors.js'
 import type { ByteRange, ServeSpec, StopSignal } from '../ports.js'
 import { systemFailure } from './system-error.js'
 
+/** A chunk at first, and of readers that take one at once; so much of each is in memory. */
 const chunkBytes = 64 * 1024
+const chunkBytesMax = 512 * 1024
+/** Milliseconds in which one that is taken at once is taken. */
+const promptMs = 20
 
 export interface Hand {
   /** Bytes from there on, at least one; none at the end of the file. */
@@ -16,14 +20,18 @@ export interface Hand {
 /** As ServingEngine.serve, one chunk in memory at a time; the arguments have been checked. */
 export async function serveByHand(socket: Socket, spec: ServeSpec, hand: Hand): Promise<void> {
   const { offset, length, stalledMs, signal } = spec
+  let most = chunkBytes
   for (let done = 0; done < length; ) {
     signal?.throwIfAborted()
-    const may = await hand.take(Math.min(chunkBytes, length - done))
+    const may = await hand.take(Math.min(most, length - done))
     if (may === 0) throw new FrError('ERR_FR_CLOSED')
     const bytes = await hand.read({ offset: offset + done, length: may })
     if (bytes.length === 0) throw new FrError('ERR_FR_SOURCE_CHANGED')
     signal?.throwIfAborted()
+    const fromMs = performance.now()
     await written(socket, bytes, stalledMs, signal)
+    const isPrompt = performance.now() - fromMs < promptMs
+    most = isPrompt ? Math.min(2 * most, chunkBytesMax) : chunkBytes
     done += bytes.length
   }
 }

@@ -9,16 +9,14 @@
  *
  * Never: a private key that others can read; a byte of it in an error.
  */
-import { createPrivateKey, constants as ssl, X509Certificate } from 'node:crypto'
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { constants as ssl } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls'
 import { certificateNameOf } from '../base/certificate-names.js'
-import { FrError } from '../base/errors.js'
-import { fileStamp } from '../base/file-stamp.js'
+import type { FrError } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
 import { tlsLimits } from '../base/tls-limits.js'
-import { exposure } from './exposure.js'
+import { blocksOf, certificatesIn, readPair, readPem, stampsOf, wrong } from './pem-files.js'
 
 /** Paths of files in PEM. */
 export interface TlsFiles {
@@ -142,12 +140,10 @@ export function nameOfPeer({ subjectaltname, subject }: PeerCertificate): string
 }
 
 function load(files: TlsFiles): Loaded {
-  const ca = read('ca', files.ca)
-  const cert = read('cert', files.cert)
-  const key = read('key', files.key)
-  const crls = files.crl === undefined ? [] : blocksOf(read('crl', files.crl), 'X509 CRL')
+  const ca = readPem('ca', files.ca)
+  const { cert, key, own } = readPair(files)
+  const crls = files.crl === undefined ? [] : blocksOf(readPem('crl', files.crl), 'X509 CRL')
   for (const one of certificatesIn('ca', files.ca, ca)) if (!one.ca) throw noAuthority(files.ca)
-  const [own] = certificatesIn('cert', files.cert, cert) as [X509Certificate]
   const { subject } = own.toLegacyObject()
   const name = certificateNameOf(own.subjectAltName, subject?.CN)
   if (name === null)
@@ -155,14 +151,6 @@ function load(files: TlsFiles): Loaded {
       files.cert,
       'names nobody: its first DNS or URI name, or common name, is to say who',
     )
-  try {
-    if (!own.checkPrivateKey(createPrivateKey(key)))
-      throw wrong(files.cert, `does not belong to the private key in ${files.key}`)
-  } catch (error) {
-    if (error instanceof FrError) throw error
-    // OpenSSL's words may quote the file.
-    throw wrong(files.key, 'has no private key that can be read (PEM, without a passphrase)')
-  }
   if (files.crl !== undefined && crls.length === 0)
     throw wrong(files.crl, 'has no list of revoked certificates (PEM)')
   try {
@@ -180,60 +168,10 @@ function load(files: TlsFiles): Loaded {
   }
 }
 
-function certificatesIn(what: string, path: string, text: string): X509Certificate[] {
-  const blocks = blocksOf(text, 'CERTIFICATE')
-  if (blocks.length === 0) throw wrong(path, `(${what}) has no certificate (PEM)`)
-  try {
-    return blocks.map((block) => new X509Certificate(block))
-  } catch {
-    throw wrong(path, `(${what}) has a certificate that cannot be read`)
-  }
-}
-
-function blocksOf(text: string, type: string): string[] {
-  const block = new RegExp(`-----BEGIN ${type}-----[^-]*-----END ${type}-----`, 'g')
-  return text.match(block) ?? []
-}
-
-function read(what: keyof TlsFiles, path: string): string {
-  try {
-    const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
-    try {
-      const found = fstatSync(fd)
-      if (!found.isFile()) throw wrong(path, 'is no file')
-      const problem = what === 'key' ? exposure(path, found) : null
-      if (problem !== null) throw wrong(path, problem)
-      const buffer = Buffer.alloc(Math.min(found.size, tlsLimits.fileBytes) + 1)
-      const bytes = readSync(fd, buffer, 0, buffer.length, 0)
-      if (bytes > tlsLimits.fileBytes) throw wrong(path, `has over ${tlsLimits.fileBytes} bytes`)
-      return buffer.toString('latin1', 0, bytes)
-    } finally {
-      closeSync(fd)
-    }
-  } catch (error) {
-    if (error instanceof FrError) throw error
-    const { code = 'unknown' } = error as NodeJS.ErrnoException
-    throw wrong(path, `(${what}) cannot be read (${code})`)
-  }
-}
-
-/** What tells the files as they are from others. */
 function seenOf({ ca, cert, key, crl }: TlsFiles): string {
-  return [ca, cert, key, ...(crl === undefined ? [] : [crl])].map(identityOf).join()
-}
-
-function identityOf(path: string): string {
-  try {
-    return fileStamp(statSync(path, { bigint: true }))
-  } catch {
-    return ''
-  }
+  return stampsOf([ca, cert, key, ...(crl === undefined ? [] : [crl])])
 }
 
 function noAuthority(path: string): FrError {
   return wrong(path, 'has a certificate that is none of an authority')
-}
-
-function wrong(path: string, what: string): FrError {
-  return new FrError('ERR_FR_CERTIFICATE', `certificate file ${path} ${what}`, { path })
 }

@@ -10,6 +10,7 @@ export interface DoorWish {
   readonly sources?: readonly string[]
   readonly tokens?: string
   readonly peers?: readonly string[]
+  readonly https?: { readonly cert: string; readonly key: string }
 }
 
 /** Of a node: files of its machine can be sent, and its own are read. */
@@ -44,6 +45,8 @@ export function addDoor(command: Commander): void {
       'a name by which that is reached, beside its addresses; repeat it for more',
       listed((text) => text),
     )
+    .option('--http-cert <file>', 'HTTPS in place of HTTP, with this certificate; with --http-key')
+    .option('--http-key <file>', 'its private key; both are read again on change')
 }
 
 /** There is no port that everybody knows. */
@@ -55,11 +58,15 @@ function doorAddress(text: string): string {
 /** Undefined: none is wanted. Throws UsageError. */
 export function doorOf(options: Values): DoorWish | undefined {
   const { http: listen, httpHost: hosts, httpSource: sources, httpPeer: peers } = options
-  const { httpTokens: tokens } = options
+  const { httpTokens: tokens, httpCert: cert, httpKey: key } = options
   if (listen === undefined) {
-    if ([hosts, sources, tokens, peers].some((wish) => wish !== undefined))
-      throw new UsageError('--http-host, -source, -tokens and -peer are for --http')
+    const wishes = [hosts, sources, tokens, peers, cert, key]
+    if (wishes.some((wish) => wish !== undefined))
+      throw new UsageError('options that begin with --http- are for --http')
     return undefined
   }
-  return { listen, ...given({ hosts, sources, tokens, peers }) }
+  if ((cert === undefined) !== (key === undefined))
+    throw new UsageError('--http-cert and --http-key belong together')
+  const https = cert === undefined ? undefined : { cert, key }
+  return { listen, ...given({ hosts, sources, tokens, peers, https }) }
 }

@@ -21,7 +21,7 @@ export interface Described {
   readonly etag: string
 }
 
-/** Origins (`http://HOST:PORT`) of doors. Throws TypeError. */
+/** Origins (`http://HOST:PORT`, or https) of doors. Throws TypeError. */
 export function checkPeers(peers: readonly string[]): string[] {
   if (peers.length > doorLimits.peers) throw new TypeError(`peers: at most ${doorLimits.peers}`)
   return peers.map((peer) => {
@@ -29,7 +29,7 @@ export function checkPeers(peers: readonly string[]): string[] {
     const url = URL.canParse(text) ? new URL(text) : undefined
     const isOrigin = url !== undefined && url.hostname !== '' && /^\/?$/.test(url.pathname)
     if (!isOrigin || url.username !== '' || url.search !== '' || url.hash !== '')
-      throw new TypeError(`peers: '${peer}' is neither HOST:PORT nor http://HOST:PORT`)
+      throw new TypeError(`peers: '${peer}' is neither HOST:PORT nor http[s]://HOST:PORT`)
     return url.origin
   })
 }

@@ -96,10 +96,12 @@ async function describe(
     throw new HttpError(404, 'ERR_FR_NOT_HELD', 'it still grows')
   const described = { name, size, etag: `"${digest}"` }
   // The guard has looked at what this door is called.
-  const own = `http://${response.req.headers.host}${filesPath}${pathOf(name)}`
+  const { headers, socket } = response.req
+  const scheme = 'encrypted' in socket ? 'https' : 'http'
+  const own = `${scheme}://${headers.host}${filesPath}${pathOf(name)}`
   const others = await holdersOf(described, peers, signal)
   const body = metalinkOf(described, [...new Set([own, ...others])])
   if (body === null) throw notHere()
-  const headers = { 'content-type': metalinkType, 'cache-control': 'no-cache' }
-  sendText(response, 200, body, headers)
+  const how = { 'content-type': metalinkType, 'cache-control': 'no-cache' }
+  sendText(response, 200, body, how)
 }

@@ -28,6 +28,16 @@ describe('certificates', () => {
     expect(usage(`status 127.0.0.1 ${tls} --key-file k`)).toContain('exclude each other')
   })
 
+  it('are shown by an HTTP door, with their key', () => {
+    const line = 'node --listen 127.0.0.1 --data d'
+    expect(command(`${line} --http 127.0.0.1:0 --http-cert c --http-key k`)).toMatchObject({
+      door: { listen: '127.0.0.1:0', https: { cert: 'c', key: 'k' } },
+    })
+    expect(command(`${line} --http 127.0.0.1:0`)).not.toHaveProperty('door.https')
+    expect(usage(`${line} --http 127.0.0.1:0 --http-cert c`)).toContain('belong together')
+    expect(usage(`${line} --http-cert c --http-key k`)).toContain('are for --http')
+  })
+
   it('are made by an authority', () => {
     expect(command('ca init d --days 9')).toEqual({
       ...{ command: 'ca', action: 'init', directory: 'd', days: 9, renew: false, json: false },

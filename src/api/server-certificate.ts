@@ -1,0 +1,2 @@
+/** Certificates of servers that are no nodes: HTTP doors. */
+export { ServerCertificate } from '../net/server-certificate.js'
