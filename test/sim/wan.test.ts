@@ -9,9 +9,15 @@ import { drawnWan, wanKinds } from '../../src/sim/wan/mix.js'
 import { runWan } from '../../src/sim/wan/run-wan.js'
 import { calm, type WanNodeSpec } from '../../src/sim/wan/scenario.js'
 
+/**
+ * Found by many more: the end is told to who has every byte (4588), a rate to who has not heard of
+ * it (6606), and nobody waits for a site where nothing can be taken (6679).
+ */
+const found = [90, 4588, 6606, 6679]
+
 it('puts everything where it is wanted, for 36 seeds', { timeout: 300_000 }, () => {
   const seen = new Set<string>()
-  for (const seed of [...Array.from({ length: 35 }, (_, i) => i + 1), 90]) {
+  for (const seed of [...Array.from({ length: 32 }, (_, i) => i + 1), ...found]) {
     const { scenario, kinds } = drawnWan(seed)
     try {
       const { counts } = runWan(scenario)

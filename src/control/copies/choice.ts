@@ -58,7 +58,7 @@ export function choose(file: FileState, demand: Demand, around: Circumstances): 
     if (site === demand.site) return missing
     const known = wantedFrom.get(site)
     if (known !== undefined) return known
-    const outside = file.fromOutside(missing, [site, demand.site], around.isUsable)
+    const outside = file.fromOutside(missing, demand, site, around.isUsable)
     wantedFrom.set(site, outside)
     return outside
   }
@@ -140,7 +140,7 @@ function firstHeld(
 ): readonly [number, number] | null {
   if (file.holders.size === 0) {
     const from = around.network.siteOf(source)
-    return from !== demand.site && file.mayCopy?.(from, demand.site) === false ? null : [0, 0]
+    return file.mayHave(demand, from) ? [0, 0] : null
   }
   for (const range of wanted) {
     const [first] = file.holders.present(source, range)

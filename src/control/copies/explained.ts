@@ -128,7 +128,8 @@ function sourceText({ master, member, name }: Asked, { id, size }: Version): str
     const route = network.route(source, member.id)
     if (route === undefined) return 'cannot be reached over any link'
     const [from, to] = [network.siteOf(source), network.siteOf(member.id)]
-    if (from !== to && file?.mayCopy?.(from, to) === false) return 'may not be copied from'
+    const demand = file?.demands.get(member.id)
+    if (demand && file?.mayHave(demand, from) === false) return 'may not be copied from'
     if (components.heldAgainst(source, member.id, route) === null) return 'failed, or a link to it'
     for (const range of missing ?? [])
       if ((holders?.present(source, range).length ?? 0) > 0)

@@ -49,7 +49,7 @@ export const sourceState: DemandState = { kind: 'source' }
 export class FileState {
   readonly id: FileId
   readonly holders: Holders
-  readonly mayCopy: FileSpec['mayCopy']
+  readonly #mayCopy: FileSpec['mayCopy']
   isGrowing: boolean
   readonly demands = new Map<NodeId, Demand>()
   /** Nodes that want it, by site. */
@@ -60,6 +60,11 @@ export class FileState {
   readonly crossing = new Map<SiteId, RangeSet>()
   /** Copies from a node to others of its site. */
   readonly #given = new Map<NodeId, number>()
+  /**
+   * Nodes that have every byte of it and have not heard that these are all. No byte has to come to
+   * them, so anybody may tell them, whatever schedule there is.
+   */
+  readonly unended = new Set<NodeId>()
   /** None: any site may copy it from any other. */
   slices: readonly Slice[] = []
 
@@ -67,7 +72,7 @@ export class FileState {
     this.id = file
     this.holders = new Holders(size)
     this.isGrowing = isGrowing
-    this.mayCopy = mayCopy
+    this.#mayCopy = mayCopy
   }
 
   addDemand(demand: Demand): void {
@@ -129,19 +134,31 @@ export class FileState {
     else this.#given.delete(source)
   }
 
+  mayCopy(from: SiteId, to: SiteId): boolean {
+    return from === to || this.#mayCopy?.(from, to) !== false
+  }
+
+  /** Whether a node may have from a site what it lacks. */
+  mayHave({ node, site }: Pick<Demand, 'node' | 'site'>, from: SiteId): boolean {
+    return this.unended.has(node) || this.mayCopy(from, site)
+  }
+
   /**
-   * The parts of what is missing that a site is to have from another one: that no usable node of
-   * the site holds, that are not on their way there, and that the schedule gives to this way.
+   * The parts of what is missing that a node is to have from another site: that no usable node of
+   * its own holds, that are not on their way there, and that the schedule gives to this way.
    */
   fromOutside(
     missing: RangeSet,
-    [from, site]: readonly [SiteId, SiteId],
+    demand: Pick<Demand, 'node' | 'site'>,
+    from: SiteId,
     isUsable: (node: NodeId) => boolean,
   ): RangeSet {
+    const { site, node } = demand
     const held = this.holders.heldByUsable(site, isUsable)
     const wanted = new RangeSet()
-    if (held === null || this.mayCopy?.(from, site) === false) return wanted
-    for (const [offset, length] of this.#planned(site, from))
+    if (held === null || !this.mayHave(demand, from)) return wanted
+    const planned = this.unended.has(node) ? this.#whole : this.#planned(site, from)
+    for (const [offset, length] of planned)
       for (const range of missing.present(offset, length)) wanted.add(...range)
     wanted.subtract(held)
     const crossing = this.crossing.get(site)
@@ -152,7 +169,7 @@ export class FileState {
   /** Sites that may copy from this one by the schedule, and wait; with the site itself. */
   *waitingFor(site: SiteId): IterableIterator<SiteId> {
     for (const other of this.waiting.keys())
-      if (other === site || this.#isFrom(other, site)) yield other
+      if (other === site || this.unended.size > 0 || this.#isFrom(other, site)) yield other
   }
 
   #isFrom(site: SiteId, from: SiteId): boolean {
@@ -160,9 +177,12 @@ export class FileState {
     return !isPlanned || this.slices.some((slice) => slice.from.get(site) === from)
   }
 
+  get #whole(): RangePair[] {
+    return [[0, this.holders.size]]
+  }
+
   #planned(site: SiteId, from: SiteId): RangePair[] {
-    const whole: RangePair[] = [[0, this.holders.size]]
-    if (!this.slices.some((slice) => slice.from.has(site))) return whole
+    if (!this.slices.some((slice) => slice.from.has(site))) return this.#whole
     const planned = this.slices.filter((slice) => slice.from.get(site) === from)
     const last = this.slices.at(-1)
     const ranges: RangePair[] = planned.map(({ offset, length }) => [offset, length])

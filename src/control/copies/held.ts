@@ -4,13 +4,16 @@ import type { HeldThere } from '../messages/mastering.js'
 import type { FileId } from './demand.js'
 import type { Version } from './versions.js'
 
+/** What a node says that it has of a content. */
+export type SaidToHave = Pick<HeldThere, 'ranges' | 'size' | 'isGrowing'>
+
 /**
  * What counts of what a node says; null: all of it, under its name. Who has every byte of a
  * content, and has not heard that this is all, lacks the last one: then it is told so by an order,
  * if its source does not tell it before.
  */
 export function rangesOf(
-  { ranges, size, isGrowing }: Pick<HeldThere, 'ranges' | 'size' | 'isGrowing'>,
+  { ranges, size, isGrowing }: SaidToHave,
   version: Pick<Version, 'size' | 'isGrowing'>,
 ): readonly RangePair[] | null {
   // All of it, and no more comes.
@@ -18,6 +21,16 @@ export function rangesOf(
   const held = ranges ?? [[0, size]]
   if (version.isGrowing) return held
   return RangeSet.of(held).present(0, Math.max(0, version.size - 1))
+}
+
+/** It has every byte of what has ended, by its word, and has not heard of the end. */
+export function lacksEnd(
+  { ranges, size, isGrowing }: SaidToHave,
+  version: Pick<Version, 'size' | 'isGrowing'>,
+): boolean {
+  if (!isGrowing || version.isGrowing) return false
+  const held = RangeSet.of(ranges ?? [[0, size]])
+  return version.size === 0 || held.contains(0, version.size)
 }
 
 interface Holding {
@@ -28,11 +41,10 @@ interface Holding {
 export function* behind<M extends Holding>(
   members: Iterable<M>,
   version: Pick<Version, 'id' | 'size' | 'isGrowing'>,
-): IterableIterator<[M, readonly RangePair[] | null]> {
+): IterableIterator<[M, SaidToHave]> {
   for (const member of members) {
     const ranges = member.held.get(version.id)
-    const { size } = version
-    if (ranges) yield [member, rangesOf({ ranges, size, isGrowing: true }, version)]
+    if (ranges) yield [member, { ranges, size: version.size, isGrowing: true }]
   }
 }
 

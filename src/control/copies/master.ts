@@ -19,8 +19,8 @@ import type { FileId } from './demand.js'
 import { Doubts } from './doubts.js'
 import { forgotten, silent } from './endings.js'
 import type { MasterFact, MasterNote, MasterSpec, MasterWish } from './facts.js'
-import { behind, bytesOf, rangesOf } from './held.js'
-import { heldUnder, isPut, type Member, newMember } from './member.js'
+import { behind, bytesOf, type SaidToHave } from './held.js'
+import { forget, heldUnder, isPut, keep, type Member, newMember } from './member.js'
 import { Network, type NodeId } from './network.js'
 import { Patience } from './patience.js'
 import { Plans } from './plans.js'
@@ -186,11 +186,8 @@ export class Master {
     if (member === undefined) return
     this.scheduler.gone(member.id, new Set([...member.held.keys(), ...member.wants]))
     for (const id of member.held.keys()) this.#plans.changed(id)
-    member.held.clear()
-    member.heldAs.clear()
-    member.wants.clear()
     this.#found.delete(member)
-    Object.assign(member, { isHere: false, hasSpoken: false, found: [] })
+    forget(member)
   }
 
   #state(fact: MasterFact & { type: 'state' }): void {
@@ -210,7 +207,7 @@ export class Master {
       said.add(version.id)
       if (file.contentId === version.contentId) member.heldAs.delete(version.id)
       else member.heldAs.set(version.id, file.contentId)
-      this.#holds(member, version, rangesOf(file, version))
+      this.#holds(member, version, file)
     }
     for (const one of gone) {
       const id = heldUnder(member, one, this.versions)
@@ -230,9 +227,13 @@ export class Master {
 
   /** What it copies, all of it. */
   #runs(member: Member, running: readonly CopyOrder[]): void {
-    const told = new Set(running.map(({ copy }) => copy))
-    for (const { id } of [...this.scheduler.into(member.id)])
-      if (!told.has(id)) this.#ended(member, id, forgotten)
+    const told = new Map(running.map(({ copy, bytesPerSecond }) => [copy, bytesPerSecond]))
+    for (const copy of [...this.scheduler.into(member.id)]) {
+      const rate = told.get(copy.id)
+      if (rate === undefined) this.#ended(member, copy.id, forgotten)
+      // What it was told while nothing reached it.
+      else if (rate !== copy.rate) this.#wishes.push({ type: 'rate', node: member.name, copy })
+    }
     member.found = running.filter(({ copy }) => !this.scheduler.copies.has(copy))
     if (member.found.length > 0) this.#found.add(member)
   }
@@ -268,8 +269,7 @@ export class Master {
     if (known !== undefined) return version
     this.scheduler.addFile({
       ...{ file: version.id, size: version.size, isGrowing: version.isGrowing },
-      mayCopy: (from, to) =>
-        from === to || mayComeFrom(this.#sets, version.name, this.network.siteName(from)),
+      mayCopy: (from) => mayComeFrom(this.#sets, version.name, this.network.siteName(from)),
     })
     this.#wantedAnew(version)
     return version
@@ -295,21 +295,20 @@ export class Master {
     const { id, size, isGrowing } = version
     this.scheduler.growFile(id, size, false)
     if (isGrowing) return
-    for (const [member, ranges] of behind(this.#members.values(), version))
-      this.#holds(member, version, ranges)
+    for (const [member, held] of behind(this.#members.values(), version))
+      this.#holds(member, version, held)
     this.scheduler.growFile(id, size, true)
     // Its digest is known from now on, which some may have been waiting for.
     this.#wantedAnew(version)
   }
 
-  /** Null: all of it, under its name. */
-  #holds(member: Member, version: Version, ranges: readonly RangePair[] | null): void {
+  #holds(member: Member, version: Version, said: SaidToHave): void {
     const { id, size } = version
     const had = bytesOf(member.held.get(id), size)
-    member.held.set(id, ranges)
+    const ranges = keep(member, version, said)
     this.#doubts.end({ file: id, node: member.id })
     if (member.isDrained) return
-    this.scheduler.holds(id, member.id, ranges ?? [[0, size]])
+    this.#counts(member, id)
     const now = bytesOf(ranges, size)
     if (now < had) this.#stale.add(member)
     if (now === size && !version.isGrowing && member.wants.delete(id))
@@ -321,15 +320,20 @@ export class Master {
   /** What it has said of a content counts again. */
   #believe(id: FileId, node: NodeId): void {
     const member = this.#members.get(this.network.nodeName(node))
-    const ranges = member?.held.get(id)
-    if (member === undefined || ranges === undefined || member.isDrained) return
-    this.scheduler.holds(id, node, ranges ?? [[0, this.versions.of(id).size]])
+    if (member === undefined || !member.held.has(id) || member.isDrained) return
+    this.#counts(member, id)
     this.#plans.changed(id)
+  }
+
+  #counts({ held, id: node, unended }: Member, id: FileId): void {
+    const ranges = held.get(id) ?? [[0, this.versions.of(id).size]]
+    this.scheduler.holds(id, node, ranges, unended.has(id))
   }
 
   #holdsNot(member: Member, id: FileId): void {
     member.held.delete(id)
     member.heldAs.delete(id)
+    member.unended.delete(id)
     this.scheduler.holds(id, member.id, [])
     this.#stale.add(member)
     this.#plans.changed(id)
@@ -346,6 +350,7 @@ export class Master {
       if (wanted.has(id)) continue
       member.wants.delete(id)
       this.scheduler.wantsNoMore(id, member.id)
+      this.#plans.changed(id)
     }
     for (const [id, priority] of wanted) {
       if (member.wants.has(id)) continue
@@ -425,9 +430,8 @@ export class Master {
     if (isDrained)
       this.scheduler.retire(member.id, new Set([...member.held.keys(), ...member.wants]))
     if (!member.isHere) return
-    for (const [id, held] of member.held) {
-      const ranges = held ?? [[0, this.versions.of(id).size]]
-      if (!isDrained) this.scheduler.holds(id, member.id, ranges)
+    for (const id of member.held.keys()) {
+      if (!isDrained) this.#counts(member, id)
       this.#plans.changed(id)
     }
     member.wants.clear()

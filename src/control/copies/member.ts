@@ -3,9 +3,10 @@ import type { Attributes } from '../../base/attributes.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { CopyOrder, HeldThere, Said } from '../messages/mastering.js'
 import type { FileId } from './demand.js'
+import { lacksEnd, rangesOf, type SaidToHave } from './held.js'
 import type { NodeId } from './network.js'
 import type { FileSet, NodeSet } from './sets.js'
-import type { Versions } from './versions.js'
+import type { Version, Versions } from './versions.js'
 
 export interface Member {
   readonly id: NodeId
@@ -25,6 +26,8 @@ export interface Member {
   found: readonly CopyOrder[]
   /** What it said last; null: all of it, and no more comes. */
   readonly held: Map<FileId, readonly RangePair[] | null>
+  /** Of these it has every byte, and has not heard that they have ended. */
+  readonly unended: Set<FileId>
   /** Ids under which it holds those that are known under other ones. */
   readonly heldAs: Map<FileId, string>
   /** Files that it has demands for. */
@@ -37,8 +40,29 @@ export function newMember(id: NodeId, name: string, attributes: Attributes): Mem
   return {
     ...{ id, name, attributes, isHere: true, isDrained: false },
     ...{ set: emptySet, judgedBy: null, freeBytes: 0, isShort: false },
-    ...{ hasSpoken: false, found: [], held: new Map(), heldAs: new Map(), wants: new Set() },
+    ...{ hasSpoken: false, found: [], held: new Map(), heldAs: new Map() },
+    ...{ unended: new Set(), wants: new Set() },
   }
+}
+
+/** It has said this; the result is what counts of it. */
+export function keep(
+  { held, unended }: Member,
+  version: Version,
+  said: SaidToHave,
+): readonly RangePair[] | null {
+  const ranges = rangesOf(said, version)
+  held.set(version.id, ranges)
+  if (lacksEnd(said, version)) unended.add(version.id)
+  else unended.delete(version.id)
+  return ranges
+}
+
+/** It is away: what it said counts no more. */
+export function forget(member: Member): void {
+  const { held, heldAs, unended, wants } = member
+  for (const all of [held, heldAs, unended, wants]) all.clear()
+  Object.assign(member, { isHere: false, hasSpoken: false, found: [] })
 }
 
 /** What it has said to hold under this id; undefined: nothing, or under another one since. */

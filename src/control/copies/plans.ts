@@ -49,6 +49,7 @@ export class Plans {
     const { network, fileOf, components, slack } = this.#spec
     const isFailed = (id: ResourceId): boolean => components.isFailed({ kind: 'resource', id })
     const isUsable = (id: NodeId): boolean => !components.isFailed({ kind: 'node', id })
+    const canTake = (id: NodeId): boolean => !components.isFailed({ kind: 'disk', id })
     const files: FileState[] = []
     const spreads: Spread[] = []
     let ways = 0
@@ -57,7 +58,7 @@ export class Plans {
       this.#changed.delete(id)
       const file = fileOf(id)
       if (file === undefined) continue
-      const spread = spreadOf(file, isUsable)
+      const spread = spreadOf(file, isUsable, canTake)
       files.push(file)
       spreads.push(spread)
       ways += waysOf(spread)
@@ -73,16 +74,25 @@ export class Plans {
 
 const nothing: SiteRates = { up: 0, down: 0 }
 
-/** Sites that lack some of it want it, from those that have all of it together. */
-function spreadOf(file: FileState, isUsable: (source: NodeId) => boolean): Spread {
-  const { holders, wanting, mayCopy } = file
+/**
+ * Sites that lack some of it want it, from those that have all of it together. Where nobody can
+ * take it no other site waits for it, either.
+ */
+function spreadOf(
+  file: FileState,
+  isUsable: (source: NodeId) => boolean,
+  canTake: (target: NodeId) => boolean,
+): Spread {
+  const { holders } = file
   const whole = [...holders.sites()].filter((site) => holders.heldByUsable(site, isUsable) === null)
   const have = new Set(whole)
   return {
     bytes: holders.size,
     holders: whole,
-    wanting: [...wanting.keys()].filter((site) => !have.has(site)),
-    ...(mayCopy && { mayCopy }),
+    wanting: [...file.wanting].flatMap(([site, nodes]) =>
+      have.has(site) || ![...nodes].some(canTake) ? [] : site,
+    ),
+    mayCopy: (from, to) => file.mayCopy(from, to),
   }
 }
 

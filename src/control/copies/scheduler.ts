@@ -94,9 +94,11 @@ export class CopyScheduler {
     for (const demand of [...file.demands.values()]) this.#reopen(file, demand)
   }
 
-  /** All that a node holds of a file now. */
-  holds(id: FileId, node: NodeId, ranges: Iterable<RangePair>): void {
+  /** All that a node holds of a file now; `lacksEnd`: it has not heard that this is all. */
+  holds(id: FileId, node: NodeId, ranges: Iterable<RangePair>, lacksEnd = false): void {
     const file = this.fileOf(id)
+    if (lacksEnd) file.unended.add(node)
+    else file.unended.delete(node)
     file.holders.set(node, this.#siteOf(node), ranges)
     this.#hasChanged(file, node)
   }
@@ -151,6 +153,7 @@ export class CopyScheduler {
       const demand = file.demands.get(node)
       if (demand !== undefined) this.#drop(file, demand)
       file.holders.drop(node, this.#siteOf(node))
+      file.unended.delete(node)
       this.#hasChanged(file, node)
     }
   }

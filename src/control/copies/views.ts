@@ -49,10 +49,11 @@ class Near implements View {
     this.#network = network
   }
 
-  *sources(file: FileState, { site }: Demand): Iterable<NodeId> {
+  *sources(file: FileState, { site, node }: Demand): Iterable<NodeId> {
     yield* this.#some(file.holders.in(site))
     let others = 0
-    for (const from of this.#sitesFor(file, site)) {
+    const isPlanned = !file.unended.has(node)
+    for (const from of this.#sitesFor(file, site, isPlanned)) {
       if (from === site) continue
       yield* this.#some(file.holders.in(from))
       if (++others === limits.sitesLooked) return
@@ -68,9 +69,9 @@ class Near implements View {
   forget(): void {}
 
   /** Those of the schedule; without one, those that cost least. */
-  #sitesFor(file: FileState, site: SiteId): Iterable<SiteId> {
+  #sitesFor(file: FileState, site: SiteId, isPlanned: boolean): Iterable<SiteId> {
     const planned = new Set<SiteId>()
-    for (const { from } of file.slices) {
+    for (const { from } of isPlanned ? file.slices : []) {
       const parent = from.get(site)
       if (parent !== undefined) planned.add(parent)
     }

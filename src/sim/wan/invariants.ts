@@ -183,7 +183,7 @@ export class WanInvariants {
   }
 
   /** The target is to hold it, and may have it from there. */
-  #mayBe({ file, source, target }: Copy, master: Master, what: string): void {
+  #mayBe({ file, source, target, offset, length }: Copy, master: Master, what: string): void {
     const { network, versions } = master
     const { name, contentId } = versions.of(file)
     const [from, to] = [network.siteOf(source), network.siteOf(target)]
@@ -193,7 +193,9 @@ export class WanInvariants {
     }
     const meant = this.#world.sets.filter((set) => setOf([set], all).wanted.has(name))
     if (meant.length === 0) throw new Error(`${what} brings ${contentId}, which nobody wants there`)
-    if (from === to) return
+    // Where all of it is there only the end is told.
+    const there = this.#world.nodes.get(network.nodeName(target))?.held.get(contentId)
+    if (from === to || there?.contains(offset, length) === true) return
     for (const { from: criteria } of meant) {
       if (criteria === null) continue
       if (!matchesCriteria(criteria, { site: network.siteName(from) }))

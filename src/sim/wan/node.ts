@@ -100,6 +100,11 @@ export class WanNode {
     return this.held.get(contentId)?.bytes === size && !isBehind
   }
 
+  /** It has heard where it ends, if it has ended. */
+  knowsEnd(contentId: string): boolean {
+    return this.#known.get(contentId)?.isGrowing === false
+  }
+
   /** Of what it knows of it. */
   #hasAll(contentId: string): boolean {
     return this.held.get(contentId)?.bytes === this.#known.get(contentId)?.size
@@ -107,6 +112,7 @@ export class WanNode {
 
   /** A source of it wrote more, or all of it is there at once. */
   makes(contentId: string): void {
+    this.#broken(contentId)
     const said = this.#host.contents.said(contentId)
     this.#known.set(contentId, said)
     this.held.set(contentId, RangeSet.of([[0, said.size]]))
@@ -295,9 +301,20 @@ export class WanNode {
     // What was made here since the copy was ordered is not overwritten by it.
     const isLate = others.some((other) => (this.#madeMs.get(other) ?? 0) > sinceMs)
     for (const other of isLate ? [contentId] : others) {
+      this.#broken(other)
       this.held.delete(other)
       this.#changed.delete(other)
       this.#gone.set(other, name)
+    }
+  }
+
+  /** Somebody else has the name: what is copied there comes to nothing. */
+  #broken(contentId: string): void {
+    const copies = [...this.running.values()].filter(({ order }) => order.contentId === contentId)
+    for (const running of copies) {
+      this.#over(running)
+      const ended = { bytes: 0, cause: 'taken', blames: [] }
+      this.#host.say(this, { type: 'copied', node: this.name, copy: running.order.copy, ended })
     }
   }
 

@@ -118,9 +118,9 @@ export const plantedWan = {
       FileState,
       'fromOutside',
       (right) =>
-        function (this: FileState, missing, way, isUsable) {
-          Object.assign(this, { mayCopy: undefined })
-          return right.call(this, missing, way, isUsable)
+        function (this: FileState, ...asked) {
+          Object.assign(this, { mayCopy: () => true })
+          return right.apply(this, asked)
         },
     ),
   /** That more of a file has come is not heard. */

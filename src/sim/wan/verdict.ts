@@ -86,10 +86,15 @@ interface Lack {
 function excuseFor(world: Judged, master: Master, lack: Lack): string | null {
   const { node, contentId, name, missing } = lack
   if (node.spec.lies.includes(contentId)) return 'it says that it has it'
+  const { size, isGrowing } = world.contents.of(contentId)
   const there = RangeSet.of(missing)
   for (const other of sourcesFor(world, master, node.spec.site, name)) {
     const held = other.held.get(contentId)
-    if (held !== undefined) there.subtract(held)
+    if (held === undefined) continue
+    const lacked = there.contains(size - 1, 1) && !isGrowing && !other.knowsEnd(contentId)
+    there.subtract(held)
+    // Who has not heard of the end cannot prove that the last byte is the last.
+    if (lacked) there.add(size - 1, 1)
   }
   return there.isEmpty ? null : 'nobody has it'
 }

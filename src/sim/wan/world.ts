@@ -65,13 +65,16 @@ export class WanWorld {
   #idle = 0
   /** What nodes write once they are back. */
   readonly #unmade = new Map<string, Set<string>>()
+  /** The link of each node by which it joined last, as far as the master has heard. */
+  readonly #joined = new Map<WanNode, number>()
   #lookMs: number
 
   /** `isWatched`: what must hold is looked at after every event, which takes most of the time. */
   constructor(scenario: WanScenario, isWatched = true) {
     this.scenario = scenario
     this.#isWatched = isWatched
-    this.#lookMs = scenario.calmMs
+    // The last words about trouble are under way then.
+    this.#lookMs = scenario.calmMs + lookMs
     this.random = new Random(scenario.seed ^ 0x3a7)
     this.lines = linesOf(scenario)
     for (const spec of scenario.nodes) this.nodes.set(spec.name, new WanNode(spec, this))
@@ -108,6 +111,7 @@ export class WanWorld {
     const { link } = node
     this.timeline.travel(`${node.name} up ${link}`, node.spec.latencyMs, () => {
       if (this.master !== master || node.link !== link || !node.isLinked) return
+      if (fact.type === 'joined') this.#joined.set(node, link)
       this.#post(fact)
       if (fact.type === 'joined' && this.drained.has(node.name)) this.#drain(node.name, true)
     })
@@ -322,9 +326,10 @@ export class WanWorld {
     return { copy: id, contentId, said, offset, length, source, lines, crosses, rate }
   }
 
+  /** What goes over a link that is broken, before the master hears of the next one, is lost. */
   #tell(node: WanNode, what: () => void): void {
     const { link } = node
-    if (!node.isLinked) return
+    if (!node.isLinked || this.#joined.get(node) !== link) return
     this.timeline.travel(`${node.name} down ${link}`, node.spec.latencyMs, () => {
       if (node.isLinked && node.link === link) what()
     })

@@ -84,6 +84,27 @@ it('is required until it has ended and has its name', () => {
   expect(master.lacking('x-0')).toEqual([])
 })
 
+it('who has every byte hears of the end from anybody, who lacks one only from where it may', () => {
+  const topology = {
+    links: [{ name: 'y-x', from: 'y', to: 'x', bytesPerSecond: MB }],
+    sites: [{ name: 'x' }, { name: 'y' }],
+  }
+  for (const [has, expected] of [
+    [MB, [`x-1 from y-0: ${MB - 1}+1`]],
+    [MB - 1, []],
+  ] as const) {
+    const master = started(['y-0', 'x-1'], topology)
+    const [set] = master.sets as [FileSet]
+    master.post({ type: 'sets', sets: [{ ...set, from: parseCriteria('site=z') }] }, 0)
+    say(master, 'y-0', MB, false)
+    say(master, 'x-1', MB, false, [[0, has]])
+    expect(orders(master)).toEqual([])
+    say(master, 'y-0', MB, true)
+    expect(told(orders(master), master)).toEqual(expected)
+    expect(master.lacking('x-1')).toHaveLength(1)
+  }
+})
+
 it('is said to have no end where nothing comes of it, or nobody has it any more', () => {
   const master = started(['x-0', 'x-1'])
   say(master, 'x-0', MB, false)
