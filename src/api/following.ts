@@ -1,11 +1,11 @@
 /** A push of a content that is still written: its options, and what it needs beside any push. */
 import { stat } from 'node:fs/promises'
 import type { DigestAlgorithm } from '../base/digests.js'
-import { FrError } from '../base/errors.js'
+import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { randomId } from '../net/crypto.js'
 import type { DataEngine, HashPool, SourceFile } from '../ports.js'
-import { type GrowingOrigin, stillHolds } from '../session/coordinator/growing-work.js'
+import { comesAgain, type GrowingOrigin, stillHolds } from '../session/coordinator/growing-work.js'
 import { FollowedFile } from '../store/growing/followed.js'
 import { Growth } from '../store/growing/growth.js'
 import { KeptGrowth } from '../store/growing/kept-growth.js'
@@ -21,6 +21,8 @@ export interface FollowWish {
   readonly finalAfterMs: number | undefined
   /** What is short is pushed as any other content. */
   readonly unlessShort?: boolean
+  /** What has the path is a stream as it comes. */
+  readonly isSpool?: boolean
 }
 
 /**
@@ -80,6 +82,9 @@ function isFollowable(source: CheckedSource, options: PushOptions, tree: TreeWis
   return isStream && options.strategy !== 'classic' && foreignOf(options, tree).length === 0
 }
 
+/** What a node has and what was signed now are not the same content. */
+const spoilt = new Set<FrErrorCode>(['ERR_FR_BAD_BLOCK', 'ERR_FR_DIGEST', 'ERR_FR_PROTOCOL'])
+
 interface Followable {
   readonly source: CheckedSource
   readonly follow: FollowWish | undefined
@@ -105,6 +110,9 @@ export interface GrowingParts {
   readonly follow: FollowWish
   /** Public key of whoever signs, 64 hex digits. */
   readonly author: string
+  /** Tells a stream from others: who has brought the same before goes on with it. */
+  readonly stream: string
+  readonly signal: AbortSignal
   /** Is given what ends the content, once. */
   readonly finishes: (finish: () => void) => void
   readonly pushing: (
@@ -115,24 +123,27 @@ export interface GrowingParts {
 
 /** Once every node has it nobody goes on with it. */
 export async function pushGrowing(parts: GrowingParts): Promise<PushResult> {
-  const { engine } = parts
+  const { storage } = parts.engine
   const growth = new Growth(await openGrowing(parts))
   let file: SourceFile | undefined
   let kept: KeptGrowth | undefined
   try {
     parts.finishes(() => growth.source.finish())
     await growth.begun()
-    const opened = await engine.storage.openSource(growth.source.path)
+    kept = await keptOf(parts, growth)
+    // As long as it is now: nodes may have all that was compared.
+    const opened = await storage.openSource(growth.source.path)
     file = parts.source.kind === 'path' ? opened : { ...opened, mode: contentMode }
-    kept = await keptOf(parts, file)
     const { contentId } = kept
     const result = await parts.pushing(file, { contentId, growing: { growth, kept } })
-    if (result.nodes.every(({ status }) => status === 'complete')) await kept.forget()
+    const isComplete = result.nodes.every(({ status }) => status === 'complete')
+    const isSpoilt = result.nodes.some(({ code }) => spoilt.has(code as FrErrorCode))
+    if (isComplete || isSpoilt) await kept.forget()
     return result
   } finally {
     await growth.close()
     await kept?.close()
-    if (file !== undefined) engine.storage.closeFile(file.file)
+    if (file !== undefined) storage.closeFile(file.file)
   }
 }
 
@@ -142,14 +153,24 @@ function openGrowing({ source, follow }: GrowingParts): Promise<GrowingSource> {
   throw new TypeError('follow needs one path, or a stream')
 }
 
-/** What another push has sent of the same file; of a stream nothing is known. */
-async function keptOf(parts: GrowingParts, { file }: SourceFile): Promise<KeptGrowth> {
-  const { engine, pool, source, author } = parts
-  if (source.kind !== 'path') return KeptGrowth.none(randomId())
-  const { dev } = await stat(source.path, { bigint: true })
-  const { inode } = await engine.storage.identityOf(file)
-  const device = String(dev)
-  return KeptGrowth.open({ inode, device, author }, randomId(), (runs) =>
-    stillHolds(engine, pool, file, runs),
-  )
+/** What another push has sent of the same file, or of a stream that begins with the same. */
+async function keptOf(
+  { engine, pool, source, follow, author, stream, signal }: GrowingParts,
+  growth: Growth,
+): Promise<KeptGrowth> {
+  const { file } = await engine.storage.openSource(growth.source.path)
+  try {
+    if (source.kind !== 'path' || follow.isSpool === true)
+      return await KeptGrowth.open({ stream, author }, randomId(), (runs, end) =>
+        comesAgain(engine, pool, file, growth, { runs, end, signal }),
+      )
+    const { dev } = await stat(source.path, { bigint: true })
+    const { inode } = await engine.storage.identityOf(file)
+    const device = String(dev)
+    return await KeptGrowth.open({ inode, device, author }, randomId(), (runs, end) =>
+      stillHolds(engine, pool, file, runs, end),
+    )
+  } finally {
+    engine.storage.closeFile(file)
+  }
 }

@@ -16,7 +16,7 @@ import { credentialsOf } from './credentials.js'
 import { digestFile } from './digest.js'
 import { asking, pageMs } from './inquiry.js'
 import type { PublishOptions } from './publish-types.js'
-import { push } from './push.js'
+import { push, pushSpool } from './push.js'
 
 export interface Sending {
   readonly options: PublishOptions
@@ -93,8 +93,8 @@ async function pushed(
   const { seal, logger, progress } = options
   const given = { ...credentialsOf(options), ...(seal && { seal }) }
   const wish = { to: [node], as: name, only, digest: 'blake3', signal } as const
-  const more = { ...(filled && { follow: true }), ...(logger && { logger }) }
-  const transfer = push(path, { ...wish, ...given, ...more })
+  const all = { ...wish, ...given, ...(logger && { logger }) }
+  const transfer = filled === undefined ? push(path, all) : pushSpool(path, all)
   if (progress !== undefined) transfer.on('progress', progress)
   filled?.then(
     () => transfer.finish(),

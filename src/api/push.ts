@@ -56,7 +56,16 @@ const transferChannel = channel('fastreplica:transfer')
  * unusable key ERR_FR_KEY.
  */
 export function push(source: PushSource, options: PushOptions): Transfer {
-  const checked = checkPush(source, options)
+  return begin(checkPush(source, options), options)
+}
+
+/** Of a file into which a stream is written while it comes. */
+export function pushSpool(path: string, options: PushOptions): Transfer {
+  const checked = checkPush(path, { ...options, follow: true })
+  return begin({ ...checked, follow: { finalAfterMs: undefined, isSpool: true } }, options)
+}
+
+function begin(checked: CheckedPush, options: PushOptions): Transfer {
   claimSource(checked.source)
   const control = makeTransfer(randomId())
   const log = safeLogger(options.logger)
@@ -265,7 +274,9 @@ async function runGrowing(
   const self = selfOf(signerOf(await clientKey()))
   const { id: transfer } = control.transfer
   return pushGrowing({
-    ...{ engine, pool, source: checked.source, follow, author: hexOf(self.signer.publicKey) },
+    ...{ engine, pool, source: checked.source, follow, signal },
+    author: hexOf(self.signer.publicKey),
+    stream: JSON.stringify([hexOf(checked.name), checked.nodes.map(({ address }) => address)]),
     finishes: control.finishes,
     pushing: (source, content) => {
       const spec = { ...specFor(checked, self, log), transfer, known: undefined, ...content }

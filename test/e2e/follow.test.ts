@@ -172,17 +172,45 @@ for (const engine of usualEngines) {
       for (const node of nodes) expect(copyOf(node, 'stream')).toBe(content.toString('hex'))
     })
 
-    it('is not sealed where its stream fails', async () => {
+    it('is not sealed where its stream fails, and goes on with the same, no other', async () => {
       const nodes = await world.nodes(2)
-      const stream = new PassThrough()
       const to = nodes.map(({ address }) => address)
-      const transfer = pushStream(stream, { to, as: 'stream', engine })
-      stream.write(Buffer.alloc(300_000, 7))
-      await verified(transfer, 300_000)
-      stream.destroy(new Error('the producer broke'))
-      const failure = { code: 'ERR_FR_SOURCE', message: expect.stringContaining('producer broke') }
-      await expect(transfer.result).rejects.toMatchObject(failure)
+      const { content } = world.file('whole', 400_000)
+      const begun = content.subarray(0, 300_000)
+      const broken = async (): Promise<void> => {
+        const stream = new PassThrough()
+        const transfer = pushStream(stream, { to, as: 'stream', engine })
+        stream.write(begun)
+        await verified(transfer, begun.length)
+        stream.destroy(new Error('the producer broke'))
+        const failure = {
+          code: 'ERR_FR_SOURCE',
+          message: expect.stringContaining('producer broke'),
+        }
+        await expect(transfer.result).rejects.toMatchObject(failure)
+        for (const node of nodes)
+          await until(() => partialOf(node).length === begun.length, 'the partial is kept')
+      }
+      const again = async (brought: Buffer) => {
+        const stream = new PassThrough()
+        const { result } = pushStream(stream, { to, as: 'stream', engine })
+        // It may end before anything is known of it.
+        stream.write(brought.subarray(0, 100_000))
+        stream.end(brought.subarray(100_000))
+        const outcomes = (await result).nodes
+        for (const node of nodes) expect(copyOf(node, 'stream')).toBe(brought.toString('hex'))
+        return outcomes.map(({ heldBytes }) => heldBytes)
+      }
+      await broken()
       for (const node of nodes) expect(copyOf(node, 'stream')).toBeNull()
+      for (const bytes of await again(content)) expect(bytes).toBeGreaterThan(begun.length - 65_537)
+      await broken()
+      const other = Buffer.from(content)
+      other[150_000] = (content[150_000] as number) ^ 1
+      expect(await again(other)).toEqual([0, 0])
+      // What ends sooner is not what was begun.
+      await broken()
+      expect(await again(begun.subarray(0, 200_000))).toEqual([0, 0])
     })
 
     it('comes to a node that is added later', async () => {

@@ -163,30 +163,43 @@ const commands = new World()
 describe('a client that is killed', () => {
   const world = useWorld('native')
 
-  it('has announced nothing, and goes on where it was', async () => {
-    const size = 6 * MIB
-    const key = commands.env['FR_KEY'] as string
-    const node = await world.node({ ...eu, key, limitDownBytesPerSecond: 1e6 })
-    const received = () => node.status().counters.receivedBytes ?? 0
-    const { path, content } = world.file('k.bin', size)
-    const to = ['--where', where, '--via', node.address, '--json']
-    const start = () => commands.fr(['publish', path, ...to])
-    const first = start()
-    await until(() => (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB)
-    first.child.kill('SIGKILL')
-    await first.ended
-    expect(node.status().directory.announcements).toBe(0)
-    expect(existsSync(join(node.dataDir, 'k.bin'))).toBe(false)
-    await client.limit(node.address, { key, downBytesPerSecond: null })
-    const before = received()
-    expect(before).toBeGreaterThanOrEqual(MIB)
-    const second = start()
-    expect(await second.ended).toBe(0)
-    expect(JSON.parse(second.stdout)).toMatchObject({ event: 'published', bytes: size })
-    expect(received() - before).toBeLessThan(size - MIB / 2)
-    expect(node.status().directory.announcements).toBe(1)
-    expect(readFileSync(join(node.dataDir, 'k.bin')).equals(content)).toBe(true)
-  })
+  it.each(['file', 'stream'])(
+    'has announced nothing, and goes on where it was (%s)',
+    async (of) => {
+      const size = 6 * MIB
+      const key = commands.env['FR_KEY'] as string
+      const node = await world.node({ ...eu, key, limitDownBytesPerSecond: 1e6 })
+      const received = () => node.status().counters.receivedBytes ?? 0
+      const { path, content } = world.file('k.bin', size)
+      const to = ['--as', 'k', '--where', where, '--via', node.address, '--json']
+      const env = { XDG_CACHE_HOME: join(world.dir, 'cache') }
+      const start = (brought = content) => {
+        if (of === 'file') return commands.fr(['publish', path, ...to])
+        const running = commands.fr(['publish', '-', ...to], {
+          env,
+          stdio: ['pipe', 'pipe', 'pipe'],
+        })
+        // Whoever is killed takes no more.
+        running.child.stdin?.on('error', () => {}).end(brought)
+        return running
+      }
+      const first = start()
+      await until(() => (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB)
+      first.child.kill('SIGKILL')
+      await first.ended
+      expect(node.status().directory.announcements).toBe(0)
+      expect(existsSync(join(node.dataDir, 'k'))).toBe(false)
+      await client.limit(node.address, { key, downBytesPerSecond: null })
+      const before = received()
+      expect(before).toBeGreaterThanOrEqual(MIB)
+      const second = start()
+      expect(await second.ended).toBe(0)
+      expect(JSON.parse(second.stdout)).toMatchObject({ event: 'published', bytes: size })
+      expect(received() - before).toBeLessThan(size - MIB / 2)
+      expect(node.status().directory.announcements).toBe(1)
+      expect(readFileSync(join(node.dataDir, 'k')).equals(content)).toBe(true)
+    },
+  )
 })
 afterAll(() => commands.close())
 

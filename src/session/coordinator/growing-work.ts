@@ -83,6 +83,7 @@ export class GrowingWork {
     const done = (digests: Uint8Array): void => {
       const run = { offset, length, digests }
       if (length > 0 && !this.#keep(run)) return
+      if (isFinal) this.#origin.kept.seal(offset + length)
       this.#post({ type: 'cutMade', isFinal, ...run })
     }
     if (length > 0) return this.#hash({ offset, length }, done)
@@ -159,15 +160,17 @@ export class GrowingWork {
 
 /**
  * Whether the file still has what was signed of it by an earlier process, as far as its first and
- * its last runs tell; the rest is compared when it is read.
+ * its last runs tell; the rest is compared when it is read. `end`: where it has to end.
  */
 export async function stillHolds(
   engine: DataEngine,
   pool: HashPool,
   file: FileHandle,
   runs: readonly GrowthRun[],
+  end: number | null,
 ): Promise<boolean> {
   const { size } = await engine.storage.identityOf(file)
+  if (end !== null && size !== end) return false
   const hasher = hasherOf(engine, pool)
   const blocks = [runs.at(0), runs.at(-2), runs.at(-1)].flatMap((run) =>
     run === undefined ? [] : blocksOf(run).slice(-1),
@@ -177,6 +180,36 @@ export async function stillHolds(
     if (!(await holds(hasher, file, block))) return false
   }
   return true
+}
+
+/**
+ * Whether a stream brings again what an earlier process has signed: all of that is compared, while
+ * it comes, so one that brings something else is known by its first blocks. Rejects where the
+ * stream fails, and with the signal's reason.
+ */
+export async function comesAgain(
+  engine: DataEngine,
+  pool: HashPool,
+  file: FileHandle,
+  growth: Growth,
+  { runs, end, signal }: Signed,
+): Promise<boolean> {
+  const hasher = hasherOf(engine, pool)
+  for (const run of runs) {
+    const isHere = growth.bytes >= run.offset + run.length
+    for (const part of isHere ? [run] : blocksOf(run)) {
+      if (!(await growth.reached(part.offset + part.length, signal))) return false
+      if (!(await holds(hasher, file, part))) return false
+    }
+  }
+  return end === null || (await growth.endsAt(end, signal))
+}
+
+interface Signed {
+  readonly runs: readonly GrowthRun[]
+  /** Where it has to end; null: that was not signed. */
+  readonly end: number | null
+  readonly signal: AbortSignal
 }
 
 async function holds(hasher: Hasher, file: FileHandle, run: GrowthRun): Promise<boolean> {

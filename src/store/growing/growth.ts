@@ -14,6 +14,8 @@ export class Growth {
   #failure: FrError | undefined
   #listener: GrowthEvents | undefined
   #timer: NodeJS.Timeout | undefined
+  /** Is told of each step. */
+  #stepped = (): void => {}
   readonly #begun: Promise<void>
 
   constructor(source: GrowingSource) {
@@ -24,6 +26,7 @@ export class Growth {
           this.#bytes = bytes
           this.#isFinal = isFinal
           resolve()
+          this.#stepped()
           if (isFinal) this.#tell()
           else this.#timer ??= setTimeout(() => this.#tell(), limits.growthMs)
         },
@@ -31,6 +34,7 @@ export class Growth {
         failed: (error) => {
           this.#failure = error
           resolve()
+          this.#stepped()
           this.#listener?.failed(error)
         },
       })
@@ -49,6 +53,33 @@ export class Growth {
   async begun(): Promise<void> {
     await this.#begun
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /**
+   * Resolves to true once so many bytes are there, to false once fewer are all. Rejects where the
+   * source fails, and with the signal's reason. One at a time.
+   */
+  async reached(bytes: number, signal: AbortSignal): Promise<boolean> {
+    const stepped = (): void => this.#stepped()
+    signal.addEventListener('abort', stepped)
+    try {
+      for (;;) {
+        signal.throwIfAborted()
+        if (this.#failure !== undefined) throw this.#failure
+        if (this.#bytes >= bytes) return true
+        if (this.#isFinal) return false
+        await new Promise<void>((resolve) => {
+          this.#stepped = resolve
+        })
+      }
+    } finally {
+      signal.removeEventListener('abort', stepped)
+    }
+  }
+
+  /** Resolves to true once so many bytes are all, to false once there are more. See `reached`. */
+  async endsAt(bytes: number, signal: AbortSignal): Promise<boolean> {
+    return (await this.reached(bytes, signal)) && !(await this.reached(bytes + 1, signal))
   }
 
   /** Instead of whoever listened before; what is known is told at once. */

@@ -1,7 +1,7 @@
 /**
- * What this user has sent of a file that is still appended to: the id of the content, and digests
- * of what was signed. A process that was killed is followed by one that goes on with the same
- * content, where the file still begins with what was sent.
+ * What this user has sent of a file that is still appended to, or of a stream: the id of the
+ * content, and digests of what was signed. A process that was killed is followed by one that goes
+ * on with the same content, where the source still begins with what was sent.
  *
  * The file: a line of JSON, filled up to 512 bytes; then a place for the newest cut (the beginning
  * of the last block), which is written over; then runs of whole blocks, each with its checksum, as
@@ -14,17 +14,17 @@ import { join } from 'node:path'
 import { digestBytesOf } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 import { blockBytesAt, isInSection } from '../../base/sections.js'
+import { claimName } from '../files/claims.js'
 import { openOwn, readKept, writeAll } from '../files/durable.js'
 import { isHex, isObject } from '../files/plain.js'
 import { makeUserCache, pruneUserCache, userCache } from '../files/user-cache.js'
 
-export interface GrowthKey {
-  /** Decimal. */
-  readonly device: string
-  readonly inode: string
-  /** Public key of whoever signs, 64 hex digits. */
-  readonly author: string
-}
+/** `author`: public key of whoever signs, 64 hex digits. */
+export type GrowthKey =
+  /** A file; both are decimal. */
+  | { readonly device: string; readonly inode: string; readonly author: string }
+  /** What comes under a name to the same nodes. One process at a time knows of it. */
+  | { readonly stream: string; readonly author: string }
 
 /** Digests of whole blocks, or of a run that ends inside one. */
 export interface GrowthRun {
@@ -46,21 +46,21 @@ export class KeptGrowth {
   readonly contentId: string
   /** Of the process before this one, in order of offset, the newest cut last. */
   readonly runs: readonly GrowthRun[]
+  readonly #key: GrowthKey | null
   readonly #path: string | null
   readonly #file: FileHandle | null
+  readonly #release: () => void
   #end: number
   #work: Promise<unknown> = Promise.resolve()
   #cut: GrowthRun | undefined
   /** Whole blocks before this are kept. */
   #wholeEnd: number
 
-  private constructor(
-    contentId: string,
-    runs: readonly GrowthRun[],
-    file: { readonly path: string; readonly file: FileHandle; readonly end: number } | null,
-  ) {
+  private constructor(contentId: string, runs: readonly GrowthRun[], file: OpenKept | null) {
     this.contentId = contentId
     this.runs = runs
+    this.#key = file?.key ?? null
+    this.#release = file?.release ?? (() => {})
     this.#path = file?.path ?? null
     this.#file = file?.file ?? null
     this.#end = file?.end ?? 0
@@ -74,32 +74,36 @@ export class KeptGrowth {
   }
 
   /**
-   * Goes on with what is kept where `isSame` finds its runs in the file, else begins anew with the
-   * fresh id. Never rejects.
+   * Goes on with what is kept where `isSame` finds its runs in the source, which ends at `size`
+   * where that was signed; else begins anew with the fresh id. Never rejects.
    */
   static async open(
     key: GrowthKey,
     freshId: string,
-    isSame: (runs: readonly GrowthRun[]) => Promise<boolean>,
+    isSame: (runs: readonly GrowthRun[], size: number | null) => Promise<boolean>,
     environment: NodeJS.ProcessEnv = process.env,
   ): Promise<KeptGrowth> {
     const directory = userCache('growing', environment)
     if (directory === null) return KeptGrowth.none(freshId)
+    const path = join(directory, hash('sha256', textOf(key), 'hex').slice(0, 32))
+    const release = 'stream' in key ? await claimName(path) : () => {}
+    if (release === null) return KeptGrowth.none(freshId)
     try {
       await makeUserCache(directory)
       await pruneUserCache(directory, bounds)
-      const path = join(directory, hash('sha256', textOf(key), 'hex').slice(0, 32))
       const before = decode((await readKept(path, limits.keptGrowthFileBytes)) ?? Buffer.of(), key)
-      const isGoneOn = before !== null && (await isSame(before.runs))
+      const isGoneOn = before !== null && (await isSame(before.runs, before.size))
       const file = await openOwn(path)
-      if (file === null) return KeptGrowth.none(freshId)
-      if (isGoneOn) return new KeptGrowth(before.contentId, before.runs, { path, file, ...before })
+      if (file === null) throw new Error('it is none of ours')
+      const open = { key, release, path, file }
+      if (isGoneOn) return new KeptGrowth(before.contentId, before.runs, { ...open, ...before })
       await file.truncate(0)
-      await writeAll(file, headOf(key, freshId), 0)
+      await writeAll(file, headOf(key, freshId, null), 0)
       const end = headBytes + cutBytes
       await file.truncate(end)
-      return new KeptGrowth(freshId, [], { path, file, end })
+      return new KeptGrowth(freshId, [], { ...open, end })
     } catch {
+      release()
       return KeptGrowth.none(freshId)
     }
   }
@@ -113,6 +117,13 @@ export class KeptGrowth {
     if (!isWriting) this.#then(() => this.#writeCut())
   }
 
+  /** The end was signed: whoever goes on has the same. */
+  seal(size: number): void {
+    const [file, key] = [this.#file, this.#key]
+    if (file === null || key === null) return
+    this.#then(() => writeAll(file, headOf(key, this.contentId, size), 0))
+  }
+
   /** It is final, or is no longer what was sent: nothing goes on with it. */
   async forget(): Promise<void> {
     if (this.#path !== null) await unlink(this.#path).catch(() => {})
@@ -122,6 +133,7 @@ export class KeptGrowth {
   async close(): Promise<void> {
     await this.#work
     await this.#file?.close().catch(() => {})
+    this.#release()
   }
 
   #append(file: FileHandle, run: GrowthRun): void {
@@ -154,12 +166,14 @@ function isWhole({ offset, length }: GrowthRun): boolean {
   return (offset + length) % blockBytesAt(offset) === 0
 }
 
-function textOf({ device, inode, author }: GrowthKey): string {
-  return [device, inode, author].join(' ')
+function textOf(key: GrowthKey): string {
+  const { author } = key
+  if (!('stream' in key)) return [key.device, key.inode, author].join(' ')
+  return ['stream', hash('sha256', key.stream, 'hex'), author].join(' ')
 }
 
-function headOf(key: GrowthKey, contentId: string): Buffer {
-  const text = JSON.stringify({ format, key: textOf(key), contentId })
+function headOf(key: GrowthKey, contentId: string, size: number | null): Buffer {
+  const text = JSON.stringify({ format, key: textOf(key), contentId, size })
   return Buffer.from(`${text.padEnd(headBytes - 1)}\n`)
 }
 
@@ -175,8 +189,18 @@ function sumOf(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest().subarray(0, sumBytes)
 }
 
+interface OpenKept {
+  readonly key: GrowthKey
+  readonly release: () => void
+  readonly path: string
+  readonly file: FileHandle
+  readonly end: number
+}
+
 interface Decoded {
   readonly contentId: string
+  /** Bytes of all of it; null: its end was not signed. */
+  readonly size: number | null
   readonly runs: readonly GrowthRun[]
   /** Behind the last run that is whole. */
   readonly end: number
@@ -202,7 +226,8 @@ function decode(bytes: Buffer, key: GrowthKey): Decoded | null {
   }
   const cut = decodeRun(bytes.subarray(0, headBytes + cutBytes), headBytes)
   if (cut !== null && cut.run.offset === prefix) runs.push(cut.run)
-  return { contentId: head['contentId'], runs, end: at }
+  const size = typeof head['size'] === 'number' ? head['size'] : null
+  return { contentId: head['contentId'], size, runs, end: at }
 }
 
 function decodeRun(bytes: Buffer, at: number): { run: GrowthRun; end: number } | null {

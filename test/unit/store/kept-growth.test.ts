@@ -94,3 +94,28 @@ it('is nothing where there is no place for it', async () => {
   await growth.close()
   expect([growth.contentId, growth.runs]).toEqual([first, []])
 })
+
+it('knows a stream for one process at a time, and where it has to end', async () => {
+  const stream = { stream: 'a name', author: key.author }
+  const sizes: (number | null)[] = []
+  const openStream = (freshId: string, isSame = true) => {
+    const same = (_: readonly GrowthRun[], size: number | null) => {
+      sizes.push(size)
+      return Promise.resolve(isSame)
+    }
+    return KeptGrowth.open(stream, freshId, same, { XDG_CACHE_HOME: cache })
+  }
+  const growth = await openStream(first)
+  growth.keep(run(0, block, 1))
+  expect(await openStream(second)).toMatchObject({ contentId: second, runs: [] })
+  growth.seal(block)
+  await growth.close()
+  // A file of the same user is none of its concern.
+  expect((await open(second)).contentId).toBe(second)
+  const again = await openStream(second)
+  expect(plain(again.runs)).toEqual([[0, block, 1, 32]])
+  expect(again.contentId).toBe(first)
+  await again.close()
+  expect((await openStream(second, false)).contentId).toBe(second)
+  expect(sizes).toEqual([block, block])
+})
