@@ -62,9 +62,9 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['src/**'] },
     projects: [
       project('unit', { isCompiled: false, seconds: 90, isolate: false }),
-      project('sim', { seconds: 120 }),
-      project('engine', { seconds: 60 }),
-      project('e2e', { seconds: 120, maxWorkers: 3, order: 1 }),
+      project('sim', { seconds: 240 }),
+      project('engine', { seconds: 180 }),
+      project('e2e', { seconds: 300, maxWorkers: 3, order: 1 }),
       project('net', { seconds: 300, maxWorkers: 1, order: 2 }),
       project('fuzz', { isCompiled: false, seconds: 600 }),
       project('load', { seconds: 900, maxWorkers: 1, order: 3 }),

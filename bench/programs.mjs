@@ -3,20 +3,33 @@
  * they ended. They are started in a workspace, so that none outlives it.
  */
 import { spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
 export const listenMs = 10_000
 
-/** A loopback port that was free a moment ago, for programs that cannot pick one and report it. */
+/** Of ports that are bound without a number: Linux gives nobody one below the first of them. */
+const givenFile = '/proc/sys/net/ipv4/ip_local_port_range'
+const leastPort = 10_000
+
+/**
+ * A loopback port that is free, for programs that cannot pick one and report it, or that are to
+ * listen there again later: no connection, and no other program, is given it by the system.
+ */
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
-  server.close()
-  await once(server, 'close')
-  return port
+  const firstGiven = Number(readFileSync(givenFile, 'utf8').split(/\s/)[0])
+  for (;;) {
+    const port = randomInt(leastPort, Math.max(leastPort + 5_000, firstGiven))
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    server.close()
+    if (isFree) return port
+  }
 }
 
 /** Names of missing programs as the text of a cell; null when all are there. */

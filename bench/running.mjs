@@ -9,8 +9,11 @@ const stopMs = 5_000
 /** Characters of its standard error in an error message. */
 const shownChars = 4096
 
+/** Long enough for a machine that is busy with other things. */
+const usualMs = 60_000
+
 /** Rejects when time is up. `isSo` may throw when it can no longer become true. */
-export async function until(isSo, what, withinMs = 20_000, pollMs = 5) {
+export async function until(isSo, what, withinMs = usualMs, pollMs = 5) {
   const endMs = performance.now() + withinMs
   while (!(await isSo())) {
     if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`)
@@ -85,7 +88,7 @@ export class Running {
    * @param {string} what
    * @param {() => boolean} isSo
    */
-  async until(what, isSo, withinMs = 20_000) {
+  async until(what, isSo, withinMs = usualMs) {
     const endMs = performance.now() + withinMs
     for (;;) {
       const isLast = this.#isOver || performance.now() > endMs

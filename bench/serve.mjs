@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpuSeconds } from './machine.mjs'
+import { freePort } from './programs.mjs'
 import { median } from './report.mjs'
 import { until } from './running.mjs'
 import { judge } from './wanted.mjs'
@@ -73,15 +74,6 @@ async function certificate(workspace) {
     if (done.status !== 0) throw new Error(`fr ca: ${done.stderr}`)
   }
   return { cert: `${ca}/localhost.crt`, key: `${ca}/localhost.key` }
-}
-
-async function freePort() {
-  const { createServer } = await import('node:net')
-  const server = createServer()
-  await new Promise((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address()
-  await new Promise((done) => server.close(done))
-  return port
 }
 
 async function trial(workspace, { running, origin }, { name, bytes, files }) {

@@ -256,7 +256,7 @@ describe.each(usualEngines)('abuse of a node on the %s engine', (engine) => {
       await until(isStalled, 'the link is closed by name', limits.linkStallMs + 20_000)
       link.socket.resume()
       await link.closed()
-    }, 60_000)
+    })
   })
 
   describe('a data connection', () => {

@@ -93,7 +93,7 @@ describe('a directory', () => {
     one.link.send(spread(film))
     one.link.send({ type: 'askKnown' })
     expect((await one.next('known')).ids).toEqual([])
-  }, 20_000)
+  })
 
   it('takes only so much of an author at once', async () => {
     // It has no disk to keep them on.
@@ -107,7 +107,7 @@ describe('a directory', () => {
     const { ids } = await loud.next('known')
     expect(ids.length).toBeGreaterThanOrEqual(limits.authorBurst)
     expect(ids.length).toBeLessThan(count)
-  }, 20_000)
+  })
 
   it('has children with the right relay, and answers who has the right status', async () => {
     const authorize = join(world.dir, 'peers')
@@ -126,5 +126,5 @@ describe('a directory', () => {
     })
     expect(await refused).toContain("the right 'relay' is missing")
     await expect(client.where('a', { via: address })).rejects.toThrow()
-  }, 20_000)
+  })
 })

@@ -1,7 +1,7 @@
 /** A NATS server, and masters that keep their state there, as processes. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { freePort } from '../../bench/programs.mjs'
 import { until } from '../../bench/running.mjs'
 import { fetchStatus } from '../../src/api/index.js'
 import { type Running, type ServingNode, World } from './cli-world.js'
@@ -10,15 +10,6 @@ const longMs = 60_000
 
 /** Shown nowhere. */
 export const natsPassword = 'not-on-a-command-line'
-
-/** Free now, and bound again by whoever it is for. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 export interface MasterProcess {
   readonly address: string

@@ -63,7 +63,7 @@ describe.runIf(isRoot).each<[EngineKind, number]>([
     ['adaptive', 'xxh64'],
     ['adaptive', 'blake3'],
     ['classic', 'xxh64'],
-  ] as const)('fits where its data fit: %s, %s', { timeout: 120_000 }, async (strategy, digest) => {
+  ] as const)('fits where its data fit: %s, %s', async (strategy, digest) => {
     const path = sparseFile(world, 'disk.img', bytes)
     const nodes = [await smallNode(), await smallNode(), await smallNode()]
     const to = nodes.map((node) => node.address)

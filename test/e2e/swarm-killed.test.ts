@@ -12,7 +12,7 @@ afterEach(async () => {
 })
 
 it('reaches all that live, and who comes back, when inner nodes are killed', {
-  timeout: 90_000,
+  timeout: 240_000,
 }, async () => {
   const workspace = new Workspace(200 * MIB)
   workspaces.push(workspace)

@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { until } from '../../bench/running.mjs'
 import { copyDigest, MIB, type ServingNode, sha256, World } from './cli-world.js'
 import { holdingBack } from './get-support.js'
 
@@ -149,7 +150,7 @@ describe('versions of files at nodes', () => {
     const defer = (close: () => unknown): void => void closing.push(close)
     const door = await holdingBack({ defer }, one.address, MIB)
     const getting = world.run(['get', 'm@-1', '--from', door.address, '-o', 'got'])
-    await vi.waitFor(() => expect(door.isHolding()).toBe(true), 10_000)
+    await until(() => door.isHolding(), 'the first half has come')
     expect((await world.run(['rm', one.address, 'm@-1'])).status).toBe(0)
     door.open()
     expect((await getting).status).toBe(0)

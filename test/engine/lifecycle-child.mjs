@@ -36,7 +36,7 @@ function held() {
 
 /** Sockets close a turn or two later; what is still there after five seconds is a leak. */
 async function nothingLeft(before) {
-  for (let tries = 0; tries < 500; tries += 1) {
+  for (let tries = 0; tries < 3_000; tries += 1) {
     globalThis.gc()
     const now = held()
     if (now.threads === 0 && now.descriptors <= before.descriptors) return

@@ -2,9 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, createServer, connect as netConnect } from 'node:net'
+import { createServer, connect as netConnect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
+import { freePort } from '../../../bench/programs.mjs'
 import { connect, onlyLoopback } from '../../../src/net/connect.js'
 import { cleanUp, keep, rejection, serve } from './handshake-support.js'
 
@@ -17,14 +18,13 @@ const within = { connectMs: 20_000 }
  * 127.0.0.1 does not listen there.
  */
 async function silent(): Promise<number> {
-  const script = `const server = require('node:net').createServer()
-    server.listen({ port: 0, host: '127.0.0.2', backlog: 1 }, () => {
-      console.log(server.address().port)
-    })`
+  const port = await freePort()
+  const script = `require('node:net')
+    .createServer()
+    .listen({ port: ${port}, host: '127.0.0.2', backlog: 1 }, () => console.log('listens'))`
   const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
-  const [line] = await once(child.stdout, 'data')
-  const port = Number(line)
+  await once(child.stdout, 'data')
   child.kill('SIGSTOP')
   while (!readFileSync(`/proc/${child.pid}/stat`, 'utf8').includes(') T ')) await sleep(5)
   const sockets = Array.from({ length: 8 }, () => keep(netConnect(port, '127.0.0.2')))
@@ -41,14 +41,6 @@ afterEach(() => {
 async function listening(): Promise<number> {
   const address = await serve((socket) => void keep(socket))
   return Number(address.split(':')[1])
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
 
 describe('connecting to a host with several addresses', () => {
