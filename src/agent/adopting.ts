@@ -1,14 +1,48 @@
 /** Connections that members dial become part of a transfer at the node. */
 import { asFrError } from '../base/failures.js'
+import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
 import type { Certificates } from '../net/certificates.js'
 import type { Admitted, Established, Ticketed } from '../net/handshake.js'
+import type { ParkedConnections } from '../net/parked.js'
 import type { Edge } from '../protocol/ticket.js'
+import { type AttributesOf, holderFault } from '../session/holders.js'
 import type { Reception } from '../session/receiver/reception.js'
 import type { NodeServiceSpec } from './node-spec.js'
 
+/** Hands a data connection or pull link to its transfer, parks it, or refuses it. */
+export function placeEarly(
+  early: Admitted | Ticketed,
+  reception: Reception,
+  { parked, attributesOf, log }: Places,
+): void {
+  if (!reception.isOpen && (reception.isEnded || early.channel !== 'data'))
+    return parked.park(early, limits.acceptMs)
+  const [member, to] = [early.from as number, early.to as number]
+  const expected =
+    early.channel === 'data'
+      ? reception.door.expects(member, early.edgeId, to)
+      : reception.door.expectsPull(member, early.peer?.nodeId ?? '', to)
+  // The connection came before the plan, or from a node that has just joined.
+  const waitMs = reception.hasPlan ? limits.earlyDataMs : limits.acceptMs
+  if (expected === null) return parked.park(early, waitMs)
+  if (expected === false)
+    return early.refuse('ERR_FR_PROTOCOL', `this ${early.channel} connection was not expected`)
+  const { only } = reception.spec.entry
+  const fault = early.peer && holderFault(only, early.peer, attributesOf)
+  if (fault !== null) return early.refuse(fault.code, fault.message)
+  if (early.channel !== 'data') return void adoptPull(reception, member, early, log)
+  void adoptFeed(reception, member, early, expected as Edge, log)
+}
+
+interface Places {
+  readonly parked: ParkedConnections
+  readonly attributesOf: AttributesOf
+  readonly log: Logger
+}
+
 /** Never rejects. */
-export async function adoptPull(
+async function adoptPull(
   reception: Reception,
   member: number,
   admitted: Admitted,
@@ -25,7 +59,7 @@ export async function adoptPull(
 }
 
 /** Whoever proves the edge's secret takes the place; a replayed ticket cannot. Never rejects. */
-export async function adoptFeed(
+async function adoptFeed(
   reception: Reception,
   member: number,
   ticketed: Ticketed,

@@ -4,7 +4,8 @@
  * name is asked of the disk that most likely has it, then of the others.
  */
 import { FrError } from '../base/errors.js'
-import type { Frame, SetEntry } from '../control/messages/types.js'
+import type { Frame, HeldEntry, SetEntry } from '../control/messages/types.js'
+import { decodeName } from '../protocol/manifest.js'
 import { atFirst } from '../store/disks/at-first.js'
 import type { Disk } from './disk.js'
 import type { Disks } from './disks.js'
@@ -28,7 +29,16 @@ export class DiskAnswers {
     const { disk, place } = this.#goOn(after)
     const page = await disk.held.list({ glob, after: place, limit })
     const { isSeveral } = this.#disks
-    return { ...this.#placed(page, disk), ...(isSeveral && { disk: disk.dataDir }) }
+    const entries = page.entries.filter((entry) => this.#isOf(disk, entry))
+    return { ...this.#placed({ ...page, entries }, disk), ...(isSeveral && { disk: disk.dataDir }) }
+  }
+
+  /** Where nodes share a directory several have files of one name: the last one is it. */
+  #isOf(disk: Disk, { kind, state, ...name }: HeldEntry): boolean {
+    if (!this.#disks.isFollowing || kind !== 'file' || state !== 'held') return true
+    const bytes = decodeName(name)
+    const [first] = this.#disks.likely(bytes)
+    return first === disk || first?.recordOf(bytes) === undefined
   }
 
   /** Wherever it is: one that was away may have come back with an older file of the name. */

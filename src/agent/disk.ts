@@ -59,6 +59,8 @@ export interface DiskRules {
   readonly isStriped?: boolean
   /** Other nodes have its files, too; it takes no trees. */
   readonly shared?: Omit<SharedDir, 'dir'> | undefined
+  /** Nodes of a shared directory write there, and this one reads. */
+  readonly isFollowed?: boolean
   /** Of the free bytes at a disk: what this transfer must leave to others. */
   readonly reservedBytes: (disk: Disk, guest: Guest) => number
 }
@@ -129,7 +131,7 @@ export class Disk {
     const moved = async (): Promise<void> => {
       if (number === firstNumber) await commits.moved()
     }
-    const isShared = shared !== undefined
+    const isShared = shared !== undefined || rules.isFollowed === true
     const placed = { storage, dir, dataDir, isEmpty, isShared, lost, moved }
     this.store = new NodeStore({ ...rules, ...placed })
     const { store } = this

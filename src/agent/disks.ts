@@ -26,11 +26,15 @@ import { Disk, type DiskRules, type DiskTools } from './disk.js'
 import type { Arriving } from './offers.js'
 import { type StripedDir, StripedDisk } from './striped-disk.js'
 
-export interface DisksSpec extends Omit<DiskRules, 'reservedBytes' | 'keeps'> {
+export interface DisksSpec extends Omit<DiskRules, 'reservedBytes' | 'keeps' | 'isFollowed'> {
   readonly dirs: readonly DataDir[]
   readonly missing: readonly MissingDir[]
   /** Of the heads of striped files; undefined: there are none. */
   readonly striped?: StripedDir | undefined
+  /**
+   * Paths of further directories, which come and go and are written by others; undefined: none are.
+   */
+  readonly places?: (() => Promise<readonly string[]>) | undefined
 }
 
 export class Disks {
@@ -46,14 +50,20 @@ export class Disks {
   /** Where the parts of a push of a tree go, by its id; the oldest are forgotten. */
   readonly #ofTrees = new Map<string, Promise<Disk>>()
   #retry: NodeJS.Timeout | undefined
+  #look: NodeJS.Timeout | undefined
   #trying: Promise<void> | undefined
+  #refreshing: Promise<void> = Promise.resolve()
+  #refreshNext: Promise<void> | undefined
+  /** Of directories that cannot be opened, what was said of them. */
+  readonly #unopened = new Map<string, string>()
   #isClosed = false
 
   constructor(tools: DiskTools, spec: DisksSpec) {
     this.#tools = tools
     this.#spec = spec
     const reservedBytes: DiskRules['reservedBytes'] = (disk, guest) => this.#reserved(disk, guest)
-    this.#rules = { ...spec, reservedBytes, keeps: (contentId) => this.keeps(contentId) }
+    const keeps = (contentId: string): boolean => this.keeps(contentId)
+    this.#rules = { ...spec, reservedBytes, keeps, isFollowed: spec.places !== undefined }
     this.#all = spec.dirs.map((dir) => new Disk(dir, tools, this.#rules))
     this.#missing = spec.missing
     const { striped } = spec
@@ -72,7 +82,16 @@ export class Disks {
   /** More than one was given: then people are told which has what. */
   get isSeveral(): boolean {
     const { dirs, missing, striped } = this.#spec
-    return dirs.length + missing.length > 1 || striped !== undefined
+    return dirs.length + missing.length > 1 || striped !== undefined || this.isFollowing
+  }
+
+  /** They are of several nodes, and of each name the file that was published last counts. */
+  get isFollowing(): boolean {
+    return this.#spec.places !== undefined
+  }
+
+  get isReadOnly(): boolean {
+    return this.#spec.isReadOnly
   }
 
   get first(): Disk {
@@ -94,6 +113,10 @@ export class Disks {
     }
     for (const disk of this.#withStriped) await disk.start()
     this.#striped?.stripes.sweep()
+    await this.refresh()
+    // For whoever goes on over a link that was opened before.
+    if (this.#spec.places !== undefined)
+      this.#look = setInterval(() => void this.refresh(), limits.lookMs).unref()
     if (this.#missing.length === 0) return
     this.#retry = setInterval(() => this.#tryAgain(), limits.diskRetryMs).unref()
   }
@@ -106,10 +129,12 @@ export class Disks {
   stop(): void {
     this.#isClosed = true
     clearInterval(this.#retry)
+    clearInterval(this.#look)
     for (const disk of this.#withStriped) disk.stop()
   }
 
   async settle(): Promise<void> {
+    await this.#refreshing
     await Promise.all(this.#withStriped.map((disk) => disk.settle()))
   }
 
@@ -162,6 +187,61 @@ export class Disks {
     disk.stop()
     await disk.close()
     this.#tools.engine.storage.closeDataDir(disk.dir)
+  }
+
+  // --- what others write ---
+
+  /**
+   * Takes what the nodes of a shared directory have done before this call: whoever asks for a name
+   * after that finds what they have published. Never rejects.
+   */
+  refresh(): Promise<void> {
+    if (this.#spec.places === undefined || this.#isClosed) return Promise.resolve()
+    this.#refreshNext ??= this.#refreshing.then(() => {
+      this.#refreshNext = undefined
+      this.#refreshing = this.#follow().catch(() => {})
+      return this.#refreshing
+    })
+    return this.#refreshNext
+  }
+
+  async #follow(): Promise<void> {
+    const paths = (await this.#spec.places?.()) ?? []
+    const isGone = ({ dataDir, number }: Disk): boolean => number > 0 && !paths.includes(dataDir)
+    const gone = this.#all.filter(isGone)
+    this.#all = this.#all.filter((disk) => !isGone(disk))
+    for (const disk of gone) await this.#giveBack(disk)
+    const known = new Set(this.#all.map(({ dataDir }) => dataDir))
+    for (const path of paths) if (!known.has(path)) await this.#join(path)
+    await Promise.all(this.#all.map(({ store }) => store.follow()))
+  }
+
+  async #join(dataDir: string): Promise<void> {
+    const taken = new Set(this.#all.map(({ number }) => number))
+    let number = 1
+    while (taken.has(number)) number++
+    if (number > limits.sharedPlaces) return
+    const { storage } = this.#tools.engine
+    let disk: Disk | undefined
+    try {
+      disk = new Disk(
+        { dir: await storage.openDataDir(dataDir, true), dataDir, number },
+        this.#tools,
+        this.#rules,
+      )
+      await disk.start()
+      if (this.#isClosed) throw new FrError('ERR_FR_CLOSED', 'the node is closing')
+      this.#all = [...this.#all, disk].sort((a, b) => a.number - b.number)
+      this.#unopened.delete(dataDir)
+    } catch (error) {
+      await this.#giveBack(disk)
+      const { code, message: text } = asFrError(error, 'ERR_FR_IO')
+      // Whoever has just made it writes its catalogue next.
+      if (this.#unopened.get(dataDir) === text || this.#isClosed) return
+      this.#unopened.set(dataDir, text)
+      const fields = { data: dataDir, code, text }
+      this.#spec.log({ level: 'info', event: 'place-not-read', fields })
+    }
   }
 
   // --- where ---

@@ -34,17 +34,16 @@ import { PreAuthGuard } from '../net/pre-auth-guard.js'
 import { Resolver } from '../net/resolver.js'
 import type { TreeFiles } from '../ports/tree-files.js'
 import type { DataEngine } from '../ports.js'
-import type { Edge } from '../protocol/ticket.js'
 import { FeedPlaces } from '../session/driver/feed-places.js'
 import { Serves } from '../session/fetch/serves.js'
-import { type AttributesOf, holderFault } from '../session/holders.js'
+import type { AttributesOf } from '../session/holders.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import { Consents } from '../session/receiver/consents.js'
 import { PoolWork } from '../session/receiver/held-work.js'
 import type { Guest } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
 import type { NodeStore } from '../store/node-store.js'
-import { admitAgain, adoptFeed, adoptPull } from './adopting.js'
+import { admitAgain, placeEarly } from './adopting.js'
 import { Authority } from './authority.js'
 import { Bridges } from './bridges.js'
 import { refusedChannel, requireMember } from './channels.js'
@@ -268,6 +267,7 @@ export class NodeService {
       const refused = refusedChannel(channel, isGateway)
       if (refused !== null) return admitted.refuse(refused.code, refused.message)
       if (admitted.link?.heard !== undefined) return await this.#lasting.resume(admitted)
+      await this.disks.refresh()
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
       else if (admitted.channel === 'bridge') this.#bridges.serve(established)
@@ -412,30 +412,12 @@ export class NodeService {
     await added
   }
 
-  /** Hands a data connection or pull link to its transfer, parks it, or refuses it. */
   #place(early: Admitted | Ticketed): void {
+    const places = { parked: this.#parked, log: this.log, attributesOf: this.#attributesOf }
     const reception = this.#receptions.get(early.transfer ?? '')
-    if (reception === undefined) {
-      if (early.channel === 'data' && this.#serves.take(early)) return
-      return this.#parked.park(early, limits.earlyDataMs)
-    }
-    if (!reception.isOpen && (reception.isEnded || early.channel !== 'data'))
-      return this.#parked.park(early, limits.acceptMs)
-    const [member, to] = [early.from as number, early.to as number]
-    const expected =
-      early.channel === 'data'
-        ? reception.door.expects(member, early.edgeId, to)
-        : reception.door.expectsPull(member, early.peer?.nodeId ?? '', to)
-    // The connection came before the plan, or from a node that has just joined.
-    const waitMs = reception.hasPlan ? limits.earlyDataMs : limits.acceptMs
-    if (expected === null) return this.#parked.park(early, waitMs)
-    if (expected === false)
-      return early.refuse('ERR_FR_PROTOCOL', `this ${early.channel} connection was not expected`)
-    const { only } = reception.spec.entry
-    const fault = early.peer && holderFault(only, early.peer, this.#attributesOf)
-    if (fault !== null) return early.refuse(fault.code, fault.message)
-    if (early.channel !== 'data') return void adoptPull(reception, member, early, this.log)
-    void adoptFeed(reception, member, early, expected as Edge, this.log)
+    if (reception !== undefined) return placeEarly(early, reception, places)
+    if (early.channel === 'data' && this.#serves.take(early)) return
+    this.#parked.park(early, limits.earlyDataMs)
   }
 
   dialler(): Dialler {

@@ -179,6 +179,7 @@ export interface ContentsOf {
  * ERR_FR_NOT_HELD, and ERR_FR_IS_DIRECTORY for a tree or a directory of one.
  */
 export async function openAt({ engine, disks }: ContentsOf, name: Uint8Array) {
+  await disks.refresh()
   const likely = disks.likely(name)
   try {
     return await atFirst(likely, (disk) => openOn(engine, disk, name))

@@ -2,9 +2,12 @@
  * A directory that several nodes of a cluster mount (`shared:DIR`), and this node's own place in
  * it: `DIR/.fastreplica/nodes/ID`, a data directory like any other. ID is of the name of the node,
  * or of its machine, and a number: the first that nobody else has locked.
+ *
+ * Who only reads there (`openView`) has such a place as well, for its identity, in `views`: nothing
+ * is ever in it, and what is served are the places of the nodes.
  */
 import { hash, randomBytes } from 'node:crypto'
-import { link, mkdir, stat, unlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, readdir, stat, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { FrError } from '../base/errors.js'
@@ -13,6 +16,7 @@ import { limits } from '../base/limits.js'
 import { hiddenDir } from '../base/names.js'
 import { isStaleLock, ownRecord } from '../engine/lock.js'
 import type { Storage } from '../ports.js'
+import { Catalogue } from '../store/catalogue/catalogue.js'
 import { machineId } from '../store/identity.js'
 import { Leases } from '../store/shared/leases.js'
 import { ShownNames } from '../store/shared/shown.js'
@@ -36,23 +40,62 @@ export async function openShared(
   path: string,
   name: string | null,
 ): Promise<SharedDir> {
+  const { nodes, contents, leases } = await directoriesIn(path)
+  const dir = await firstFree(storage, join(nodes, await whoIs(name)))
+  const spec = { directory: leases, holder: ownRecord().trim(), isGone: isStaleLock }
+  const shown = new ShownNames({ root: path, nodes, dataDir: dir.dataDir })
+  return { dir, directory: contents, leases: new Leases(spec), shown }
+}
+
+export interface SharedView {
+  readonly dir: DataDir
+  /** Data directories of the nodes that there are now. */
+  readonly places: () => Promise<readonly string[]>
+}
+
+/** Rejects as `openShared`. */
+export async function openView(
+  storage: Pick<Storage, 'openDataDir' | 'closeDataDir'>,
+  path: string,
+  name: string | null,
+): Promise<SharedView> {
+  const { nodes, views } = await directoriesIn(path)
+  const dir = await firstFree(storage, join(views, await whoIs(name)))
+  try {
+    const catalogue = await Catalogue.open(join(dir.dataDir, hiddenDir))
+    await catalogue.close()
+  } catch (error) {
+    storage.closeDataDir(dir.dir)
+    throw error
+  }
+  const places = async (): Promise<readonly string[]> => {
+    const names = await readdir(nodes)
+    const own = names.filter((one) => /^[0-9a-f]{16}-\d{1,2}$/.test(one)).sort()
+    return own.slice(0, limits.sharedPlaces).map((one) => join(nodes, one))
+  }
+  return { dir, places }
+}
+
+const parts = ['nodes', 'contents', 'leases', 'views'] as const
+
+/** Makes those that are missing. */
+async function directoriesIn(path: string): Promise<Record<(typeof parts)[number], string>> {
   const hidden = join(path, hiddenDir)
-  const [nodes = '', contents = '', leases = ''] = ['nodes', 'contents', 'leases'].map((one) =>
-    join(hidden, one),
-  )
+  const [nodes = '', contents = '', leases = '', views = ''] = parts.map((one) => join(hidden, one))
   try {
     if (await isThere(join(hidden, 'catalogue')))
       throw new FrError('ERR_FR_DATA_DIR', `${path} is the data directory of one node`, { path })
-    for (const one of [path, hidden, nodes, contents, leases]) await made(one)
+    for (const one of [path, hidden, nodes, contents, leases, views]) await made(one)
     await requireLinks(leases)
   } catch (error) {
     throw error instanceof FrError ? error : asFrError(error, 'ERR_FR_DATA_DIR')
   }
-  const who = hash('sha256', name ?? ((await machineId()) || hostname()), 'hex').slice(0, 16)
-  const dir = await firstFree(storage, join(nodes, who))
-  const spec = { directory: leases, holder: ownRecord().trim(), isGone: isStaleLock }
-  const shown = new ShownNames({ root: path, nodes, dataDir: dir.dataDir })
-  return { dir, directory: contents, leases: new Leases(spec), shown }
+  return { nodes, contents, leases, views }
+}
+
+/** Of the name of a node, or of its machine. */
+async function whoIs(name: string | null): Promise<string> {
+  return hash('sha256', name ?? ((await machineId()) || hostname()), 'hex').slice(0, 16)
 }
 
 async function firstFree(storage: Pick<Storage, 'openDataDir'>, path: string): Promise<DataDir> {

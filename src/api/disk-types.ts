@@ -29,9 +29,20 @@ export interface DiskOptions {
    * no disk has a plain file; trees, compressed pushes and files with holes stay whole.
    */
   placement?: 'whole' | 'striped'
+  /**
+   * What this process does of a node that is several processes over one `dataDir` `shared:DIR`
+   * (docs/clusters.md); default: all.
+   */
+  roles?: readonly NodeRole[]
   /** Files that lie in `dataDir` already become held; they are hashed in the background. */
   adopt?: boolean
 }
+
+/**
+ * `distribute`: receives, stores and passes on. `serve`: serves what those have published, and
+ * takes nothing: ERR_FR_READ_ONLY.
+ */
+export type NodeRole = 'distribute' | 'serve'
 
 export interface DisksOptions extends Credentials {
   signal?: AbortSignal

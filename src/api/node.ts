@@ -9,7 +9,7 @@ import { NodeMaster } from '../agent/master/node-master.js'
 import { NodeService } from '../agent/node-service.js'
 import type { Peers } from '../agent/peers.js'
 import { Privileges } from '../agent/privileges.js'
-import { openShared } from '../agent/shared-dir.js'
+import { openShared, openView } from '../agent/shared-dir.js'
 import { openStripes } from '../agent/striped-disk.js'
 import { NodeSwarm } from '../agent/swarm/node-swarm.js'
 import type { Attributes } from '../base/attributes.js'
@@ -84,16 +84,18 @@ async function openNode(
 ): Promise<NodeObject> {
   const { engine, router } = holder
   const { relayOnly: isRelayOnly } = checked
-  const isReadOnly = checked.readOnly || isRelayOnly
+  const { sharedDir, name } = checked
+  const isView = sharedDir !== undefined && !checked.roles.includes('distribute')
+  const isReadOnly = checked.readOnly || isRelayOnly || isView
   const { storage } = engine
+  const view = isView ? await openView(storage, sharedDir, name) : undefined
   const shared =
-    checked.sharedDir === undefined
-      ? undefined
-      : await openShared(storage, checked.sharedDir, checked.name)
+    sharedDir === undefined || isView ? undefined : await openShared(storage, sharedDir, name)
+  const own = view?.dir ?? shared?.dir
   const { dirs, missing } = isRelayOnly
     ? await openNothing(storage)
-    : shared !== undefined
-      ? { dirs: [shared.dir], missing: [] }
+    : own !== undefined
+      ? { dirs: [own], missing: [] }
       : await openDataDirs(storage, checked.dataDirs, isReadOnly)
   const opened = dirs.map(({ dir }) => dir)
   const closeDirs = (): void => {
@@ -105,11 +107,11 @@ async function openNode(
     const isStriping = checked.placement === 'striped' && !isRelayOnly
     const first = dirs[0]?.dataDir ?? ''
     const striped =
-      isRelayOnly || shared !== undefined
+      isRelayOnly || own !== undefined
         ? undefined
         : await openStripes(storage, first, isStriping, isReadOnly)
     if (striped !== undefined) opened.push(striped.dir)
-    const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(first)
+    const { key, isNew } = await (isReadOnly && !isView ? storedNodeKey : nodeKey)(first)
     const { advertise } = checked
     const at = advertise !== undefined && { advertise }
     peers = await openPeers(checked.authorize, checked.keys, log)
@@ -139,6 +141,7 @@ async function openNode(
       missing,
       striped,
       shared,
+      places: view?.places,
       listen,
       keys,
       self,
@@ -275,7 +278,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       name: this.#checked.name,
       attributes: this.#attributes,
       mirror: this.#checked.mirror,
-      readOnly: this.#checked.readOnly,
+      readOnly: this.#service.disks.isReadOnly,
       relayOnly: this.#checked.relayOnly,
       directory: this.#service.directory.status,
       master: this.#master?.status ?? null,

@@ -56,6 +56,7 @@ export const optionNames = {
     mirror: true,
     readOnly: true,
     relayOnly: true,
+    roles: true,
     engine: true,
     minFreeBytes: true,
     keepPartialsSeconds: true,

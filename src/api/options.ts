@@ -38,6 +38,7 @@ import {
 import { type CodingWish, checkCoding } from './coding-options.js'
 import { refuseWithCommit } from './commit-refusals.js'
 import { checkCredentials, checkKey } from './credentials.js'
+import { checkDataDirs, checkRoles, checkShared, placements } from './data-dir-options.js'
 import { checkDescriptors, type DescriptorWish } from './descriptor-options.js'
 import { checkFollow, type FollowWish } from './following.js'
 import { checkGrouping } from './grouping.js'
@@ -46,7 +47,7 @@ import { nodeSealOf, sealOf } from './seal.js'
 import { type CheckedSource, checkSource } from './source.js'
 import { checkTargets, dialable } from './targets.js'
 import { checkTreeWishes, type TreeWishes } from './tree-options.js'
-import type { NodeOptions, PushOptions, PushSource } from './types.js'
+import type { NodeOptions, NodeRole, PushOptions, PushSource } from './types.js'
 import { checkWants } from './wants.js'
 
 export interface CheckedPush {
@@ -243,6 +244,8 @@ export interface CheckedNode {
   /** Algorithm to hash files that lie in the data directory with; undefined: they stay unknown. */
   readonly adopt: DigestAlgorithm | undefined
   readonly readOnly: boolean
+  /** Of one process of several; all where it is the only one. */
+  readonly roles: readonly NodeRole[]
   readonly relayOnly: boolean
   readonly maxServes: number
   readonly limits: NodeLimits
@@ -253,6 +256,7 @@ export interface CheckedNode {
 /** Options of a node that has files. */
 const ofFiles = [
   ...(['dataDir', 'placement', 'adopt', 'mirror', 'readOnly', 'maxServes', 'keep'] as const),
+  ...(['roles'] as const),
   ...(['maxSpaceBytes', 'maxAgeSeconds', 'minVersions', 'master'] as const),
 ]
 
@@ -304,6 +308,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     listen: requireAddress(options.listen, 'listen'),
     dataDirs,
     sharedDir: checkShared(dataDirs, options),
+    roles: checkRoles(dataDirs, options),
     placement: oneOf('placement', options.placement, placements) ?? 'whole',
     keys: [key, ...previous],
     name: options.name ?? null,
@@ -336,43 +341,6 @@ export function checkNode(options: NodeOptions): CheckedNode {
     sealing: nodeSealOf(options),
     accept: options.accept,
   }
-}
-
-const placements = ['whole', 'striped'] as const
-
-/** Throws TypeError, or ERR_FR_UNSUPPORTED. */
-function checkDataDirs({ dataDir }: NodeOptions): readonly string[] {
-  const dataDirs: readonly unknown[] = Array.isArray(dataDir) ? dataDir : [dataDir]
-  if (dataDirs.length === 0) throw new TypeError('dataDir must name a directory')
-  if (dataDirs.length > limits.disksPerNode)
-    throw new TypeError(`dataDir must name at most ${limits.disksPerNode} directories`)
-  const checked = dataDirs.map((path, at): string => {
-    requireText(Array.isArray(dataDir) ? `dataDir[${at}]` : 'dataDir', path)
-    return path as string
-  })
-  if (new Set(checked).size < checked.length) throw new TypeError('dataDir names a directory twice')
-  return checked
-}
-
-const sharedPrefix = 'shared:'
-
-/**
- * DIR of `shared:DIR`; undefined: each directory is of this node alone. Throws TypeError, or
- * ERR_FR_UNSUPPORTED for what such a node cannot do.
- */
-function checkShared(dataDirs: readonly string[], options: NodeOptions): string | undefined {
-  const shared = dataDirs.find((path) => path.startsWith(sharedPrefix))
-  if (shared === undefined) return undefined
-  if (shared === sharedPrefix) throw new TypeError('dataDir shared:DIR names no directory')
-  const { placement, keep = 0 } = options
-  const [what] = [
-    ...(dataDirs.length > 1 ? ['beside other data directories'] : []),
-    ...(placement === 'striped' ? ['with placement striped'] : []),
-    ...(keep > 0 ? ['with keep'] : []),
-    ...(['adopt', 'readOnly'] as const).flatMap((name) => (options[name] ? `with ${name}` : [])),
-  ]
-  if (what === undefined) return shared.slice(sharedPrefix.length)
-  throw new FrError('ERR_FR_UNSUPPORTED', `this version has no shared data directory ${what}`)
 }
 
 /** What becomes of earlier versions. */

@@ -23,6 +23,8 @@ export const diskLimits = {
   diskBytesPerSecond: 128 * 1024 * 1024,
   /** Nodes of one machine, or of one name, in a directory that nodes share. */
   sharedNodesPerMachine: 64,
+  /** Nodes of such a directory whose files one that only reads serves. */
+  sharedPlaces: 64,
   /**
    * Milliseconds between two words of who brings a content there; without one until somebody else
    * does; between two looks of who waits; between two looks for what nobody has any more.

@@ -154,6 +154,14 @@ export class NodeStore {
     throw this.#problem ?? new FrError('ERR_FR_CLOSED', 'the node is closing')
   }
 
+  /**
+   * Takes the records that the process which serves the directory has written since. Never rejects:
+   * what lies at names is compared with the records anyway.
+   */
+  async follow(): Promise<void> {
+    if (this.#catalogue?.isReadOnly === true) await this.#catalogue.follow().catch(() => {})
+  }
+
   /** What is held, by the records. */
   get held(): CatalogueTotals {
     return this.#catalogue?.totals ?? { streams: 0, bytes: 0, damaged: 0 }

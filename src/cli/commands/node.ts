@@ -1,6 +1,7 @@
 /** `fr node` on the command line: its options and what they ask for. */
 
 import { type Command as Commander, InvalidArgumentError } from 'commander'
+import type { NodeRole } from '../../api/types.js'
 import { attributesFault } from '../../base/attributes.js'
 import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
@@ -25,6 +26,7 @@ export interface NodeCommand {
   readonly listen: string
   readonly dataDir?: readonly string[]
   readonly placement?: 'whole' | 'striped'
+  readonly roles?: readonly NodeRole[]
   readonly keyFile?: string
   readonly previousKeyFile?: string
   readonly name?: string
@@ -81,6 +83,12 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
         'how files are spread over several --data: each on one, or its bytes (default: whole)',
         ['whole', 'striped'],
       ),
+    )
+    .option(
+      '--role <roles>',
+      'what this process does of a node that is several over one shared:DIR: distribute, serve ' +
+        '(default: all; see docs/clusters.md)',
+      roles,
     )
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key, accepted during key rotation')
@@ -191,6 +199,10 @@ Examples:
   command.action((options) => found(nodeCommand(options)))
 }
 
+function roles(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...text.split(',').map((role) => role.trim())]
+}
+
 function wanted(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text]
 }
@@ -211,7 +223,7 @@ export function attribute(
 
 /** Options of a node that has files. */
 const ofFiles = [
-  ...['data', 'placement', 'adopt', 'readOnly', 'mirror', 'maxServes'],
+  ...['data', 'placement', 'role', 'adopt', 'readOnly', 'mirror', 'maxServes'],
   ...['keep', 'maxSpace', 'maxAge', 'minVersions', 'master'],
 ]
 
@@ -237,6 +249,7 @@ function nodeCommand(options: Values): NodeCommand {
   return {
     command: 'node',
     listen,
+    ...given({ roles: options['role'] }),
     ...given({ dataDir: data, placement, keyFile, previousKeyFile, name, advertise, engine }),
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
     ...given({ want: options['want'], wantBytes: options['wantSpace'] }),

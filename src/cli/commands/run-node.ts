@@ -34,7 +34,7 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   if (command.previousKeyFile !== undefined) {
     options.previousKey = await readKey(command.previousKeyFile, context)
   }
-  const { dataDir, placement, name, attributes, advertise, engine } = command
+  const { dataDir, placement, roles, name, attributes, advertise, engine } = command
   const { minFreeBytes, keepPartialsSeconds, maxServes } = command
   const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds, seal, requireSeal } = command
   const { authorize, dropPrivileges, master, parent, maxChildren, deputy } = command
@@ -46,7 +46,7 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
     ...given({ want, wantBytes, wantAgeSeconds }),
     ...given({ keep, maxSpaceBytes, maxAgeSeconds, minVersions }),
     ...given({ authorize, dropPrivileges, master, parent, maxChildren, deputy }),
-    ...given({ dataDir, placement, name, attributes, advertise, engine }),
+    ...given({ dataDir, placement, roles, name, attributes, advertise, engine }),
     ...given({ minFreeBytes, keepPartialsSeconds, maxServes }),
   }
 }

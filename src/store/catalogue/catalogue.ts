@@ -4,16 +4,16 @@
  *
  * The idea: digest runs are durable with their line or before it, and a record counts once its line
  * is durable. What waits is written together: one write and one fsync for all lines. The
- * directory is locked by its node, so nobody else writes here. Nothing that is read is trusted
+ * directory is locked by its node, so nobody else writes here; others may follow what it writes.
+ * Nothing that is read is trusted
  * beyond its checksum: whether the file is still the one described is for the caller to compare
  * (FileIdentity).
  */
-import { type FileHandle, mkdir, readdir, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
-import { isHidden } from '../../base/names.js'
 import {
   isTemporary,
   openKept,
@@ -24,16 +24,18 @@ import {
 } from '../files/durable.js'
 import { keyOf } from '../files/plain.js'
 import { digestFileOf, readRuns, writeRuns } from './digest-file.js'
+import { Entries } from './entries.js'
 import {
   copyLines,
   headLine,
   type IndexEntry,
   type IndexLine,
+  type ReadIndex,
   readIndex,
   runsInLine,
   textOfLine,
 } from './index-file.js'
-import { type DigestRun, type HeldStream, mayBecome } from './record.js'
+import type { DigestRun, HeldStream } from './record.js'
 
 export interface CatalogueTotals {
   readonly streams: number
@@ -62,11 +64,7 @@ export class Catalogue {
   readonly #digestsDir: string
   /** Nothing is written to the disk. */
   readonly isReadOnly: boolean
-  readonly #entries = new Map<string, IndexEntry>()
-  /** By file digest; a set where several files have the same. */
-  readonly #byDigest = new Map<string, HeldStream | Set<HeldStream>>()
-  /** The records in the order of names; undefined after a change. */
-  #sorted: readonly HeldStream[] | undefined
+  readonly #entries = new Entries()
   readonly #waiting: Change[] = []
   #file: FileHandle
   /** Length of the index up to its last whole line, and how many lines those are. */
@@ -75,7 +73,6 @@ export class Catalogue {
   /** Something may lie behind #indexBytes. */
   #isTorn = false
   #next = 0
-  #bytes = 0
   #damaged = 0
   #work: Promise<void> | undefined
   #isClosed = false
@@ -114,7 +111,8 @@ export class Catalogue {
 
   /**
    * Opens the catalogue as it is, and writes nothing: records can only be refreshed, which this
-   * process alone knows. Rejects with ERR_FR_CATALOGUE, also where there is none.
+   * process alone knows, and `follow` takes what another process writes. Rejects with
+   * ERR_FR_CATALOGUE, also where there is none.
    */
   static async openReadOnly(hiddenDir: string): Promise<Catalogue> {
     const path = pathIn(hiddenDir)
@@ -133,56 +131,27 @@ export class Catalogue {
   }
 
   get totals(): CatalogueTotals {
-    return { streams: this.#entries.size, bytes: this.#bytes, damaged: this.#damaged }
+    return { streams: this.#entries.size, bytes: this.#entries.bytes, damaged: this.#damaged }
   }
 
   get(name: Uint8Array): HeldStream | undefined {
     return this.#entries.get(keyOf(name))?.record
   }
 
-  /** A record of this content, under any name. `use`: what of all is of use; default: all. */
-  withDigest(
-    fileDigest: string,
-    size: number,
-    use: (record: HeldStream) => boolean = () => true,
-  ): HeldStream | undefined {
-    const found = this.#byDigest.get(fileDigest)
-    for (const record of found instanceof Set ? found : [found])
-      if (record?.size === size && !isHidden(record.name) && use(record)) return record
-    return undefined
+  withDigest(...of: Parameters<Entries['withDigest']>): HeldStream | undefined {
+    return this.#entries.withDigest(...of)
   }
 
-  /**
-   * The same, of this name rather than of another one, for a content that those of `only` may have:
-   * what others may have, too, or the same.
-   */
-  ofContent(
-    name: Uint8Array,
-    fileDigest: string,
-    size: number,
-    only: string | undefined,
-  ): HeldStream | undefined {
-    const use = (record: HeldStream): boolean => mayBecome(record, only)
-    const own = this.get(name)
-    const isIt = own?.fileDigest === fileDigest && own.size === size && use(own)
-    return isIt ? own : this.withDigest(fileDigest, size, use)
+  ofContent(...of: Parameters<Entries['ofContent']>): HeldStream | undefined {
+    return this.#entries.ofContent(...of)
   }
 
-  /** Of files whose names begin so, also those in versions of trees that nobody is to see yet. */
   beneath(prefix: Uint8Array): readonly HeldStream[] {
-    const start = keyOf(prefix)
-    const found: HeldStream[] = []
-    for (const [key, { record }] of this.#entries) if (key.startsWith(start)) found.push(record)
-    return found
+    return this.#entries.beneath(prefix)
   }
 
-  /** In the order of names, as bytes. Sorted anew only after a change. */
   list(): readonly HeldStream[] {
-    this.#sorted ??= [...this.#entries]
-      .filter(([, { record }]) => !isHidden(record.name))
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, { record }]) => record)
-    return this.#sorted
+    return this.#entries.list()
   }
 
   /**
@@ -235,14 +204,65 @@ export class Catalogue {
   // --- reading ---
 
   async #load(): Promise<void> {
-    const read = await readIndex(this.#file, this.#path)
+    this.#use(await readIndex(this.#file, this.#path))
+  }
+
+  #use(read: ReadIndex): void {
     this.#lines = read.lines
     this.#damaged = read.damaged
     this.#indexBytes = read.wholeBytes
     this.#isTorn = true
     this.#next = read.next
-    for (const [key, entry] of read.entries)
-      if (this.#entries.size < limits.heldStreams) this.#set(key, entry)
+    for (const [key, entry] of read.entries) this.#keep(key, entry)
+  }
+
+  /** Whoever writes the file keeps to the same bound. */
+  #keep(key: string, entry: IndexEntry): void {
+    const hasRoom = this.#entries.has(key) || this.#entries.size < limits.heldStreams
+    if (hasRoom) this.#entries.set(key, entry)
+  }
+
+  /**
+   * Takes what the process that writes the catalogue has written since. For one that is only read,
+   * one call at a time. Rejects with what the system said; all stays as it was then.
+   */
+  async follow(): Promise<void> {
+    const [own, there] = await Promise.all([
+      this.#file.stat({ bigint: true }),
+      stat(this.#path, { bigint: true }),
+    ])
+    const isSame = own.dev === there.dev && own.ino === there.ino
+    const moreBytes = Number(there.size) - this.#indexBytes
+    if (this.#isClosed || (isSame && moreBytes === 0)) return
+    const more = isSame && moreBytes > 0 ? await this.#more() : undefined
+    if (more !== undefined) return this.#add(more)
+    const file = await openKept(this.#path)
+    if (file === null) return
+    const read = await readIndex(file, this.#path).catch(async (error: unknown) => {
+      await file.close()
+      throw error
+    })
+    if (this.#isClosed) return await file.close()
+    const before = this.#file
+    this.#file = file
+    for (const key of this.#entries.keys()) this.#entries.set(key, null)
+    this.#use(read)
+    await before.close()
+  }
+
+  /** Undefined: it is not the same file any more, whatever its inode says. */
+  async #more(): Promise<ReadIndex | undefined> {
+    const more = await readIndex(this.#file, this.#path, this.#indexBytes)
+    return more.damaged === 0 ? more : undefined
+  }
+
+  #add({ entries, removed, lines, next, wholeBytes }: ReadIndex): void {
+    const isLater = (key: string, n: number): boolean => n > (this.#entries.get(key)?.n ?? -1)
+    for (const [key, n] of removed) if (isLater(key, n)) this.#entries.set(key, null)
+    for (const [key, entry] of entries) if (isLater(key, entry.n)) this.#keep(key, entry)
+    this.#lines += lines
+    this.#next = Math.max(this.#next, next)
+    this.#indexBytes = wholeBytes
   }
 
   async #tidy(): Promise<void> {
@@ -259,32 +279,12 @@ export class Catalogue {
       if (name.startsWith('catalogue.') && isTemporary(name))
         await unlink(join(directory, name)).catch(() => {})
     const names = await readdir(this.#digestsDir)
-    const entries = [...this.#entries.values()].filter(({ hasRuns }) => !hasRuns)
+    const entries = this.#entries.values().filter(({ hasRuns }) => !hasRuns)
     // One for each record is what there should be; comparing all names takes long.
     if (names.length === entries.length) return
     const needed = new Set(entries.map(({ record }) => digestFileOf(record)))
     for (const name of names)
       if (!needed.has(name)) await unlink(join(this.#digestsDir, name)).catch(() => {})
-  }
-
-  #set(key: string, entry: IndexEntry | null): void {
-    this.#sorted = undefined
-    const before = this.#entries.get(key)?.record
-    if (before !== undefined) {
-      this.#bytes -= before.size
-      this.#entries.delete(key)
-      const same = this.#byDigest.get(before.fileDigest)
-      if (same instanceof Set) same.delete(before)
-      if (!(same instanceof Set) || same.size === 0) this.#byDigest.delete(before.fileDigest)
-    }
-    if (entry === null) return
-    const { record } = entry
-    this.#bytes += record.size
-    this.#entries.set(key, entry)
-    const same = this.#byDigest.get(record.fileDigest)
-    if (same === undefined) this.#byDigest.set(record.fileDigest, record)
-    else if (same instanceof Set) same.add(record)
-    else this.#byDigest.set(record.fileDigest, new Set([same, record]))
   }
 
   // --- writing ---
@@ -303,7 +303,7 @@ export class Catalogue {
     const isRefreshed = record !== null && runs === undefined
     if (!isRefreshed) throw new FrError('ERR_FR_READ_ONLY')
     if (before?.record.contentId !== record.contentId) throw unknownError()
-    this.#set(key, { ...before, record })
+    this.#entries.set(key, { ...before, record })
   }
 
   async #drain(): Promise<void> {
@@ -388,7 +388,7 @@ export class Catalogue {
     const dead: string[] = []
     for (const [key, entry] of entries) {
       const before = this.#entries.get(key)
-      this.#set(key, entry)
+      this.#entries.set(key, entry)
       this.#changed(before?.record, entry?.record)
       if (before?.hasRuns !== false) continue
       const name = digestFileOf(before.record)
@@ -422,7 +422,7 @@ export class Catalogue {
     this.#indexBytes = bytes
     this.#lines = moved.length
     this.#isTorn = false
-    for (const [key, entry] of moved) this.#entries.set(key, entry)
+    for (const [key, entry] of moved) this.#entries.move(key, entry)
     await old.close()
   }
 }

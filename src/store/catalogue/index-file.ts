@@ -45,6 +45,8 @@ export interface IndexEntry {
 export interface ReadIndex {
   /** By the key of the name. */
   readonly entries: Map<string, IndexEntry>
+  /** Of names that are removed: the number of the line that says so. */
+  readonly removed: Map<string, number>
   /** Number of the next line to be written. */
   readonly next: number
   readonly lines: number
@@ -68,14 +70,16 @@ export function textOfLine(line: IndexLine): string {
   return `${checksum(text)} ${text}\n`
 }
 
-/** Rejects with ERR_FR_CATALOGUE for a format that a newer version has written. */
-export async function readIndex(file: FileHandle, path: string): Promise<ReadIndex> {
+/**
+ * What stands in the index from this byte on, where a line begins. Rejects with ERR_FR_CATALOGUE
+ * for a format that a newer version has written.
+ */
+export async function readIndex(file: FileHandle, path: string, from = 0): Promise<ReadIndex> {
   const entries: ReadIndex['entries'] = new Map()
-  // Of names that were removed: the number of the line that said so.
-  const removed = new Map<string, number>()
+  const removed: ReadIndex['removed'] = new Map()
   const authors = new Map<string, string>()
   let [next, lines, damaged] = [0, 0, 0]
-  const wholeBytes = await eachLine(file, (bytes, at) => {
+  const wholeBytes = await eachLine(file, from, (bytes, at) => {
     const line = at === 0 ? undefined : parsed(bytes)
     if (line === undefined) {
       if (at > 0 || !isHead(bytes, path)) damaged++
@@ -97,7 +101,7 @@ export async function readIndex(file: FileHandle, path: string): Promise<ReadInd
     removed.delete(key)
     entries.set(key, { n, record, at, bytes: bytes.length, hasRuns: line.runs !== undefined })
   })
-  return { entries, next, lines, damaged, wholeBytes }
+  return { entries, removed, next, lines, damaged, wholeBytes }
 }
 
 /** The digest runs in the line of an entry; undefined when that is not there as it was written. */
@@ -125,6 +129,7 @@ export async function copyLines(
   let lines: [string, number][] = []
   await eachLine(
     file,
+    0,
     (bytes, at) => {
       const key = keys.get(at)
       if (key === undefined) return
@@ -189,17 +194,18 @@ function runOf(row: readonly unknown[]): DigestRun {
 }
 
 /**
- * Calls `use` with each line that has an end, without it, and with its place; `pause` after some of
- * them. A line that is longer than limits.catalogueLineBytes is handed over cut. Resolves to the
- * bytes up to the last end.
+ * Calls `use` with each line from this byte on that has an end, without it, and with its place;
+ * `pause` after some of them. A line that is longer than limits.catalogueLineBytes is handed over
+ * cut. Resolves to the bytes up to the last end.
  */
 async function eachLine(
   file: FileHandle,
+  begin: number,
   use: (line: Buffer, at: number) => void,
   pause: () => Promise<void> = async () => {},
 ): Promise<number> {
   const chunk = Buffer.allocUnsafe(MIB + limits.catalogueLineBytes)
-  let [held, at, wholeBytes] = [0, 0, 0]
+  let [held, at, wholeBytes] = [0, begin, begin]
   for (;;) {
     const { bytesRead } = await file.read(chunk, held, MIB, at)
     if (bytesRead === 0) return wholeBytes

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -316,5 +317,68 @@ describe('a damaged index', () => {
     await expect(Catalogue.open(hidden)).rejects.toMatchObject({ code: 'ERR_FR_CATALOGUE' })
     chmodSync(index(), 0o700)
     expect(statSync(index()).isDirectory()).toBe(true)
+  })
+})
+
+describe('a catalogue that another process writes', () => {
+  const followed = async (reader: Catalogue, writer: Catalogue): Promise<void> => {
+    await reader.follow()
+    expect(reader.list()).toEqual(writer.list())
+    expect(reader.totals).toEqual(writer.totals)
+    for (const record of reader.list()) expect(await reader.runs(record)).toEqual(runsOf(record))
+  }
+
+  it('is followed, whatever was done there since', async () => {
+    const following = fc.asyncProperty(history, fc.array(fc.nat(4)), async (steps, looks) => {
+      rmSync(hidden, { recursive: true })
+      mkdirSync(hidden)
+      await opened(async (writer) => {
+        const reader = await Catalogue.openReadOnly(hidden)
+        try {
+          for (const [at, { name, version, isPut }] of steps.entries()) {
+            const record = recordOf(name, version)
+            if (isPut) await put(writer, record)
+            else await writer.remove(record.name)
+            if (looks.includes(at % 5)) await followed(reader, writer)
+          }
+          await followed(reader, writer)
+        } finally {
+          await reader.close()
+        }
+      })
+    })
+    await fc.assert(following, { numRuns: 30 })
+  })
+
+  it('is followed where a new index takes its place, is cut off, or is not whole', async () => {
+    await opened((writer) => put(writer, recordOf('a')))
+    const reader = await Catalogue.openReadOnly(hidden)
+    try {
+      writeFileSync(`${index()}.new`, readFileSync(index()))
+      renameSync(`${index()}.new`, index())
+      await opened(async (writer) => {
+        await put(writer, recordOf('b', 1))
+        await followed(reader, writer)
+        const before = readFileSync(index())
+        await put(writer, recordOf('c'))
+        await followed(reader, writer)
+        // A write that failed is taken back, and the next one is shorter or longer.
+        writeFileSync(index(), before)
+        await reader.follow()
+        expect(reader.list().map(titleOf)).toEqual(['a', 'b'])
+        writeFileSync(index(), Buffer.concat([before, Buffer.from('half a line')]))
+        await reader.follow()
+        expect(reader.list().map(titleOf)).toEqual(['a', 'b'])
+        writeFileSync(index(), Buffer.concat([before, Buffer.from('a line of noise\n')]))
+        await reader.follow()
+        expect(reader.list().map(titleOf)).toEqual(['a', 'b'])
+      })
+      rmSync(index())
+      await expect(reader.follow()).rejects.toMatchObject({ code: 'ENOENT' })
+      expect(reader.list().map(titleOf)).toEqual(['a', 'b'])
+    } finally {
+      await reader.close()
+    }
+    await expect(reader.follow()).rejects.toThrow()
   })
 })

@@ -1,0 +1,82 @@
+/** A node that is several processes over one directory. */
+import { describe, expect, it } from 'vitest'
+import { client, push, startNode } from '../../src/api/index.js'
+import { openDoor } from '../../src/doors/index.js'
+import { usualEngines } from './engines.js'
+import { useCache, useWorld } from './push-support.js'
+
+useCache()
+const MIB = 1024 * 1024
+
+async function held(address: string): Promise<string[]> {
+  const found: string[] = []
+  for await (const { name, state } of client.list(address)) found.push(`${name} ${state}`)
+  return found
+}
+
+describe.each(usualEngines)('a serving process, with the %s engine,', (engine) => {
+  const world = useWorld(engine)
+  const usual = { engine, rejoinMs: 0, retries: 0 } as const
+
+  it('serves at once what the others publish, replace and remove', async () => {
+    const dataDir = `shared:${world.dataDir()}`
+    const early = await world.node({ dataDir, roles: ['serve'], name: 'early' })
+    expect(await held(early.address)).toEqual([])
+    const [a, b] = [
+      await world.node({ dataDir, roles: ['distribute'], name: 'a' }),
+      await world.node({ dataDir, name: 'b' }),
+    ]
+    const door = await openDoor({ node: early }, { listen: '127.0.0.1:0' })
+    world.defer(() => door.close())
+    const got = async (name: string): Promise<readonly [number, Buffer]> => {
+      const answer = await fetch(`http://${door.address}/files/${name}`)
+      return [answer.status, Buffer.from(await answer.arrayBuffer())]
+    }
+    expect((await got('one'))[0]).toBe(404)
+    const first = world.file('first', MIB + 3)
+    await push(first.path, { ...usual, to: [a.address], as: 'one' }).result
+    expect(await got('one')).toEqual([200, first.content])
+    const second = world.file('second', 5_000)
+    await push(second.path, { ...usual, to: [b.address], as: 'one' }).result
+    await push(second.path, { ...usual, to: [a.address], as: 'dir/two' }).result
+    expect(await got('one')).toEqual([200, second.content])
+    const late = await world.node({ dataDir, roles: ['serve'], name: 'late' })
+    for (const { address } of [early, late]) {
+      expect((await held(address)).sort()).toEqual(['dir/two held', 'one held'])
+      expect((await world.fetched('dir/two', address)).equals(second.content)).toBe(true)
+    }
+    expect(new Set([early, late, a, b].map(({ nodeId }) => nodeId)).size).toBe(4)
+    await client.remove(b.address, 'one')
+    expect(await got('one')).toEqual([200, first.content])
+    await client.remove(a.address, 'one')
+    expect((await got('one'))[0]).toBe(404)
+    // Who is gone leaves what it has.
+    await a.close()
+    expect(await got('dir/two')).toEqual([200, second.content])
+    expect(early.status()).toMatchObject({ readOnly: true, problems: [] })
+  })
+
+  it('takes nothing', async () => {
+    const dataDir = `shared:${world.dataDir()}`
+    const { address } = await world.node({ dataDir, roles: ['serve'] })
+    const { path } = world.file('one', 1_000)
+    const refused = { code: 'ERR_FR_READ_ONLY' }
+    const { nodes } = await push(path, { ...usual, to: [address] }).result
+    expect(nodes).toMatchObject([{ status: 'refused', ...refused }])
+    await expect(client.remove(address, 'one')).rejects.toMatchObject(refused)
+  })
+})
+
+describe('roles', () => {
+  const world = useWorld('native')
+
+  it('are those of a directory that several use', async () => {
+    const start = (more: object) => startNode({ listen: '127.0.0.1:0', ...more } as never)
+    const dataDir = world.dataDir()
+    await expect(start({ dataDir, roles: ['serve'] })).rejects.toThrow(
+      'roles need a dataDir shared',
+    )
+    for (const roles of [[], ['none'], 'serve'])
+      await expect(start({ dataDir: `shared:${dataDir}`, roles })).rejects.toThrow('roles')
+  })
+})
