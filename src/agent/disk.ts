@@ -85,7 +85,7 @@ export interface DiskTools {
 export type Landing = Pick<
   Reception,
   'name' | 'isEnded' | 'openBytes' | 'storageLost' | 'growing' | 'isOpen'
->
+> & { readonly landing?: Reception['landing'] }
 
 const firstNumber = 0
 

@@ -3,9 +3,12 @@ import { isSameName } from '../base/names.js'
 import type { HeldEntry } from '../control/messages/types.js'
 import { encodeName } from '../protocol/manifest.js'
 import type { GrowingHere } from '../session/growing-here.js'
+import type { LandingHere } from '../session/landing-here.js'
 import type { Reception } from '../session/receiver/reception.js'
 
-type Landing = Pick<Reception, 'growing' | 'isOpen'>
+type Landing = Pick<Reception, 'growing' | 'isOpen'> & {
+  readonly landing?: Reception['landing']
+}
 
 /** On any of these disks; undefined: nothing of this name. */
 export function growingOf(
@@ -15,6 +18,18 @@ export function growingOf(
   for (const { receptions } of disks)
     for (const { growing, isOpen } of receptions)
       if (isOpen && growing !== undefined && isSameName(growing.spec.name, name)) return growing
+  return undefined
+}
+
+/** A file that a push brings to any of these disks, and its disk; undefined: none of this name. */
+export function landingOf<Of extends { readonly receptions: Iterable<Landing> }>(
+  disks: Iterable<Of>,
+  name: Uint8Array,
+): { readonly disk: Of; readonly landing: LandingHere } | undefined {
+  for (const disk of disks)
+    for (const { landing, isOpen } of disk.receptions)
+      if (isOpen && landing !== undefined && isSameName(landing.spec.name, name))
+        return { disk, landing }
   return undefined
 }
 

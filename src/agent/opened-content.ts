@@ -6,12 +6,14 @@
  * file gets its name, another one takes it, or it is removed meanwhile. So who reads a content that
  * is still written, or still arrives, asks only how far it is, and waits for more.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { isHidden } from '../base/names.js'
 import type { DataEngine, FileHandle, ServedSocket, StopSignal } from '../ports.js'
 import { keyOf, openContent, type ServedContent } from '../session/fetch/served-content.js'
 import type { GrowingHere } from '../session/growing-here.js'
+import type { LandingHere } from '../session/landing-here.js'
 import { isSameButLinked } from '../store/catalogue/same-file.js'
 import { atFirst } from '../store/disks/at-first.js'
 import { openNow } from '../store/held/holdings.js'
@@ -21,10 +23,11 @@ import type { TreePlace } from '../store/trees/held-trees.js'
 import { digestText } from '../store/trees/local-copies.js'
 import type { Disk } from './disk.js'
 import type { Disks } from './disks.js'
-import { growingOf } from './growing-of.js'
+import { growingOf, landingOf } from './growing-of.js'
 
 /** Milliseconds between looks at what comes and tells nobody. */
 const lookMs = 100
+const publishedTries = 20
 /** Of what arrives, sent between two looks at whose it is. */
 const pieceBytes = 8 * 1024 * 1024
 
@@ -175,11 +178,27 @@ export interface ContentsOf {
 }
 
 /**
- * What the node has under the name, or else what is still written under it. Rejects with
+ * What the node has under the name, or else what is still written under it, or what a push brings
+ * of it. Rejects with
  * ERR_FR_NOT_HELD, and ERR_FR_IS_DIRECTORY for a tree or a directory of one.
  */
-export async function openAt({ engine, disks }: ContentsOf, name: Uint8Array) {
-  await disks.refresh()
+export async function openAt(contents: ContentsOf, name: Uint8Array): Promise<OpenedContent> {
+  for (let tries = 1; ; tries++) {
+    await contents.disks.refresh()
+    const landed = landingOf(contents.disks.likely(name), name)?.landing
+    try {
+      return await openOnce(contents, name)
+    } catch (error) {
+      // Between its partial and its record it has neither, for a moment.
+      const isAbsent = error instanceof FrError && error.code === 'ERR_FR_NOT_HELD'
+      const isPublished = landed !== undefined && !landed.isLost
+      if (!isAbsent || !isPublished || tries === publishedTries) throw error
+      await delay(lookMs)
+    }
+  }
+}
+
+async function openOnce({ engine, disks }: ContentsOf, name: Uint8Array): Promise<OpenedContent> {
   const likely = disks.likely(name)
   try {
     return await atFirst(likely, (disk) => openOn(engine, disk, name))
@@ -191,9 +210,43 @@ export async function openAt({ engine, disks }: ContentsOf, name: Uint8Array) {
   }
 }
 
+/** Where it lands on its disk: it stays the file that it is when it gets its name. */
+async function openLanding(engine: DataEngine, { store }: Disk, landing: LandingHere) {
+  const { name, entry, fileDigest, partialId } = landing.spec
+  const { size, contentId, only, mtimeSeconds: seconds, mtimeNanos: nanos } = entry
+  const file = await store.leftovers.openToRead(partialId(), { size }).catch((cause: unknown) => {
+    throw new FrError('ERR_FR_NOT_HELD', 'it got its name a moment ago, or was given up', { cause })
+  })
+  const check = async (): Promise<void> => {
+    if (landing.isLost) throw new FrError('ERR_FR_NOT_HELD', 'the push that brought it has failed')
+  }
+  await check().catch((error: unknown) => {
+    engine.storage.closeFile(file)
+    throw error
+  })
+  const modifiedMs = msOf({ seconds, nanos })
+  const about = { name, file, contentId, digest: fileDigest, modifiedMs, only }
+  return new OpenedContent(engine, about, {
+    state: 'arriving',
+    size,
+    available: (offset) => (landing.isLost ? 0 : landing.available(offset)),
+    watch: () => () => {},
+    failure: () =>
+      check().then(
+        () => null,
+        (error: FrError) => error,
+      ),
+    check,
+  })
+}
+
 async function openOn(engine: DataEngine, disk: Disk, name: Uint8Array): Promise<OpenedContent> {
   const { store, held } = { store: disk.store, held: disk.served }
   const key = await keyOf(held, name)
+  // Whoever fills a partial knows more of it than was left, or is written down.
+  const isPart = key === undefined || typeof key === 'string'
+  const landing = isPart ? landingOf([disk], name)?.landing : undefined
+  if (landing !== undefined) return openLanding(engine, disk, landing)
   if (key === undefined) {
     if ((await held.trees.meant(name)) === undefined) throw new FrError('ERR_FR_NOT_HELD')
     throw isTree(name)
@@ -263,7 +316,6 @@ class Arriving implements Progress {
   readonly #id: string
   readonly #content: ServedContent
   #isWhole = false
-  #wasGone = false
   #isOver = false
 
   constructor(disk: Disk, id: string, content: ServedContent) {
@@ -286,14 +338,17 @@ class Arriving implements Progress {
   }
 
   async failure(): Promise<FrError | null> {
-    const whose = await this.#whose()
-    if (whose === 'ours') await this.#content.look()
-    // Between its journal and its record it has neither.
-    this.#isOver = whose === 'other' || (whose === 'gone' && this.#wasGone)
-    this.#wasGone = whose === 'gone'
-    return this.#isOver
-      ? new FrError('ERR_FR_NOT_HELD', 'whoever brought it has given it up')
-      : null
+    for (let tries = 1; !this.#isOver; tries++) {
+      const whose = await this.#whose()
+      if (whose === 'ours') {
+        await this.#content.look()
+        return null
+      }
+      // Between its journal and its record it has neither, for a moment.
+      this.#isOver = whose === 'other' || tries === publishedTries
+      if (!this.#isOver) await delay(lookMs)
+    }
+    return new FrError('ERR_FR_NOT_HELD', 'whoever brought it has given it up')
   }
 
   async check(): Promise<void> {

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { digestFile, type OpenContent, push, pushStream } from '../../src/api/index.js'
 import { engines } from './engines.js'
 import { writtenDown } from './journals.js'
-import { until, useCache, useWorld, type World } from './push-support.js'
+import { until, useCache, useWorld, verifiedBehind, type World } from './push-support.js'
 
 useCache()
 
@@ -159,5 +159,42 @@ describe('with the native engine a content', () => {
     expect(part.equals(content.subarray(0, part.length))).toBe(true)
     await world.pushed(path, node.address)
     expect((await readOn(opened)).equals(content)).toBe(true)
+  })
+
+  it('that a push brings is read before it has its name, until the push fails', async () => {
+    const begin = async (name: string) => {
+      const node = await world.node()
+      const { path, content } = world.file(name, 24 * MIB)
+      const door = await world.holding(node.address, 6 * MIB)
+      const transfer = push(path, { to: [door.address], engine: world.engine, shape: 'unicast' })
+      transfer.result.catch(() => {})
+      await verifiedBehind(door, node, MIB)
+      const opened = await node.open(name)
+      world.defer(() => opened.close())
+      return { node, door, transfer, opened, content }
+    }
+    const failing = await begin('failing.bin')
+    const { state, size } = failing.opened
+    expect({ state, size }).toEqual({ state: 'arriving', size: 24 * MIB })
+    // Blocks are verified in any order.
+    const hasBegun = (): boolean => {
+      if (failing.opened.available(0) > 0) return true
+      failing.door.sip()
+      return false
+    }
+    await until(hasBegun, 'its beginning is verified', 20_000, 25)
+    const part = Buffer.from(await failing.opened.read(0, MIB))
+    expect(part.equals(failing.content.subarray(0, part.length))).toBe(true)
+    const waiting = readOn(failing.opened)
+    waiting.catch(() => {})
+    failing.transfer.cancel()
+    await expect(waiting).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
+    expect(failing.opened.available(0)).toBe(0)
+    const { node, door, transfer, opened, content } = await begin('f.bin')
+    const whole = readOn(opened)
+    door.open()
+    expect((await whole).equals(content)).toBe(true)
+    await transfer.result
+    expect((await node.open('f.bin')).state).toBe('held')
   })
 })

@@ -11,6 +11,7 @@ import type { Partial } from '../../store/partial.js'
 import type { ReceiverPorts } from '../driver/receiver.js'
 import { finishedValues } from '../growing-digests.js'
 import { GrowingHere } from '../growing-here.js'
+import { LandingHere, type LandingHereSpec } from '../landing-here.js'
 import type { Publication } from './publish.js'
 import type { HowItCame } from './record.js'
 import type { SignedRuns } from './signed-runs.js'
@@ -35,6 +36,18 @@ export function growingHere(
   if (entry.growing !== true || role !== 'receiver') return undefined
   const signed: GrowingHere['spec']['signed'] = (ranges) => runs.touching(ranges)
   return new GrowingHere({ name, entry, algorithm, partialId, signed })
+}
+
+/** For those who read at this node what a push brings; undefined: it is no file of this name. */
+export function landingHere(
+  spec: Pick<ReceptionSpec, 'role' | 'entry' | 'tree' | 'beside' | 'fileDigest'>,
+  isShared: boolean,
+  about: Omit<LandingHereSpec, 'entry' | 'fileDigest' | 'blockBytes'>,
+): LandingHere | undefined {
+  const { role, entry, tree, beside, fileDigest } = spec
+  const isFile = entry.growing !== true && entry.coded === undefined && tree === undefined
+  if (role !== 'receiver' || !isFile || isShared || beside === true) return undefined
+  return new LandingHere({ ...about, entry, fileDigest, blockBytes: blockBytesFor(entry.size) })
 }
 
 /** What a session tells of digests that are signed, and of a prefix that is verified. */

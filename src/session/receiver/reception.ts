@@ -27,7 +27,7 @@ import { Approval } from './acceptance.js'
 import { type Arrival, type ArrivalSpec, arrive, lend, type SignedCopy } from './arrival.js'
 import { coordinate } from './coordinate.js'
 import { Filler, fillFrom } from './filler.js'
-import { geometryOf, growingHere, signedPorts } from './growing.js'
+import { geometryOf, growingHere, landingHere, signedPorts } from './growing.js'
 import { hashRun } from './hash-run.js'
 import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
@@ -68,6 +68,7 @@ export class Reception {
   readonly #publication: Publication
   readonly #signedRuns: SignedRuns
   readonly growing: ReturnType<typeof growingHere>
+  readonly landing: ReturnType<typeof landingHere>
   readonly #tasks = new Set<Promise<unknown>>()
   #transfer: TransferHandle | undefined
   #verified: VerifiedLog | undefined
@@ -99,6 +100,13 @@ export class Reception {
     })
     this.#signedRuns = new SignedRuns(this.#geometry.size, this.#geometry.blockBytes)
     this.growing = growingHere(spec, this.name, () => this.#partial.id, this.#signedRuns)
+    this.landing = landingHere(spec, host.shared !== undefined, {
+      name: this.name,
+      partialId: () => this.#partial.id,
+      held: () => this.session.machine.held,
+      isPublished: () => this.#partial.isPublished,
+      isEnded: () => this.isEnded,
+    })
     this.session = this.#sessionOver()
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
