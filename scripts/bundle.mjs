@@ -1,4 +1,7 @@
 /**
+ * Joins the modules of the page of the HTTP door (src/page) into dist/page, with the libraries that
+ * are in it under their licences.
+ *
  * Joins the modules of the command `fr` into one file, dist/cli/joined.cjs, which main.js loads:
  * a command that finds, reads and links a hundred modules starts late. It is CommonJS, because Node
  * starts that sooner than a module. A module in it runs when it is first asked for. Nothing is made
@@ -13,7 +16,7 @@
  * The file lies in dist/cli, two folders deep as src/cli is: what names a file of the package by
  * its place does so from there (src/engine/package-root.ts).
  */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -62,3 +65,22 @@ await build({
   legalComments: 'none',
   banner: { js: licencesOf('echarts', 'zrender', 'tslib').join('') },
 })
+
+const page = join(root, 'dist/page')
+rmSync(page, { recursive: true, force: true })
+await build({
+  bundle: true,
+  logLevel: 'warning',
+  entryPoints: ['page.tsx', 'page.css'].map((name) => join(root, 'src/page', name)),
+  outdir: page,
+  platform: 'browser',
+  target: 'es2022',
+  format: 'esm',
+  minify: true,
+  legalComments: 'none',
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  banner: { js: licencesOf('preact', 'uplot').join('') },
+})
+for (const name of ['index.html', 'icon.svg'])
+  copyFileSync(join(root, 'src/page', name), join(page, name))

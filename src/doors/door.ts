@@ -32,6 +32,7 @@ import { checkRequest, type HostNames, plainHost } from './guard.js'
 import { healthMount } from './health.js'
 import { metricsMount } from './metrics/mount.js'
 import type { Behind, Mount } from './mount.js'
+import { pageMount } from './page.js'
 import { HttpError, problemOf, problemType, sendProblem } from './problem.js'
 import { connectionsMax } from './room.js'
 import { type Tokens, tokensOfKey, whoAsks } from './tokens.js'
@@ -127,7 +128,7 @@ function mountsOf(
     'node' in behind
       ? [filesMount(behind.node, { credentials, peers }), nodeApi(behind.node, options)]
       : [masterApi(behind.master, options)]
-  return [healthMount(behind), metricsMount(behind, credentials), ...own]
+  return [healthMount(behind), metricsMount(behind, credentials), ...own, pageMount(behind)]
 }
 
 const serverOptions: ServerOptions = {

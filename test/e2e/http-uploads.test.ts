@@ -126,6 +126,12 @@ describe('tus', () => {
     expect(held('cut.bin').equals(content)).toBe(true)
     const state = await api.call('getUpload', { params: { id } })
     expect(state).toMatchObject({ offset: content.length, transfer })
+    // Whoever has missed the answer to the last byte asks again.
+    await append(id, content.length, new Uint8Array())
+    expect(api.headers.get('fr-transfer')).toBe(transfer)
+    expect((await append(id, content.length, content.subarray(0, 1), 413)).code).toBe(
+      'ERR_FR_LIMIT',
+    )
     const { items } = await api.call('listUploads')
     expect(items.map((one: { id: string }) => one.id)).toContain(id)
   })

@@ -85,21 +85,22 @@ function pack() {
 
 /**
  * files.txt names everything but dist, docs and examples. Of dist there is one .js and one .d.ts
- * for each source, and what scripts/bundle.mjs makes of the command; of docs
- * and examples everything.
+ * for each source but those of the page, and what scripts/bundle.mjs makes of the command and the
+ * page; of docs and examples everything.
  */
 function checkListing(tarball) {
   const startedMs = performance.now()
   const listed = run('tar', ['-tzf', tarball]).output.trim().split('\n')
   const files = listed.map((line) => line.replace(/^package\//, ''))
   const sources = filesIn('src')
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => path.endsWith('.ts') && !path.startsWith('src/page/'))
     .map((path) => path.replace(/^src\//, 'dist/').replace(/\.ts$/, ''))
     .flatMap((path) => [`${path}.js`, `${path}.d.ts`])
   const stored = readFileSync(join(here, 'files.txt'), 'utf8').trim().split('\n')
-  const joined = 'dist/cli/joined.cjs'
+  const page = ['icon.svg', 'index.html', 'page.css', 'page.js'].map((name) => `dist/page/${name}`)
   const expected = new Set([
-    joined,
+    'dist/cli/joined.cjs',
+    ...page,
     ...stored,
     ...sources,
     ...filesIn('docs'),

@@ -41,6 +41,11 @@ const rooms: Record<string, Room> = {
   },
   'cli/render': { rooms: ['api', 'base'], packages: ['string-width'], node: 'all' },
   doors: { rooms: ['doors/*', 'store/files', 'api', 'base/*'], node: 'all' },
+  // For browsers: of doors and api it takes types alone, else it could not be joined.
+  page: {
+    rooms: ['doors/control', 'api', 'media', 'base'],
+    packages: ['preact', 'preact/hooks', 'uplot'],
+  },
   'doors/control': {
     rooms: ['doors', 'store/files', 'api', 'base/*'],
     packages: ['zod'],
@@ -218,7 +223,7 @@ const rooms: Record<string, Room> = {
 }
 
 function roomOf(path: string): string {
-  const inner = path.replace(/^src\//, '').replace(/\.ts$/, '')
+  const inner = path.replace(/^src\//, '').replace(/\.tsx?$/, '')
   return inner.includes('/') ? inner.slice(0, inner.lastIndexOf('/')) : inner
 }
 

@@ -51,12 +51,12 @@ function bans(
 const textBans = (name: string, applies: (path: string) => boolean, table: readonly Ban[]) =>
   bans(name, applies, table, (text) => text)
 
-const isSource = (path: string) => /^src\/.*\.ts$/.test(path)
+const isSource = (path: string) => /^src\/.*\.tsx?$/.test(path)
 const isPure = (path: string) =>
   /^src\/(?:control|documents|protocol|sim|session\/driver)\//.test(path)
 const isTest = (path: string) => /^(?:test|native\/test)\//.test(path)
 const isWritten = (path: string) =>
-  /\.(?:ts|mjs|cc|h)$/.test(path) && /^(?:src|native|test|scripts|bench|examples)\//.test(path)
+  /\.(?:tsx?|mjs|cc|h)$/.test(path) && /^(?:src|native|test|scripts|bench|examples)\//.test(path)
 /** Fuzzer inputs are bytes, whatever words they happen to spell. */
 const isText = (path: string) =>
   !/\.(?:png|jpg|gif|ico|tgz|bin|node)$|^native\/test\/fuzz\/corpus\//.test(path)

@@ -1,0 +1,118 @@
+/** Small pieces that views are made of. */
+import type { ComponentChildren } from 'preact'
+import { shareText } from './format.js'
+
+interface BarProps {
+  readonly label: string
+  /** 0 to 1; null: nobody knows. */
+  readonly share: number | null
+  /** Where the bound would be now, 0 to 1. */
+  readonly bound?: number | null
+  readonly tone?: string
+}
+
+export function Bar({ label, share, bound = null, tone = 'busy' }: BarProps) {
+  const percent = Math.round((share ?? 0) * 1000) / 10
+  return (
+    <div
+      class={`bar ${tone}`}
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      {...(share !== null && { 'aria-valuenow': percent, 'aria-valuetext': shareText(share) })}
+    >
+      <span class="bar-fill" style={{ width: `${percent}%` }} />
+      {bound !== null && (
+        <span
+          class="bar-bound"
+          style={{ left: `${Math.min(100, bound * 100)}%` }}
+          title="where nothing could be further by now"
+        />
+      )}
+    </div>
+  )
+}
+
+const tones: Readonly<Record<string, string>> = {
+  complete: 'good',
+  held: 'good',
+  failed: 'bad',
+  refused: 'bad',
+  partial: 'warn',
+  cancelled: 'warn',
+  changed: 'warn',
+  missing: 'bad',
+  running: 'busy',
+  receiving: 'busy',
+  verifying: 'busy',
+  growing: 'busy',
+}
+
+export function toneOf(state: string): string {
+  return tones[state] ?? 'plain'
+}
+
+export function State({ state }: { readonly state: string }) {
+  return <span class={`state ${toneOf(state)}`}>{state}</span>
+}
+
+interface FigureProps {
+  readonly title: string
+  readonly value: string
+  readonly note?: string
+  readonly tone?: string
+}
+
+export function Figure({ title, value, note, tone = '' }: FigureProps) {
+  return (
+    <div class={`figure ${tone}`}>
+      <dt>{title}</dt>
+      <dd>
+        <strong>{value}</strong>
+        {note !== undefined && <small>{note}</small>}
+      </dd>
+    </div>
+  )
+}
+
+interface CardProps {
+  readonly title: string
+  readonly aside?: ComponentChildren
+  readonly children: ComponentChildren
+  readonly class?: string
+}
+
+export function Card({ title, aside, children, class: more = '' }: CardProps) {
+  return (
+    <section class={`card ${more}`} aria-label={title}>
+      <header class="card-head">
+        <h2>{title}</h2>
+        {aside}
+      </header>
+      {children}
+    </section>
+  )
+}
+
+/** A table that scrolls by itself where it is wider than the screen. */
+export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: else no key scrolls it
+    <section class="scroll" aria-label={label} tabIndex={0}>
+      {children}
+    </section>
+  )
+}
+
+export function Empty({ children }: { readonly children: ComponentChildren }) {
+  return <p class="empty">{children}</p>
+}
+
+export function Notice({ tone, children }: { tone: string; children: ComponentChildren }) {
+  return (
+    <p class={`notice ${tone}`} role={tone === 'bad' ? 'alert' : 'status'}>
+      {children}
+    </p>
+  )
+}
