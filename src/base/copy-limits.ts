@@ -51,12 +51,14 @@ export const copyLimits = {
   /** Nodes of its own site that a node gives a content to at a time while that is written. */
   growingMates: 2,
   /** Seconds that a copy takes at least: a rate beyond that is of no use to it. */
-  copySecondsMin: 0.5,
+  copySecondsMin: 0.05,
   /** Bytes of a copy: at least, unless no more is missing, and what it is a multiple of. */
   copyBytesMin: 4 * MIB,
   copyUnitBytes: 1 * MIB,
   /** Part of what the narrowest link of a route can carry below which no copy is begun. */
   leastShare: 1 / 16,
+  /** Ways into sites that are looked at when nothing more comes over them by the schedule. */
+  idleWays: 64,
   /** Copies on a resource that are looked at when some of it is left; what they get at least. */
   copiesRaised: 16,
   raisedShare: 1 / 4,

@@ -12,7 +12,7 @@ const found: Record<PlantedWanName, readonly [seed: number, shows: string]> = {
   'budget-blind': [2, 'the master wants turns, and does nothing in them'],
   'never-woken': [4, '2 demands wait for ever'],
   'no-dawn': [10, '1 demands wait for ever: n0 lacks c1.2'],
-  'crosses-twice': [4, 'bring the same into s1'],
+  'crosses-twice': [8, 'bring the same into s2'],
   'hidden-behind-failed': [48, '8 demands wait for ever'],
   'untold-stop': [1, 'the master has forgotten copy 1'],
   'runs-unheard': [1, 'the master has forgotten copy 3'],
@@ -22,7 +22,7 @@ const found: Record<PlantedWanName, readonly [seed: number, shows: string]> = {
   'no-residency': [5, 'comes from where it may not come from'],
   'grown-unseen': [9, 'demands wait for ever: n0 lacks c2.0'],
   'out-of-order': [7, 'before what comes first'],
-  'to-all-at-once': [13, 'it gives what is written to 4 others of its site'],
+  'to-all-at-once': [17, 'it gives what is written to 3 others of its site'],
   'no-patience': [1, '24 demands wait for ever'],
 }
 

@@ -7,6 +7,7 @@
  */
 import { limits } from '../../base/limits.js'
 import type { RangePair, RangeSet } from '../../base/ranges.js'
+import type { Copy } from './copy.js'
 import { copyUnitOf } from './copy-unit.js'
 import type { Demand, FileState } from './files.js'
 import type { Network, NodeId, SiteId, SiteRoute } from './network.js'
@@ -30,6 +31,8 @@ export interface Circumstances {
   readonly isUsable: (node: NodeId) => boolean
   /** A copy of the file is under way to the node. */
   readonly isComing: () => boolean
+  /** Any way may bring what the schedule gives to one that costs as much or more. */
+  readonly isIdle: boolean
   /** What a demand that has waited for too long keeps for itself; of another one only. */
   readonly isKept: (resource: ResourceId) => boolean
 }
@@ -47,6 +50,23 @@ export interface Choice {
   readonly blockedBy: ResourceId | null
 }
 
+export function copyOf(
+  id: number,
+  { candidate, route: { resources: route, hops } }: Scored,
+  { file, node: target, site: into }: Demand,
+  nowMs: number,
+): Copy {
+  const { source, offset, length, rate } = candidate
+  const between = { source, target, route, crosses: hops > 0, into }
+  return { id, file, offset, length, rate, ...between, startedMs: nowMs }
+}
+
+/** How long a copy is to take where so many demands are there. */
+export function copyMsFor(demands: number): number {
+  const { copyMs, copyMsMin, copyMsPerDemand } = limits
+  return Math.min(copyMs, copyMsMin + copyMsPerDemand * demands)
+}
+
 export function choose(file: FileState, demand: Demand, around: Circumstances): Choice {
   const missing = file.nextFor(demand)
   // Of a content without bytes the name is missing.
@@ -58,13 +78,17 @@ export function choose(file: FileState, demand: Demand, around: Circumstances): 
     if (site === demand.site) return missing
     const known = wantedFrom.get(site)
     if (known !== undefined) return known
-    const outside = file.fromOutside(missing, demand, site, around.isUsable)
+    const outside = file.fromOutside(missing, demand, site, {
+      ...around,
+      isInstead: (planned) =>
+        around.isIdle && isNoDearer(site, planned, demand.site, around.network),
+    })
     wantedFrom.set(site, outside)
     return outside
   }
   const candidates: Scored[] = []
   let blockedBy: ResourceId | null = null
-  for (const source of around.view.sources(file, demand)) {
+  for (const source of around.view.sources(file, demand, around.isIdle)) {
     const found = candidateFrom(source, wanted(around.network.siteOf(source)), {
       ...{ file, demand, around, next },
     })
@@ -78,6 +102,12 @@ export function choose(file: FileState, demand: Demand, around: Circumstances): 
   return candidates.length === 0 && mayBeMore
     ? choose(file, demand, around)
     : { candidates, blockedBy }
+}
+
+/** To come from one site costs no more than from the other. */
+function isNoDearer(one: SiteId, other: SiteId, to: SiteId, network: Network): boolean {
+  const cost = (from: SiteId) => network.siteRoute(from, to)?.costPerGb ?? Number.POSITIVE_INFINITY
+  return cost(one) <= cost(other)
 }
 
 interface Asked {

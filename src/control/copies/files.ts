@@ -43,6 +43,12 @@ interface Way {
   readonly length: number
 }
 
+interface Outside {
+  readonly isUsable: (node: NodeId) => boolean
+  /** What is to come from that site may come from this one. */
+  readonly isInstead: (planned: SiteId) => boolean
+}
+
 export const openState: DemandState = { kind: 'open' }
 export const sourceState: DemandState = { kind: 'source' }
 
@@ -151,13 +157,13 @@ export class FileState {
     missing: RangeSet,
     demand: Pick<Demand, 'node' | 'site'>,
     from: SiteId,
-    isUsable: (node: NodeId) => boolean,
+    { isUsable, isInstead }: Outside,
   ): RangeSet {
     const { site, node } = demand
     const held = this.holders.heldByUsable(site, isUsable)
     const wanted = new RangeSet()
     if (held === null || !this.mayHave(demand, from)) return wanted
-    const planned = this.unended.has(node) ? this.#whole : this.#planned(site, from)
+    const planned = this.unended.has(node) ? this.#whole : this.#planned(site, from, isInstead)
     for (const [offset, length] of planned)
       for (const range of missing.present(offset, length)) wanted.add(...range)
     wanted.subtract(held)
@@ -181,9 +187,12 @@ export class FileState {
     return [[0, this.holders.size]]
   }
 
-  #planned(site: SiteId, from: SiteId): RangePair[] {
+  #planned(site: SiteId, from: SiteId, isInstead: Outside['isInstead']): RangePair[] {
     if (!this.slices.some((slice) => slice.from.has(site))) return this.#whole
-    const planned = this.slices.filter((slice) => slice.from.get(site) === from)
+    const planned = this.slices.filter((slice) => {
+      const parent = slice.from.get(site)
+      return parent === from || (parent !== undefined && isInstead(parent))
+    })
     const last = this.slices.at(-1)
     const ranges: RangePair[] = planned.map(({ offset, length }) => [offset, length])
     // What has grown since goes the way of what was last before it.

@@ -13,6 +13,8 @@ export class Parked {
   readonly #byResource = new Map<ResourceId, Set<Demand>>()
   /** Since when each has not been served, the longest first. */
   readonly #since = new Map<Demand, number>()
+  /** How many were not woken when room was made on it. */
+  readonly #left = new Map<ResourceId, number>()
   #first: Demand | undefined
   #kept: ReadonlySet<ResourceId> = new Set()
 
@@ -49,8 +51,35 @@ export class Parked {
     return kept
   }
 
+  /** There is room on the resource: those that are to be looked at. */
+  released(resource: ResourceId, most: number): Demand[] {
+    const found = this.#waitingFor(resource, most)
+    this.#leave(resource, (this.#byResource.get(resource)?.size ?? 0) - found.length)
+    return found
+  }
+
+  /** There may still be room for somebody who was not woken. */
+  get areLeft(): boolean {
+    return this.#left.size > 0
+  }
+
+  /** The next of them where there is. Who waits for the same again is behind the others. */
+  more(isEnough: (resource: ResourceId) => boolean, most: number): Demand[] {
+    for (const [resource, left] of this.#left) {
+      const found = isEnough(resource) ? this.#waitingFor(resource, Math.min(left, most)) : []
+      this.#leave(resource, found.length === 0 ? 0 : left - found.length)
+      if (found.length > 0) return found
+    }
+    return []
+  }
+
+  #leave(resource: ResourceId, count: number): void {
+    if (count > 0) this.#left.set(resource, count)
+    else this.#left.delete(resource)
+  }
+
   /** Those that have waited for a resource longest, so many of them, and who keeps it first. */
-  waitingFor(resource: ResourceId, most: number): Demand[] {
+  #waitingFor(resource: ResourceId, most: number): Demand[] {
     const found: Demand[] = []
     const first = this.#first
     const isFirst = first?.state.kind === 'room' && this.#kept.has(resource)

@@ -15,30 +15,21 @@
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { type Choice, cheapestRoute, choose } from './choice.js'
-import type { ComponentAccounts } from './components.js'
+import { type Choice, cheapestRoute, choose, copyMsFor, copyOf, type Scored } from './choice.js'
 import type { Copy, Decision, Found } from './copy.js'
-import { type DemandSpec, type FileId, type Objective, orderOf } from './demand.js'
+import { type DemandSpec, type FileId, orderOf } from './demand.js'
 import { type Demand, type FileSpec, FileState, openState, rankOf, sourceState } from './files.js'
-import type { Network, NodeId, SiteId } from './network.js'
+import { fitted } from './fitted.js'
+import { IdleWays } from './idle-ways.js'
+import type { NodeId, SiteId } from './network.js'
 import { Parked } from './parked.js'
 import { ReadyNodes } from './ready.js'
 import type { ResourceId } from './resources.js'
 import { RisingCopies } from './rising.js'
-import type { Score } from './score.js'
-import { type View, type ViewKind, viewOf } from './views.js'
+import type { SchedulerSpec } from './scheduler-spec.js'
+import { type View, viewOf } from './views.js'
 
 export type { Copy, Decision, Found } from './copy.js'
-
-export interface SchedulerSpec {
-  readonly network: Network
-  readonly score: Score
-  readonly view: ViewKind
-  readonly objective: Objective
-  readonly components: ComponentAccounts
-  /** The number of the first copy; 1 unless given. */
-  readonly firstCopy?: number
-}
 
 export class CopyScheduler {
   readonly #spec: SchedulerSpec
@@ -48,11 +39,12 @@ export class CopyScheduler {
   readonly #parked = new Parked()
   readonly #copies = new Map<number, Copy>()
   readonly #rising: RisingCopies
+  readonly #idle = new IdleWays()
   #nextId: number
   /** Demands that are there, and how often one was looked at. */
   #wanting = 0
   #looked = 0
-  #decisions: Decision[] = []
+  readonly #decisions: Decision[] = []
 
   constructor(spec: SchedulerSpec) {
     this.#spec = spec
@@ -114,8 +106,7 @@ export class CopyScheduler {
     const coming = new RangeSet()
     for (const copy of this.into(spec.node))
       if (copy.file === spec.file) coming.add(copy.offset, copy.length)
-    const isComing = !coming.isEmpty
-    const around = { site, coming: isComing ? coming : null }
+    const around = { site, coming: coming.isEmpty ? null : coming }
     const demand: Demand = { ...spec, ...around, order: 0, state: openState }
     file.addDemand(demand)
     this.#wanting += 1
@@ -222,7 +213,7 @@ export class CopyScheduler {
   dueMs(nowMs: number): number {
     const { resources } = this.#spec.network
     if (!this.#ready.isEmpty || this.#decisions.length > 0 || resources.hasChanged) return nowMs
-    if (this.#rising.isDue) return nowMs
+    if (this.#rising.isDue || !this.#idle.isEmpty || this.#parked.areLeft) return nowMs
     return Math.min(resources.changesAt(nowMs), this.#parked.oldestMs + limits.starvedMs)
   }
 
@@ -230,12 +221,13 @@ export class CopyScheduler {
   advance(nowMs: number, most = Number.POSITIVE_INFINITY): Decision[] {
     this.#fit(nowMs)
     this.#keepRoom(nowMs)
-    for (let decided = 0; decided < most && !this.#ready.isEmpty; decided++)
+    for (let decided = 0; decided < most; decided++) {
+      if (this.#ready.isEmpty && !this.#wakeMore(nowMs)) break
       this.#decideFor(this.#ready.next(), nowMs)
+    }
+    if (this.#ready.isEmpty) this.#takeOver(nowMs)
     if (this.#ready.isEmpty) this.#raise(nowMs)
-    const decisions = this.#decisions
-    this.#decisions = []
-    return decisions
+    return this.#decisions.splice(0)
   }
 
   /** All that could be begun for a demand now. */
@@ -259,23 +251,14 @@ export class CopyScheduler {
       const { candidates, blockedBy } = this.#choose(file, demand, nowMs)
       const [best] = candidates
       if (best === undefined) this.#park(file, demand, blockedBy, nowMs)
-      else {
-        const { source, offset, length, rate } = best.candidate
-        const { resources: route, hops } = best.route
-        const copy: Copy = {
-          ...{ id: this.#nextId++, file: id, source, target: node, offset, length },
-          ...{ rate, route, crosses: hops > 0, into: demand.site, startedMs: nowMs },
-        }
-        this.#begin(copy, demand, nowMs)
-        return
-      }
+      else return this.#begin(best, demand, nowMs)
     }
   }
 
-  #choose(file: FileState, demand: Demand, nowMs: number): Choice {
+  #choose(file: FileState, demand: Demand, nowMs: number, isIdle = false): Choice {
     const { network, score, components } = this.#spec
     return choose(file, demand, {
-      ...{ network, score, nowMs, view: this.#view, copyMs: this.#copyMs },
+      ...{ network, score, nowMs, view: this.#view, copyMs: copyMsFor(this.#wanting), isIdle },
       serving: (node) => this.#ready.outOf(node),
       faults: (source, route) => components.heldAgainst(source, demand.node, route),
       isUsable: (node) => !components.isFailed({ kind: 'node', id: node }),
@@ -284,12 +267,8 @@ export class CopyScheduler {
     })
   }
 
-  get #copyMs(): number {
-    const { copyMs, copyMsMin, copyMsPerDemand } = limits
-    return Math.min(copyMs, copyMsMin + copyMsPerDemand * this.#wanting)
-  }
-
-  #begin(copy: Copy, demand: Demand, nowMs: number): void {
+  #begin(best: Scored, demand: Demand, nowMs: number): void {
+    const copy = copyOf(this.#nextId++, best, demand, nowMs)
     this.#allocate(copy, demand, nowMs)
     this.#decisions.push({ kind: 'start', copy })
     this.#isServed(demand)
@@ -330,6 +309,7 @@ export class CopyScheduler {
     file?.ends(copy)
     this.#ready.ends(copy)
     this.#rising.ends(copy)
+    this.#idle.ends(copy)
     this.#view.changed(copy.source)
     // Others of the site may have it from there now.
     if (file?.isGrowing === true && !copy.crosses) this.#hasChanged(file, copy.source)
@@ -344,20 +324,26 @@ export class CopyScheduler {
     const { resources } = this.#spec.network
     const { over, wider } = resources.changed(nowMs)
     for (const resource of wider) this.hasRoom(resource)
-    for (const resource of over) {
-      const capability = resources.capability(resource, nowMs)
-      const allocated = resources.allocated(resource)
-      for (const copy of [...this.#copies.values()]) {
-        if (!copy.route.includes(resource)) continue
-        const rate = Math.floor((copy.rate * capability) / allocated)
-        if (rate < 1) this.#stop(copy)
-        else if (rate < copy.rate) {
-          resources.give(copy.route, copy.rate - rate)
-          copy.rate = rate
-          this.#decisions.push({ kind: 'rate', copy })
-          for (const id of copy.route) this.#wake(id, limits.wokenPerRelease)
-        }
+    for (const [copy, rate] of fitted(over, this.#copies, resources, nowMs)) {
+      if (rate < 1) this.#stop(copy)
+      else {
+        resources.give(copy.route, copy.rate - rate)
+        copy.rate = rate
+        this.#decisions.push({ kind: 'rate', copy })
+        for (const id of copy.route) this.#wake(id, limits.wokenPerRelease)
       }
+    }
+  }
+
+  /** A way that has nothing more to bring by the schedule brings a part of what others would. */
+  #takeOver(nowMs: number): void {
+    for (const [file, demand] of this.#idle.take(this.#files)) {
+      if (this.into(demand.node).size >= limits.copiesInto) continue
+      const { candidates } = this.#choose(file, demand, nowMs, true)
+      const best = candidates.find(({ route }) => route.hops > 0)
+      if (best === undefined) continue
+      this.#begin(best, demand, nowMs)
+      this.#reopen(file, demand)
     }
   }
 
@@ -400,8 +386,21 @@ export class CopyScheduler {
   }
 
   #wake(resource: ResourceId, most: number): void {
-    for (const demand of this.#parked.waitingFor(resource, most))
+    for (const demand of this.#parked.released(resource, most))
       this.#reopen(this.fileOf(demand.file), demand)
+  }
+
+  /** Where those who were woken have left room, the next ones. False: nobody is ready. */
+  #wakeMore(nowMs: number): boolean {
+    const { resources } = this.#spec.network
+    const isEnough = (id: ResourceId) =>
+      resources.spare(id, nowMs) >= Math.max(1, resources.capability(id, nowMs) * limits.leastShare)
+    while (this.#ready.isEmpty) {
+      const more = this.#parked.more(isEnough, limits.wokenPerRelease)
+      if (more.length === 0) return false
+      for (const demand of more) this.#reopen(this.fileOf(demand.file), demand)
+    }
+    return true
   }
 
   #reopen(file: FileState, demand: Demand): void {

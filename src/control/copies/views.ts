@@ -13,7 +13,8 @@ import type { Network, NodeId, SiteId } from './network.js'
 export type ViewKind = 'near' | 'overall' | 'changed'
 
 export interface View {
-  sources(file: FileState, demand: Demand): Iterable<NodeId>
+  /** `isAny`: whatever the schedule says. */
+  sources(file: FileState, demand: Demand, isAny?: boolean): Iterable<NodeId>
   /** Something of a node has changed: its room, what it holds, or that it can be used. */
   changed(node: NodeId): void
   /** These sources could be used, the best first. True: there may be others, of those left out. */
@@ -49,10 +50,10 @@ class Near implements View {
     this.#network = network
   }
 
-  *sources(file: FileState, { site, node }: Demand): Iterable<NodeId> {
+  *sources(file: FileState, { site, node }: Demand, isAny = false): Iterable<NodeId> {
     yield* this.#some(file.holders.in(site))
     let others = 0
-    const isPlanned = !file.unended.has(node)
+    const isPlanned = !isAny && !file.unended.has(node)
     for (const from of this.#sitesFor(file, site, isPlanned)) {
       if (from === site) continue
       yield* this.#some(file.holders.in(from))

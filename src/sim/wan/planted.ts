@@ -37,7 +37,7 @@ export const plantedWan = {
         },
     ),
   /** Nobody who waits for a resource is looked at when it has room. */
-  'never-woken': () => replace(Parked, 'waitingFor', () => () => []),
+  'never-woken': () => replace(Parked, 'released', () => () => []),
   /** A resource that may carry more again is not noticed. */
   'no-dawn': () =>
     replace(

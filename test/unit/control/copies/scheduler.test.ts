@@ -56,6 +56,23 @@ describe('CopyScheduler', () => {
     expect(carried('a-c')).toBe(0)
   })
 
+  it('a way that has brought its part brings some of what another one would', () => {
+    const world = new World({
+      topology: topology(
+        link('a', 'b', 10 * MB, 0.01),
+        link('b', 'c', 5 * MB, 0.01),
+        link('a', 'c', 5 * MB, 0.005),
+      ),
+      slack: 1,
+    })
+    const [origin, b, c] = ['a', 'b', 'c'].map((site) => world.node(site, site, 100 * MB))
+    world.file(1, 100 * MB, [origin as number])
+    for (const node of [b, c]) world.wants({ file: 1, node: node as number })
+    // Both ways into c together take 10 s, and what comes by way of b has to be there first.
+    expect(world.run()).toBeLessThan(12_000)
+    expect(world.open).toBe(0)
+  })
+
   it('gives a copy that began with little what others leave', () => {
     const world = new World()
     const origin = world.node('o', 'a', 10 * MB)
