@@ -5,6 +5,7 @@
  */
 
 import type { ChangeAttributesOptions, WhereOptions } from './directory-types.js'
+import type { FindNodesOptions } from './find-types.js'
 import type { IdentityOptions } from './identity-types.js'
 import type {
   ApplySetsOptions,
@@ -38,6 +39,7 @@ import type {
   VersionsOptions,
   WaitOptions,
 } from './types.js'
+import type { WatchStatusOptions } from './watch-types.js'
 
 type Names<T> = Record<keyof T, true>
 
@@ -234,6 +236,14 @@ export const optionNames = {
     signal: true,
     timeoutMs: true,
   } satisfies Names<StatusOptions>,
+  watchStatus: {
+    everyMs: true,
+    key: true,
+    tls: true,
+    signal: true,
+    timeoutMs: true,
+  } satisfies Names<WatchStatusOptions>,
+  findNodes: { port: true, signal: true } satisfies Names<FindNodesOptions>,
   addNode: {
     via: true,
     key: true,

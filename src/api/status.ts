@@ -1,11 +1,19 @@
-/** Requests to a node: its status (`fetchStatus`), and to add another node (`addNode`). */
+/**
+ * Requests to a node: its status once (`fetchStatus`) or again and again (`watchStatus`), and to
+ * add another node (`addNode`).
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { limits } from '../base/limits.js'
 import { requireAddressText } from '../net/address.js'
-import { asking } from './inquiry.js'
+import { optionalInteger } from './checks.js'
+import { type Asking, asking, askingEach, checkAsking } from './inquiry.js'
 import { requireOptions } from './option-names.js'
 import { readStatus } from './status-shape.js'
 import { checkTarget, wholeLink } from './targets.js'
 import type { AddOptions, NodeStatus, PushTarget, StatusOptions } from './types.js'
+import type { WatchStatusOptions } from './watch-types.js'
+
+const statusMs = 5_000
 
 /**
  * Status of a node, as it reports it. Rejects with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH,
@@ -17,10 +25,34 @@ export async function fetchStatus(
 ): Promise<NodeStatus> {
   const to = requireAddressText(address, 'address')
   requireOptions('fetchStatus', options)
-  return asking(to, options, 5_000, async ({ inquiry, ...within }) => {
-    const { json } = await inquiry.ask({ type: 'statusRequest' }, 'status', within)
-    return readStatus(json, to)
+  return asking(to, options, statusMs, (asked) => askStatus(to, asked))
+}
+
+/**
+ * Status of a node again and again, `everyMs` (default 1,000) after each answer, over one link, for
+ * as long as it is iterated. Rejects as `fetchStatus` does: a node that is away ends it.
+ */
+export function watchStatus(
+  address: string,
+  options: WatchStatusOptions = {},
+): AsyncGenerator<NodeStatus, void, undefined> {
+  const to = requireAddressText(address, 'address')
+  requireOptions('watchStatus', options)
+  const { everyMs = 1_000, ...asked } = options
+  optionalInteger('everyMs', everyMs, limits.watchMsMin, limits.watchMsMax)
+  checkAsking(asked)
+  return askingEach(to, asked, statusMs, async function* (opened) {
+    for (;;) {
+      yield await askStatus(to, opened)
+      await sleep(everyMs, undefined, { signal: opened.signal }).catch(() => {})
+      opened.signal?.throwIfAborted()
+    }
   })
+}
+
+async function askStatus(address: string, { inquiry, ...within }: Asking): Promise<NodeStatus> {
+  const { json } = await inquiry.ask({ type: 'statusRequest' }, 'status', within)
+  return readStatus(json, address)
 }
 
 /**

@@ -24,6 +24,18 @@ export function parseAddress(text: string, defaultPort?: number): Address | null
   return parseIpv4(host) !== null || isHostName(host) ? { host, port } : null
 }
 
+/** Begins what stands for all nodes that a name of DNS has: `dns:fr.lan`, `dns:fr.lan:7401`. */
+export const dnsPrefix = 'dns:'
+
+/** Name and port of `NAME[:PORT]`; null for what is no name that DNS can have. */
+export function parseDnsName(text: string): { name: string; port?: number } | null {
+  const found = parseAddress(text, 0)
+  if (found === null || isIp(found.host) || text.startsWith('[')) return null
+  const { host: name, port } = found
+  if (text === name) return { name }
+  return port === 0 ? null : { name, port }
+}
+
 /** The inverse of parseAddress. */
 export function formatAddress(address: Address): string {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host

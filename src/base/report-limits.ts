@@ -1,4 +1,4 @@
-/** Bounds of what nodes report by way of leaders, and of traces; a part of `limits` (limits.ts). */
+/** Bounds of reports by way of leaders, of traces, of watching; a part of `limits` (limits.ts). */
 
 const kib = 1024
 const mib = 1024 * kib
@@ -14,6 +14,16 @@ export const reportLimits = {
   leaderFirstMs: 1_500,
   leaderMs: 600,
   ledMs: 900,
+
+  // --- watching nodes ---
+  /** Milliseconds from an answer of a node that is watched to the next question. */
+  watchMsMin: 100,
+  watchMsMax: 3_600_000,
+  /** Nodes that one process watches: each is a link that stays open. */
+  watchedNodes: 1_024,
+  /** Milliseconds until a watched node that failed is asked again: the first and the longest. */
+  watchAgainMs: 500,
+  watchAgainMsMax: 8_000,
 
   // --- trace of a push ---
   /** Events of one trace, about 130 bytes each; more are counted and left out. */

@@ -11,6 +11,7 @@ import { type AddCommand, addAdd } from './commands/add.js'
 import { type AskingMasterCommand, addAskingMaster } from './commands/asking-master.js'
 import { type AttrCommand, addAttr } from './commands/attr.js'
 import { addCa, type CaCommand } from './commands/ca.js'
+import { addCompletion, type CompletionCommand } from './commands/completion.js'
 import { addCopy, type CopyCommand } from './commands/copy.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
 import { addDisks, type DisksCommand } from './commands/disks.js'
@@ -33,6 +34,7 @@ import { addRollback, type RollbackCommand } from './commands/rollback.js'
 import { addSimulate, type SimulateCommand } from './commands/simulate.js'
 import { addStatus, type StatusCommand } from './commands/status.js'
 import { addToken, type TokenCommand } from './commands/token.js'
+import { addTop, type TopCommand } from './commands/top.js'
 import { addVerify, type VerifyCommand } from './commands/verify.js'
 import { addVersions, type VersionsCommand } from './commands/versions.js'
 import { addWait, type WaitCommand } from './commands/wait.js'
@@ -50,6 +52,7 @@ export type Command = { readonly tls?: TlsOptions } & (
   | CopyCommand
   | WaitCommand
   | StatusCommand
+  | TopCommand
   | AddCommand
   | LimitCommand
   | AttrCommand
@@ -66,6 +69,7 @@ export type Command = { readonly tls?: TlsOptions } & (
   | TokenCommand
   | IdCommand
   | CaCommand
+  | CompletionCommand
 )
 
 export type Parsed = { readonly kind: 'run'; readonly command: Command } | ParsedText
@@ -115,6 +119,8 @@ Examples:
   $ fr push model.bin --to 10.0.0.2,10.0.0.3 --key-file fr.key
 
 HOST[:PORT] is a name, 10.0.0.2 or [::1]; the port is ${limits.defaultPort} if none is given.
+Where several may be given, dns:NAME[:PORT] is all nodes of its SRV records
+(_fr._tcp.NAME), else of its addresses.
 
 Exit status: 0 every node complete; 3 some nodes complete, some not; 1 failed;
 2 usage; 130 and 143 when stopped by SIGINT and SIGTERM.
@@ -132,6 +138,7 @@ FORCE_COLOR.`,
   addCopy(program, found)
   addWait(program, found)
   addStatus(program, found)
+  addTop(program, found)
   addAdd(program, found)
   addLimit(program, found)
   addAttr(program, found)
@@ -148,6 +155,7 @@ FORCE_COLOR.`,
   addToken(program, found)
   addId(program, found)
   addCa(program, found)
+  addCompletion(program, found)
   for (const command of program.commands) {
     addTls(command)
     command.showHelpAfterError(`(see fr ${command.name()} --help)`)

@@ -39,6 +39,8 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-wait.js')).runWait(command, context)
     case 'status':
       return (await import('./commands/run-status.js')).runStatus(command, context)
+    case 'top':
+      return (await import('./commands/run-top.js')).runTop(command, context)
     case 'add':
       return (await import('./commands/run-add.js')).runAdd(command, context)
     case 'limit':
@@ -69,6 +71,8 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-token.js')).runToken(command, context)
     case 'ca':
       return (await import('./commands/run-ca.js')).runCa(command, context)
+    case 'completion':
+      return (await import('./commands/run-completion.js')).runCompletion(command, context)
     case 'id':
       return (await import('./commands/run-id.js')).runId(command, context)
   }

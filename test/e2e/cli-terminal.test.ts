@@ -1,31 +1,9 @@
 /** The screens of two terminals while a push loses one node and never reaches another. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Screen } from '../screen.js'
-import { copyDigest, MIB, main, type ServingNode, sha256, World } from './cli-world.js'
+import { copyDigest, MIB, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
-
-/** Runs a command on a terminal of a given size that passes its output on unchanged. */
-const onTerminal = `
-import fcntl, os, pty, struct, sys, termios
-rows, columns = int(sys.argv[1]), int(sys.argv[2])
-pid, fd = pty.fork()
-if pid == 0:
-    size = struct.pack('HHHH', rows, columns, 0, 0)
-    fcntl.ioctl(0, termios.TIOCSWINSZ, size)
-    mode = termios.tcgetattr(0)
-    mode[1] &= ~termios.OPOST
-    termios.tcsetattr(0, termios.TCSANOW, mode)
-    os.execvp(sys.argv[3], sys.argv[3:])
-while True:
-    try:
-        data = os.read(fd, 65536)
-    except OSError:
-        break
-    if not data:
-        break
-    os.write(1, data)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-`
+import { startOnTerminal } from './on-terminal.js'
 
 const endOfDrawing = '\u001b[J'
 const header = /^ {0,2}\d{1,3}% {2}ETA /
@@ -53,12 +31,9 @@ describe.each([
     const [good, killed] = nodes as [ServingNode, ServingNode]
     const [lost, held] = doors as [Door, Door]
     const to = [good.address, lost.address, held.address, '127.0.0.1:1']
-    const size = [String(rows), String(columns)]
     const options = ['--retries', '0', '--connect-timeout', '4s', '--silence', '6s']
     const push = ['push', 'live.bin', ...options, '--to', to.join()]
-    const command = [process.execPath, main, ...push]
-    const env = { TERM: 'xterm', NO_COLOR: '1' }
-    const run = world.start('python3', ['-c', onTerminal, ...size, ...command], { env })
+    const run = startOnTerminal(world, { columns, rows }, push)
     const drawings = () => run.stdout.split(endOfDrawing).length
     await run.until('display', () => held.isHolding() && drawings() > 3)
     killed.kill('SIGKILL')

@@ -18,8 +18,8 @@ const packageJson = JSON.parse(read('package.json'))
 let readme = read('README.md')
 
 const commands = [
-  ...['node', 'master', 'push', 'get', 'copy', 'wait', 'status', 'add', 'limit', 'simulate'],
-  ...['ls', 'rm', 'verify', 'digest', 'keygen', 'id'],
+  ...['node', 'master', 'push', 'get', 'copy', 'wait', 'status', 'top', 'add', 'limit', 'simulate'],
+  ...['ls', 'rm', 'verify', 'digest', 'keygen', 'id', 'completion'],
 ]
 
 function helpOf(...args: string[]): string {

@@ -26,10 +26,11 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'cli/commands': {
-    rooms: ['cli/arguments', 'cli/render', 'cli/plot', 'doors', 'api', 'base'],
+    rooms: [...['cli/arguments', 'cli/render', 'cli/plot', 'cli/watch', 'doors', 'api', 'base']],
     packages: ['commander'],
     node: 'all',
   },
+  'cli/watch': { rooms: ['cli/render', 'api', 'base'], node: 'all' },
   'cli/plot': {
     rooms: ['cli/render', 'api'],
     packages: ['echarts/charts', 'echarts/components', 'echarts/core', 'echarts/renderers'],

@@ -2,7 +2,12 @@
  * Addresses of nodes: HOST[:PORT], lists of them, and the nodes file. Pure: text in, targets out,
  * or a UsageError with the place in the file. Names are not resolved here.
  */
-import { formatAddress, parseAddress as readAddress } from '../../api/address.js'
+import {
+  dnsPrefix,
+  formatAddress,
+  parseDnsName,
+  parseAddress as readAddress,
+} from '../../api/address.js'
 import type { PushTarget } from '../../api/types.js'
 import { limits } from '../../base/limits.js'
 import { parseLimit, parseRate, UsageError } from '../render/units.js'
@@ -36,11 +41,21 @@ export function parseTransfer(text: string): string {
   throw new UsageError(`'${text}' is not the id of a transfer: 32 hex digits`)
 }
 
-/** `HOST[:PORT][,HOST[:PORT]...]` -> targets. Throws UsageError. */
+/**
+ * `HOST[:PORT][,HOST[:PORT]...]` -> targets; some may be `dns:NAME[:PORT]`, which is looked up
+ * later (nodes-file.ts). Throws UsageError.
+ */
 export function parseTargets(text: string): PushTarget[] {
   const targets = new Targets()
-  for (const address of text.split(',')) targets.add({ address: parseAddress(address.trim()) })
+  for (const address of text.split(',')) targets.add({ address: parseNodes(address.trim()) })
   return targets.all
+}
+
+/** One node, or all that a name of DNS has. Throws UsageError. */
+function parseNodes(text: string): string {
+  if (!text.startsWith(dnsPrefix)) return parseAddress(text)
+  if (parseDnsName(text.slice(dnsPrefix.length)) !== null) return text
+  throw new UsageError(`'${text}' is not dns:NAME[:PORT]`)
 }
 
 /** `HOST[:PORT][,HOST[:PORT]...]` -> `HOST:PORT` of each. Throws UsageError. */
@@ -78,7 +93,7 @@ export function parseNodesFile(text: string, file: string): PushTarget[] {
 export function parseTarget(words: readonly string[]): PushTarget {
   const [address = '', ...attributes] = words
   const target: { -readonly [Key in keyof PushTarget]: PushTarget[Key] } = {
-    address: parseAddress(address),
+    address: parseNodes(address),
   }
   const seen = new Set<string>()
   for (const attribute of attributes) {
@@ -90,6 +105,8 @@ export function parseTarget(words: readonly string[]): PushTarget {
     seen.add(name)
     if (name === 'uplink') target.uplinkBytesPerSecond = parseRate(value)
     else if (name === 'downlink') target.downlinkBytesPerSecond = parseRate(value)
+    else if (name === 'advertise' && address.startsWith(dnsPrefix))
+      throw new UsageError(`${address} may be several nodes, which cannot advertise one address`)
     else if (name === 'advertise') target.advertise = parseAddress(value)
     else if (name === 'via') target.via = parseAddress(value)
     else if (name === 'site') target.site = parseSite(value)

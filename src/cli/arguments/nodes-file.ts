@@ -1,5 +1,6 @@
-/** Reads the file that names the nodes of a push. */
+/** The nodes that a command names: in its arguments, in a file, by a name of DNS. */
 import { open } from 'node:fs/promises'
+import { dnsPrefix, parseDnsName } from '../../api/address.js'
 import type { PushTarget } from '../../api/types.js'
 import { UsageError } from '../render/units.js'
 import { nodesFileBytesMax, parseNodesFile } from './addresses.js'
@@ -21,4 +22,39 @@ export async function readNodesFile(path: string): Promise<PushTarget[]> {
     throw new UsageError(`--nodes: ${(error as Error).message}`)
   }
   return parseNodesFile(Buffer.concat(chunks).toString('utf8'), path)
+}
+
+export interface NamedNodes {
+  readonly addresses?: readonly string[]
+  readonly to?: readonly PushTarget[]
+  readonly nodesFile?: string
+}
+
+/**
+ * Each node that is named, each once, in order; those of a name of DNS have what was said of it.
+ * Throws UsageError; rejects with FrError where a name stands for nobody.
+ */
+export async function targetsNamed(
+  { addresses, to, nodesFile }: NamedNodes,
+  signal?: AbortSignal,
+): Promise<PushTarget[]> {
+  const named = to ?? addresses?.map((address) => ({ address }))
+  const all = named ?? (await readNodesFile(nodesFile ?? ''))
+  const isNamed = ({ address }: PushTarget): boolean => address.startsWith(dnsPrefix)
+  if (!all.some(isNamed)) return [...all]
+  const { findNodes } = await import('../../api/find.js')
+  const found = new Map<string, PushTarget>()
+  for (const target of all) {
+    const name = isNamed(target) ? parseDnsName(target.address.slice(dnsPrefix.length)) : null
+    const { port } = name ?? {}
+    const within = { ...(port !== undefined && { port }), ...(signal && { signal }) }
+    const at = name === null ? [target.address] : await findNodes(name.name, within)
+    for (const address of at) if (!found.has(address)) found.set(address, { ...target, address })
+  }
+  return [...found.values()]
+}
+
+/** The same without what is said of the nodes. */
+export async function addressesNamed(named: NamedNodes, signal?: AbortSignal): Promise<string[]> {
+  return (await targetsNamed(named, signal)).map(({ address }) => address)
 }

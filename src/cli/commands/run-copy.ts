@@ -1,7 +1,7 @@
 /** `fr copy`: has a node push a file that it holds, and shows it. */
 import type { CopyOptions } from '../../api/types.js'
 import { keyOption } from '../arguments/keys.js'
-import { readNodesFile } from '../arguments/nodes-file.js'
+import { targetsNamed } from '../arguments/nodes-file.js'
 import { argumentBytes } from '../arguments/sources.js'
 import { type Context, watchSignals } from '../render/context.js'
 import { asUsage } from '../render/failures.js'
@@ -13,7 +13,7 @@ import { wishOptions } from './transfer-options.js'
 
 export async function runCopy(command: CopyCommand, context: Context): Promise<number> {
   const { from } = command
-  const to = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
+  const to = await targetsNamed(command)
   const { copy, startCopy } = await import('../../api/copy.js')
   const key = await keyOption(command, context)
   const name = argumentBytes(command.name) ?? command.name

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { FileSetEntry, GetSetResult } from '../../api/types.js'
 import { limits } from '../../base/limits.js'
 import { keyOption } from '../arguments/keys.js'
+import { addressesNamed } from '../arguments/nodes-file.js'
 import { type Context, watchSignals } from '../render/context.js'
 import { asUsage } from '../render/failures.js'
 import { jsonText, printable } from '../render/text.js'
@@ -14,9 +15,10 @@ import { given } from './options.js'
 export async function runGetSet(command: GetCommand, context: Context): Promise<number> {
   const { getSet } = await import('../../api/get-set.js')
   const signal = watchSignals((text) => context.stderr(`fr get: ${text}\n`))
-  const { from, output, engine, seal, json, set: path = '' } = command
+  const { output, engine, seal, json, set: path = '' } = command
   const set = await readSet(path)
   const key = await keyOption(command, context)
+  const from = await addressesNamed({ addresses: command.from }, signal)
   const options = { from, signal, ...given({ output, engine, seal }), ...key }
   let result: GetSetResult | undefined
   try {

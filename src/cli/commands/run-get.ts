@@ -6,6 +6,7 @@ import type { GetOptions } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
 import { heldName } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
+import { addressesNamed } from '../arguments/nodes-file.js'
 import { type Context, Interrupted, watchSignals } from '../render/context.js'
 import { begun, failureText } from '../render/failures.js'
 import { GetView, getLines } from '../render/get.js'
@@ -22,8 +23,9 @@ export async function runGet(command: GetCommand, context: Context): Promise<num
   const { json } = command
   const view = new GetView(command, context)
   const signal = watchSignals((text) => view.say(`fr get: ${text}`))
-  const { from, range, force, follow, engine, timeoutMs, flows, seal, output, log } = command
+  const { range, force, follow, engine, timeoutMs, flows, seal, output, log } = command
   const { attributes } = command
+  const from = await addressesNamed({ addresses: command.from }, signal)
   const options: GetOptions = {
     ...{ from, force, follow, signal },
     ...given({ range, attributes, engine, timeoutMs, flows, seal }),

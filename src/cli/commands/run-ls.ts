@@ -2,6 +2,7 @@
 import type { HeldFile } from '../../api/types.js'
 import { heldGlob } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
+import { addressesNamed } from '../arguments/nodes-file.js'
 import { type Context, watchSignals } from '../render/context.js'
 import { begun } from '../render/failures.js'
 import { heldLines } from '../render/held.js'
@@ -17,8 +18,9 @@ export async function runLs(command: LsCommand, context: Context): Promise<numbe
   const signal = watchSignals((text) => context.stderr(`fr ls: ${text}\n`))
   const { list } = await import('../../api/client.js')
   const key = await keyOption(command, context)
+  const addresses = await addressesNamed(command, signal)
   const glob = command.glob && heldGlob(command.glob)
-  const isSeveral = command.addresses.length > 1
+  const isSeveral = addresses.length > 1
   const columns = context.stdoutIsTerminal ? context.terminal()?.columns : undefined
   let isFirst = true
   const show = (files: readonly HeldFile[]): void => {
@@ -28,7 +30,7 @@ export async function runLs(command: LsCommand, context: Context): Promise<numbe
     isFirst = false
   }
   const files = new Map<string, HeldFile[]>()
-  const status = await eachNode(command, context, async (node, tally) => {
+  const status = await eachNode({ ...command, addresses }, context, async (node, tally) => {
     let found: HeldFile[] = []
     for await (const file of begun(() => list(node, { ...key, ...given({ glob }), signal }))) {
       if (command.json) context.stdout(`${jsonText(file)}\n`)
@@ -40,6 +42,6 @@ export async function runLs(command: LsCommand, context: Context): Promise<numbe
     files.set(node, found)
     tally.good++
   })
-  show(command.addresses.flatMap((node) => files.get(node) ?? []))
+  show(addresses.flatMap((node) => files.get(node) ?? []))
   return status
 }

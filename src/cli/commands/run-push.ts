@@ -1,7 +1,7 @@
 /** `fr push`: reads the targets, starts the push, shows it. */
 import type { PushOptions, PushTarget } from '../../api/types.js'
 import { keyOption } from '../arguments/keys.js'
-import { readNodesFile } from '../arguments/nodes-file.js'
+import { targetsNamed } from '../arguments/nodes-file.js'
 import { argumentBytes, type Source, withSource } from '../arguments/sources.js'
 import type { Context } from '../render/context.js'
 import { given } from './options.js'
@@ -10,7 +10,7 @@ import { showTransfer } from './show-transfer.js'
 import { wishOptions } from './transfer-options.js'
 
 export async function runPush(command: PushCommand, context: Context): Promise<number> {
-  const targets = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
+  const targets = await targetsNamed(command)
   const [path] = command.paths
   if (path === '-' || areSeveral(command)) return pushSource(command, context, targets, { path })
   return withSource(path, (source) => pushSource(command, context, targets, source))

@@ -3,7 +3,7 @@ import type { TogetherResult } from '../../api/types.js'
 import { versionedName } from '../../base/versions.js'
 import { heldName } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
-import { readNodesFile } from '../arguments/nodes-file.js'
+import { addressesNamed } from '../arguments/nodes-file.js'
 import { type Context, watchSignals } from '../render/context.js'
 import { jsonText } from '../render/text.js'
 import { forcedLine, rolledBackLine, togetherLines } from '../render/versions.js'
@@ -18,9 +18,7 @@ export async function runRollback(command: RollbackCommand, context: Context): P
   const bytes = typeof said === 'string' ? new TextEncoder().encode(said) : said
   const { name, ...version } = versionedName(bytes) ?? { name: bytes }
   const { commit, timeoutMs, force: verdict, json } = command
-  const addresses =
-    command.addresses ??
-    (await readNodesFile(command.nodesFile ?? '')).map(({ address }) => address)
+  const addresses = await addressesNamed(command, signal)
   if (commit !== undefined) {
     const within = timeoutMs === undefined ? {} : { timeoutMs }
     const how = { ...key, ...version, ...within, commit, signal }

@@ -3,6 +3,7 @@ import type { VerifyProgress, VerifyReport } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
 import { heldName } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
+import { addressesNamed } from '../arguments/nodes-file.js'
 import { type Context, watchSignals } from '../render/context.js'
 import { verifyLines, verifyProgressLine } from '../render/held.js'
 import { jsonText } from '../render/text.js'
@@ -22,7 +23,8 @@ export async function runVerify(command: VerifyCommand, context: Context): Promi
     return runAudit({ via, json, asked: { ...key, signal } }, context)
   }
   const wanted = command.name === undefined ? undefined : heldName(command.name)
-  const isSeveral = command.addresses.length > 1
+  const addresses = await addressesNamed(command, signal)
+  const isSeveral = addresses.length > 1
   const progress = (text: string): void => {
     if (!json && context.terminal() !== null) context.stderr(`${clear}${text}`)
   }
@@ -48,7 +50,7 @@ export async function runVerify(command: VerifyCommand, context: Context): Promi
     }
     if (!isAny) throw new FrError('ERR_FR_NOT_HELD', undefined, { node })
   }
-  return eachNode(command, context, async (node, tally) => {
+  return eachNode({ ...command, addresses }, context, async (node, tally) => {
     try {
       for await (const found of reports(node)) {
         if (found.event === 'verified') tally[found.status]++

@@ -2,6 +2,7 @@
 import type { FileVersion } from '../../api/types.js'
 import { heldGlob } from '../arguments/held-names.js'
 import { keyOption } from '../arguments/keys.js'
+import { addressesNamed } from '../arguments/nodes-file.js'
 import { type Context, watchSignals } from '../render/context.js'
 import { begun } from '../render/failures.js'
 import { jsonText } from '../render/text.js'
@@ -14,10 +15,11 @@ export async function runVersions(command: VersionsCommand, context: Context): P
   const signal = watchSignals((text) => context.stderr(`fr versions: ${text}\n`))
   const { versions } = await import('../../api/client.js')
   const key = await keyOption(command, context)
+  const addresses = await addressesNamed(command, signal)
   const glob = command.glob && heldGlob(command.glob)
   const columns = context.stdoutIsTerminal ? context.terminal()?.columns : undefined
   const found = new Map<string, FileVersion[]>()
-  const status = await eachNode(command, context, async (node, tally) => {
+  const status = await eachNode({ ...command, addresses }, context, async (node, tally) => {
     const ofNode: FileVersion[] = []
     for await (const version of begun(() =>
       versions(node, { ...key, ...given({ glob }), signal }),
@@ -28,9 +30,9 @@ export async function runVersions(command: VersionsCommand, context: Context): P
     found.set(node, ofNode)
     tally.good++
   })
-  const all = command.addresses.flatMap((node) => found.get(node) ?? [])
+  const all = addresses.flatMap((node) => found.get(node) ?? [])
   if (all.length === 0) return status
-  const lines = versionLines(all, context.paintStdout, command.addresses.length > 1, columns)
+  const lines = versionLines(all, context.paintStdout, addresses.length > 1, columns)
   context.stdout(`${lines.join('\n')}\n`)
   return status
 }

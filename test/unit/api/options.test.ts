@@ -7,6 +7,7 @@ import {
   createMaster,
   digestFile,
   fetchStatus,
+  findNodes,
   get,
   getSet,
   identity,
@@ -17,6 +18,7 @@ import {
   startNode,
   unpublish,
   waitFor,
+  watchStatus,
 } from '../../../src/api/index.js'
 import { optionNames } from '../../../src/api/option-names.js'
 import { checkPush } from '../../../src/api/options.js'
@@ -30,6 +32,8 @@ const calls: Record<keyof typeof optionNames, Call> = {
   startNode: (options) => startNode({ listen: at, dataDir: '/nonexistent/x', ...options }),
   createMaster: (options) => createMaster({ listen: at, dataDir: '/nonexistent/x', ...options }),
   fetchStatus: (options) => fetchStatus(at, { ...options }),
+  watchStatus: (options) => watchStatus(at, { ...options }),
+  findNodes: (options) => findNodes('a.b', { ...options }),
   addNode: (options) => addNode(id, at, { via: at, ...options }),
   limit: (options) => client.limit(at, { ...options }),
   changeAttributes: (options) => client.changeAttributes(at, { set: { a: '' }, ...options }),
@@ -89,6 +93,8 @@ describe.each(Object.entries(calls) as [keyof typeof optionNames, Call][])('%s',
       startNode: () => startNode(null as never),
       createMaster: () => createMaster(null as never),
       fetchStatus: () => fetchStatus(at, 1 as never),
+      watchStatus: () => watchStatus(at, 1 as never),
+      findNodes: () => findNodes('a.b', 1 as never),
       addNode: () => addNode(id, at, null as never),
       limit: () => client.limit(at, null as never),
       changeAttributes: () => client.changeAttributes(at, null as never),

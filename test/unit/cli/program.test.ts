@@ -91,7 +91,7 @@ describe('fr push', () => {
       to: [{ address: 'h:7400' }, { address: '[::1]:7400' }],
     })
     expect(command('node --listen 127.0.0.1 --data d')).toMatchObject({ listen: '127.0.0.1:7400' })
-    expect(command('status h')).toMatchObject({ address: 'h:7400' })
+    expect(command('status h')).toMatchObject({ addresses: ['h:7400'] })
     const id = '0'.repeat(32)
     expect(command(`add ${id} h --via [::1]`)).toMatchObject({
       node: { address: 'h:7400' },
@@ -220,7 +220,7 @@ describe('the small commands', () => {
   it('are parsed', () => {
     expect(command('status h:1 --json --key-file k')).toEqual({
       command: 'status',
-      address: 'h:1',
+      addresses: ['h:1'],
       json: true,
       keyFile: 'k',
     })
@@ -234,7 +234,7 @@ describe('the small commands', () => {
     expect(command('keygen --out k')).toEqual({ command: 'keygen', out: 'k' })
   })
   it.each([
-    ['status', "missing required argument 'host[:port]'"],
+    ['status', 'give either HOST[:PORT][,...] or --nodes FILE'],
     ['status h:x', "'h:x' is not HOST[:PORT]"],
     ['status h:0', 'the port is a number from 1 to 65535'],
     ['digest', "missing required argument 'file'"],

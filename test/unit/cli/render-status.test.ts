@@ -3,68 +3,23 @@ import { describe, expect, it } from 'vitest'
 import type { NodeStatus } from '../../../src/api/types.js'
 import { statusLines } from '../../../src/cli/render/status.js'
 import { displayWidth, printable } from '../../../src/cli/render/text.js'
-import { MIB, plain } from './support.js'
+import { MIB, plain, statusOf, transferOf } from './support.js'
 
 describe('statusLines', () => {
-  const status: NodeStatus = {
-    event: 'status',
-    node: '10.0.0.2:7400',
-    nodeId: '00112233445566778899aabbccddeeff',
+  const status = statusOf({
     name: 'ams-1',
-    mirror: false,
-    readOnly: false,
-    relayOnly: false,
-    directory: {
-      ...{ parent: null, fault: null, depth: 0, children: 0, below: 0, mates: 0 },
-      ...{ bits: 0, unknown: [], code: null, announcements: 0, dropped: 0 },
-    },
-    master: null,
-    audit: [],
-    attributes: {},
-    version: '0.1.0',
-    uptimeSeconds: 7380,
-    engine: 'native',
-    dataDir: '/srv/data',
-    freeBytes: 80 * 2 ** 30,
-    problems: [],
-    lastError: null,
-    kept: { files: 0, bytes: 0, names: [] },
-    held: { files: 0, bytes: 0, damaged: 0 },
-    limits: { upBytesPerSecond: null, downBytesPerSecond: null, maxFeeds: null },
     rates: { inBytesPerSecond: 25e6, outBytesPerSecond: 0 },
     transfers: [
-      {
-        transfer: 'ff00',
-        name: 'model.bin',
-        role: 'receiving',
-        bytes: 128 * MIB,
-        landedBytes: 64 * MIB,
-        verifiedBytes: 32 * MIB,
-        holeBytes: 0,
-        receivedBytes: 64 * MIB,
-        duplicateBytes: 0,
-        sentBytes: 0,
-        pulledBytes: 0,
-        servedBytes: 0,
-        rateInBytesPerSecond: 25e6,
-        rateOutBytesPerSecond: 12.5e6,
-        etaSeconds: 3.2,
+      transferOf({
         relays: [
           { node: '10.0.0.3:7400', queuedBytes: MIB, unackedBytes: 65_536, isLagging: false },
           { node: '10.0.0.4:7400', queuedBytes: 9 * MIB, unackedBytes: 0, isLagging: true },
         ],
-        faults: [],
-        waitsFor: 'origin',
-        coordinator: '10.0.0.3:7400',
-        term: 2,
-        source: null,
-      },
+        ...{ waitsFor: 'origin', coordinator: '10.0.0.3:7400', term: 2 },
+      }),
     ],
-    ended: [],
-    decisions: [],
-    pulls: [],
     counters: { openFeeds: 3, landingFallbacks: 0 },
-  }
+  })
   it('shows a node and its transfers', () =>
     expect(statusLines(status, plain)).toEqual([
       'node       10.0.0.2:7400, called ams-1',
