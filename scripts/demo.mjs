@@ -7,6 +7,9 @@
  * a C compiler that line is empty. The ratio is not called efficiency: that word means a push
  * against the bound of its links.
  *
+ * With `--page` the nodes have no key, the first has an HTTP door, and the push is so slow that it
+ * can be looked at on the page of that door, until somebody stops the demo.
+ *
  * It always removes its files and ends its processes. Exit status: 0 every copy is right, 1 not, 2
  * usage, 129, 130 or 143 when stopped by a signal.
  */
@@ -26,21 +29,24 @@ import {
   sha256,
   Workspace,
 } from '../bench/workspace.mjs'
+import { beginPush, startScene } from './page-scene.mjs'
 
-const usage = 'usage: npm run demo [-- --size 1GiB --nodes 4]'
+const usage = 'usage: npm run demo [-- --size 1GiB --nodes 4 --page]'
 const say = (text) => void process.stderr.write(`${text}\n`)
 
 /** The parsed options; null when they ask for help. */
 function readOptions({ parseCount, parseSize }) {
   const { values } = parseArgs({
     options: {
-      size: { type: 'string', default: '1GiB' },
+      size: { type: 'string' },
       nodes: { type: 'string', default: '4' },
+      page: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
   if (values.help) return null
-  return { bytes: parseSize(values.size), count: parseCount(values.nodes, 1, 64) }
+  const { size = values.page ? '256MiB' : '1GiB', page } = values
+  return { bytes: parseSize(size), count: parseCount(values.nodes, 1, 64), page }
 }
 
 /** Chooses a directory and file size: memory if it has room, else a disk. */
@@ -122,6 +128,18 @@ async function demo(workspace, { bytes, count }, { formatBytes, formatRate }) {
   return allRight ? 0 : 1
 }
 
+/** Ends when it is stopped. */
+async function showPage(workspace, { bytes, count }, { formatBytes }) {
+  const scene = await startScene(workspace, { count, bytes })
+  const nodes = scene.nodes.map(({ address }) => address).join(' ')
+  say(`${scene.nodes.length} nodes serve: ${nodes}`)
+  await beginPush(scene, { bytes })
+  const about = `A push of ${formatBytes(bytes)} takes a minute and a half; Ctrl-C ends the demo.`
+  process.stdout.write(`The page: ${scene.origin}/\n${about}\n`)
+  const ended = await Promise.race(scene.nodes.map((node) => node.ended))
+  throw new Obstacle(`a node ended: ${ended}`)
+}
+
 function summaryLines({ result, limit, cpuSeconds, expected, formatBytes }) {
   const complete = result.nodes.filter((outcome) => outcome.status === 'complete')
   const deliveredGB = complete.reduce((sum, outcome) => sum + outcome.bytes, 0) / 1e9
@@ -162,11 +180,13 @@ async function run() {
     return 0
   }
   const place = choosePlace(options.bytes, options.count, units.formatBytes)
-  const env = { ...process.env, FR_KEY: randomBytes(32).toString('hex') }
+  const { FR_KEY: _, ...env } = process.env
+  if (!options.page) env.FR_KEY = randomBytes(32).toString('hex')
   const needed = place.bytes * (options.count + 1)
   const workspace = new Workspace(needed, place.where, { name: 'fastreplica-demo', env })
   try {
-    return await demo(workspace, { ...options, bytes: place.bytes }, units)
+    const show = options.page ? showPage : demo
+    return await show(workspace, { ...options, bytes: place.bytes }, units)
   } finally {
     await workspace.close()
   }

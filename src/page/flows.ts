@@ -115,7 +115,9 @@ function edgesOf(
     edges.push({ from, to, bytesPerSecond, isFailed })
   }
   // Children first: what a node gives to another group is not for its mates.
-  for (const group of [...groups].sort((a, b) => depthOf(groups, b) - depthOf(groups, a))) {
+  const depths = depthsOf(groups)
+  const order = [...groups.keys()].sort((a, b) => (depths[b] ?? 0) - (depths[a] ?? 0))
+  for (const group of order.map((at) => groups[at] as FlowGroup)) {
     const open = group.nodes.filter(isOpen)
     const given = group.nodes.map((from) => {
       const mates = open.length - (isOpen(from) ? 1 : 0)
@@ -138,12 +140,20 @@ function edgesOf(
   return edges
 }
 
-/** How many groups feed it; a circle, which no plan has, ends. */
-export function depthOf(groups: readonly FlowGroup[], group: FlowGroup): number {
-  let depth = 0
-  for (let at = group.parent; at !== null && depth <= groups.length; depth++)
-    at = groups[at]?.parent ?? null
-  return depth
+/** Of each group how many feed it, one after the other; a circle, which no plan has, ends. */
+export function depthsOf(groups: readonly FlowGroup[]): number[] {
+  const depths = new Map<number, number>()
+  return groups.map((_, group) => {
+    const way: number[] = []
+    let at: number | null = group
+    while (at !== null && !depths.has(at) && way.length <= groups.length) {
+      way.push(at)
+      at = groups[at]?.parent ?? null
+    }
+    let depth = at === null ? 0 : (depths.get(at) ?? -1) + 1
+    for (const one of way.reverse()) depths.set(one, depth++)
+    return depths.get(group) ?? 0
+  })
 }
 
 /** Of a transfer that somebody else began: only what passes this node is known. */

@@ -3,7 +3,7 @@
  * rings, who passes on further out, and a chain as a spiral. The same groups stand at the same
  * places, so that nothing jumps while figures change. Pure.
  */
-import { depthOf, type FlowGroup, type Flows } from './flows.js'
+import { depthsOf, type FlowGroup, type Flows } from './flows.js'
 
 export interface Place {
   /** In units of a radius: what is drawn lies within -1 and 1. */
@@ -25,7 +25,7 @@ const ringMax = 36
 export function layoutOf({ nodes, groups }: Pick<Flows, 'nodes' | 'groups'>): Layout {
   const places: Place[] = nodes.map(() => ({ x: 0, y: 0 }))
   const labels: (Place & { text: string })[] = []
-  const depths = groups.map((group) => depthOf(groups, group))
+  const depths = depthsOf(groups)
   const deepest = Math.max(0, ...depths)
   const isSingle = groups.every((group) => group.nodes.length <= 1)
   const isChain = isSingle && deepest > 2 && deepest + 1 === groups.length
@@ -90,7 +90,7 @@ function radial(
   }
   const whole = roots.reduce((sum, root) => sum + count(root), 0)
   const levels = Math.max(0, ...depths) + 1
-  const step = 0.84 / levels
+  const step = (levels === 1 ? 0.84 : 0.8) / levels
   const place = (all: readonly number[], from: number, angle: number): void => {
     let start = from
     for (const at of all) {
@@ -99,7 +99,7 @@ function radial(
       const far = step * ((depths[at] ?? 0) + (levels === 1 ? 0.72 : 1))
       const room = Math.min(step * 0.42, (far * Math.min(part, 1.6)) / 2.6)
       const centre = { x: far * Math.cos(middle), y: far * Math.sin(middle) }
-      cluster(groups[at]?.nodes ?? [], centre, levels === 1 ? room * 1.3 : room, places)
+      cluster(groups[at]?.nodes ?? [], centre, levels === 1 ? room * 1.1 : room, places)
       const site = groups[at]?.site
       if (site) labels.push({ x: centre.x, y: centre.y, text: site })
       place(children[at] ?? [], start, angle)

@@ -53,11 +53,26 @@ describe('scripts/demo.mjs', () => {
     expect(existsSync(directoryOf(early))).toBe(false)
   })
 
+  it('shows a push on the page of a node, until it is stopped', async () => {
+    const run = demo('--page', '--size', '16MiB', '--nodes', '2')
+    await run.until('the page', () => run.stdout.includes('Ctrl-C'))
+    const origin = /^The page: (http:\/\/127\.0\.0\.1:\d+)\/$/m.exec(run.stdout)?.[1]
+    expect(await (await fetch(`${origin}/`)).text()).toContain('<title>fastreplica</title>')
+    const asked = async (path: string) =>
+      JSON.parse(await (await fetch(`${origin}/api/v1${path}`)).text())
+    const { items } = await asked('/transfers')
+    expect(items).toMatchObject([{ kind: 'push', name: 'film.bin', state: 'running' }])
+    const { dataDir } = await asked('/node')
+    run.kill('SIGINT')
+    expect(await run.ended).toBe(130)
+    expect(existsSync(dataDir)).toBe(false)
+  })
+
   it('refuses what it does not know', async () => {
     for (const args of [['--size', 'big'], ['--nodes', '0'], ['--colour']]) {
       const run = demo(...args)
       expect([await run.ended, run.stdout]).toEqual([2, ''])
-      expect(run.stderr).toContain('usage: npm run demo [-- --size 1GiB --nodes 4]')
+      expect(run.stderr).toContain('usage: npm run demo [-- --size 1GiB --nodes 4 --page]')
     }
   })
 })
