@@ -31,7 +31,7 @@ constexpr ErrorName kErrors[] = {
 #undef X
 };
 
-// At most this much is hashed in one call; the caller's thread waits for it.
+// At most this much is hashed in one call, but for one block; the caller's thread waits for it.
 constexpr uint64_t kHashMax = 1ull << 30;
 
 // hashBlocks(file, offset, length, blockBytes, algorithm: as in hash.h, cachedOnly)
@@ -40,8 +40,8 @@ Napi::Value hash_blocks_js(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const uint32_t file = handle_at(info, 0, "file");
   const uint64_t offset = number_at(info, 1, "offset");
-  const uint64_t length = number_at(info, 2, "length", kHashMax);
   const uint64_t block = number_at(info, 3, "blockBytes");
+  const uint64_t length = number_at(info, 2, "length", std::max(kHashMax, block));
   const auto kind = static_cast<Algorithm>(number_at(info, 4, "algorithm", kAlgorithms - 1));
   if (block == 0) throw Napi::TypeError::New(env, "blockBytes: zero");
   const uint64_t blocks = (length + block - 1) / block;

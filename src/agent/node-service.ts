@@ -71,6 +71,7 @@ import { Published } from './published.js'
 import { publishingAt } from './publishing.js'
 import { type Answers, noCopies, noFiles, Questions } from './questions.js'
 import { memberRights, wantedByFetch, wantedByOffer } from './requests.js'
+import { Sha256s } from './sha256s.js'
 import { Strangers } from './strangers.js'
 import { awaitEnd, follow } from './succession.js'
 
@@ -80,6 +81,7 @@ export class NodeService {
   readonly counters = freshCounters()
   readonly consents = new Consents()
   readonly disks: Disks
+  readonly sha256s: Sha256s
   readonly authority: Authority
   readonly #spec: NodeServiceSpec
   readonly #server: Server
@@ -119,6 +121,7 @@ export class NodeService {
     const { consents, counters } = this
     const names = this.#names
     const work = new PoolWork(engine, pool, spec.self.signer)
+    this.sha256s = new Sha256s(engine, pool)
     const files = (): Promise<TreeFiles> => openTreeFiles(engine.kind)
     const commits = {
       prepared: (store: NodeStore) => this.#commits.preparedAt(store),

@@ -24,6 +24,7 @@ import { digestText } from '../store/trees/local-copies.js'
 import type { Disk } from './disk.js'
 import type { Disks } from './disks.js'
 import { growingOf, landingOf } from './growing-of.js'
+import type { Sha256s } from './sha256s.js'
 
 /** Milliseconds between looks at what comes and tells nobody. */
 const lookMs = 100
@@ -74,10 +75,14 @@ export class OpenedContent {
   readonly #engine: DataEngine
   readonly #about: Described
   readonly #progress: Progress
+  /** Undefined: it is not known of what comes. */
+  readonly #sha256s: Sha256s | undefined
+  #hashing: Promise<string> | undefined
   #isClosed = false
 
-  constructor(engine: DataEngine, about: Described, progress: Progress) {
+  constructor(engine: DataEngine, about: Described, progress: Progress, sha256s?: Sha256s) {
     this.#engine = engine
+    this.#sha256s = sha256s
     this.#about = about
     this.#progress = progress
     this.name = about.name
@@ -162,10 +167,39 @@ export class OpenedContent {
     await this.#progress.check?.()
   }
 
-  /** Idempotent; what is being sent goes on. */
+  /** SHA-256 of the whole, 64 hex digits; null: not known yet. */
+  get knownSha256(): string | null {
+    return this.#sha256s?.known(this.#key) ?? null
+  }
+
+  /** Works it out, also after it was closed. Rejects as Sha256s.of, ERR_FR_BUSY: it still comes. */
+  sha256(): Promise<string> {
+    if (this.#hashing !== undefined) return this.#hashing
+    if (this.#isClosed) return Promise.reject(new FrError('ERR_FR_CLOSED'))
+    const { size } = this
+    if (this.#sha256s === undefined || size === null)
+      return Promise.reject(new FrError('ERR_FR_BUSY', 'the content still comes'))
+    const { file } = this.#about
+    this.#hashing = this.#sha256s.of({ key: this.#key, file, size }).finally(() => {
+      this.#hashing = undefined
+      if (this.#isClosed) this.#release()
+    })
+    return this.#hashing
+  }
+
+  get #key(): string {
+    const { contentId, size, modifiedMs } = this
+    return [contentId, size, modifiedMs, Buffer.from(this.name).toString('latin1')].join(' ')
+  }
+
+  /** Idempotent; what is being sent, and the work on a digest, go on. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    if (this.#hashing === undefined) this.#release()
+  }
+
+  #release(): void {
     this.#engine.storage.closeFile(this.#about.file)
     this.#about.release?.()
   }
@@ -174,6 +208,7 @@ export class OpenedContent {
 /** What of a node this needs. */
 export interface ContentsOf {
   readonly engine: DataEngine
+  readonly sha256s: Sha256s
   readonly disks: Disks
 }
 
@@ -198,10 +233,11 @@ export async function openAt(contents: ContentsOf, name: Uint8Array): Promise<Op
   }
 }
 
-async function openOnce({ engine, disks }: ContentsOf, name: Uint8Array): Promise<OpenedContent> {
+async function openOnce(contents: ContentsOf, name: Uint8Array): Promise<OpenedContent> {
+  const { engine, disks } = contents
   const likely = disks.likely(name)
   try {
-    return await atFirst(likely, (disk) => openOn(engine, disk, name))
+    return await atFirst(likely, (disk) => openOn(contents, disk, name))
   } catch (error) {
     const isAbsent = error instanceof FrError && error.code === 'ERR_FR_NOT_HELD'
     const growing = isAbsent ? growingOf(likely, name) : undefined
@@ -240,7 +276,11 @@ async function openLanding(engine: DataEngine, { store }: Disk, landing: Landing
   })
 }
 
-async function openOn(engine: DataEngine, disk: Disk, name: Uint8Array): Promise<OpenedContent> {
+async function openOn(
+  { engine, sha256s }: ContentsOf,
+  disk: Disk,
+  name: Uint8Array,
+): Promise<OpenedContent> {
   const { store, held } = { store: disk.store, held: disk.served }
   const key = await keyOf(held, name)
   // Whoever fills a partial knows more of it than was left, or is written down.
@@ -255,17 +295,22 @@ async function openOn(engine: DataEngine, disk: Disk, name: Uint8Array): Promise
     const content = await openContent(held, key)
     return new OpenedContent(engine, describe(content), new Arriving(disk, key, content))
   }
-  if ('row' in key) return openOfTree(engine, disk, key)
+  if ('row' in key) return openOfTree(engine, sha256s, disk, key)
   if (!('fileDigest' in key)) throw new FrError('ERR_FR_NOT_HELD')
   const file = await store.holdings.openUnchanged(key)
   if (file === undefined) throw new FrError('ERR_FR_NOT_HELD')
   const release = store.versions.use(key)
   const about = { ...describe({ ...key, file }), name: store.versions.nameOf(key), release }
-  return new OpenedContent(engine, about, whole(key.size))
+  return new OpenedContent(engine, about, whole(key.size), sha256s)
 }
 
 /** The row says which file it is; its bytes were verified when it was placed. */
-async function openOfTree(engine: DataEngine, { dir, served }: Disk, place: TreePlace) {
+async function openOfTree(
+  engine: DataEngine,
+  sha256s: Sha256s,
+  { dir, served }: Disk,
+  place: TreePlace,
+) {
   const { row, tree, only } = place
   const { kind, identity, algorithm, value } = row
   const name = fullName(tree, row.name)
@@ -285,7 +330,7 @@ async function openOfTree(engine: DataEngine, { dir, served }: Disk, place: Tree
   const digest = digestText(algorithm, size, Buffer.from(value).toString('hex'))
   const modifiedMs = msOf(mtime)
   const about = { name, file, contentId: digest, digest, modifiedMs, only }
-  return new OpenedContent(engine, about, whole(size))
+  return new OpenedContent(engine, about, whole(size), sha256s)
 }
 
 async function openGrowing(engine: DataEngine, { served }: Disk, growing: GrowingHere) {

@@ -46,6 +46,14 @@ export interface OpenContent extends AsyncDisposable {
     range: { readonly offset: number; readonly length: number },
     options?: SendOptions,
   ): Promise<void>
+  /** SHA-256 of the whole, 64 hex digits; null: not known yet, or it still comes. */
+  readonly knownSha256: string | null
+  /**
+   * Works it out once, in a thread of its own, one content after the other; known then while the
+   * node runs. Rejects with ERR_FR_BUSY for what still comes, ERR_FR_LIMIT where many wait,
+   * ERR_FR_SOURCE_CHANGED.
+   */
+  sha256(): Promise<string>
   /** What is being sent goes on. Idempotent. */
   close(): void
 }

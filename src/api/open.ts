@@ -35,6 +35,10 @@ function contentOf(opened: OpenedContent): OpenContent {
     read: (offset, length) => opened.read(offset, length),
     sendTo: (socket, range, options = {}) =>
       opened.sendTo(socket, range, { stalledMs, ...options }),
+    get knownSha256() {
+      return opened.knownSha256
+    },
+    sha256: () => opened.sha256(),
     close: () => opened.close(),
     [Symbol.asyncDispose]: async () => opened.close(),
   }

@@ -16,6 +16,8 @@ export const doorLimits = {
   idleMs: 30_000,
   /** Milliseconds for which an answer waits for what still grows or arrives. */
   arriveMs: 60_000,
+  /** Milliseconds for which an answer waits for a digest that is not known yet. */
+  digestMs: 250,
   /** Doors that may have the same files, and milliseconds in which one says whether it has. */
   peers: 64,
   peerMs: 2_000,

@@ -75,4 +75,7 @@ export const servingLimits = {
   servesAtOnce: 16_384,
   /** Bytes that one read of a file brings into memory. */
   readBytes: 1024 * 1024,
+  /** Contents whose SHA-256 is known, and those that wait for theirs. */
+  sha256sKnown: 16_384,
+  sha256sWaiting: 64,
 } as const

@@ -1,4 +1,5 @@
 /** Files of a node over HTTP: what programs ask for, and what nobody should. */
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import { Agent, get as httpGet, type IncomingMessage, request } from 'node:http'
@@ -117,6 +118,23 @@ describe('a file', () => {
       ask('/files/film.mp4', { 'if-match': '"other"' }),
     ])
     expect(answers.map(({ status }) => status)).toEqual([304, 304, 412])
+  })
+
+  it('is told with its SHA-256 to who wants one, once it is known', async () => {
+    const options = { to: [node.address], key, as: 'd.txt', digest: 'xxh64' } as const
+    await push(Buffer.from('digested'), options).result
+    expect((await ask('/files/d.txt')).headers['repr-digest']).toBeUndefined()
+    const sha256 = createHash('sha256').update('digested')
+    const base64 = sha256.copy().digest('base64')
+    const told = async (headers: Record<string, string>) =>
+      (await ask('/files/d.txt', headers, 'HEAD')).headers
+    const isTold = async (): Promise<boolean> =>
+      (await told({ 'want-repr-digest': 'sha-256=10' }))['repr-digest'] !== undefined
+    await until(isTold, 'it is worked out')
+    expect((await told({}))['repr-digest']).toBe(`sha-256=:${base64}:`)
+    expect(await told({ 'want-digest': 'SHA-256' })).toMatchObject({ digest: `SHA-256=${base64}` })
+    const { body } = await ask('/files/d.txt.meta4')
+    expect(body.toString()).toContain(`<hash type="sha-256">${sha256.digest('hex')}</hash>`)
   })
 
   it('is not found by tricks', async () => {

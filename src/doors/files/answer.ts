@@ -13,6 +13,7 @@ import type { Socket } from 'node:net'
 import type { OpenContent } from '../../api/open-types.js'
 import { doorLimits } from '../../base/door-limits.js'
 import { HttpError } from '../problem.js'
+import { digestHeaders } from './digests.js'
 import { type ByteRange, httpDate, judge } from './semantics.js'
 import { typeOf } from './types.js'
 
@@ -22,13 +23,14 @@ export async function answerWith(
   response: ServerResponse,
   content: OpenContent,
 ): Promise<void> {
+  const digests = await digestHeaders(request.headers, content)
   const { size } = content
   const there = content.available(0)
   const etag = `"${content.digest ?? content.contentId}"`
   const modifiedMs = content.modifiedMs
   const verdict = judge(request.headers, { etag, modifiedMs, size, there })
   const isHead = request.method === 'HEAD'
-  for (const [name, value] of Object.entries(headersOf(content, etag)))
+  for (const [name, value] of Object.entries({ ...headersOf(content, etag), ...digests }))
     response.setHeader(name, value)
   if (verdict.status === 412) throw new HttpError(412, 'ERR_FR_REQUEST', 'the file is another one')
   if (verdict.status === 304) {
@@ -60,7 +62,6 @@ function rangeText({ offset, length }: ByteRange, size: number | null): string {
 }
 
 function headersOf(content: OpenContent, etag: string): Record<string, string> {
-  const blake3 = /^blake3:([0-9a-f]{64})$/.exec(content.digest ?? '')?.[1]
   return {
     etag,
     'last-modified': httpDate(content.modifiedMs),
@@ -70,9 +71,6 @@ function headersOf(content: OpenContent, etag: string): Record<string, string> {
     // A page among the files is no page of the door, and may do nothing in its name.
     'content-security-policy': 'sandbox',
     'x-content-type-options': 'nosniff',
-    ...(blake3 !== undefined && {
-      'repr-digest': `blake3=:${Buffer.from(blake3, 'hex').toString('base64')}:`,
-    }),
   }
 }
 

@@ -19,6 +19,8 @@ export interface Described {
   readonly size: number
   /** With its quotation marks. */
   readonly etag: string
+  /** 64 hex digits; null: not known yet. */
+  readonly sha256: string | null
 }
 
 /** Origins (`http://HOST:PORT`, or https) of doors. Throws TypeError. */
@@ -36,7 +38,7 @@ export function checkPeers(peers: readonly string[]): string[] {
 
 /** Of these doors those that have the file now; those that do not answer in time have not. */
 export async function holdersOf(
-  { name, etag }: Described,
+  { name, etag }: Pick<Described, 'name' | 'etag'>,
   peers: readonly string[],
   signal: AbortSignal,
 ): Promise<string[]> {
@@ -52,7 +54,10 @@ export async function holdersOf(
 }
 
 /** `urls`: each as good as the others. Null: no XML can have the name. */
-export function metalinkOf({ name, size }: Described, urls: readonly string[]): string | null {
+export function metalinkOf(
+  { name, size, sha256 }: Described,
+  urls: readonly string[],
+): string | null {
   const text = textOf(name)
   if (text === null) return null
   const last = text.slice(text.lastIndexOf('/') + 1)
@@ -62,7 +67,7 @@ export function metalinkOf({ name, size }: Described, urls: readonly string[]): 
   <generator>fastreplica/${version}</generator>
   <file name="${escaped(last)}">
     <size>${size}</size>
-${lines.join('')}  </file>
+${sha256 === null ? '' : `    <hash type="sha-256">${sha256}</hash>\n`}${lines.join('')}  </file>
 </metalink>
 `
 }

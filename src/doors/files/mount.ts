@@ -1,11 +1,13 @@
 /** `/files/NAME`: what a node holds, for whoever may get it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Credentials, FrNode } from '../../api/types.js'
+import { doorLimits } from '../../base/door-limits.js'
 import { FrError } from '../../base/errors.js'
 import type { Mount, Who } from '../mount.js'
 import { ownAddress } from '../own-address.js'
 import { HttpError, notRead, sendProblem, sendText } from '../problem.js'
 import { require } from '../tokens.js'
+import { sha256Of } from './digests.js'
 import { notHere, openToAll, serve } from './handler.js'
 import { listingOf, sendListing } from './listing.js'
 import { holdersOf, metalinkEnd, metalinkOf, metalinkType } from './metalink.js'
@@ -90,17 +92,18 @@ async function describe(
 ): Promise<void> {
   if (name.length === 0) throw notHere()
   const content = await openToAll(node, name)
+  const hashing = sha256Of(content, doorLimits.peerMs)
   content.close()
   const { size, digest } = content
   if (size === null || digest === null)
     throw new HttpError(404, 'ERR_FR_NOT_HELD', 'it still grows')
-  const described = { name, size, etag: `"${digest}"` }
+  const etag = `"${digest}"`
   // The guard has looked at what this door is called.
   const { headers, socket } = response.req
   const scheme = 'encrypted' in socket ? 'https' : 'http'
   const own = `${scheme}://${headers.host}${filesPath}${pathOf(name)}`
-  const others = await holdersOf(described, peers, signal)
-  const body = metalinkOf(described, [...new Set([own, ...others])])
+  const [others, sha256] = await Promise.all([holdersOf({ name, etag }, peers, signal), hashing])
+  const body = metalinkOf({ name, size, etag, sha256 }, [...new Set([own, ...others])])
   if (body === null) throw notHere()
   const how = { 'content-type': metalinkType, 'cache-control': 'no-cache' }
   sendText(response, 200, body, how)

@@ -1,9 +1,10 @@
 /** Descriptions of where a file is, and pages of what is in a directory. */
 import { describe, expect, it } from 'vitest'
+import { wantsSha256, wantsSha256Old } from '../../../src/doors/files/digests.js'
 import { escaped } from '../../../src/doors/files/listing.js'
 import { checkPeers, metalinkOf } from '../../../src/doors/files/metalink.js'
 
-const described = { name: Buffer.from('a/b <&> "c".bin'), size: 7, etag: '"x"' }
+const described = { name: Buffer.from('a/b <&> "c".bin'), size: 7, etag: '"x"', sha256: null }
 
 describe('a Metalink', () => {
   it('names the file as it is to be called, and each place', () => {
@@ -12,6 +13,10 @@ describe('a Metalink', () => {
     expect(text).toContain('<size>7</size>')
     expect(text).toContain('<url priority="1">http://a:1/files/x?&amp;</url>')
     expect(text?.match(/<url /g)).toHaveLength(2)
+    expect(text).not.toContain('<hash')
+    const sha256 = 'ab'.repeat(32)
+    const hashed = metalinkOf({ ...described, sha256 }, [])
+    expect(hashed).toContain(`<hash type="sha-256">${sha256}</hash>`)
   })
 
   it('is none of a name that XML cannot say', () => {
@@ -48,4 +53,37 @@ it('what is escaped is no markup', () => {
   expect(escaped(`<script a="b" c='d'>&amp;`)).toBe(
     '&lt;script a=&quot;b&quot; c=&#39;d&#39;&gt;&amp;amp;',
   )
+})
+
+describe('a SHA-256', () => {
+  it.each([
+    ['sha-256=1', true],
+    ['sha-512=3, sha-256=10, unixsum=0', true],
+    ['sha-256=0', false],
+    ['sha-256=11', false],
+    ['sha-256', false],
+    ['sha-512=10', false],
+    ['xsha-256=1', false],
+    ['', false],
+  ])('is wanted by Want-Repr-Digest: %s or not', (header, isWanted) => {
+    expect(wantsSha256(header)).toBe(isWanted)
+  })
+
+  it.each([
+    ['SHA-512;q=1, SHA-256;q=1, SHA;q=0.1', true],
+    ['sha-256', true],
+    ['SHA-256;q=0.05', true],
+    ['SHA-256;q=0', false],
+    ['SHA-256;q=0.0', false],
+    ['SHA;q=1', false],
+  ])('is wanted by Want-Digest: %s or not', (header, isWanted) => {
+    expect(wantsSha256Old(header)).toBe(isWanted)
+  })
+
+  it('is looked for in time that follows the length of a header', () => {
+    const header = `sha-256${' '.repeat(8_000)}${'sha-256;q=0.'.repeat(600)}`
+    expect([wantsSha256(header), wantsSha256Old(header), wantsSha256(null)]).toEqual([
+      ...[false, false, false],
+    ])
+  })
 })
