@@ -13,6 +13,9 @@ export const listenMs = 10_000
 /** Of ports that are bound without a number: Linux gives nobody one below the first of them. */
 const givenFile = '/proc/sys/net/ipv4/ip_local_port_range'
 const leastPort = 10_000
+/** Processes that run at the same time seldom look in the same part of them. */
+const parts = 64
+let tries = randomInt(2 ** 16)
 
 /**
  * A loopback port that is free, for programs that cannot pick one and report it, or that are to
@@ -20,8 +23,9 @@ const leastPort = 10_000
  */
 export async function freePort() {
   const firstGiven = Number(readFileSync(givenFile, 'utf8').split(/\s/)[0])
+  const size = Math.floor((Math.max(20_000, firstGiven) - leastPort) / parts)
   for (;;) {
-    const port = randomInt(leastPort, Math.max(leastPort + 5_000, firstGiven))
+    const port = leastPort + (process.pid % parts) * size + (tries++ % size)
     const server = createServer().listen(port, '127.0.0.1')
     const isFree = await once(server, 'listening').then(
       () => true,
@@ -31,6 +35,9 @@ export async function freePort() {
     if (isFree) return port
   }
 }
+
+/** Where a node listens that may be started again at the same place. */
+export const freeAddress = async () => `127.0.0.1:${await freePort()}`
 
 /** Names of missing programs as the text of a cell; null when all are there. */
 export function missing(...programs) {

@@ -31,6 +31,7 @@ import {
   mainThreadSeconds,
   roomAt,
 } from './machine.mjs'
+import { freeAddress } from './programs.mjs'
 import { Running } from './running.mjs'
 
 export const KIB = 2 ** 10
@@ -164,7 +165,8 @@ export class Workspace {
    * @returns {Promise<NodeProcess>}
    */
   async startNode(wanted) {
-    const { listen = '127.0.0.1:0', name, keyFile, args = quiet, passes, ...options } = wanted
+    const { listen = await freeAddress(), name, ...more } = wanted
+    const { keyFile, args = quiet, passes, ...options } = more
     const data = this.makeDirectory(name)
     const kind = passes ? ['--relay-only'] : ['--data', data]
     const all = ['node', '--listen', listen, ...kind, '--json']

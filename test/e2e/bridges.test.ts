@@ -213,7 +213,7 @@ describe('a member that is connected through a gateway', () => {
   function gatewaysOf(isOrigin: boolean, seed: number): Gateways {
     const over = new AbortController()
     const self = { ...selfOf(seededSigner(seed)), incarnation: 1 }
-    const dialler = { keys: [openKey], self, connectMs: 1000, resolver: new Resolver() }
+    const dialler = { keys: [openKey], self, connectMs: 10_000, resolver: new Resolver() }
     const gateways = new Gateways(dialler, { transfer, isOrigin }, over.signal)
     world.defer(() => {
       over.abort()
@@ -286,7 +286,7 @@ describe('a member that is connected through a gateway', () => {
       },
     }
     const self = { ...selfOf(seededSigner(0x74)), incarnation: 1 }
-    const dialler = () => ({ keys: [openKey], self, connectMs: 1000, resolver: new Resolver() })
+    const dialler = () => ({ keys: [openKey], self, connectMs: 10_000, resolver: new Resolver() })
     const bridges = new Bridges({
       engine: engine as unknown as DataEngine,
       dialler,

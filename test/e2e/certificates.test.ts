@@ -173,16 +173,17 @@ describe.each(usualEngines)('%s engine: certificates', (engine) => {
     const { dir, of } = await authority('ca', 'a', 'b', 'c', 'alice')
     const crl = join(world.dir, 'crl')
     copyFileSync(`${dir}/ca.crl`, crl)
-    const slow = { limitDownBytesPerSecond: 3 * MIB }
+    // The one that is revoked is far from having it all then.
+    const slow = { limitDownBytesPerSecond: 1.25 * MIB }
     const nodes = await Promise.all(
-      ['a', 'b', 'c'].map((name) => world.node({ tls: of(name), ...slow })),
+      ['a', 'b', 'c'].map((name) => world.node({ tls: of(name), ...(name === 'c' && slow) })),
     )
     const { path, content } = world.file('big.bin', 12 * MIB)
     const to = nodes.map(({ address }) => address)
     const how = { to, engine, shape: 'group', rejoinMs: 0, retries: 0 } as const
     const transfer = push(path, { ...how, tls: of('alice', { crl }) })
     await until(
-      () => nodes.every((one) => (one.status().transfers[0]?.landedBytes ?? 0) > MIB),
+      () => nodes.every((one) => (one.status().transfers[0]?.landedBytes ?? 0) > 0),
       'bytes land',
     )
     await revoke(dir, 'c')

@@ -58,14 +58,14 @@ describe('a push that is compressed', () => {
   })
 
   it('is worth it by itself where the last push to the same nodes was slow', async () => {
-    const node = await world.node({ limitDownBytesPerSecond: 4 * MIB })
+    const node = await world.node({ limitDownBytesPerSecond: MIB })
     const to = [node.address]
     const path = join(world.dir, 'long.txt')
-    writeFileSync(path, text(16 * MIB))
+    writeFileSync(path, text(5 * MIB))
     // Nothing is known of the way to it.
     const first = await push(path, { to, compress: 'auto' }).result
     expect([statuses(first), first.coding]).toEqual([['complete'], 'identity'])
-    writeFileSync(path, text(17 * MIB))
+    writeFileSync(path, text(6 * MIB))
     const next = await push(path, { to, as: 'other.txt', compress: 'auto' }).result
     expect([statuses(next), next.coding]).toEqual([['complete'], 'zstd'])
   })

@@ -85,7 +85,7 @@ describe('nodes that switch together', () => {
     const first = await push(nodes)
     away.kill('SIGKILL')
     await away.ended
-    const quick = ['--retries', '0', '--rejoin', '0s', '--connect-timeout', '1s']
+    const quick = ['--retries', '0', '--rejoin', '0s', '--connect-timeout', '2s']
     const none = await push(nodes, '--commit', 'all', ...quick)
     expect([none.status, shown(nodes)]).toEqual([1, nodes.map(() => first.content)])
     const second = await push(nodes, '--commit', 'quorum', ...quick)
@@ -108,7 +108,7 @@ describe('nodes that switch together', () => {
     await push(nodes)
     away.kill('SIGKILL')
     await away.ended
-    const quick = ['--retries', '0', '--rejoin', '0s', '--connect-timeout', '1s']
+    const quick = ['--retries', '0', '--rejoin', '0s', '--connect-timeout', '2s']
     const second = await push(nodes, '--commit', 'quorum', ...quick)
     expect(second.result).toMatchObject({ commit: { verdict: 'committed' } })
     for (const node of [one, two]) node.kill('SIGKILL')

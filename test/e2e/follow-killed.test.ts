@@ -2,7 +2,9 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { until } from '../../bench/running.mjs'
 import { copyDigest, listOf, type Running, type ServingNode, sha256, World } from './cli-world.js'
+import { journalled } from './journals.js'
 
 let world: World
 let nodes: ServingNode[]
@@ -37,6 +39,14 @@ function follow(...more: readonly string[]): Running {
   return world.fr(args, { env: cache() })
 }
 
+/** What has been verified is written down twice a second. */
+async function writtenDown(bytes: number): Promise<void> {
+  for (const { data } of nodes) {
+    const isSo = async (): Promise<boolean> => (await journalled(data)).verified > bytes
+    await until(isSo, 'it is written down')
+  }
+}
+
 function expectCopies(at: readonly ServingNode[] = nodes): void {
   for (const node of at) expect(copyDigest(node, 'log')).toBe(sha256(readFileSync(path)))
 }
@@ -45,8 +55,7 @@ it('goes on with the same content where a push of a followed file was killed', a
   const content = world.file('log', 3_000_000)
   const killed = follow()
   await killed.until('all of it is verified', () => isVerified(killed, content.length))
-  // What nodes have verified is written down twice a second.
-  await new Promise((resolve) => setTimeout(resolve, 1_200))
+  await writtenDown(content.length - 131_072)
   killed.kill('SIGKILL')
   await killed.ended
   for (const node of nodes) expect(copyDigest(node, 'log')).toBeNull()
@@ -162,7 +171,7 @@ it('goes on at a node that was killed and comes back', async () => {
   const victim = nodes[2] as ServingNode
   const push = follow('--rejoin', '30s')
   await push.until('all of it is verified', () => isVerified(push, content.length))
-  await new Promise((resolve) => setTimeout(resolve, 1_200))
+  await writtenDown(content.length - 131_072)
   victim.child.kill('SIGKILL')
   await victim.ended
   appendFileSync(path, content.subarray(0, 500_000))

@@ -129,6 +129,7 @@ for (const engine of usualEngines) {
       for (const node of nodes) {
         expect(copyOf(node, 'log')).toBeNull()
         await until(() => partialOf(node).length === content.length, 'the partial is kept')
+        await until(() => node.status().transfers.length === 0, 'it has ended')
       }
       appendFileSync(path, 'more')
       const to = nodes.map(({ address }) => address)

@@ -39,9 +39,10 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
     const [share] = result.relays
     expect(share).toMatchObject({ node: relay.address, status: 'served', reason: null })
     expect(share?.relayedBytes).toBeGreaterThan(0)
-    const { relayOnly, dataDir, held, problems, transfers, counters } = relay.status()
+    await until(() => relay.status().transfers.length === 0, 'it has nothing to do any more')
+    const { relayOnly, dataDir, held, problems, counters } = relay.status()
     expect({ relayOnly, dataDir, problems }).toEqual({ relayOnly: true, dataDir: '', problems: [] })
-    expect([held.files, transfers.length]).toEqual([0, 0])
+    expect(held.files).toBe(0)
     if (engine === 'native') expect(counters['payloadBytesInJavaScript']).toBe(0)
     expect(readdirSync(join(relay.dataDir))).toEqual([])
   })

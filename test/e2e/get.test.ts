@@ -94,7 +94,11 @@ describe.each(usualEngines)('with the %s engine', (engine) => {
 
   it('all holders bring a part of it', async () => {
     const { content, from } = await holders(world, 24 * MIB, 3)
-    const result = await fetched(from)
+    const doors = await Promise.all(from.map((address) => holdingBack(world, address, MIB)))
+    const getting = fetched(doors.map(({ address }) => address))
+    await until(() => doors.every((door) => door.isHolding()), 'each is asked for something')
+    for (const door of doors) door.open()
+    const result = await getting
     expect(readFileSync(at('out')).equals(content)).toBe(true)
     const brought = result.from.map(({ bytes }) => bytes)
     expect(brought.reduce((sum, bytes) => sum + bytes)).toBe(content.length)
@@ -102,7 +106,7 @@ describe.each(usualEngines)('with the %s engine', (engine) => {
   })
 
   it('has more connections to a holder that has places for them', async () => {
-    const { path, content } = world.file('source', 2 * MIB)
+    const { path, content } = world.file('source', 8 * MIB)
     const made = await authored(path, content)
     const limitUpBytesPerSecond = 256 * 1024
     const node = async (maxFeeds: number) => {
@@ -308,7 +312,7 @@ describe.each(usualEngines)('with the %s engine', (engine) => {
     const dataDir = world.dataDir()
     await plantHeld(dataDir, name, made)
     const { address } = await world.node({ dataDir, maxServes: 0 })
-    const getting = fetched([address], { timeoutMs: 500 })
+    const getting = fetched([address], { timeoutMs: 2_000 })
     await expect(getting).rejects.toMatchObject({
       code: 'ERR_FR_TIMEOUT',
       message: expect.stringContaining('serves 0 clients'),

@@ -18,7 +18,7 @@ import { Journal } from '../../src/store/journal/journal.js'
 import { recordOf } from '../unit/store/records.js'
 import { usualEngines } from './engines.js'
 import { pathOf, plant, plantIndex, plantRecords, recordOfFile } from './held-support.js'
-import { useWorld } from './push-support.js'
+import { until, useWorld } from './push-support.js'
 
 async function all(address: string, options: ListOptions = {}): Promise<HeldFile[]> {
   const files: HeldFile[] = []
@@ -56,7 +56,7 @@ describe.each(usualEngines)('a %s node', (engine) => {
       disk: null,
     })
     expect((await fetchStatus(node.address)).held).toEqual({ files: 3, bytes: 8, damaged: 0 })
-    expect(node.status().counters['openFiles']).toBe(0)
+    await until(() => node.status().counters['openFiles'] === 0, 'no file is open')
   })
 
   it('lists the names that match', async () => {

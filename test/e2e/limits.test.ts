@@ -150,7 +150,7 @@ describe.each(engines)('limits with the %s engine', (engine) => {
     expect(nodes).toMatchObject(to.map((node) => ({ node, status: 'complete', attempts: 1 })))
     expectCopies(other.content, 'b.bin', [one, two])
     const closed = world.log.filter(({ event }) => event === 'relay-closed')
-    expect(closed).toMatchObject([{ fields: { code: 'ERR_FR_LIMIT' } }])
+    expect(new Set(closed.map(({ fields }) => fields['code']))).toEqual(new Set(['ERR_FR_LIMIT']))
     const wishes = { from: one.address, to: [two.address], retries: 0, silenceMs: 2_000 }
     const copied = await copy('a.bin', wishes).result
     expect(copied.nodes).toMatchObject([{ status: 'failed', code: 'ERR_FR_LIMIT' }])

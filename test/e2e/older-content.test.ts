@@ -1,5 +1,4 @@
 /** Older content that somebody writes to, or cuts off, while a node takes bytes from it. */
-import { randomBytes } from 'node:crypto'
 import { readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -18,6 +17,7 @@ import type { DataEngine, FileHandle } from '../../src/ports.js'
 
 import { Filler, fillFrom } from '../../src/session/receiver/filler.js'
 import { Partial } from '../../src/store/partial.js'
+import { steadyBytes } from '../support/steady-bytes.js'
 import { engines } from './engines.js'
 import { until, useWorld } from './push-support.js'
 
@@ -35,7 +35,7 @@ describe.each(engines)('older content (%s engine)', (kind) => {
   let path: string
   let hidden: string
   const opened: FileHandle[] = []
-  const before = randomBytes(bytes)
+  const before = steadyBytes(bytes, 1)
   const after = Buffer.from(before)
   after.fill(1, 3 * page, 4 * page)
   after.fill(2, 64 * page, 65 * page)

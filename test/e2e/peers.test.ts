@@ -161,6 +161,6 @@ describe.each(usualEngines)('%s engine: a node with a list of peers', (engine) =
     const result = await transfer.result
     expect(result.nodes.map(({ status }) => status)).toEqual(nodes.map(() => 'complete'))
     expectCopies(content, 'big.bin', nodes)
-    expect(open.size).toBe(0)
+    await until(() => open.size === 0, 'all is closed')
   })
 })

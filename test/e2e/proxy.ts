@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { freePort } from '../../bench/programs.mjs'
 
 export interface Through {
   /** HOST:PORT to use instead of the node's own. */
@@ -43,7 +44,7 @@ export async function proxy(
       })
     }
   })
-  server.listen(listenPort, '127.0.0.1')
+  server.listen(listenPort || (await freePort()), '127.0.0.1')
   await once(server, 'listening')
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,

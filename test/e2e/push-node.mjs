@@ -3,14 +3,16 @@
  * it is stopped. Arguments: common options in JSON (`beside`: more directories of a node, or a
  * shared one), directories.
  */
+import { freeAddress } from '../../bench/programs.mjs'
 import { startNode } from '../../dist/api/index.js'
 
 const [options, ...dataDirs] = process.argv.slice(2)
-const { beside = [], ...common } = { listen: '127.0.0.1:0', ...JSON.parse(options) }
+const { beside = [], ...common } = JSON.parse(options)
 const nodes = await Promise.all(
-  dataDirs.map((first) => {
+  dataDirs.map(async (first) => {
     const dataDir = `${beside}`.startsWith('shared:') ? beside : [first, ...beside]
-    return startNode({ ...common, ...(!common.relayOnly && { dataDir }) })
+    const listen = common.listen ?? (await freeAddress())
+    return startNode({ ...common, listen, ...(!common.relayOnly && { dataDir }) })
   }),
 )
 console.log(JSON.stringify(nodes.map((node) => node.address)))

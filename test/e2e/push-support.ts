@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { freeAddress } from '../../bench/programs.mjs'
 import { until } from '../../bench/running.mjs'
 import { Workspace } from '../../bench/workspace.mjs'
 import {
@@ -104,7 +105,7 @@ export class World {
   async node(options: Partial<NodeOptions> = {}): Promise<WorldNode> {
     const dataDir = this.dataDir()
     const all = {
-      listen: '127.0.0.1:0',
+      listen: await freeAddress(),
       ...(!options.relayOnly && { dataDir }),
       engine: this.engine,
       minFreeBytes: 0,

@@ -230,12 +230,12 @@ it('is kept in part where that is wanted, served, and gone when its time is over
   expect(await bytesAt(again)).toBe(3 * MIB)
   const before = first.service.engine.counters().sentBytes
   const all = await SwarmNode.start(world, eu)
-  await announce([first, again, all, none], draft)
   all.service.directory.siteMates = () => [{ nodeId: again.nodeId, address: again.service.address }]
+  await announce([first, again, all, none], draft)
   await until(() => all.content !== null, 'all of it is there')
   expect(all.content?.equals(content)).toBe(true)
   expect(first.service.engine.counters().sentBytes - before).toBeLessThan(6 * MIB)
-  const expiresAtMs = Date.now() + 1_500
+  const expiresAtMs = Date.now() + 3_000
   const soon = { ...draft, issuedAtMs: draft.issuedAtMs + 1, expiresAtMs }
   await announce([first, again, all, none], soon)
   const noted = () => readFileSync(join(all.dataDir, '.fastreplica/pulled'), 'utf8')
