@@ -58,7 +58,7 @@ export interface DiskRules {
   /** Its files are spread over the other disks; it takes no trees. */
   readonly isStriped?: boolean
   /** Other nodes have its files, too; it takes no trees. */
-  readonly shared?: Omit<SharedDir, 'dir'> | undefined
+  readonly shared?: Omit<SharedDir, 'dir' | 'cluster'> | undefined
   /** Nodes of a shared directory write there, and this one reads. */
   readonly isFollowed?: boolean
   /** Of the free bytes at a disk: what this transfer must leave to others. */

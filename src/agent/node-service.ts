@@ -200,6 +200,11 @@ export class NodeService {
     return boundAddress(this.#server.address() as AddressInfo)
   }
 
+  /** The same, as others dial it. */
+  get reached(): string {
+    return this.#spec.self.advertise ?? this.address
+  }
+
   get views() {
     const receptions = [...this.#receptions.values()]
     const transfers = [...receptions.map((each) => each.view()), ...this.#copies.views]
@@ -219,7 +224,9 @@ export class NodeService {
       this.log({ level: 'error', event: 'listener-error', fields: { text: error.message } })
     })
     this.disks.adopt()
-    this.directory.start(this.#spec.self.advertise ?? this.address)
+    this.directory.start(this.reached)
+    const transfers = (): number => this.#receptions.size
+    await this.#spec.cluster?.start({ address: () => this.reached, transfers })
   }
 
   /** Reads again what may have changed in files. Rejects with ERR_FR_PEERS. */
@@ -233,6 +240,7 @@ export class NodeService {
   }
 
   async #close(): Promise<void> {
+    await this.#spec.cluster?.close()
     this.disks.stop()
     this.limited.stop()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
@@ -255,9 +263,11 @@ export class NodeService {
     this.counters.connections++
     const remote = remoteAddressOf(socket)
     try {
-      const { keys, self, isRelayOnly: isGateway } = this.#spec
+      const { keys, self, isRelayOnly: isGateway, cluster } = this.#spec
       const isLast = !hasSpareDescriptor()
-      const stating = { ...self, limits: () => this.limited.stated }
+      // Whoever was handed over tells others where this process is.
+      const reached = cluster && { advertise: this.reached }
+      const stating = { ...self, ...reached, limits: () => this.limited.stated }
       const admitted = await accept(socket, { keys, self: stating, guard: this.#guard, isGateway })
       if (isLast) return this.#strangers.exhausted(admitted, remote)
       if (this.#closing !== undefined)
@@ -269,6 +279,8 @@ export class NodeService {
       if (admitted.channel === 'data' || admitted.channel === 'pull') return this.#place(admitted)
       const refused = refusedChannel(channel, isGateway)
       if (refused !== null) return admitted.refuse(refused.code, refused.message)
+      if (channel === 'control' && cluster?.handsOver === true)
+        return await cluster.handOver(admitted)
       if (admitted.link?.heard !== undefined) return await this.#lasting.resume(admitted)
       await this.disks.refresh()
       const established = await admitted.go()

@@ -8,6 +8,7 @@ import type { Key } from '../net/keys.js'
 import type { DataEngine, HashPool } from '../ports.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import type { EngineRouter } from '../session/router.js'
+import type { Cluster } from './cluster.js'
 import type { DirectoryPlace } from './directory/node-directory.js'
 import type { DisksSpec } from './disks.js'
 import type { Peers } from './peers.js'
@@ -33,6 +34,8 @@ export interface NodeServiceSpec extends DisksSpec {
   readonly announcementsIn?: string | null
   /** HOST:PORT at which others reach it; absent: where it listens. */
   readonly advertise?: string | undefined
+  /** Of one process of several; absent: it is the only one. */
+  readonly cluster?: Cluster | undefined
   /** Absent: it is a root of its own. */
   readonly directory?: DirectoryPlace
   /** Returns the status as JSON, for questions over the wire. */

@@ -9,7 +9,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import { link, mkdir, readdir, stat, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
@@ -20,6 +20,7 @@ import { Catalogue } from '../store/catalogue/catalogue.js'
 import { machineId } from '../store/identity.js'
 import { Leases } from '../store/shared/leases.js'
 import { ShownNames } from '../store/shared/shown.js'
+import type { ClusterSpec } from './cluster.js'
 import type { DataDir } from './data-dirs.js'
 
 export interface SharedDir {
@@ -28,7 +29,11 @@ export interface SharedDir {
   readonly directory: string
   readonly leases: Leases
   readonly shown: ShownNames
+  readonly cluster: ClusterPlace
 }
+
+/** What a process needs to be one of several of a node. */
+export type ClusterPlace = Pick<ClusterSpec, 'id' | 'servers' | 'leases'>
 
 /**
  * Makes what is missing, DIR as well. Rejects with ERR_FR_DATA_DIR, also where it is an ordinary
@@ -40,17 +45,21 @@ export async function openShared(
   path: string,
   name: string | null,
 ): Promise<SharedDir> {
-  const { nodes, contents, leases } = await directoriesIn(path)
+  const { nodes, contents, leases: directory, servers } = await directoriesIn(path)
   const dir = await firstFree(storage, join(nodes, await whoIs(name)))
-  const spec = { directory: leases, holder: ownRecord().trim(), isGone: isStaleLock }
+  const who = { holder: ownRecord().trim(), isGone: isStaleLock }
+  const leases = new Leases({ directory, ...who })
   const shown = new ShownNames({ root: path, nodes, dataDir: dir.dataDir })
-  return { dir, directory: contents, leases: new Leases(spec), shown }
+  const id = basename(dir.dataDir)
+  const cluster = { id, servers: { directory: servers, ...who }, leases }
+  return { dir, directory: contents, leases, shown, cluster }
 }
 
 export interface SharedView {
   readonly dir: DataDir
   /** Data directories of the nodes that there are now. */
   readonly places: () => Promise<readonly string[]>
+  readonly cluster: ClusterPlace
 }
 
 /** Rejects as `openShared`. */
@@ -59,7 +68,7 @@ export async function openView(
   path: string,
   name: string | null,
 ): Promise<SharedView> {
-  const { nodes, views } = await directoriesIn(path)
+  const { nodes, views, leases: directory, servers } = await directoriesIn(path)
   const dir = await firstFree(storage, join(views, await whoIs(name)))
   try {
     const catalogue = await Catalogue.open(join(dir.dataDir, hiddenDir))
@@ -73,24 +82,28 @@ export async function openView(
     const own = names.filter((one) => /^[0-9a-f]{16}-\d{1,2}$/.test(one)).sort()
     return own.slice(0, limits.sharedPlaces).map((one) => join(nodes, one))
   }
-  return { dir, places }
+  const who = { holder: ownRecord().trim(), isGone: isStaleLock }
+  const leases = new Leases({ directory, ...who })
+  const id = `view-${basename(dir.dataDir)}`
+  return { dir, places, cluster: { id, servers: { directory: servers, ...who }, leases } }
 }
 
-const parts = ['nodes', 'contents', 'leases', 'views'] as const
+const parts = ['nodes', 'contents', 'leases', 'views', 'servers'] as const
 
 /** Makes those that are missing. */
 async function directoriesIn(path: string): Promise<Record<(typeof parts)[number], string>> {
   const hidden = join(path, hiddenDir)
-  const [nodes = '', contents = '', leases = '', views = ''] = parts.map((one) => join(hidden, one))
+  const paths = parts.map((one) => join(hidden, one))
+  const [nodes = '', contents = '', leases = '', views = '', servers = ''] = paths
   try {
     if (await isThere(join(hidden, 'catalogue')))
       throw new FrError('ERR_FR_DATA_DIR', `${path} is the data directory of one node`, { path })
-    for (const one of [path, hidden, nodes, contents, leases, views]) await made(one)
+    for (const one of [path, hidden, ...paths]) await made(one)
     await requireLinks(leases)
   } catch (error) {
     throw error instanceof FrError ? error : asFrError(error, 'ERR_FR_DATA_DIR')
   }
-  return { nodes, contents, leases, views }
+  return { nodes, contents, leases, views, servers }
 }
 
 /** Of the name of a node, or of its machine. */

@@ -1,4 +1,5 @@
 /** Checks options about data directories, and what a process does with them. */
+import { isAnyHost, parseAddress } from '../base/addresses.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { oneOf, requireText } from './checks.js'
@@ -41,14 +42,22 @@ export function checkShared(dataDirs: readonly string[], options: NodeOptions): 
   throw new FrError('ERR_FR_UNSUPPORTED', `this version has no shared data directory ${what}`)
 }
 
-const roles = ['distribute', 'serve'] as const
+const roles = ['control', 'distribute', 'serve'] as const
 
-export function checkRoles(dataDirs: readonly string[], options: NodeOptions): readonly NodeRole[] {
-  const given: unknown = options.roles ?? roles
+/** Undefined: this process is all of the node. */
+export function checkRoles(options: NodeOptions): readonly NodeRole[] | undefined {
+  const given: unknown = options.roles
+  if (given === undefined) return undefined
   if (!Array.isArray(given) || given.length === 0) throw new TypeError('roles must name a role')
-  const found = given.map((role, at) => oneOf(`roles[${at}]`, role, roles) as NodeRole)
-  const isShared = dataDirs.some((path) => path.startsWith(sharedPrefix))
-  if (options.roles !== undefined && !isShared)
+  const found = new Set(given.map((role, at) => oneOf(`roles[${at}]`, role, roles) as NodeRole))
+  if (found.size === roles.length) return undefined
+  if (![options.dataDir].flat().some((path) => path?.startsWith(sharedPrefix)))
     throw new TypeError('roles need a dataDir shared:DIR, which all processes of the node use')
-  return [...new Set(found)]
+  if (found.has('control') && found.has('distribute'))
+    throw new TypeError('roles control and distribute are of two processes, or all roles of one')
+  const listen = parseAddress(options.listen, 0)
+  const isReached = options.advertise !== undefined || !isAnyHost(listen?.host ?? '')
+  if (!isReached && [...found].join() !== 'serve')
+    throw new TypeError('listen names no address that others could dial: advertise must')
+  return [...found]
 }

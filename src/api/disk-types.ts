@@ -40,9 +40,10 @@ export interface DiskOptions {
 
 /**
  * `distribute`: receives, stores and passes on. `serve`: serves what those have published, and
- * takes nothing: ERR_FR_READ_ONLY.
+ * takes nothing: ERR_FR_READ_ONLY. `control`: the same, and whoever wants to send something is
+ * handed over to one that distributes.
  */
-export type NodeRole = 'distribute' | 'serve'
+export type NodeRole = 'control' | 'distribute' | 'serve'
 
 export interface DisksOptions extends Credentials {
   signal?: AbortSignal

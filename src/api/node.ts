@@ -3,13 +3,14 @@ import { EventEmitter } from 'node:events'
 import { mkdtemp, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Cluster } from '../agent/cluster.js'
 import { type OpenedDirs, openDataDirs } from '../agent/data-dirs.js'
 import { type EngineHolder, openEngine } from '../agent/engines.js'
 import { NodeMaster } from '../agent/master/node-master.js'
 import { NodeService } from '../agent/node-service.js'
 import type { Peers } from '../agent/peers.js'
 import { Privileges } from '../agent/privileges.js'
-import { openShared, openView } from '../agent/shared-dir.js'
+import { type ClusterPlace, openShared, openView } from '../agent/shared-dir.js'
 import { openStripes } from '../agent/striped-disk.js'
 import { NodeSwarm } from '../agent/swarm/node-swarm.js'
 import type { Attributes } from '../base/attributes.js'
@@ -29,7 +30,7 @@ import type { OpenContent } from './open-types.js'
 import { type CheckedNode, checkNode } from './options.js'
 import { boundedJson } from './status-json.js'
 import { tell } from './tell.js'
-import type { FrNode, NodeEvents, NodeOptions, NodeStatus } from './types.js'
+import type { FrNode, NodeEvents, NodeOptions, NodeRole, NodeStatus } from './types.js'
 import { version } from './version.js'
 
 /**
@@ -84,11 +85,11 @@ async function openNode(
 ): Promise<NodeObject> {
   const { engine, router } = holder
   const { relayOnly: isRelayOnly } = checked
-  const { sharedDir, name } = checked
-  const isView = sharedDir !== undefined && !checked.roles.includes('distribute')
+  const { sharedDir, name, roles } = checked
+  const isView = roles !== undefined && !roles.includes('distribute')
   const isReadOnly = checked.readOnly || isRelayOnly || isView
   const { storage } = engine
-  const view = isView ? await openView(storage, sharedDir, name) : undefined
+  const view = isView ? await openView(storage, sharedDir ?? '', name) : undefined
   const shared =
     sharedDir === undefined || isView ? undefined : await openShared(storage, sharedDir, name)
   const own = view?.dir ?? shared?.dir
@@ -142,6 +143,7 @@ async function openNode(
       striped,
       shared,
       places: view?.places,
+      cluster: clusterOf(roles, view?.cluster ?? shared?.cluster, log),
       listen,
       keys,
       self,
@@ -207,6 +209,16 @@ async function openNode(
     closeDirs()
     throw error
   }
+}
+
+/** Undefined: the process is the only one, or takes nothing and hands nothing over. */
+function clusterOf(
+  roles: readonly NodeRole[] | undefined,
+  place: ClusterPlace | undefined,
+  log: Logger,
+): Cluster | undefined {
+  const role = (['distribute', 'control'] as const).find((one) => roles?.includes(one))
+  return place && role && new Cluster({ ...place, role, log })
 }
 
 /** A data directory for a node that has none: an empty one, which no path leads to. */

@@ -244,8 +244,8 @@ export interface CheckedNode {
   /** Algorithm to hash files that lie in the data directory with; undefined: they stay unknown. */
   readonly adopt: DigestAlgorithm | undefined
   readonly readOnly: boolean
-  /** Of one process of several; all where it is the only one. */
-  readonly roles: readonly NodeRole[]
+  /** Of one process of several; undefined: it is the only one. */
+  readonly roles: readonly NodeRole[] | undefined
   readonly relayOnly: boolean
   readonly maxServes: number
   readonly limits: NodeLimits
@@ -308,7 +308,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     listen: requireAddress(options.listen, 'listen'),
     dataDirs,
     sharedDir: checkShared(dataDirs, options),
-    roles: checkRoles(dataDirs, options),
+    roles: checkRoles(options),
     placement: oneOf('placement', options.placement, placements) ?? 'whole',
     keys: [key, ...previous],
     name: options.name ?? null,

@@ -33,6 +33,12 @@ export const diskLimits = {
   sharedExpireMs: 15_000,
   sharedLookMs: 200,
   sharedSweepMs: 60_000,
+  /** Bytes of what each process of a node says of itself there. */
+  sharedServerBytes: 4096,
+  /** Milliseconds for which a hand-over counts as a transfer that the process does not tell yet. */
+  sharedHandedMs: 5_000,
+  /** Nodes that whoever dials one is told to dial instead, one after the other. */
+  movedHops: 4,
   /** Milliseconds between two readings of the counters of a device. */
   diskLoadMs: 1_000,
 } as const

@@ -167,6 +167,10 @@ export const errorTable = {
     retryable: false,
   },
   ERR_FR_NO_NODE: { meaning: 'no such node has joined the master', retryable: true },
+  ERR_FR_MOVED: {
+    meaning: 'another process of the node takes it: the one that is named, or none at the moment',
+    retryable: true,
+  },
   ERR_FR_NOT_LEADING: {
     meaning: 'another of several masters leads, or none at the moment',
     retryable: true,

@@ -50,6 +50,7 @@ const statusOf: Partial<Record<FrErrorCode, number>> = {
   ERR_FR_LIMIT: 503,
   ERR_FR_CLOSED: 503,
   ERR_FR_NOT_LEADING: 503,
+  ERR_FR_MOVED: 503,
   ERR_FR_INBOX_FULL: 503,
   ERR_FR_DATA_DIR_GONE: 503,
   ERR_FR_TIMEOUT: 504,

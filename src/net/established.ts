@@ -63,8 +63,8 @@ export interface Admitted extends Introduction {
    * ERR_FR_NODE_LOST when the dialler is gone.
    */
   go(heard?: number): Promise<Established>
-  /** Sends an error instead and closes. */
-  refuse(code: FrErrorCode, text: string): void
+  /** Sends an error instead and closes. `address`: with ERR_FR_MOVED, who takes it. */
+  refuse(code: FrErrorCode, text: string, address?: string): void
 }
 
 /** What is known of a data connection. */

@@ -154,9 +154,9 @@ function admit(introduction: LinkIntroduction, raw: Socket, socket: Socket): Adm
       await writeLast(socket, wire.encodeGo(heard))
       return new Established(introduction, null, { socket, raw })
     },
-    refuse(code, text) {
+    refuse(code, text, address) {
       decide()
-      closeWithError(socket, wire.encodeError(code, text))
+      closeWithError(socket, wire.encodeError(code, text, address))
     },
   }
 }

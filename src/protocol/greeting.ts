@@ -220,8 +220,13 @@ export function encodeGo(heard?: number): Uint8Array<ArrayBuffer> {
   return encode('go', heard === undefined ? {} : { heard })
 }
 
-export function encodeError(code: FrErrorCode, text: string): Uint8Array<ArrayBuffer> {
-  return encode('error', { code, text: cleanText(text) })
+/** `address`: with ERR_FR_MOVED, HOST:PORT of who is to be dialled instead. */
+export function encodeError(
+  code: FrErrorCode,
+  text: string,
+  address?: string,
+): Uint8Array<ArrayBuffer> {
+  return encode('error', { code, text: cleanText(text), ...(address && { address }) })
 }
 
 /** Throws the error that the peer sent instead, if it did; so do its siblings below. */
@@ -255,10 +260,13 @@ export function decodeWelcome(greeting: Uint8Array): Welcome {
 }
 
 function readAdvertise(fields: Fields): { advertise?: string } {
-  if (!fields.has('advertise')) return {}
-  const advertise = fields.string('advertise', limits.addressChars)
-  if (parseAddress(advertise) === null) fields.refuse('advertise', 'is not HOST:PORT')
-  return { advertise }
+  return fields.has('advertise') ? { advertise: readAddress(fields, 'advertise') } : {}
+}
+
+function readAddress(fields: Fields, name: 'advertise' | 'address'): string {
+  const address = fields.string(name, limits.addressChars)
+  if (parseAddress(address) === null) fields.refuse(name, 'is not HOST:PORT')
+  return address
 }
 
 function readLimits(fields: Fields): { limits?: NodeLimits } {
@@ -329,9 +337,22 @@ export function isSaidByPeer(error: Error): boolean {
   return saidByPeer.has(error)
 }
 
+/** Whoever was dialled has named another node, which is to be dialled instead. */
+export class Moved extends FrError {
+  /** HOST:PORT. */
+  readonly address: string
+
+  constructor(text: string, address: string) {
+    super('ERR_FR_MOVED', text)
+    this.address = address
+  }
+}
+
 export function peerError(fields: Fields): FrError {
   const code = fields.string('code', 64)
   const text = `the peer says: ${fields.text('text')}`
+  if (code === 'ERR_FR_MOVED' && fields.has('address'))
+    return saidBy(new Moved(text, readAddress(fields, 'address')))
   return saidBy(
     isFrErrorCode(code) ? new FrError(code, text) : protocolError(`${text} (${cleanText(code)})`),
   )

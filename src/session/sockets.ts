@@ -17,7 +17,7 @@ import type { LastingLink } from '../net/greet-link.js'
 import { dial, directly, type Established } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
 import type { DataEngine, FeedHandle, TransferHandle } from '../ports.js'
-import { isSaidByPeer } from '../protocol/greeting.js'
+import { isSaidByPeer, Moved } from '../protocol/greeting.js'
 import type {
   Clock,
   Connection,
@@ -78,6 +78,8 @@ export class SocketNet implements Net {
   /** The gateway of each connection that goes through one. */
   readonly #vias = new WeakMap<Established, Door>()
   readonly #links = new WeakMap<Link, ControlLink>()
+  /** Members that another node has named, by their numbers, and where they are. */
+  readonly #moved = new Map<number, string>()
   /** Of links: thousands of handshakes at once would all time out. */
   readonly #turns = new Turns(limits.dialsAtOnce)
 
@@ -102,7 +104,9 @@ export class SocketNet implements Net {
       },
       (error: unknown) => {
         const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
-        events.failed({ code, text, isFinal: isFinal(error) })
+        // Whoever named the place that failed names another one next.
+        const wasMoved = isOpening(target) && this.#moved.has(target.to)
+        events.failed({ code, text, isFinal: isFinal(error) && !wasMoved })
       },
     )
   }
@@ -128,7 +132,27 @@ export class SocketNet implements Net {
     }
   }
 
+  /**
+   * Whoever is dialled for a link may name another node, which takes the place of the member from
+   * there on: its data connections and later ones of the link lead to that one.
+   */
   async #dial(target: Target, events: DialEvents): Promise<Dialled> {
+    const isNew = isOpening(target)
+    if (isNew) this.#moved.delete(target.to)
+    for (let hops = 0; ; hops++) {
+      try {
+        const address = this.#moved.get(target.to) ?? target.address
+        return await this.#dialAt({ ...target, address }, events)
+      } catch (error) {
+        const address = isNew && hops < limits.movedHops ? movedTo(error) : null
+        if (address === null) throw error
+        this.#moved.set(target.to, address)
+        if (target.via !== undefined) this.reach(target.via, [address])
+      }
+    }
+  }
+
+  async #dialAt(target: Target, events: DialEvents): Promise<Dialled> {
     const { channel, address, via, through } = target
     const { signal } = this.#dialling
     // The name of a node behind a gateway is for that one to look up.
@@ -246,7 +270,21 @@ function isFinal(error: unknown): boolean {
   return false
 }
 
-const passing: ReadonlySet<FrErrorCode> = new Set(['ERR_FR_LIMIT', 'ERR_FR_TIMEOUT'])
+/** It is to be a new link to the member. */
+function isOpening(target: Target): boolean {
+  return target.channel === 'control' && target.resumes === undefined
+}
+
+const passing: ReadonlySet<FrErrorCode> = new Set([
+  ...(['ERR_FR_LIMIT', 'ERR_FR_TIMEOUT', 'ERR_FR_MOVED'] as const),
+])
+
+/** HOST:PORT of the node that was named, over a link that has proved the key. */
+function movedTo(error: unknown): string | null {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (at instanceof Moved && isSaidByPeer(at)) return at.address
+  return null
+}
 
 function placeText({ address, via = '', through = '' }: Place): string {
   return `${through} ${via} ${address}`

@@ -20,7 +20,7 @@ export interface Door extends Through {
   cutDialler(): void
 }
 
-export async function holdingDoor(address: string, holdAt: number): Promise<Door> {
+export async function holdingDoor(address: string | (() => string), holdAt: number): Promise<Door> {
   const held = new Set<Socket>()
   const passing = new Set<readonly [Socket, Socket]>()
   let isOpen = false

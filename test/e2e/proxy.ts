@@ -1,6 +1,7 @@
 /**
  * A door in front of a node: every connection to it is joined to one to the node. The caller
- * decides how bytes pass towards the node; all else is the same for all doors.
+ * decides how bytes pass towards the node; all else is the same for all doors. A node that is to be
+ * told the address of its door is named by a function, once it is there.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -22,15 +23,18 @@ export function passAll(from: Socket, to: Socket): void {
  * port is used.
  */
 export async function proxy(
-  address: string,
+  address: string | (() => string),
   join: (from: Socket, to: Socket) => void,
   listenPort = 0,
   back: (to: Socket, from: Socket) => void = passAll,
 ): Promise<Through> {
-  const port = Number(address.slice(address.lastIndexOf(':') + 1))
+  const portNow = (): number => {
+    const text = typeof address === 'string' ? address : address()
+    return Number(text.slice(text.lastIndexOf(':') + 1))
+  }
   const sockets = new Set<Socket>()
   const server = createServer((from) => {
-    const to = connect(port, '127.0.0.1')
+    const to = connect(portNow(), '127.0.0.1')
     join(from, to)
     back(to, from)
     from.on('end', () => to.end())

@@ -177,7 +177,7 @@ export class World {
   }
 
   /** A door that stops a node in the middle of a push. */
-  async holding(address: string, holdAt: number): Promise<Door> {
+  async holding(address: string | (() => string), holdAt: number): Promise<Door> {
     const door = await holdingDoor(address, holdAt)
     this.defer(() => door.close())
     return door

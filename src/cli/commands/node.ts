@@ -86,8 +86,8 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     )
     .option(
       '--role <roles>',
-      'what this process does of a node that is several over one shared:DIR: distribute, serve ' +
-        '(default: all; see docs/clusters.md)',
+      'what this process does of a node that is several over one shared:DIR: control, ' +
+        'distribute, serve (default: all; docs/clusters.md)',
       roles,
     )
     .option(...keyFileOption)

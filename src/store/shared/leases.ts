@@ -137,6 +137,11 @@ export class Lease {
     return this.#isLost
   }
 
+  /** Looks now. Rejects with what the system said. */
+  async isHeld(): Promise<boolean> {
+    return !this.#isReleased && (await this.#isOwn())
+  }
+
   #renew(): void {
     this.#work = this.#work.then(() => this.#write()).catch(() => {})
   }

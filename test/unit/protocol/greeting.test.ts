@@ -17,6 +17,7 @@ import {
   isSaidByPeer,
   keyIdOf,
   linkStatement,
+  Moved,
   nodeIdOf,
   ownDigests,
   pskOf,
@@ -127,6 +128,21 @@ describe('greetings', () => {
     expect(isSaidByPeer(refusal(() => decodeGo(strange)))).toBe(true)
     const longest = encodeError('ERR_FR_BUSY', '\ud83d\ude00'.repeat(10_000))
     expect(longest.length).toBeLessThan(limits.helloBytes)
+  })
+
+  it('name who is to be dialled instead, with one code and as an address alone', () => {
+    const there = encodeError('ERR_FR_MOVED', 'there', 'a.lan:7400')
+    const moved = refusal(() => decodeGo(there), 'ERR_FR_MOVED')
+    expect(moved).toBeInstanceOf(Moved)
+    expect(moved).toMatchObject({ code: 'ERR_FR_MOVED', address: 'a.lan:7400' })
+    expect(isSaidByPeer(moved)).toBe(true)
+    for (const error of [
+      refusal(() => decodeGo(encodeError('ERR_FR_MOVED', 'nowhere')), 'ERR_FR_MOVED'),
+      refusal(() => decodeGo(encodeError('ERR_FR_BUSY', '', 'a.lan:7400')), 'ERR_FR_BUSY'),
+      refusal(() => decodeGo(encodeError('ERR_FR_MOVED', '', 'a.lan'))),
+      refusal(() => decodeGo(forged(51, '{"code":"ERR_FR_MOVED","text":"","address":7}'))),
+    ])
+      expect(error).not.toBeInstanceOf(Moved)
   })
 
   it('take the digests both know, in the order of the dialler', () => {
