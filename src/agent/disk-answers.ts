@@ -33,9 +33,9 @@ export class DiskAnswers {
     return { ...this.#placed({ ...page, entries }, disk), ...(isSeveral && { disk: disk.dataDir }) }
   }
 
-  /** Where nodes share a directory several have files of one name: the last one is it. */
-  #isOf(disk: Disk, { kind, state, ...name }: HeldEntry): boolean {
-    if (!this.#disks.isFollowing || kind !== 'file' || state !== 'held') return true
+  /** Where nodes share a directory several have a name: the last whole file is it. */
+  #isOf(disk: Disk, { kind, ...name }: HeldEntry): boolean {
+    if (!this.#disks.isFollowing || kind !== 'file') return true
     const bytes = decodeName(name)
     const [first] = this.#disks.likely(bytes)
     return first === disk || first?.recordOf(bytes) === undefined
