@@ -30,6 +30,7 @@ function readEnroll(body: Fields): BodyOf<'enroll'> {
     below: body.integer('below', 0, most),
     dictionary: body.hex('dictionary', 32),
     bits: body.integer('bits', 0, limits.dictionaryBits),
+    depth: readSteps(body, 'depth'),
   }
 }
 
@@ -46,8 +47,12 @@ function readLineage(body: Fields): BodyOf<'lineage'> {
 function readRoom(fields: Fields): Room {
   return {
     depth: fields.integer('depth', 0, limits.treeDepth),
-    address: readAddress(fields, 'address'),
+    address: fields.isNull('address') ? null : readAddress(fields, 'address'),
   }
+}
+
+function readSteps(fields: Fields, name: string): number | null {
+  return fields.isNull(name) ? null : fields.integer(name, 0, limits.treeDepth)
 }
 
 function readMayEnroll(body: Fields): BodyOf<'mayEnroll'> {
@@ -65,6 +70,7 @@ function readRollUp(body: Fields): BodyOf<'rollUp'> {
     every: readBits(body, 'every'),
     count: body.integer('count', 1, most),
     isWhole: body.boolean('isWhole'),
+    room: readSteps(body, 'room'),
   }
 }
 

@@ -232,6 +232,35 @@ describe('a directory', () => {
     expect(world.notes.length).toBe(moves)
   })
 
+  it.each([1, 3])('is flat again once all have died and come back (seed %i)', (seed) => {
+    const world = new DirectoryWorld(seed)
+    for (let at = 0; at < 120; at++) {
+      const parents = at === 0 ? [] : ['n0']
+      world.start({ name: `n${at}`, attributes: {}, parents, maxChildren: 3 })
+      if (at % 5 === 4) world.run(20)
+    }
+    world.run(20_000)
+    const nodes = [...world.nodes.values()]
+    const depth = () => Math.max(...nodes.map((node) => depthOf(world, node)))
+    const before = depth()
+    const random = new Random(seed)
+    for (let times = 0; times < 500; times++) {
+      const node = random.pick(nodes.slice(1))
+      if (node.machine === null) continue
+      world.kill(node)
+      world.timeline.after(20_000, () => world.restart(node))
+      world.run(500)
+    }
+    world.run(20 * minuteMs)
+    // For a single step nobody moves.
+    expect(depth()).toBeLessThanOrEqual(before + limits.riseSteps - 1)
+    expect(rootsOf(world)).toEqual(nodes.slice(0, 1))
+    expect(wrongRollUps(world)).toEqual([])
+    const moves = world.notes.length
+    world.run(30 * minuteMs)
+    expect(world.notes.length).toBe(moves)
+  })
+
   it('lets one of two that name each other be the parent', () => {
     const world = new DirectoryWorld(3)
     const spec = { maxChildren: 4, attributes: { a: '1' } }

@@ -37,6 +37,8 @@ export class Lineage {
   #room: Room | null = null
   /** Where it is dialled for a place nearer to the root; the parent is one until then. */
   #rising: string | null = null
+  /** Nodes that were above it before it went for such a place, while it has none. */
+  #leftDepth: number | null = null
   #rises = 0
   /** Where it is dialled next, before all others of the round. */
   #next: string[] = []
@@ -60,9 +62,14 @@ export class Lineage {
     return this.#path
   }
 
-  /** What children are told, in one text. */
-  textWith(hasRoom: boolean): string {
-    return `${this.#text} ${this.#room === null && hasRoom}`
+  /** What each child is told, in one text, but for its room. */
+  get text(): string {
+    return this.#text
+  }
+
+  /** Nodes above this one, which looks for a place with fewer; null: for any. */
+  get depthToLeave(): number | null {
+    return this.parent === null ? this.#leftDepth : this.#path.length
   }
 
   get deputy(): string | null {
@@ -104,13 +111,19 @@ export class Lineage {
     return (state.is === 'asking' || state.is === 'joined') && state.link === link
   }
 
-  /** What a child is told of those above it; `hasRoom`: for one more child here. */
-  saidTo(nodeId: string, hasRoom: boolean): Said {
+  /** What a child is told of those above it. */
+  saidTo(nodeId: string, room: Room | null): Said {
     const { path, deputy, parent } = this
-    const own = { depth: path.length, address: this.#spec.address }
-    const room = this.#room ?? (hasRoom ? own : null)
     const grandparent = parent?.address ?? null
     return { type: 'lineage', path: [...path, nodeId], grandparent, deputy, room }
+  }
+
+  /** What is told to a child beside which there is a place so many steps down; null: none. */
+  roomBeside(steps: number | null): Room | null {
+    const known = this.#room
+    const depth = this.#path.length + (steps ?? Infinity)
+    if (known !== null && known.depth <= depth) return known
+    return depth < limits.treeDepth ? { depth, address: null } : null
   }
 
   opened(link: number, peer: DirectoryPeer, enroll: TreeFrame, nowMs: number): void {
@@ -141,7 +154,7 @@ export class Lineage {
     this.#path = frame.path
     this.#grandparent = frame.grandparent
     this.#deputy = frame.deputy
-    this.#room = roomOf(frame, state.address)
+    this.#room = frame.room && { ...frame.room, address: frame.room.address ?? state.address }
     const { depth = '', address: place = '' } = this.#room ?? {}
     this.#text = `${frame.path.join()} ${state.address} ${frame.deputy} ${depth} ${place}`
     if (state.is === 'joined') {
@@ -155,6 +168,7 @@ export class Lineage {
     this.#noted = ''
     this.#tries = 0
     this.#passed = 0
+    this.#leftDepth = null
     this.#next = []
     this.#wish({ type: 'note', note: { about: 'parent', nodeId, address } })
     return true
@@ -192,12 +206,13 @@ export class Lineage {
     if (state.is !== 'joined') return
     this.#wish({ type: 'hangUp', link: state.link })
     this.#parted(state, nowMs)
+    this.#leftDepth = this.#path.length
     this.#forgetPath()
   }
 
   /** All wait for another time: of those that know of a place one of the first has it. */
   #planToRise(state: Extract<State, { is: 'joined' }>, nowMs: number): void {
-    const { depth, address } = this.#room ?? { depth: Infinity, address: '' }
+    const { depth, address } = this.#room ?? { depth: Infinity, address: null }
     const isWorthIt = this.#path.length - (depth + 1) >= limits.riseSteps
     const isThere = isWorthIt && address !== this.#spec.address && this.#rising === null
     if (!isThere) state.riseMs = Infinity
@@ -244,6 +259,7 @@ export class Lineage {
 
   #away(code: FrErrorCode, text: string, nowMs: number): void {
     this.#forgetPath()
+    this.#leftDepth = null
     const said = `${code} ${text}`
     if (said !== this.#noted) this.#wish({ type: 'note', note: { about: 'orphan', code, text } })
     this.#noted = said
@@ -255,9 +271,4 @@ export class Lineage {
     const waitMs = backoffMs(redial, Math.max(1, this.#tries), this.#spec.seed)
     this.#state = { is: 'alone', retryMs: isNowhere ? Infinity : nowMs + waitMs }
   }
-}
-
-/** The parent knows itself by an address that may be of use to nobody else. */
-function roomOf({ room, path }: Said, parent: string): Room | null {
-  return room?.depth === path.length - 1 ? { ...room, address: parent } : room
 }

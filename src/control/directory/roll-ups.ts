@@ -1,6 +1,6 @@
 /**
  * What a node says upward of itself and all below it: at once what is another set of attributes,
- * every so often what is only another number of nodes.
+ * every so often what is only another number of nodes, or another place for one.
  */
 import { limits } from '../../base/limits.js'
 import type { RollUp } from '../messages/directory.js'
@@ -33,11 +33,11 @@ export class RollUps {
   }
 
   /** What the parent is to be told now; null: nothing. */
-  next(dictionary: string, nowMs: number): RollUp | null {
+  next(dictionary: string, room: number | null, nowMs: number): RollUp | null {
     const { some, every, count, isWhole } = this.all
     const said = { dictionary, some: some.text, every: every.text, isWhole }
     const set = JSON.stringify(said)
-    const all = `${count} ${set}`
+    const all = `${count} ${room} ${set}`
     this.#isLate = false
     if (all === this.#told) return null
     this.#isLate = set === this.#toldSet && nowMs < this.#toldMs + limits.rollUpCountMs
@@ -45,6 +45,6 @@ export class RollUps {
     this.#told = all
     this.#toldSet = set
     this.#toldMs = nowMs
-    return { ...said, count }
+    return { ...said, count, room }
   }
 }

@@ -139,7 +139,8 @@ export class Tree {
     const { id: dictionary, size: bits } = this.dictionary
     const below = this.children.count + this.#waiting.size
     this.#approvals.refuseAll()
-    const said = { site: this.site, below, dictionary, bits }
+    const depth = this.lineage.depthToLeave
+    const said = { site: this.site, below, dictionary, bits, depth }
     const enroll = { type: 'enroll', address: this.#spec.address, ...said } as const
     const before = this.lineage.parent?.link
     this.lineage.opened(link, peer, enroll, nowMs)
@@ -147,22 +148,24 @@ export class Tree {
   }
 
   called(link: number, nodeId: string, frame: Of<'enroll'>, nowMs: number): void {
-    const { address, site, below, dictionary, bits } = frame
-    const refused = this.#refusal(nodeId)
+    const { address, site, below, dictionary, bits, depth } = frame
+    // Steps that it may be further down than a child of this node.
+    const steps = depth === null ? null : depth - this.lineage.path.length - 2
+    const refused = (steps ?? 0) < 0 ? busy : this.#refusal(nodeId)
     if (refused !== null) return this.#refuse(link, refused)
     const before = this.children.of(nodeId)
     if (before !== undefined) this.#hangUp(before.link)
     for (const [other, { nodeId: asking }] of this.#waiting)
       if (asking === nodeId) this.#hangUp(other)
     if (!this.children.hasRoom) {
-      const below = this.children.roomFor(nodeId, site)
+      const below = this.children.roomFor(nodeId, site, steps)
       if (below === undefined) return this.#refuse(link, busy)
       this.#say(link, { type: 'passDown', nodeId: below.nodeId, address: below.address })
       return this.#host.wish({ type: 'hangUp', link })
     }
     const knows = { id: dictionary, bits, isFull: false }
     const summary = { ...nobody, count: below + 1, isWhole: false }
-    const told = { dictionary: '', passed: 0, lineage: '', kin: '' }
+    const told = { dictionary: '', room: null, passed: 0, lineage: '', kin: '' }
     const child: Child = { link, nodeId, address, site, summary, knows, ...told }
     if (below === 0 || this.lineage.parent === null) return this.#take(child)
     this.#waiting.set(link, child)
@@ -197,8 +200,9 @@ export class Tree {
     if (parent !== null) {
       const entries = this.#meanings.toAsk()
       if (entries.length > 0) this.#say(parent.link, { type: 'define', entries })
+      const { room } = this.children
       const isDue = isSummed || this.rollUps.dueMs <= nowMs
-      const rollUp = isDue ? this.rollUps.next(this.dictionary.id, nowMs) : null
+      const rollUp = isDue ? this.rollUps.next(this.dictionary.id, room, nowMs) : null
       if (rollUp !== null) this.#say(parent.link, { type: 'rollUp', ...rollUp })
     }
     this.#tellChildren()
@@ -347,23 +351,23 @@ export class Tree {
 
   /** What they do not know yet. */
   #tellChildren(): void {
-    const { dictionary, lineage } = this
+    const { dictionary, lineage, children } = this
     const { id, size, isFull } = dictionary
-    const { hasRoom } = this.children
-    const text = lineage.textWith(hasRoom)
-    const said = `${text} ${id} ${size} ${isFull}`
+    const said = `${lineage.text} ${children.rooms} ${id} ${size} ${isFull}`
     if (said === this.#said) return
     this.#said = said
-    for (const child of this.children.all) {
+    for (const child of children.all) {
       const { link, knows } = child
       if (knows.id !== id || knows.bits !== size || knows.isFull !== isFull) {
         const from = knows.id === id && knows.bits < size ? knows.bits : 0
         for (const page of pagesOf(dictionary, from)) this.#say(link, page)
         child.knows = { id, bits: size, isFull }
       }
+      const room = lineage.roomBeside(children.roomBeside(child))
+      const text = `${lineage.text} ${room?.depth} ${room?.address}`
       if (child.lineage === text) continue
       child.lineage = text
-      this.#say(link, lineage.saidTo(this.#spec.nodeId, hasRoom))
+      this.#say(link, lineage.saidTo(this.#spec.nodeId, room))
     }
   }
 
@@ -435,11 +439,8 @@ export class Tree {
   }
 
   #refuse(link: number, { code, text }: Judged): void {
-    this.#host.wish({
-      type: 'say',
-      link,
-      frame: { type: 'refuse', code: code ?? 'ERR_FR_INTERNAL', text },
-    })
+    const frame = { type: 'refuse', code: code ?? 'ERR_FR_INTERNAL', text } as const
+    this.#host.wish({ type: 'say', link, frame })
     this.#host.wish({ type: 'hangUp', link })
   }
 

@@ -10,10 +10,11 @@ export interface DirectoryPeer {
   readonly address: string
 }
 
-/** A place below a node, which has so many nodes above it. */
+/** A place below a node that has so many nodes above it, and who is dialled to get there. */
 export interface Room {
   readonly depth: number
-  readonly address: string
+  /** HOST:PORT; null: whoever says so. */
+  readonly address: string | null
 }
 
 /** A node that criteria match. */
@@ -32,6 +33,8 @@ export interface RollUp {
   readonly count: number
   /** False: some have attributes without a bit, or nothing is known of them. */
   readonly isWhole: boolean
+  /** Steps down to the nearest of them that takes another child; null: none does. */
+  readonly room: number | null
 }
 
 /** Between a node and its parent. */
@@ -47,6 +50,8 @@ export type TreeFrame =
       /** The dictionary that it knows, and how many bits of it; empty: none. */
       readonly dictionary: string
       readonly bits: number
+      /** It has had so many nodes above it, and looks for a place with fewer; null: for any. */
+      readonly depth: number | null
     }
   /** The child is to dial that one instead, which has room. */
   | ({ readonly type: 'passDown' } & DirectoryPeer)
@@ -59,7 +64,7 @@ export type TreeFrame =
       readonly grandparent: string | null
       /** Who takes over from the root. */
       readonly deputy: string | null
-      /** Of the nodes above the child, the one nearest to the root that has room for another. */
+      /** The place nearest to the root that is not below the child. */
       readonly room: Room | null
     }
   /** Upward: may a node with others below it become part of this tree? */

@@ -6,10 +6,10 @@ import { decodeBody } from '../../../src/protocol/frames.js'
 
 const id = 'ab'.repeat(16)
 const enroll = {
-  ...{ address: '10.0.0.1:7400', site: '', below: 0, dictionary: id, bits: 0 },
+  ...{ address: '10.0.0.1:7400', site: '', below: 0, dictionary: id, bits: 0, depth: null },
 }
 const lineage = { path: [], grandparent: null, deputy: null, room: null }
-const rollUp = { dictionary: id, some: '', every: '', count: 1, isWhole: true }
+const rollUp = { dictionary: id, some: '', every: '', count: 1, isWhole: true, room: null }
 const page = { id, at: 0, entries: ['a=1'], isLast: true, isFull: false }
 
 const many = (count: number): string[] => Array.from({ length: count }, () => id)
@@ -17,6 +17,7 @@ const many = (count: number): string[] => Array.from({ length: count }, () => id
 it.each([
   ['a child at no address', 140, { ...enroll, address: 'x' }],
   ['a child that knows more bits than there are', 140, { ...enroll, bits: 4_097 }],
+  ['a child that is too far down', 140, { ...enroll, depth: 65 }],
   ['a lineage that is too long', 142, { ...lineage, path: many(65) }],
   ['a place too far below', 142, { ...lineage, room: { depth: 65, address: 'h:1' } }],
   ['a place nowhere', 142, { ...lineage, room: { depth: 1, address: 'x' } }],
@@ -24,6 +25,7 @@ it.each([
   ['bits that are none', 145, { ...rollUp, some: '0000000g' }],
   ['half a word of bits', 145, { ...rollUp, every: '0000' }],
   ['more bits than there are', 145, { ...rollUp, some: '0'.repeat(1_032) }],
+  ['a place too far down', 145, { ...rollUp, room: 65 }],
   ['a roll-up of nobody', 145, { ...rollUp, count: 0 }],
   ['an attribute without a value', 147, { ...page, entries: ['a'] }],
   ['an attribute of a wrong key', 146, { entries: ['1=a'] }],

@@ -17,22 +17,27 @@ const criteria = fc.constantFrom('gpu', 'region=eu && !(tier=edge || ram>=64)')
 const judged = fc.oneof(fc.record({ code: fc.constant(null), text }), fc.record({ code, text }))
 
 const attributes = fc.constantFrom({}, { region: 'eu', gpu: '' })
+const steps = fc.option(fc.nat({ max: limits.treeDepth }))
 
 export const directoryBodies = {
   enroll: fc.record({
     ...{ address, site, below: number, dictionary: hex(32) },
     bits: fc.nat({ max: limits.dictionaryBits }),
+    depth: steps,
   }),
   passDown: fc.record(peer),
   lineage: fc.record({
     ...{ path: ids, grandparent: fc.option(address), deputy: fc.option(address) },
-    room: fc.option(fc.record({ depth: fc.nat({ max: limits.treeDepth }), address })),
+    room: fc.option(
+      fc.record({ depth: fc.nat({ max: limits.treeDepth }), address: fc.option(address) }),
+    ),
   }),
   mayEnroll: fc.record({ request: number, nodeId: hex(32) }),
   enrollJudged: fc.tuple(number, judged).map(([request, answer]) => ({ request, ...answer })),
   rollUp: fc.record({
     ...{ dictionary: hex(32), some: bits, every: bits, isWhole: fc.boolean() },
     count: fc.integer({ min: 1, max: 2 ** 53 - 1 }),
+    room: steps,
   }),
   define: fc.record({ entries }),
   dictionary: fc.record({

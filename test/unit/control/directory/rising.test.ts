@@ -50,7 +50,7 @@ it('dials it after a while, and leaves its parent once it is there', () => {
   expect(opened).toContainEqual({ type: 'hangUp', link: 1 })
   expect(opened).toContainEqual({
     ...{ type: 'say', link: 2 },
-    frame: expect.objectContaining({ type: 'enroll', below: 0 }),
+    frame: expect.objectContaining({ type: 'enroll', below: 0, depth: path.length }),
   })
   expect(machine.tree.lineage).toMatchObject({ parent: null, isAsking: true, path: [] })
   // It is refused there: the parent from before is the first that is asked again.
@@ -85,25 +85,58 @@ it('goes nowhere for a single step, nor for a place that is gone again', () => {
   expect(machine.tree.lineage.dueMs).toBe(Number.POSITIVE_INFINITY)
 })
 
+const enroll = { site: '', below: 0, dictionary: '', bits: 0, depth: null } as const
+
+/** What children are told of places, by link. */
+const told = (wishes: readonly DirectoryWish[]) =>
+  wishes.flatMap((wish) =>
+    wish.type === 'say' && wish.frame.type === 'lineage' ? [[wish.link, wish.frame.room]] : [],
+  )
+
+function called(machine: Directory, link: number, depth: number | null = null) {
+  const frame = { type: 'enroll', ...enroll, depth, address: `child:${link}` } as const
+  return machine.post({ type: 'called', link, nodeId: id(20 + link), frame }, 0)
+}
+
 it('tells those below it of a place above it, else of its own', () => {
   const { machine, lineage } = joined()
   lineage(null, 0)
-  const enroll = { type: 'enroll', site: '', below: 0, dictionary: '', bits: 0 } as const
-  const told = (wishes: readonly DirectoryWish[]) =>
-    wishes.flatMap((wish) =>
-      wish.type === 'say' && wish.frame.type === 'lineage' ? [wish.frame.room] : [],
-    )
-  const called = { type: 'called', link: 3, nodeId: id(20) } as const
-  const first = machine.post({ ...called, frame: { ...enroll, address: 'child:1' } }, 0)
-  expect(told(first)).toEqual([{ depth: path.length, address: 'self:1' }])
-  const said = (depth: number, address: string) => {
+  expect(told(called(machine, 3))).toEqual([[3, { depth: path.length, address: null }]])
+  const said = (depth: number, address: string | null) => {
     const shared = { type: 'lineage', path, grandparent: 'g:1', deputy: null } as const
     const frame = { ...shared, room: { depth, address } }
     return told(machine.post({ type: 'said', link: 1, frame }, 0))
   }
-  expect(said(1, top.address)).toEqual([{ depth: 1, address: top.address }])
+  expect(said(1, top.address)).toEqual([[3, { depth: 1, address: top.address }]])
   // The parent itself is reached where it was dialled.
-  expect(said(path.length - 1, '[::]:7400')).toEqual([
-    { depth: path.length - 1, address: parent.address },
+  const depth = path.length - 1
+  expect(said(depth, null)).toEqual([[3, { depth, address: parent.address }]])
+})
+
+it('tells each child of places below the others, and passes down who comes for them', () => {
+  const { machine, lineage } = joined()
+  lineage(null, 0)
+  for (const link of [3, 4, 5, 6]) called(machine, link)
+  const room = (link: number, steps: number | null, nowMs: number) => {
+    const summary = { dictionary: '', some: '', every: '', count: 9, isWhole: true }
+    const frame = { type: 'rollUp', ...summary, room: steps } as const
+    return machine.post({ type: 'said', link, frame }, nowMs)
+  }
+  // Nobody is told of what is below itself.
+  const depth = (steps: number) => ({ depth: path.length + steps, address: null })
+  expect(told(room(3, 2, 0))).toEqual([4, 5, 6].map((link) => [link, depth(3)]))
+  const wishes = room(4, 0, 2 * limits.rollUpCountMs)
+  expect(told(wishes)).toEqual([3, 5, 6].map((link) => [link, depth(1)]))
+  expect(wishes).toContainEqual({
+    ...{ type: 'say', link: 1, frame: expect.objectContaining({ type: 'rollUp', room: 1 }) },
+  })
+  expect(told(room(3, null, 2 * limits.rollUpCountMs))).toEqual([[4, null]])
+  // A child of this node is two steps down at best, and one of its child 4 three.
+  const passed = (link: number, deep: number) =>
+    called(machine, link, deep).flatMap((wish) => (wish.type === 'say' ? [wish.frame] : []))
+  expect(passed(7, path.length + 3)).toEqual([
+    { type: 'passDown', nodeId: id(24), address: 'child:4' },
   ])
+  for (const deep of [path.length + 2, path.length + 1, path.length])
+    expect(passed(8, deep)).toMatchObject([{ type: 'refuse', code: 'ERR_FR_BUSY' }])
 })
