@@ -8,10 +8,12 @@ import { NodeModel } from './model.js'
 import { SendView } from './send.js'
 import { Shell, useRoute } from './shell.js'
 import { useStore, useTask } from './store.js'
+import { VersionsView } from './versions.js'
 
 const views = [
   { path: '', title: 'Live' },
   { path: 'holdings', title: 'Holdings' },
+  { path: 'versions', title: 'Versions' },
   { path: 'send', title: 'Send' },
 ]
 
@@ -33,6 +35,8 @@ export function NodePage({ api }: { readonly api: Api }) {
     >
       {at === 'holdings' ? (
         <HoldingsView model={model} />
+      ) : at === 'versions' ? (
+        <VersionsView model={model} />
       ) : at === 'send' ? (
         <SendView model={model} />
       ) : (

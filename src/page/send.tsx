@@ -100,8 +100,9 @@ function DropCard({ model, uploads }: DropProps) {
           }}
         >
           <strong>Drop files here</strong>
-          <span>or choose them</span>
+          <span>or click to choose them</span>
           <input
+            class="unseen"
             type="file"
             multiple
             onChange={({ currentTarget }) => {

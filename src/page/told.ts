@@ -8,7 +8,14 @@ export type {
   SetTold,
 } from '../api/master-client-types.js'
 export type { MasterStatus } from '../api/master-types.js'
-export type { HeldFile, NodeOutcome, NodeStatus, Plan, Progress } from '../api/types.js'
+export type {
+  FileVersion,
+  HeldFile,
+  NodeOutcome,
+  NodeStatus,
+  Plan,
+  Progress,
+} from '../api/types.js'
 export type { TransferSummary, TransferTold } from '../doors/control/transfer-schemas.js'
 
 import type { NodeStatus, Progress } from '../api/types.js'

@@ -75,6 +75,26 @@ describe('the control API of a node', () => {
       )
   })
 
+  it('lists versions, and goes back to one', async () => {
+    const as = 'app.tar'
+    for (const text of ['first', 'second'])
+      await push(Buffer.from(text), { to: [node.address], key, as, keep: 2 }).result
+    const digests = async () => {
+      const { items, isWhole } = await reader.call('listVersions', { query: { glob: as } })
+      expect(isWhole).toBe(true)
+      return items.map(({ digest }: { digest: string }) => digest)
+    }
+    const [second, first] = await digests()
+    expect((await reader.call('listVersions', { query: { limit: '1' } })).isWhole).toBe(false)
+    await reader.call('rollBack', { body: { name: as }, status: 401 })
+    const told = await api.call('rollBack', { body: { name: as } })
+    expect(told).toMatchObject({ event: 'rolledBack', name: as, digest: first, before: second })
+    expect(await digests()).toEqual([first, second])
+    await api.call('rollBack', { body: { name: as, version: 'x' }, status: 400 })
+    await api.call('rollBack', { body: { name: as, version: '-9' }, status: 404 })
+    await api.call('removeHolding', { params: { name: as } })
+  })
+
   it('limits its rates', async () => {
     const body = { upBytesPerSecond: 1_000_000, downBytesPerSecond: null }
     const limited = await api.call('limitNode', { body })

@@ -26,7 +26,8 @@ beforeAll(async () => {
   ;[browser, node] = await Promise.all([launch(), world.node({ key, name: markup })])
   door = await openDoor({ node }, { listen: '127.0.0.1:0', key, sources: [world.dir] })
   origin = `http://${door.address}`
-  await push(Buffer.alloc(1000), { to: [node.address], key, as: 'held.bin' }).result
+  for (const text of ['first', 'second'])
+    await push(Buffer.from(text), { to: [node.address], key, as: 'held.bin', keep: 1 }).result
 })
 afterAll(async () => {
   await browser.close()
@@ -165,6 +166,10 @@ describe('in a browser', () => {
     await page.getByRole('searchbox').fill('large')
     await page.getByText('1 entry').waitFor()
     await page.getByRole('rowheader', { name: 'large.bin' }).waitFor()
+    await page.getByRole('link', { name: 'Versions' }).click()
+    await page.getByRole('button', { name: 'Roll back to it' }).click()
+    await page.getByText(/^held\.bin is .* again\.$/).waitFor()
+    expect(digestAt('held.bin')).toBe(sha256(Buffer.from('first')))
     expect(faults).toEqual([])
     await page.context().close()
   })
@@ -203,6 +208,7 @@ describe('in a browser', () => {
       for (const [path, ready] of [
         ['', 'Rates of this node'],
         ['#/holdings', 'held.bin'],
+        ['#/versions', 'Roll back to it'],
         ['#/send', 'Drop files here'],
       ] as const) {
         await page.goto(`${origin}/${path}`)

@@ -16,6 +16,7 @@ import { RunningTransfers } from './running.js'
 import { transferRoutes } from './transfer-routes.js'
 import { uploadRoutes } from './upload-routes.js'
 import { Uploads } from './uploads.js'
+import { versionRoutes } from './version-routes.js'
 
 export interface NodeApiOptions {
   /** What the node is asked with. */
@@ -47,6 +48,7 @@ export function nodeApi(node: FrNode, { credentials, sources, failed }: NodeApiO
     ...nodeRoutes(behind),
     ...transferRoutes(transfers),
     ...uploadRoutes(transfers, uploads),
+    ...versionRoutes(behind),
   ]
   const routes = withCommonRoutes(own, version, 'fastreplica node')
   uploads.open().catch(failed)

@@ -19,7 +19,7 @@ export interface NodeBehind {
 }
 
 const name = z.string().max(4_096).describe('Name at the node; slashes may stand as they are')
-const glob = z.string().min(1).max(4_096).describe('Pattern of names, as of `fr ls`')
+export const glob = z.string().min(1).max(4_096).describe('Pattern of names, as of `fr ls`')
 export const limit = z.coerce
   .number()
   .int()

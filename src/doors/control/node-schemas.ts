@@ -175,6 +175,10 @@ export const nodeStatus: z.ZodType<NodeStatus> = named(
   }),
 )
 
+export const heldState = z.enum([
+  ...(['held', 'partial', 'changed', 'missing', 'prepared', 'growing'] as const),
+])
+
 export const heldFile: z.ZodType<HeldFile> = named(
   told,
   'HeldFile',
@@ -184,7 +188,7 @@ export const heldFile: z.ZodType<HeldFile> = named(
     name: text,
     nameBase64: textOrNull,
     kind: z.enum(['file', 'tree', 'directory', 'symlink']),
-    state: z.enum(['held', 'partial', 'changed', 'missing', 'prepared', 'growing']),
+    state: heldState,
     bytes: amount,
     heldBytes: amount,
     entries: amountOrNull,
