@@ -80,6 +80,19 @@ describe('wan/', () => {
   })
 })
 
+describe('cdn/', () => {
+  it('goes on where a process of each kind is killed, with one edge', async () => {
+    const run = world.start(process.execPath, [example('cdn/run.mjs'), '1'])
+    expect([await run.ended, run.stderr]).toEqual([0, ''])
+    for (const name of ['one', 'two', 'three'])
+      expect(run.stdout).toContain(`${name}.bin: complete at 1 of 1 edges, `)
+    expect(run.stdout).toMatch(/^killed edge1-distribute-[12], which distributes$/m)
+    expect(run.stdout).toContain('killed edge1-serve-1, which served and controlled\n')
+    expect(run.stdout).toContain('added edge1-serve-3, which serves all 3 files at once\n')
+    expect(run.stdout).toContain('all reads were right: 0 wrong, 0 without answer\n')
+  })
+})
+
 describe('edge/', () => {
   it('has a film fetched by the nodes that match, and read before all of it is there', async () => {
     const run = world.start(process.execPath, [example('edge/run.mjs')])
@@ -206,6 +219,7 @@ describe('examples/', () => {
   it('holds nothing that is not looked at here', () =>
     expect(readdirSync(join(root, 'examples')).sort()).toEqual([
       'cancel.mjs',
+      'cdn',
       // descriptor-example.test.ts looks at it.
       'descriptors',
       'edge',
