@@ -32,6 +32,7 @@ import type { VersionRules } from '../store/versions/kept-files.js'
 import { Adoption } from './adoption.js'
 import type { CopySource } from './copies.js'
 import type { DataDir } from './data-dirs.js'
+import { EndedGrowths } from './ended-growths.js'
 import { growingHere } from './growing-of.js'
 import { HeldFiles } from './held-files.js'
 import type { NameClaims } from './name-claims.js'
@@ -107,6 +108,8 @@ export class Disk {
   readonly copied: CopySource
   /** What lands here. */
   readonly receptions = new Set<Landing>()
+  /** What has landed and was still written. */
+  readonly ended = new EndedGrowths()
   /** Of these, those that have a name. */
   readonly holders = new Set<Guest>()
   readonly #tools: DiskTools

@@ -5,9 +5,17 @@ import { encodeName } from '../protocol/manifest.js'
 import type { GrowingHere } from '../session/growing-here.js'
 import type { LandingHere } from '../session/landing-here.js'
 import type { Reception } from '../session/receiver/reception.js'
+import type { HeldStream } from '../store/catalogue/record.js'
+import type { EndedGrowths } from './ended-growths.js'
 
 type Landing = Pick<Reception, 'growing' | 'isOpen'> & {
   readonly landing?: Reception['landing']
+}
+
+interface FollowedDisk {
+  readonly receptions: Iterable<Landing>
+  readonly ended: EndedGrowths
+  recordOf(name: Uint8Array): HeldStream | undefined
 }
 
 /** On any of these disks; undefined: nothing of this name. */
@@ -30,6 +38,18 @@ export function landingOf<Of extends { readonly receptions: Iterable<Landing> }>
     for (const { landing, isOpen } of disk.receptions)
       if (isOpen && landing !== undefined && isSameName(landing.spec.name, name))
         return { disk, landing }
+  return undefined
+}
+
+/** The same, or what has ended there a moment ago and has the name. */
+export function followedOf(disks: readonly FollowedDisk[], name: Uint8Array): Reception['growing'] {
+  const growing = growingOf(disks, name)
+  if (growing !== undefined) return growing
+  for (const disk of disks) {
+    const ended = disk.ended.of(name)
+    if (ended !== undefined && disk.recordOf(name)?.contentId === ended.spec.entry.contentId)
+      return ended
+  }
   return undefined
 }
 

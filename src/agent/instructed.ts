@@ -65,7 +65,10 @@ export class Instructed {
     disk.receptions.add(filling)
     const over = (): void => {
       disk.receptions.delete(filling)
-      if (filling.isPublished) disks.published(filling.name, disk)
+      if (filling.isPublished) {
+        disk.ended.keep(filling.growing)
+        disks.published(filling.name, disk)
+      }
       void disk.store.count()
     }
     return { host: hostAt(disk), number: disk.number, over }

@@ -58,7 +58,7 @@ import { hostAt, type NodeParts } from './disk-host.js'
 import { Disks } from './disks.js'
 import { EndedTransfers, endingOf } from './ended.js'
 import { openTreeFiles } from './engines.js'
-import { growingOf } from './growing-of.js'
+import { followedOf } from './growing-of.js'
 import { Instructed } from './instructed.js'
 import { LastingLinks } from './lasting-links.js'
 import { bind } from './listening.js'
@@ -174,7 +174,7 @@ export class NodeService {
     const sources = (name: Uint8Array) => disks.likely(name).map(({ served }) => served)
     this.#serves = new Serves({
       ...{ engine, sources, log, most, places, isSealed: spec.self.seal !== undefined },
-      growing: (name) => growingOf(disks.likely(name), name),
+      growing: (name) => followedOf(disks.likely(name), name),
       attributesOf: this.#attributesOf,
       admit: (who, frame) => this.authority.require(who, 'fetch', wantedByFetch(frame)),
     })
@@ -414,7 +414,10 @@ export class NodeService {
       this.#ended.add(endingOf(reception, failure))
       countEnd(this.counters, reception, failure)
       void store.count()
-      if (failure === null && role === 'receiver') this.disks.published(reception.name, disk)
+      if (failure === null && role === 'receiver') {
+        disk.ended.keep(reception.growing)
+        this.disks.published(reception.name, disk)
+      }
       if (failure !== null) reception.log.over(failure)
     })
   }

@@ -39,6 +39,9 @@ export const copyLimits = {
   orderRestMs: 1_500,
   /** The same of what is still written. */
   growingLingerMs: 600_000,
+  /** Contents that have ended at a node which still says so to who follows them; for how long. */
+  endedGrowths: 16,
+  endedGrowthMs: 60_000,
   /** Milliseconds without a new byte of it after which people are told that nothing comes. */
   growingQuietMs: 60_000,
   /**

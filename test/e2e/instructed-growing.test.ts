@@ -1,9 +1,9 @@
 /** Copies by order of a content that is still written. */
 import { readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { push, pushStream } from '../../src/api/index.js'
+import { get, push, pushStream } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import type { CopyOrder, HeldThere } from '../../src/control/messages/mastering.js'
 import { engines } from './engines.js'
@@ -79,6 +79,45 @@ describe.each(engines)('on the %s engine', (engine) => {
     const { digest } = await transfer.result
     await until(async () => (await target.held())[0]?.digest === digest, 'it has its name')
     expect(readFileSync(join(target.dataDir, name)).equals(content)).toBe(true)
+  })
+
+  it('who has it all and loses its source hears of the end elsewhere, with readers', async () => {
+    const { source, stream, transfer, content, write, order } = await written(world)
+    const [lost, early, late] = await Promise.all([1, 2, 3].map(() => Target.start(world)))
+    if (lost === undefined || early === undefined || late === undefined) throw new Error()
+    const { length: bytes } = content
+    await write(0, bytes)
+    expect(await lost.copy(await order(source, [0, bytes]))).toEqual({ ...all, bytes })
+    for (const target of [early, late])
+      expect(await target.copy(await order(lost, [0, bytes]))).toEqual({ ...all, bytes })
+    const read: Buffer[] = []
+    const output = new Writable({
+      write: (part: Buffer, _, done) => {
+        read.push(part)
+        done()
+      },
+    })
+    const { engine, logger } = world
+    const reading = get(name, { from: [early.address], follow: true, engine, logger, output })
+    reading.result.catch(() => {})
+    world.defer(() => reading.cancel())
+    const { ranges: _, ...said } = (await source.held())[0] as HeldThere
+    await lost.close()
+    stream.end()
+    const { digest } = await transfer.result
+    const whole = { ...said, digest, size: bytes, isGrowing: false }
+    const { ended } = source.service.disks.first
+    await until(() => ended.of(Buffer.from(name)) !== undefined, 'the source says how it ended')
+    expect(await early.copy(orderOf(whole, [bytes - 1, 1], source))).toEqual({ ...all, bytes: 1 })
+    await reading.result
+    expect(Buffer.concat(read).equals(content)).toBe(true)
+    // From who has it as any file: nobody there knows how it was written.
+    const other = await Target.start(world)
+    expect(await other.copy(orderOf(whole, [0, bytes], source))).toEqual({ ...all, bytes })
+    expect(await late.copy(orderOf(whole, [0, bytes], other))).toEqual({ ...all, bytes })
+    expect(late.service.engine.counters().receivedBytes).toBe(bytes)
+    for (const { dataDir } of [early, late])
+      expect(readFileSync(join(dataDir, name)).equals(content)).toBe(true)
   })
 
   it('a disk that has no room for it, or is gone, is blamed and rests for others', async () => {

@@ -59,7 +59,7 @@ interface Filled {
 
 interface Running {
   readonly order: CopyOrder
-  readonly filled: Filled
+  filled: Filled
   readonly name: Uint8Array
   rate: number
   /** The blocks that it is at. */
@@ -160,15 +160,16 @@ export class OrderedCopies implements InstructedCopies {
   async #carryOut(running: Running): Promise<void> {
     const { copy, range, name: text } = running.order
     let ended: Ended = { bytes: range[1], cause: null, blames: [] }
-    const { filling } = running.filled
+    let { filling } = running.filled
     try {
-      await running.filled.before
       await this.#bring(running)
+      filling = running.filled.filling
       if (filling.isWhole) {
         await running.filled.fetches.close()
         await filling.publish()
       }
     } catch (error) {
+      filling = running.filled.filling
       const { code, message, isHere } = running.failure ?? hereOf(error)
       if (isHere) filling.failedHere({ code, text: message })
       const filled = 'filled' in filling ? filling.filled : undefined
@@ -193,6 +194,7 @@ export class OrderedCopies implements InstructedCopies {
   }
 
   async #bring(running: Running): Promise<void> {
+    await running.filled.before
     const { range, size } = running.order
     const { filling, copies, waiting, fetches } = running.filled
     if (this.#isHeld(running)) return
@@ -254,13 +256,26 @@ export class OrderedCopies implements InstructedCopies {
       await filling.bring(from, to, digest !== null && to === size)
     } catch (error) {
       const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
-      throw running.failure ?? new CopyFailure(code, message, filling.isOwnFault)
+      const failure = running.failure ?? new CopyFailure(code, message, filling.isOwnFault)
+      if (running.failure !== null || !filling.isForgotten || digest === null) throw failure
     } finally {
       running.carried += filling.here.bytes
       running.run = undefined
       running.part = null
       wake(running.filled)
     }
+    if (!filling.isWhole && filling.isForgotten && digest !== null) await this.#bringAnew(running)
+  }
+
+  /** Its source has the file, and nobody knows how it was written: it comes as any other does. */
+  async #bringAnew(running: Running): Promise<void> {
+    const { filled: before, order, name } = running
+    before.copies.delete(running)
+    running.filled = this.#filledFor(order, name)
+    running.filled.copies.add(running)
+    clearTimeout(running.filled.linger)
+    wake(before)
+    await this.#bring(running)
   }
 
   /** The node has the file already. */

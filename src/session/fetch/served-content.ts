@@ -307,16 +307,24 @@ async function openUnfinished(
 
 /** Its file gets its name while it is read, and stays what it is. */
 async function openGrowing(
-  { engine: { storage }, dataDir }: ContentSource,
+  { engine: { storage }, dataDir, store }: ContentSource,
   growing: GrowingHere,
 ): Promise<ServedContent> {
   const { name, entry, algorithm, partialId } = growing.spec
   const { contentId, author, mode, mtimeSeconds: seconds, mtimeNanos: nanos, only } = entry
   const path = `${dataDir}/${hiddenDir}/partials/${partialId()}`
-  const { file } = await storage.openSource(path).catch((cause: unknown) => {
-    // It got its name a moment ago.
-    throw new FrError('ERR_FR_BUSY', 'the file is being published', { cause })
-  })
+  const file = await storage.openSource(path).then(
+    (opened) => opened.file,
+    (cause: unknown) => {
+      // It got its name a moment ago.
+      const record = growing.isFinal ? store.catalogue.get(name) : undefined
+      const named =
+        record?.contentId === contentId ? store.holdings.openUnchanged(record) : undefined
+      if (named !== undefined) return named
+      throw new FrError('ERR_FR_BUSY', 'the file is being published', { cause })
+    },
+  )
+  if (file === undefined) throw changedFile()
   const { failure } = growing
   if (failure !== null) {
     storage.closeFile(file)

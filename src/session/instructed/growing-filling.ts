@@ -68,6 +68,8 @@ interface Files extends FollowFiles {
   readonly growing: GrowingHere
 }
 
+type Order = Pick<CopyOrder, 'source' | 'range' | 'size'>
+
 /** The copy that is under way. */
 interface Waiting {
   readonly to: number
@@ -88,6 +90,8 @@ export class GrowingFilling implements Guest {
   isPublished = false
   /** The last copy failed by something here, and not by its source. */
   isOwnFault = false
+  /** Who has it whole does not know any more how it was written. */
+  isForgotten = false
   spec: GuestSpec
   /** When it is closed. */
   readonly done: Promise<void>
@@ -156,9 +160,14 @@ export class GrowingFilling implements Guest {
     this.#claimed?.failed(failure, true)
   }
 
-  /** An order of the whole content, from where this ends and from the source that is open. */
-  goesOnWith({ source, range: [offset] }: Pick<CopyOrder, 'source' | 'range'>): boolean {
-    return !this.isEnded && this.#isOpenTo(source.address) && offset <= this.#prefix
+  /**
+   * An order of the whole content, from where this ends: from the source that is open, or, where
+   * only the end is lacked, from any, which may still say it to those who follow the content here.
+   */
+  goesOnWith({ source, range: [offset], size }: Order): boolean {
+    if (this.isEnded || offset > this.#prefix) return false
+    const lacksEnd = this.isOpen && size === this.#prefix && !this.isForgotten
+    return lacksEnd || this.#isOpenTo(source.address)
   }
 
   /**
@@ -308,6 +317,7 @@ export class GrowingFilling implements Guest {
     else {
       // The master hears of that from the source, and orders the file.
       this.isOwnFault = true
+      this.isForgotten = true
       reject?.(new FrError('ERR_FR_NOT_HELD', 'the source has the file whole by now'))
     }
   }
