@@ -40,8 +40,9 @@ describe('fr add', () => {
       to,
       ...args,
     ])
-    await push.until('plan', () => push.lines.length > 0)
-    return { push, transfer: String(push.lines[0]?.['transfer']) }
+    const plan = () => push.lines.find(({ event }) => event === 'plan')
+    await push.until('plan', () => plan() !== undefined)
+    return { push, transfer: String(plan()?.['transfer']) }
   }
 
   const add = (transfer: string, address: string, ...args: string[]) =>

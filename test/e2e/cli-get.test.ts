@@ -30,9 +30,9 @@ beforeAll(async () => {
   }
 })
 
-afterAll(() => {
+afterAll(async () => {
   for (const close of closers) close()
-  world.close()
+  await world.close()
 })
 
 const at = (name: string): string => join(world.directory, name)

@@ -18,8 +18,10 @@ describe('a directory', () => {
       world.node({ name, attributes, parent: root.address, maxChildren: 2 })
     const b = await start('b', { region: 'eu', tier: 'edge', site: 'x' })
     const found = async (criteria: string, via = b.address): Promise<string[]> => {
-      const { nodes, isWhole } = await client.where(criteria, { via })
-      return isWhole ? nodes.map(({ name }) => name ?? '').sort() : []
+      for (;;) {
+        const { nodes, isWhole } = await client.where(criteria, { via })
+        if (isWhole) return nodes.map(({ name }) => name ?? '').sort()
+      }
     }
     const others: Awaited<ReturnType<typeof start>>[] = []
     for (const name of ['c', 'd', 'e', 'f', 'g'])
@@ -27,8 +29,12 @@ describe('a directory', () => {
     await until(async () => (await found('region=us')).length === 5)
     expect(await found('region=eu && tier=edge')).toEqual(['b'])
     expect(await found('!site=y && name=*', others[4]?.address)).toEqual(['b', 'root'])
-    const none = await client.where('region=moon', { via: root.address })
-    expect(none).toMatchObject({ where: 'region=moon', nodes: [], asked: 1, isWhole: true })
+    expect(await client.where('region=moon', { via: root.address })).toMatchObject({
+      where: 'region=moon',
+      nodes: [],
+      asked: 1,
+      isWhole: true,
+    })
 
     others[3]?.setAttributes({ region: 'moon' })
     await until(async () => (await found('region=moon')).join() === 'f')
@@ -57,18 +63,21 @@ describe('a directory', () => {
   })
 
   it('has one root where two name each other', async () => {
-    const a = await world.node({ name: 'a' })
+    const listen = `127.0.0.1:${await freePort()}`
+    const a = await world.node({ name: 'a', listen })
     const b = await world.node({ name: 'b', parent: a.address })
     await a.close()
     const again = await world.node({
-      ...{ name: 'a2', listen: a.address, parent: b.address, attributes: { x: '1' } },
+      ...{ name: 'a2', listen, parent: b.address, attributes: { x: '1' } },
     })
     await until(async () => {
       const { nodes } = await client.where('name=*', { via: again.address })
       return nodes.length === 2
     })
-    const { nodes } = await client.where('x', { via: b.address })
-    expect(nodes.map(({ name }) => name)).toEqual(['a2'])
+    await until(async () => {
+      const { nodes } = await client.where('x', { via: b.address })
+      return nodes.map(({ name }) => name).join() === 'a2'
+    })
   })
 })
 
@@ -97,9 +106,13 @@ it('fr where lists who matches, also once a root is gone and its deputy took ove
   root.kill()
   // Its child c goes to the deputy, and all are one directory again.
   await until(async () => (await where('!region=us && name=*')).stderr.startsWith('3 match'))
-  const { lines } = await where('tier=edge', '--json')
-  const found = lines as { event: string; node: string; count?: number; isWhole?: boolean }[]
-  expect(found.at(-1)).toMatchObject({ event: 'where', count: 2, isWhole: true })
+  type Line = { event: string; node: string; count?: number; isWhole?: boolean }
+  let found: Line[] = []
+  await until(async () => {
+    found = (await where('tier=edge', '--json')).lines as Line[]
+    return found.at(-1)?.isWhole === true
+  })
+  expect(found.at(-1)).toMatchObject({ event: 'where', count: 2 })
   expect(
     found
       .slice(0, -1)

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { push } from '../../src/api/index.js'
+import { client, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { engines } from './engines.js'
 import { orderOf, saidOf, Target } from './instructed-support.js'
@@ -54,7 +54,7 @@ describe.each(engines)('copies by order on the %s engine', (engine) => {
   it('keep who may have it, bring it to nobody else, and mix no other criteria in', async () => {
     const eu = { attributes: { site: 'eu' } }
     const [only, size] = ['site=eu', 2 * MIB] as const
-    const slow = { ...eu, limitUpBytesPerSecond: MIB }
+    const slow = { ...eu, limitUpBytesPerSecond: MIB / 4 }
     const [open, closed] = [await world.node(slow), await world.node(eu)]
     const { path, content } = world.file(name, size)
     const [to] = [open, closed].map(({ address }) => [address]) as [string[]]
@@ -68,6 +68,7 @@ describe.each(engines)('copies by order on the %s engine', (engine) => {
     await until(() => in_.changes.length > 0, 'bytes land')
     const mixed = await in_.copy(orderOf(said, [half, half], closed))
     expect(mixed).toEqual({ bytes: 0, cause: 'ERR_FR_NOT_HELD', blames: [] })
+    await client.limit(open.address, { upBytesPerSecond: null })
     expect(await first).toEqual({ ...all, bytes: half })
     const other = await Target.start(world, eu)
     expect(await other.copy(orderOf(said, [0, size], closed))).toEqual({ ...all, bytes: size })

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { freeAddress } from '../../bench/programs.mjs'
 import { client, type FrNode, fetchStatus, push, startNode } from '../../src/api/index.js'
 import { MIB, type Running, sha256, World } from './cli-world.js'
 import { journalled } from './journals.js'
@@ -29,7 +30,8 @@ interface MasterProcess {
   readonly address: string
 }
 
-async function startMaster(listen = '127.0.0.1:0'): Promise<MasterProcess> {
+async function startMaster(at?: string): Promise<MasterProcess> {
+  const listen = at ?? (await freeAddress())
   const where = ['--data', world.path('master'), '--sets', world.path('sets')]
   const running = world.fr(['master', '--listen', listen, ...where, '--json'])
   await running.until('it listens', () => running.lines.length > 0)

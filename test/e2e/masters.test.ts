@@ -58,7 +58,7 @@ it('one leads at a time, another soon, and nothing is copied twice or forgotten'
   await world.killNats()
   while (!one.running.stderr.includes('"master-follows"')) await sleep(20)
   const key = world.env['FR_KEY'] as string
-  const asked = client.plan(other, { key, timeoutMs: 500 }).next()
+  const asked = client.plan(other, { key, timeoutMs: 3_000 }).next()
   await expect(asked).rejects.toMatchObject({ code: 'ERR_FR_NOT_LEADING' })
   await world.startNats()
   await world.untilLeads(term)

@@ -72,6 +72,7 @@ describe('a push by name', () => {
     await push.until('complete node', () =>
       push.lines.some((line) => line['event'] === 'node' && line['status'] === 'complete'),
     )
+    await push.until('a look-up', () => names.asked.length > 0)
     expect(names.asked).toEqual(['never.test'])
     push.kill('SIGINT')
     expect(await push.ended, push.stderr).toBe(130)

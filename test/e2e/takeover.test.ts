@@ -84,7 +84,7 @@ it(
       listOf(nodes),
       '--json',
       '--silence',
-      '1s',
+      '3s',
       '--no-clobber',
     ]
     const push: Running = world.fr(args)
