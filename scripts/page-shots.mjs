@@ -19,19 +19,11 @@ const { values } = parseArgs({
   },
 })
 const bytes = 96 * MIB
-const wide = { width: 1280, height: 1240 }
-const narrow = { width: 390, height: 1500 }
+const wide = { width: 1000, height: 1210 }
+const narrow = { width: 390, height: 1280 }
 const shots = [
-  { name: 'live-light', scheme: 'light', viewport: wide, at: '' },
-  { name: 'live-dark', scheme: 'dark', viewport: wide, at: '' },
-  { name: 'live-phone', scheme: 'light', viewport: narrow, at: '' },
-  { name: 'send-light', scheme: 'light', viewport: { width: 1280, height: 760 }, at: '#/send' },
-  {
-    name: 'holdings-dark',
-    scheme: 'dark',
-    viewport: { width: 1280, height: 400 },
-    at: '#/holdings',
-  },
+  { name: 'live', scheme: 'light', viewport: wide, at: '' },
+  { name: 'phone', scheme: 'dark', viewport: narrow, at: '' },
 ]
 
 const key = randomBytes(32).toString('hex')
@@ -39,7 +31,7 @@ const token = httpToken(key)
 const env = { ...process.env, FR_KEY: key }
 const workspace = new Workspace(8 * bytes, 'any', { name: 'fr-page', env })
 try {
-  const scene = await startScene(workspace, { count: 6, bytes })
+  const scene = await startScene(workspace, { count: 5, bytes })
   const small = await beginPush(scene, { bytes: 90e6 * 90, token, as: 'films/trailer.bin' })
   const isOver = async (id) => {
     const headers = { authorization: `Bearer ${token}` }

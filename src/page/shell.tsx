@@ -65,7 +65,7 @@ export function Shell({ api, connection, name, about, views, at, children }: She
           {isAsking ? 'needs a token' : connection}
         </span>
         {api.hasToken && (
-          <button type="button" class="quiet" onClick={() => api.setToken(null)}>
+          <button type="button" class="quiet forget" onClick={() => api.setToken(null)}>
             Forget token
           </button>
         )}
