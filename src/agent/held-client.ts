@@ -36,14 +36,24 @@ export interface Verdict extends Omit<Verified, 'tree'> {
   } | null
 }
 
-/** All entries, page by page: bounded, whatever the node answers. Null: all, trees as one each. */
+/** Where a list goes on: a page, and how many of its entries have been told. */
+export interface ListPlace {
+  readonly after: string
+  readonly told: number
+}
+
+/**
+ * All entries, page by page: bounded, whatever the node answers. Null: all, trees as one each. Each
+ * has the place where a list goes on behind it.
+ */
 export async function* listHeld(
   inquiry: Inquiry,
   within: AskOptions,
   glob: Uint8Array | null,
-): AsyncGenerator<Found, void, undefined> {
+  from: ListPlace = { after: '', told: 0 },
+): AsyncGenerator<Found & { readonly place: ListPlace }, void, undefined> {
   const wanted = glob === null ? null : encodeName(glob)
-  let after = ''
+  let { after } = from
   let files = 0
   for (let pages = 0; ; pages++) {
     const question = { type: 'list', glob: wanted, after, limit: limits.listPageFiles } as const
@@ -52,7 +62,10 @@ export async function* listHeld(
     files += entries.length
     if (files > limits.listFiles || pages >= limits.listPages)
       throw new FrError('ERR_FR_LIMIT', 'the node lists more files than one list takes')
-    for (const entry of entries) yield { name: decodeName(entry), entry, nowMs, disk }
+    for (const [at, entry] of entries.entries()) {
+      if (pages === 0 && at < from.told) continue
+      yield { name: decodeName(entry), entry, nowMs, disk, place: { after, told: at + 1 } }
+    }
     if (next === null) return
     after = next
   }

@@ -18,6 +18,7 @@ import { isWithin } from '../base/names.js'
 import { isUnfinished } from '../control/messages/held.js'
 import { requireAddressText } from '../net/address.js'
 import { requireBoolean } from './checks.js'
+import { heldFile } from './held-file.js'
 import { checkGlob, checkHeldName, shownName } from './held-name.js'
 import { type Asking, asking, askingEach, checkAsking, pageMs, wordMs } from './inquiry.js'
 import { requireOptions } from './option-names.js'
@@ -174,31 +175,4 @@ function found({ code, text, bytes, badBytes, fileDigest, tree }: Verdict): Outc
     retryable: code !== null && new FrError(code).retryable,
     reason: code === null ? null : `${code}: ${text}`,
   }
-}
-
-function heldFile(node: string, { name, entry, nowMs, disk }: Found): HeldFile {
-  const { kind, state, size, heldBytes, entries, fileDigest, publishedAtMs, verifiedAtMs } = entry
-  const secondsSince = (atMs: number | null): number | null =>
-    atMs === null ? null : Math.max(0, (nowMs - atMs) / 1000)
-  return {
-    event: 'held',
-    node,
-    ...shownName(name),
-    ...{ kind, state, bytes: size, heldBytes, entries },
-    digest: fileDigest,
-    version: versionOf(publishedAtMs, fileDigest),
-    ageSeconds: secondsSince(publishedAtMs),
-    verifiedSecondsAgo: secondsSince(verifiedAtMs),
-    disk,
-  }
-}
-
-const timeMsMax = 8.64e15
-
-/** `20260131T235959Z-0123abcd`; null without a time or digest. */
-function versionOf(publishedAtMs: number | null, fileDigest: string | null): string | null {
-  if (publishedAtMs === null || fileDigest === null) return null
-  const time = new Date(Math.min(publishedAtMs, timeMsMax)).toISOString()
-  const short = time.replace(/[-:]|\.\d+/g, '')
-  return `${short}-${fileDigest.slice(fileDigest.indexOf(':') + 1).slice(0, 8)}`
 }

@@ -26,6 +26,7 @@ import { doorLimits } from '../base/door-limits.js'
 import { FrError } from '../base/errors.js'
 import { expectsContinue } from './continue.js'
 import { masterApi, type NodeApiOptions, nodeApi } from './control/index.js'
+import { checkOrigins, letPage } from './cors.js'
 import { checkPeers } from './files/metalink.js'
 import { type FilesOptions, filesMount } from './files/mount.js'
 import { checkRequest, type HostNames, plainHost } from './guard.js'
@@ -56,6 +57,8 @@ export interface DoorOptions extends Credentials {
    * those that have.
    */
   peers?: readonly string[]
+  /** Origins of pages (`https://HOST[:PORT]`) whose scripts may use the door; default: none. */
+  origins?: readonly string[]
   /**
    * HTTPS in place of HTTP: files of a certificate, with those between it and its authority, and of
    * its private key, in PEM. They are read again when they change.
@@ -86,6 +89,7 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
   if (hosts.length > doorLimits.hosts) throw new TypeError(`hosts: at most ${doorLimits.hosts}`)
   if (sources.length > doorLimits.sources)
     throw new TypeError(`sources: at most ${doorLimits.sources}`)
+  const origins = checkOrigins(options.origins ?? [])
   const isLocal = isLoopback(listen.host)
   const isOpen = key === undefined && tls === undefined
   if (isOpen && options.tokens === undefined && !isLocal)
@@ -108,7 +112,7 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
     logger({ level: 'warn', event: 'http-plain', fields: { text } })
   }
   const most = await connectionsMax()
-  const door = new OpenDoor({ server, tokens, names, mounts, failed, most })
+  const door = new OpenDoor({ server, tokens, names, origins, mounts, failed, most })
   try {
     await door.listen(listen.host, listen.port)
     return door
@@ -171,6 +175,7 @@ interface OpenDoorSpec {
   readonly server: Server
   readonly tokens: Tokens
   readonly names: HostNames
+  readonly origins: ReadonlySet<string>
   readonly mounts: readonly Mount[]
   readonly failed: (error: unknown) => void
   /** Connections that are served. */
@@ -183,6 +188,7 @@ class OpenDoor implements Door {
   readonly #mounts: readonly Mount[]
   readonly #tokens: Tokens
   readonly #names: HostNames
+  readonly #origins: ReadonlySet<string>
   readonly #failed: (error: unknown) => void
   readonly #most: number
   readonly #sockets = new Set<Socket>()
@@ -190,7 +196,8 @@ class OpenDoor implements Door {
   readonly #asked = new WeakMap<Socket, Asked>()
   #closing: Promise<void> | undefined
 
-  constructor({ server, tokens, names, mounts, failed, most }: OpenDoorSpec) {
+  constructor({ server, tokens, names, origins, mounts, failed, most }: OpenDoorSpec) {
+    this.#origins = origins
     this.#server = server
     this.#tokens = tokens
     this.#names = names
@@ -264,7 +271,8 @@ class OpenDoor implements Door {
     response.setHeader('x-content-type-options', 'nosniff')
     try {
       if (this.#sockets.size > this.#most) throw overfull()
-      checkRequest(request, this.#names)
+      checkRequest(request, this.#names, this.#origins)
+      if (letPage(request, response, this.#origins)) return
       const who = whoAsks(request, this.#tokens)
       for (const mount of this.#mounts) if (mount.handle(request, response, who)) return
       throw new HttpError(404, 'ERR_FR_REQUEST', 'there is nothing at this path')

@@ -21,7 +21,11 @@ export function plainHost(host: string): string {
 }
 
 /** Throws HttpError where the request is to be refused. */
-export function checkRequest(request: IncomingMessage, names: HostNames): void {
+export function checkRequest(
+  request: IncomingMessage,
+  names: HostNames,
+  origins: ReadonlySet<string>,
+): void {
   const { url = '', rawHeaders } = request
   if (rawHeaders.length / 2 > doorLimits.headers)
     throw new HttpError(431, 'ERR_FR_LIMIT', `more than ${doorLimits.headers} headers`)
@@ -33,7 +37,9 @@ export function checkRequest(request: IncomingMessage, names: HostNames): void {
     )
   if (!url.startsWith('/')) throw wrongRequest(400, 'the target of the request is no path')
   checkHost(request, names)
-  if (!isSafe(request.method)) checkOrigin(request)
+  const { origin } = request.headers
+  const isListed = origin !== undefined && origins.has(origin)
+  if (!isSafe(request.method) && !isListed) checkOrigin(request)
 }
 
 function checkHost({ rawHeaders, headers }: IncomingMessage, names: HostNames): void {

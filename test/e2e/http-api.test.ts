@@ -57,6 +57,14 @@ describe('the control API of a node', () => {
     })
     const found = await reader.call('listHoldings', { query: { glob: 'dir/*' } })
     expect(found.items).toHaveLength(1)
+    const query = { limit: '1', after: some.next }
+    const rest = await reader.call('listHoldings', { query })
+    expect([...some.items, ...rest.items].map(({ name }: { name: string }) => name).sort()).toEqual(
+      all.items.map(({ name }: { name: string }) => name).sort(),
+    )
+    expect({ isWhole: rest.isWhole, next: rest.next }).toEqual({ isWhole: true, next: null })
+    for (const wrong of ['eA', 'OTk5OTk5OTk5IA', 'a'.repeat(7_000)])
+      await reader.call('listHoldings', { query: { after: wrong }, status: 400 })
     for (const query of [{ limit: '0' }, { limit: 'x' }, { glob: '' }, { what: '1' }])
       await reader.call('listHoldings', { query, status: 400 })
   })
@@ -93,6 +101,15 @@ describe('the control API of a node', () => {
     await api.call('rollBack', { body: { name: as, version: 'x' }, status: 400 })
     await api.call('rollBack', { body: { name: as, version: '-9' }, status: 404 })
     await api.call('removeHolding', { params: { name: as } })
+  })
+
+  it('verifies a file', async () => {
+    const query = { name: 'film.bin' }
+    const told = await reader.events('verify', { query }, ({ event }) => event === 'end')
+    expect(told.find(({ event }) => event === 'verified')?.data).toMatchObject({ status: 'good' })
+    expect(told.at(-1)).toMatchObject({ event: 'end', data: { good: 1, failed: 0 } })
+    const none = await reader.events('verify', { query: { name: 'no' } }, () => true)
+    expect(none.at(-1)?.data).toMatchObject({ good: 0 })
   })
 
   it('limits its rates', async () => {

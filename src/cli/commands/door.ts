@@ -10,6 +10,7 @@ export interface DoorWish {
   readonly sources?: readonly string[]
   readonly tokens?: string
   readonly peers?: readonly string[]
+  readonly origins?: readonly string[]
   readonly https?: { readonly cert: string; readonly key: string }
 }
 
@@ -45,6 +46,11 @@ export function addDoor(command: Commander): void {
       'a name by which that is reached, beside its addresses; repeat it for more',
       listed((text) => text),
     )
+    .option(
+      '--http-origin <url>',
+      'pages of this origin (https://HOST[:PORT]) may use it from a browser; repeat it for more',
+      listed((text) => text),
+    )
     .option('--http-cert <file>', 'HTTPS in place of HTTP, with this certificate; with --http-key')
     .option('--http-key <file>', 'its private key; both are read again on change')
 }
@@ -58,9 +64,9 @@ function doorAddress(text: string): string {
 /** Undefined: none is wanted. Throws UsageError. */
 export function doorOf(options: Values): DoorWish | undefined {
   const { http: listen, httpHost: hosts, httpSource: sources, httpPeer: peers } = options
-  const { httpTokens: tokens, httpCert: cert, httpKey: key } = options
+  const { httpTokens: tokens, httpCert: cert, httpKey: key, httpOrigin: origins } = options
   if (listen === undefined) {
-    const wishes = [hosts, sources, tokens, peers, cert, key]
+    const wishes = [hosts, sources, tokens, peers, cert, key, origins]
     if (wishes.some((wish) => wish !== undefined))
       throw new UsageError('options that begin with --http- are for --http')
     return undefined
@@ -68,5 +74,5 @@ export function doorOf(options: Values): DoorWish | undefined {
   if ((cert === undefined) !== (key === undefined))
     throw new UsageError('--http-cert and --http-key belong together')
   const https = cert === undefined ? undefined : { cert, key }
-  return { listen, ...given({ hosts, sources, tokens, peers, https }) }
+  return { listen, ...given({ hosts, sources, tokens, peers, origins, https }) }
 }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import * as client from '../../api/client.js'
+import { listFrom } from '../../api/list-from.js'
 import type { Credentials, FrNode } from '../../api/types.js'
 import { doorLimits } from '../../base/door-limits.js'
 import { require } from '../tokens.js'
@@ -9,6 +10,7 @@ import { EventStream } from './event-stream.js'
 import { limitsAsked } from './limit-schemas.js'
 import { amount, fact, heldFile, nodeStatus, text } from './node-schemas.js'
 import { named, type Route, route, taken, told } from './route.js'
+import { verifyRoute } from './verify-route.js'
 
 export interface NodeBehind {
   readonly node: FrNode
@@ -27,6 +29,14 @@ export const limit = z.coerce
   .max(doorLimits.rowsMax)
   .default(doorLimits.rows)
   .describe('Rows at most; `isWhole` says whether these are all')
+export const after = z
+  .string()
+  .min(1)
+  .max(6_144)
+  .exactOptional()
+  .describe('`next` of the answer before: goes on behind its last row')
+/** Null: there is nothing behind these rows. */
+export const next = text.nullable()
 export const every = z.coerce
   .number()
   .int()
@@ -35,7 +45,11 @@ export const every = z.coerce
   .default(doorLimits.eventEveryMs)
   .describe('Milliseconds between two events')
 
-const holdings = named(told, 'Holdings', z.object({ items: z.array(heldFile), isWhole: fact }))
+const holdings = named(
+  told,
+  'Holdings',
+  z.object({ items: z.array(heldFile), isWhole: fact, next }),
+)
 const removed = named(
   told,
   'Removed',
@@ -158,6 +172,7 @@ export function nodeRoutes({ node, at, credentials }: NodeBehind): Route[] {
       },
     }),
     ...holdingRoutes({ at, credentials }),
+    verifyRoute({ at, credentials }),
   ]
 }
 
@@ -166,19 +181,22 @@ function holdingRoutes({ at, credentials }: Pick<NodeBehind, 'at' | 'credentials
     route({
       ...{ id: 'listHoldings', method: 'get', path: '/holdings', right: 'status' },
       summary: 'What the node holds: files, trees as one line each, unfinished ones',
-      query: z.strictObject({ glob: glob.optional(), limit }),
+      query: z.strictObject({ glob: glob.optional(), limit, after }),
       answers: { 200: { text: 'By name', schema: holdings } },
       run: async ({ who, query, signal }) => {
         require(who, 'status')
         const wanted = query.glob === undefined ? {} : { glob: query.glob }
         const items = []
+        let next: string | null = null
         let isWhole = true
-        for await (const item of client.list(at, { ...wanted, ...credentials, signal })) {
+        const listed = listFrom(at, { ...wanted, ...credentials, signal }, query.after)
+        for await (const { file, place } of listed) {
           isWhole = items.length < query.limit
           if (!isWhole) break
-          items.push(item)
+          items.push(file)
+          next = place
         }
-        return { status: 200, body: { items, isWhole } }
+        return { status: 200, body: { items, isWhole, next: isWhole ? null : next } }
       },
     }),
     route({

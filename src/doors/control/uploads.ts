@@ -87,6 +87,8 @@ export class Uploads {
     if (this.#isClosed) throw new HttpError(503, 'ERR_FR_CLOSED', 'the door is closed')
     await this.open()
     await this.#expire()
+    // Who never takes an upload has no directory for them.
+    await mkdir(directory, { recursive: true, mode: 0o700 })
     const { bavail, bsize } = await statfs(directory)
     // From here to where it is counted nothing else runs.
     const open = this.all.filter(({ isDone }) => !isDone)
@@ -186,8 +188,10 @@ export class Uploads {
   async #open(): Promise<void> {
     const directory = this.#directory
     if (directory === null) return
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-    const names = await readdir(directory)
+    const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    })
     for (const name of names) {
       const id = /^([0-9a-f]{32})\.json$/.exec(name)?.[1]
       if (id === undefined || this.#all.size >= doorLimits.uploads) continue

@@ -34,6 +34,9 @@ describe('certificates', () => {
       door: { listen: '127.0.0.1:0', https: { cert: 'c', key: 'k' } },
     })
     expect(command(`${line} --http 127.0.0.1:0`)).not.toHaveProperty('door.https')
+    expect(command(`${line} --http 127.0.0.1:0 --http-origin https://a`)).toMatchObject({
+      door: { origins: ['https://a'] },
+    })
     expect(usage(`${line} --http 127.0.0.1:0 --http-cert c`)).toContain('belong together')
     expect(usage(`${line} --http-cert c --http-key k`)).toContain('are for --http')
   })

@@ -10,9 +10,15 @@ const key = 'k'.repeat(43)
 // Nothing that is asked here gets as far as the node.
 const status = () => ({ dataDir: '', readOnly: true, relayOnly: false })
 const behind = { node: { address: '127.0.0.1:1', status } as unknown as FrNode }
+const page = 'https://page.example:8443'
 let door: Door
 beforeAll(async () => {
-  door = await openDoor(behind, { listen: '127.0.0.1:0', key, hosts: ['Files.Example'] })
+  door = await openDoor(behind, {
+    listen: '127.0.0.1:0',
+    key,
+    hosts: ['Files.Example'],
+    origins: [page],
+  })
 })
 afterAll(() => door.close())
 
@@ -94,6 +100,36 @@ describe('a door', () => {
     const lines = [host, ...headers, 'Content-Length: 0', 'Connection: close', '', '']
     expect((await exchange(['POST /nothing HTTP/1.1', ...lines])).status).toBe(status)
   })
+
+  it('lets pages that are listed ask, and says so to no others', async () => {
+    const preflight = (origin: string) =>
+      exchange([
+        ...['OPTIONS /nothing HTTP/1.1', host, `Origin: ${origin}`, 'Connection: close'],
+        ...['Access-Control-Request-Method: PUT', '', ''],
+      ])
+    const may = await preflight(page)
+    expect(may.status).toBe(204)
+    expect(may.head).toContain(`access-control-allow-origin: ${page}\r\n`)
+    expect(may.head).toMatch(/allow-methods: .*PUT/)
+    expect(may.head).toMatch(/allow-headers: authorization,/)
+    expect(may.head).not.toMatch(/allow-credentials|allow-origin: \*/)
+    for (const other of ['https://page.example', 'http://page.example:8443', 'null', '*'])
+      expect((await preflight(other)).head).not.toContain('access-control')
+    const asked = await ask('/healthz', host, `Origin: ${page}`, 'Sec-Fetch-Site: cross-site')
+    expect(asked.head).toContain(`access-control-allow-origin: ${page}\r\n`)
+    expect(asked.head).toContain('vary: origin')
+    expect((await ask('/healthz', host, 'Origin: https://x')).head).not.toContain('allow-origin')
+    const changing = ['POST /nothing HTTP/1.1', host, `Origin: ${page}`, 'Content-Length: 0']
+    expect((await exchange([...changing, 'Connection: close', '', ''])).status).toBe(404)
+  })
+
+  it.each(['*', 'null', 'page.example', 'https://a/', 'https://a/b', 'ftp://a', 'https://A'])(
+    'takes no %s for an origin',
+    async (origin) => {
+      const options = { listen: '127.0.0.1:0', key, origins: [origin] }
+      await expect(openDoor(behind, options)).rejects.toThrow(TypeError)
+    },
+  )
 
   it('takes the token of the key, and no other', async () => {
     const bearer = (token: string) => ask('/nothing', host, `Authorization: Bearer ${token}`)
