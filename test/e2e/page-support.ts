@@ -12,7 +12,7 @@ const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
 export function launch(): Promise<Browser> {
   const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage']
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args })
+  return chromium.launch({ executablePath: '/usr/bin/chromium', args, timeout: 110_000 })
 }
 
 export interface Watched {
