@@ -55,9 +55,10 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
     const [near, ...others] = nodes
     const behindOne = behind(one.address, others.slice(0, 2))
     const behindTwo = behind(two.address, others.slice(2))
-    const { path, content } = world.file(name, 4 * MIB)
     const bridged = () => gateways.map((node) => node.status().counters['bridgedBytes'] as number)
     const pushed = async (to: (PushTarget | string)[], shape: 'chain' | 'group', as: string) => {
+      // Each time another one: nothing of it is at a node under another name.
+      const { path, content } = world.file(as, 4 * MIB)
       const before = bridged()
       const strategy = shape === 'group' ? 'classic' : 'adaptive'
       const transfer = push(path, { to, engine, shape, strategy, as })
@@ -71,11 +72,16 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
       )
       expect(result.warnings).toEqual([])
       const copies = bridged().map((bytes, i) => (bytes - (before[i] as number)) / content.length)
-      return { plan, copies, crossings: result.crossings.map(({ from, to }) => [from, to]) }
+      return {
+        plan,
+        content,
+        copies,
+        crossings: result.crossings.map(({ from, to }) => [from, to]),
+      }
     }
     // What is behind a gateway is a site: each byte goes through it once, and out of it never.
     const tree = await pushed([near.address, ...behindOne, ...behindTwo], 'chain', name)
-    expectCopies(content, name, nodes)
+    expectCopies(tree.content, name, nodes)
     expect(tree.plan).toEqual({
       sites: [null, one.address, two.address],
       parents: [null, 0, 0],
@@ -91,7 +97,7 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
     // In one group each has from each what that was sent; as it is fixed, every one is sent some.
     const group = await pushed([near.address, ...behindOne, ...behindTwo], 'group', 'c.bin')
     expect(group.crossings.length).toBeGreaterThan(2)
-    expectCopies(content, 'c.bin', nodes)
+    expectCopies(group.content, 'c.bin', nodes)
   })
 
   it.each(['killed', 'closed'])('a gateway that is %s is named', async (how) => {

@@ -1,22 +1,22 @@
 /** A push of a new version to nodes that have older ones: what moves, and what is right at last. */
-import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { type PushResult, push } from '../../src/api/index.js'
 import { limits, MIB } from '../../src/base/limits.js'
 import { WorkerHashPool } from '../../src/engine/hashing/pool.js'
+import { steadyBytes } from '../support/steady-bytes.js'
 import { engines } from './engines.js'
 import { expectCopies, useWorld, type WorldNode } from './push-support.js'
 
 const bytes = 2 * MIB
 const page = limits.indexPageBytes
-const first = randomBytes(bytes)
+const first = steadyBytes(bytes, 1)
 
 /** With other bytes in these pages. */
 function edited(content: Buffer, ...pages: number[]): Buffer {
   const next = Buffer.from(content)
-  for (const at of pages) randomBytes(page).copy(next, at * page)
+  for (const at of pages) steadyBytes(page, 10 + at).copy(next, at * page)
   return next
 }
 
@@ -96,7 +96,7 @@ describe.each(engines)('a new version (%s engine)', (engine) => {
 
   it('has what any version has that was kept, also where the present one was edited', async () => {
     const node = await world.node({ keep: 1 })
-    const second = randomBytes(bytes)
+    const second = steadyBytes(bytes, 2)
     await pushed(first, node)
     await pushed(second, node)
     expect(moved(await pushed(edited(first, 7), node))).toBeLessThanOrEqual(page)
