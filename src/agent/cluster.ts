@@ -108,6 +108,12 @@ export class Cluster {
     }
   }
 
+  /** Addresses of the processes that distribute. Rejects with what the system said. */
+  async distributing(): Promise<string[]> {
+    const those = (await this.#servers.look()).filter(({ role }) => role === 'distribute')
+    return those.map(({ address }) => address)
+  }
+
   async #place(): Promise<string> {
     if (await this.#lease?.isHeld()) {
       const next = await this.#servers.next()

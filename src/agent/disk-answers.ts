@@ -7,6 +7,7 @@ import { FrError } from '../base/errors.js'
 import type { Frame, HeldEntry, SetEntry } from '../control/messages/types.js'
 import { decodeName } from '../protocol/manifest.js'
 import { atFirst } from '../store/disks/at-first.js'
+import { type ClusterParts, heldByAll } from './cluster-removal.js'
 import type { Disk } from './disk.js'
 import type { Disks } from './disks.js'
 import type { ListSpec } from './held-files.js'
@@ -121,10 +122,11 @@ export class DiskAnswers {
 export function answersOf(
   disks: Disks,
   commits: Answers['commits'],
+  others: Pick<ClusterParts, 'cluster' | 'dialler'>,
 ): Pick<Answers, 'held' | 'versions' | 'commits' | 'disks'> {
   const answers = new DiskAnswers(disks)
   return {
-    held: answers,
+    held: heldByAll(answers, { ...others, disks }),
     versions: {
       list: (glob, after) => answers.versions(glob, after),
       rollBack: (name, version, reading) => answers.rollBack(name, version, reading),

@@ -182,7 +182,7 @@ export class NodeService {
       ...{ statusJson: spec.statusJson, describe: spec.describe },
       add: (transfer, node) => this.#add(transfer, node),
       limit: (transfer, change) => this.limited.change(transfer, change),
-      ...(isRelayOnly ? noFiles : answersOf(disks, this.#commits)),
+      ...(isRelayOnly ? noFiles : answersOf(disks, this.#commits, { ...spec, dialler })),
       ...{ copies: isRelayOnly ? noCopies : this.#copies, publishing: publishingAt(this, spec) },
       ...{ removed: (...of) => this.removed(...of), swarm: (...asked) => this.swarm(...asked) },
       where: (criteria, found) => this.directory.where(criteria, found),

@@ -104,6 +104,15 @@ describe('a controller', () => {
     await pushed('b', second.address)
     expect(acts()).toBe(true)
     expect(await heldAt(second.address)).toEqual(['a held', 'b held', 'large held'])
+    // It asks who has it.
+    await client.remove(second.address, 'a')
+    for (const { address } of [second, other])
+      expect((await heldAt(address)).sort()).toEqual(['b held', 'large held'])
+    const absent = { code: 'ERR_FR_NOT_HELD' }
+    await expect(client.remove(second.address, 'a')).rejects.toMatchObject(absent)
+    await other.close()
+    const away = { code: 'ERR_FR_UNREACHABLE', retryable: true }
+    await expect(client.remove(second.address, 'b')).rejects.toMatchObject(away)
   })
 })
 
