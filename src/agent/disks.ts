@@ -206,7 +206,9 @@ export class Disks {
   }
 
   async #follow(): Promise<void> {
+    if (this.#isClosed) return
     const paths = (await this.#spec.places?.()) ?? []
+    for (const path of this.#unopened.keys()) if (!paths.includes(path)) this.#unopened.delete(path)
     const isGone = ({ dataDir, number }: Disk): boolean => number > 0 && !paths.includes(dataDir)
     const gone = this.#all.filter(isGone)
     this.#all = this.#all.filter((disk) => !isGone(disk))
