@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FrMaster } from '../api/master-types.js'
 import type { FrNode } from '../api/types.js'
+import type { Attributes } from '../base/attributes.js'
 import type { RightName } from '../base/rights.js'
 
 /** What a door leads to. */
@@ -11,6 +12,11 @@ export type Behind = { readonly node: FrNode } | { readonly master: FrMaster }
 export interface Who {
   /** For logs: the name of the token; null: there is none. */
   readonly name: string | null
+  /**
+   * What is true of it, by the list of tokens: contents that only some may have (`--only`) are
+   * judged by that. Null: nothing is said, and it gets none of them.
+   */
+  readonly attributes: Attributes | null
   /**
    * Whether it may do that; `name` is the one that it is about, null: any name; left out where the
    * right says nothing of names.

@@ -66,8 +66,11 @@ export function require(who: Who, right: RightName, name?: string | Uint8Array |
 }
 
 export function whoMay(rights: Rights, name: string | null): Who {
+  const { attributes: said } = rights
   return {
     name,
+    // Who is only named is not known well enough to say what it is not.
+    attributes: said && { ...said, ...(name !== null && { name }) },
     rights: (right, of) => {
       const about = typeof of === 'string' ? utf8(of) : of
       return rights.missing({ right, ...(about !== undefined && { name: about }) }) === null

@@ -1,7 +1,7 @@
 /** Files of a node over HTTP: what programs ask for, and what nobody should. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, get as httpGet, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { Running } from '../../bench/running.mjs'
 import { digestFile, generateKey, push, pushStream } from '../../src/api/index.js'
 import { httpToken } from '../../src/api/keys.js'
 import { type Door, openDoor } from '../../src/doors/index.js'
+import { sha256Of } from '../../src/doors/tokens.js'
 import { until, World, type WorldNode } from './push-support.js'
 
 const MIB = 1024 * 1024
@@ -289,6 +290,43 @@ describe('a directory', () => {
     } finally {
       await locked.close()
     }
+  })
+})
+
+it('what is only for some is given to tokens that qualify, and to nobody else', async () => {
+  const tokens = join(world.dir, 'tokens')
+  const list = {
+    here: 'get **, attr site=here',
+    there: 'get **, attr site=there',
+    plain: 'get **',
+    admin: 'admin',
+    narrow: 'get other/**, attr site=here',
+  }
+  const lines = Object.entries(list).map(([name, rights]) => `${sha256Of(name)} ${name} ${rights}`)
+  writeFileSync(tokens, `${lines.join('\n')}\n* get **\n`, { mode: 0o600 })
+  const asking = await openDoor({ node }, { listen: '127.0.0.1:0', key, tokens })
+  const found: Record<string, unknown> = {}
+  try {
+    for (const token of [...Object.keys(list), null])
+      for (const path of ['only.txt', 'only.txt.meta4']) {
+        const headers = token === null ? {} : { authorization: `Bearer ${token}` }
+        const said = await fetch(`http://${asking.address}/files/dir/${path}`, { headers })
+        const text = await said.text()
+        found[`${token} ${path}`] = said.status
+        expect(text.includes('secret')).toBe(said.status === 200 && path === 'only.txt')
+        if (said.status === 200 && path === 'only.txt')
+          expect(said.headers.get('cache-control')).toMatch(/^private, /)
+      }
+  } finally {
+    await asking.close()
+  }
+  expect(found).toEqual({
+    ...{ 'here only.txt': 200, 'here only.txt.meta4': 200 },
+    ...{ 'there only.txt': 403, 'there only.txt.meta4': 403 },
+    ...{ 'plain only.txt': 403, 'plain only.txt.meta4': 403 },
+    ...{ 'admin only.txt': 403, 'admin only.txt.meta4': 403 },
+    ...{ 'narrow only.txt': 403, 'narrow only.txt.meta4': 403 },
+    ...{ 'null only.txt': 403, 'null only.txt.meta4': 403 },
   })
 })
 

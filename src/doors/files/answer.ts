@@ -67,7 +67,7 @@ function headersOf(content: OpenContent, etag: string): Record<string, string> {
     'last-modified': httpDate(content.modifiedMs),
     'accept-ranges': 'bytes',
     // Names may get other contents, and nobody is to change what is sent past them.
-    'cache-control': 'no-cache, no-transform',
+    'cache-control': `${content.only === null ? '' : 'private, '}no-cache, no-transform`,
     // A page among the files is no page of the door, and may do nothing in its name.
     'content-security-policy': 'sandbox',
     'x-content-type-options': 'nosniff',

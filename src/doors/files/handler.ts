@@ -5,7 +5,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { OpenContent } from '../../api/open-types.js'
 import type { FrNode } from '../../api/types.js'
+import { matchesCriteria, parseCriteria } from '../../base/criteria.js'
 import { FrError } from '../../base/errors.js'
+import type { Who } from '../mount.js'
 import { HttpError, notRead, sendProblem } from '../problem.js'
 import { answerWith, turnOf } from './answer.js'
 import { nameIn, pathOf } from './semantics.js'
@@ -81,15 +83,22 @@ function isWrongMethod(error: FrError): boolean {
   return error instanceof HttpError && error.status === 405
 }
 
-/** Rejects with what `open` says, and with ERR_FR_ONLY: whom HTTP reaches no criteria can tell. */
-export async function openToAll(
+/** Of whoever asks; null: nothing is known, and what is only for some is not for it. */
+export type Asker = Pick<Who, 'attributes'>
+const anybody: Asker = { attributes: null }
+
+/** Rejects with what `open` says, and with ERR_FR_ONLY where who asks does not qualify. */
+export async function openFor(
   node: ServeFileOptions['node'],
   name: string | Uint8Array,
+  { attributes }: Asker,
 ): Promise<OpenContent> {
   const content = await node.open(name)
-  if (content.only === null) return content
+  const { only } = content
+  if (only === null) return content
+  if (attributes !== null && matchesCriteria(parseCriteria(only), attributes)) return content
   content.close()
-  throw new FrError('ERR_FR_ONLY', `this content is only for: ${content.only}`)
+  throw new FrError('ERR_FR_ONLY', `this content is only for: ${only}`)
 }
 
 /** Rejects where nothing was sent. */
@@ -97,9 +106,10 @@ export async function serve(
   response: ServerResponse,
   name: string | Uint8Array,
   { node, accel }: ServeFileOptions,
+  asker = anybody,
 ): Promise<void> {
   await turnOf(response.req, response)
-  const content = await openToAll(node, name)
+  const content = await openFor(node, name, asker)
   try {
     if (accel === undefined || content.state !== 'held') {
       await answerWith(response.req, response, content)

@@ -8,7 +8,7 @@ import { ownAddress } from '../own-address.js'
 import { HttpError, notRead, sendProblem, sendText } from '../problem.js'
 import { require } from '../tokens.js'
 import { sha256Of } from './digests.js'
-import { notHere, openToAll, serve } from './handler.js'
+import { notHere, openFor, serve } from './handler.js'
 import { listingOf, sendListing } from './listing.js'
 import { holdersOf, metalinkEnd, metalinkOf, metalinkType } from './metalink.js'
 import { nameIn, pathOf } from './semantics.js'
@@ -55,13 +55,13 @@ async function answer(
   const directory = name.subarray(0, Math.max(0, name.length - 1))
   if (!isDirectory) {
     require(who, 'get', name)
-    return serve(response, name, { node }).catch((error: unknown) => {
+    return serve(response, name, { node }, who).catch((error: unknown) => {
       const code = error instanceof FrError ? error.code : null
       if (code === 'ERR_FR_IS_DIRECTORY') return sendElsewhere(response, url)
       const about = code === 'ERR_FR_NOT_HELD' ? describedBy(name) : null
       if (about === null) throw error
       require(who, 'get', about)
-      return describe(files, response, about)
+      return describe(files, response, about, who)
     })
   }
   require(who, 'status')
@@ -89,9 +89,10 @@ async function describe(
   { node, peers, signal }: Files,
   response: ServerResponse,
   name: Uint8Array,
+  who: Who,
 ): Promise<void> {
   if (name.length === 0) throw notHere()
-  const content = await openToAll(node, name)
+  const content = await openFor(node, name, who)
   const hashing = sha256Of(content, doorLimits.peerMs)
   content.close()
   const { size, digest } = content
