@@ -28,6 +28,8 @@ export type Connection = 'connecting' | 'live' | 'lost'
 export interface Watching {
   readonly event: (event: string, data: unknown) => void
   readonly connection?: (state: Connection) => void
+  /** The door does not want to tell it, and is not asked again. */
+  readonly refused?: (error: Refused) => void
 }
 
 export class Api {
@@ -83,7 +85,11 @@ export class Api {
   }
 
   /** Events of a stream until it says `end`; one that is lost is asked for again. Never rejects. */
-  async watch(path: string, { event, connection }: Watching, signal: AbortSignal): Promise<void> {
+  async watch(
+    path: string,
+    { event, connection, refused }: Watching,
+    signal: AbortSignal,
+  ): Promise<void> {
     let waitMs: number = retryMs.first
     connection?.('connecting')
     while (!signal.aborted) {
@@ -104,7 +110,10 @@ export class Api {
           await this.#tokenGiven(signal)
           continue
         }
-        if (error instanceof Refused && !error.retryable && error.status < 500) return
+        if (error instanceof Refused && !error.retryable && error.status < 500) {
+          refused?.(error)
+          return
+        }
       }
       connection?.('lost')
       await pause(waitMs, signal)

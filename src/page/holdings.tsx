@@ -8,11 +8,15 @@ import { useTask } from './store.js'
 import type { HeldFile } from './told.js'
 
 const rowsMax = 200
+/** In the document at once. */
+const rowsShown = 2_000
 const typingMs = 250
 
 interface Listed {
   readonly items: readonly HeldFile[]
   readonly isWhole: boolean
+  /** Where it goes on; null: these are all. */
+  readonly next: string | null
 }
 
 export function HoldingsView({ model }: { readonly model: NodeModel }) {
@@ -36,6 +40,16 @@ export function HoldingsView({ model }: { readonly model: NodeModel }) {
     // What has come or gone is listed anew.
     [wanted, asked, model.status?.held.files],
   )
+  const more = async (): Promise<void> => {
+    if (!listed?.next) return
+    try {
+      const after = `&after=${encodeURIComponent(listed.next)}`
+      const told = await model.api.get<Listed>(`/holdings?${queryOf(wanted)}${after}`)
+      set({ ...told, items: [...listed.items, ...told.items] })
+    } catch (error) {
+      say(textOf(error))
+    }
+  }
   const remove = async (name: string): Promise<void> => {
     if (!confirm(`Remove ${name} from this node?`)) return
     try {
@@ -96,10 +110,14 @@ export function HoldingsView({ model }: { readonly model: NodeModel }) {
       )}
       {listed !== null && (
         <p class="hint">
-          {`${countText(listed.items.length, 'entry', 'entries')}${
-            listed.isWhole ? '' : '; there are more: search for a part of the name'
-          }`}
+          {countText(listed.items.length, 'entry', 'entries')}
+          {!listed.isWhole && '; there are more: search for a part of the name, or'}
         </p>
+      )}
+      {listed !== null && !listed.isWhole && listed.items.length < rowsShown && (
+        <button type="button" class="quiet" onClick={() => void more()}>
+          Show more
+        </button>
       )}
     </Card>
   )

@@ -15,7 +15,8 @@ interface LiveProps {
 const listed = 12
 
 export function LiveView({ model, wanted }: LiveProps) {
-  const { status, transfers } = model
+  const { status, transfers, fault } = model
+  if (fault !== null) return <Notice tone="bad">{fault}</Notice>
   if (status === null) return <Empty>Waiting for the node…</Empty>
   const shown = transfers.find(({ id }) => id === wanted) ?? transfers[0]
   return (

@@ -1,5 +1,5 @@
 /** What the page knows of a node and of its transfers, kept true by streams of events. */
-import { type Api, type Connection, pause } from './api.js'
+import { type Api, type Connection, pause, type Refused, textOf } from './api.js'
 import { type Flows, flowsHere, flowsOf } from './flows.js'
 import { History } from './history.js'
 import { Store } from './store.js'
@@ -25,6 +25,8 @@ export class TransferModel extends Store {
   /** As the node itself has it, where it was begun elsewhere. */
   here: NodeTransfer | null = null
   result: TransferTold['result'] = null
+  /** How it ended at this node, where it was begun elsewhere. */
+  ended: TransferTold['ended'] = null
   originBytesPerSecond = 0
   /** What lands at all nodes together, and what leaves the origin. */
   readonly history = new History(2)
@@ -41,6 +43,7 @@ export class TransferModel extends Store {
     if (signal.aborted) return
     const whole = await api.get<TransferTold>(`/transfers/${this.id}`, signal).catch(() => null)
     this.result = whole?.result ?? null
+    this.ended = whole?.ended ?? null
     this.changed()
   }
 
@@ -88,6 +91,8 @@ export class NodeModel extends Store {
   readonly api: Api
   connection: Connection = 'connecting'
   status: NodeStatus | null = null
+  /** Why nothing is told; null: it is. */
+  fault: string | null = null
   /** The newest first. */
   transfers: readonly TransferSummary[] = []
   /** What comes in, what goes out. */
@@ -111,7 +116,11 @@ export class NodeModel extends Store {
       this.connection = state
       this.changed()
     }
-    void this.api.watch('/node/events?every=500', { event, connection }, signal)
+    const refused = (error: Refused): void => {
+      this.fault = textOf(error)
+      connection('lost')
+    }
+    void this.api.watch('/node/events?every=500', { event, connection, refused }, signal)
     void this.#list(signal)
   }
 

@@ -146,12 +146,15 @@ function endText({ summary, isOver }: TransferModel, left: number | null): strin
 }
 
 function Ended({ one }: { readonly one: TransferModel }) {
-  const { summary, result } = one
+  const { summary, result, ended } = one
   const warnings = result?.warnings ?? []
   return (
     <>
       {summary?.problem != null && (
         <Notice tone="bad">{`${summary.problem.code}: ${summary.problem.detail}`}</Notice>
+      )}
+      {ended?.reason != null && (
+        <Notice tone="bad">{`${ended.code ?? 'ended'}: ${ended.reason}`}</Notice>
       )}
       {warnings.map((text) => (
         <Notice key={text} tone="warn">

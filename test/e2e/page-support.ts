@@ -44,16 +44,19 @@ export async function openPage(
   return { page, faults }
 }
 
-/** What axe-core holds against it and calls serious; the context must let scripts in. */
-export async function accessFaults(page: Page): Promise<string[]> {
+/** What axe-core calls serious, of all rules or these; the context must let scripts in. */
+export async function accessFaults(page: Page, rules?: readonly string[]): Promise<string[]> {
   await page.addScriptTag({ content: readFileSync(axePath, 'utf8') })
-  return page.evaluate(async () => {
+  return page.evaluate(async (only) => {
     const { axe } = globalThis as unknown as { axe: typeof import('axe-core') }
-    const { violations } = await axe.run(document, { resultTypes: ['violations'] })
+    const { violations } = await axe.run(document, {
+      resultTypes: ['violations'],
+      ...(only !== undefined && { runOnly: [...only] }),
+    })
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
-  })
+  }, rules)
 }
 
 export interface Fleet extends AsyncDisposable {
