@@ -16,6 +16,14 @@ export const doorLimits = {
   idleMs: 30_000,
   /** Milliseconds for which an answer waits for what still grows or arrives. */
   arriveMs: 60_000,
+  /**
+   * Bytes per second that a reader takes at least, unless said otherwise; of pieces of so many
+   * bytes at first, and of more for those who take one within so many milliseconds.
+   */
+  leastBytesPerSecond: kib,
+  paceBytes: 1024 * kib,
+  paceBytesMax: 32 * 1024 * kib,
+  promptMs: 1_000,
   /** Milliseconds for which an answer waits for a digest that is not known yet. */
   digestMs: 250,
   /** Doors that may have the same files, and milliseconds in which one says whether it has. */

@@ -57,6 +57,8 @@ export interface DoorOptions extends Credentials {
    * those that have.
    */
   peers?: readonly string[]
+  /** Readers of files that take less are cut off, unless the node is limited; default 1,024. */
+  leastBytesPerSecond?: number
   /** Origins of pages (`https://HOST[:PORT]`) whose scripts may use the door; default: none. */
   origins?: readonly string[]
   /**
@@ -90,6 +92,9 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
   if (sources.length > doorLimits.sources)
     throw new TypeError(`sources: at most ${doorLimits.sources}`)
   const origins = checkOrigins(options.origins ?? [])
+  const { leastBytesPerSecond = doorLimits.leastBytesPerSecond } = options
+  if (!Number.isSafeInteger(leastBytesPerSecond) || leastBytesPerSecond < 1)
+    throw new TypeError('leastBytesPerSecond must be a whole number above zero')
   const isLocal = isLoopback(listen.host)
   const isOpen = key === undefined && tls === undefined
   if (isOpen && options.tokens === undefined && !isLocal)
@@ -105,8 +110,10 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
     options.tokens === undefined
       ? tokensOfKey({ key, isOpen, isLocal })
       : await tokensFile(options.tokens, logger)
+  const credentials = credentialsOf(options)
+  const asked = { credentials, sources, peers, leastBytesPerSecond, failed }
   await admitUser('node' in behind ? behind.node : behind.master)
-  const mounts = mountsOf(behind, { credentials: credentialsOf(options), sources, peers, failed })
+  const mounts = mountsOf(behind, asked)
   if (certificate === undefined && !isLocal) {
     const text = 'tokens and files pass in the clear: give the door a certificate (--http-cert)'
     logger({ level: 'warn', event: 'http-plain', fields: { text } })
@@ -125,12 +132,19 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
 /** In the order in which they are asked. */
 function mountsOf(
   behind: Behind,
-  { peers, ...options }: NodeApiOptions & Pick<FilesOptions, 'peers'>,
+  {
+    peers,
+    leastBytesPerSecond,
+    ...options
+  }: NodeApiOptions & Pick<FilesOptions, 'peers' | 'leastBytesPerSecond'>,
 ): readonly Mount[] {
   const { credentials } = options
   const own =
     'node' in behind
-      ? [filesMount(behind.node, { credentials, peers }), nodeApi(behind.node, options)]
+      ? [
+          filesMount(behind.node, { credentials, peers, leastBytesPerSecond }),
+          nodeApi(behind.node, options),
+        ]
       : [masterApi(behind.master, options)]
   return [healthMount(behind), metricsMount(behind, credentials), ...own, pageMount(behind)]
 }

@@ -1,7 +1,7 @@
 /** Options of the HTTP door of a node or a master. */
 import type { Command as Commander } from 'commander'
 import { parseAddress } from '../arguments/addresses.js'
-import { UsageError } from '../render/units.js'
+import { parseRate, UsageError } from '../render/units.js'
 import { checked, given, listed, type Values } from './options.js'
 
 export interface DoorWish {
@@ -10,6 +10,7 @@ export interface DoorWish {
   readonly sources?: readonly string[]
   readonly tokens?: string
   readonly peers?: readonly string[]
+  readonly leastBytesPerSecond?: number
   readonly origins?: readonly string[]
   readonly https?: { readonly cert: string; readonly key: string }
 }
@@ -27,6 +28,11 @@ export function addNodeDoor(command: Commander): void {
       '--http-peer <host:port>',
       'a door of another node, named in NAME.meta4 (Metalink) of files that it has, too; repeat',
       listed((text) => text),
+    )
+    .option(
+      '--http-least-rate <rate>',
+      'readers of files that take less are cut off, such as 8KiB/s; default 1KiB/s',
+      checked((text) => Math.ceil(parseRate(text))),
     )
 }
 
@@ -65,8 +71,9 @@ function doorAddress(text: string): string {
 export function doorOf(options: Values): DoorWish | undefined {
   const { http: listen, httpHost: hosts, httpSource: sources, httpPeer: peers } = options
   const { httpTokens: tokens, httpCert: cert, httpKey: key, httpOrigin: origins } = options
+  const { httpLeastRate: leastBytesPerSecond } = options
   if (listen === undefined) {
-    const wishes = [hosts, sources, tokens, peers, cert, key, origins]
+    const wishes = [hosts, sources, tokens, peers, cert, key, origins, leastBytesPerSecond]
     if (wishes.some((wish) => wish !== undefined))
       throw new UsageError('options that begin with --http- are for --http')
     return undefined
@@ -74,5 +81,8 @@ export function doorOf(options: Values): DoorWish | undefined {
   if ((cert === undefined) !== (key === undefined))
     throw new UsageError('--http-cert and --http-key belong together')
   const https = cert === undefined ? undefined : { cert, key }
-  return { listen, ...given({ hosts, sources, tokens, peers, origins, https }) }
+  return {
+    listen,
+    ...given({ hosts, sources, tokens, peers, origins, leastBytesPerSecond, https }),
+  }
 }

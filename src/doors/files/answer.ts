@@ -14,14 +14,24 @@ import type { OpenContent } from '../../api/open-types.js'
 import { doorLimits } from '../../base/door-limits.js'
 import { HttpError } from '../problem.js'
 import { digestHeaders } from './digests.js'
+import { Pace } from './pace.js'
 import { type ByteRange, httpDate, judge } from './semantics.js'
 import { typeOf } from './types.js'
+
+/** What is asked of those who read. */
+export interface ReaderDemands {
+  /** Default: doorLimits.leastBytesPerSecond. */
+  readonly leastBytesPerSecond?: number
+  /** The node sends no faster than it may. */
+  readonly isLimited?: () => boolean
+}
 
 /** Answers a GET or HEAD. Rejects where nothing was sent; later it cuts the connection off. */
 export async function answerWith(
   request: IncomingMessage,
   response: ServerResponse,
   content: OpenContent,
+  demands: ReaderDemands = {},
 ): Promise<void> {
   const digests = await digestHeaders(request.headers, content)
   const { size } = content
@@ -42,7 +52,7 @@ export async function answerWith(
     throw new HttpError(416, 'ERR_FR_RANGE', 'the file ends before', headers)
   }
   response.setHeader('content-type', typeOf(content.name))
-  const body = new Body(request, response, content)
+  const body = new Body(request, response, content, demands)
   if (verdict.status === 200 && size === null) return body.follow(isHead)
   const [range, ...others] = verdict.status === 206 ? verdict.ranges : [all(size ?? 0)]
   if (others.length > 0) return body.parts([range, ...others], isHead)
@@ -78,8 +88,15 @@ class Body {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   readonly #content: OpenContent
+  readonly #demands: ReaderDemands
 
-  constructor(request: IncomingMessage, response: ServerResponse, content: OpenContent) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    content: OpenContent,
+    demands: ReaderDemands,
+  ) {
+    this.#demands = demands
     this.#request = request
     this.#response = response
     this.#content = content
@@ -146,7 +163,7 @@ class Body {
       response.flushHeaders()
       const { socket } = response
       if (socket === null) throw gone()
-      const way = new Way(socket, this.#content, stop)
+      const way = new Way(socket, this.#content, stop, this.#demands)
       const { timeout = 0 } = socket
       // The engine sees to readers that take nothing; Node would not know of any that do.
       socket.setTimeout(0)
@@ -167,8 +184,12 @@ class Way {
   readonly #socket: Socket
   readonly #content: OpenContent
   readonly #stop: AbortController
+  readonly #pace: Pace
+  readonly #demands: ReaderDemands
 
-  constructor(socket: Socket, content: OpenContent, stop: AbortController) {
+  constructor(socket: Socket, content: OpenContent, stop: AbortController, demands: ReaderDemands) {
+    this.#demands = demands
+    this.#pace = new Pace(demands.leastBytesPerSecond)
     this.#socket = socket
     this.#content = content
     this.#stop = stop
@@ -206,9 +227,29 @@ class Way {
   }
 
   /** All of it is there. */
-  async send(range: ByteRange): Promise<void> {
+  async send({ offset, length }: ByteRange): Promise<void> {
+    for (let at = offset; at < offset + length; ) {
+      const { bytes, withinMs } = this.#pace.next(offset + length - at)
+      const fromMs = performance.now()
+      await this.#within(withinMs, { offset: at, length: bytes })
+      this.#pace.took(performance.now() - fromMs)
+      at += bytes
+    }
+  }
+
+  async #within(ms: number, range: ByteRange): Promise<void> {
     const { signal } = this.#stop
-    await this.#content.sendTo(this.#socket, range, { signal, stalledMs: doorLimits.idleMs })
+    const late = (): void => {
+      // Who is slow because the node itself is limited may go on.
+      if (this.#demands.isLimited?.() === true) timer.refresh()
+      else this.#stop.abort(new Error('the reader is too slow'))
+    }
+    const timer = setTimeout(late, ms)
+    try {
+      await this.#content.sendTo(this.#socket, range, { signal, stalledMs: doorLimits.idleMs })
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }
 

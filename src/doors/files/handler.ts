@@ -9,7 +9,7 @@ import { matchesCriteria, parseCriteria } from '../../base/criteria.js'
 import { FrError } from '../../base/errors.js'
 import type { Who } from '../mount.js'
 import { HttpError, notRead, sendProblem } from '../problem.js'
-import { answerWith, turnOf } from './answer.js'
+import { answerWith, type ReaderDemands, turnOf } from './answer.js'
 import { nameIn, pathOf } from './semantics.js'
 
 export interface ServeFileOptions {
@@ -107,12 +107,13 @@ export async function serve(
   name: string | Uint8Array,
   { node, accel }: ServeFileOptions,
   asker = anybody,
+  demands: ReaderDemands = {},
 ): Promise<void> {
   await turnOf(response.req, response)
   const content = await openFor(node, name, asker)
   try {
     if (accel === undefined || content.state !== 'held') {
-      await answerWith(response.req, response, content)
+      await answerWith(response.req, response, content, demands)
     } else {
       const path = `${accel.replace(/\/$/, '')}/${pathOf(new TextEncoder().encode(content.name))}`
       response.setHeader('x-accel-redirect', path)

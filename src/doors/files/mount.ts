@@ -20,11 +20,13 @@ export interface FilesOptions {
   readonly credentials: Credentials
   /** Origins of doors that may have the same files. */
   readonly peers: readonly string[]
+  readonly leastBytesPerSecond: number
 }
 
 export function filesMount(node: FrNode, options: FilesOptions): Mount {
   const closing = new AbortController()
-  const files = { node, ...options, signal: closing.signal }
+  const isLimited = (): boolean => node.status().limits.upBytesPerSecond !== null
+  const files = { node, ...options, isLimited, signal: closing.signal }
   return {
     handle(request, response, who) {
       if (request.url?.startsWith(filesPath) !== true) return false
@@ -37,6 +39,7 @@ export function filesMount(node: FrNode, options: FilesOptions): Mount {
 
 interface Files extends FilesOptions {
   readonly node: FrNode
+  readonly isLimited: () => boolean
   readonly signal: AbortSignal
 }
 
@@ -55,7 +58,7 @@ async function answer(
   const directory = name.subarray(0, Math.max(0, name.length - 1))
   if (!isDirectory) {
     require(who, 'get', name)
-    return serve(response, name, { node }, who).catch((error: unknown) => {
+    return serve(response, name, { node }, who, files).catch((error: unknown) => {
       const code = error instanceof FrError ? error.code : null
       if (code === 'ERR_FR_IS_DIRECTORY') return sendElsewhere(response, url)
       const about = code === 'ERR_FR_NOT_HELD' ? describedBy(name) : null

@@ -37,6 +37,9 @@ describe('certificates', () => {
     expect(command(`${line} --http 127.0.0.1:0 --http-origin https://a`)).toMatchObject({
       door: { origins: ['https://a'] },
     })
+    expect(command(`${line} --http 127.0.0.1:0 --http-least-rate 8KiB/s`)).toMatchObject({
+      door: { leastBytesPerSecond: 8_192 },
+    })
     expect(usage(`${line} --http 127.0.0.1:0 --http-cert c`)).toContain('belong together')
     expect(usage(`${line} --http-cert c --http-key k`)).toContain('are for --http')
   })

@@ -10,5 +10,7 @@ it.each([
   ['one stream may have its part', doorLimits.eventQueueBytes <= doorLimits.eventQueuesBytes],
   ['an answer has as many rows as any', doorLimits.rows <= doorLimits.rowsMax],
   ['events come as often as any', doorLimits.eventEveryMsMin <= doorLimits.eventEveryMs],
+  ['pieces grow', doorLimits.paceBytes < doorLimits.paceBytesMax],
+  ['a prompt reader is not idle', doorLimits.promptMs < doorLimits.idleMs],
   ['keys are known as long as what they began', doorLimits.endedMs <= doorLimits.idempotencyMs],
 ])('%s', (_, holds) => expect(holds).toBe(true))
