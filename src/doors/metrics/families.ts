@@ -230,6 +230,11 @@ export function masterFamilies(status: MasterStatus, links: readonly ResourceTol
       'What copies have brought over it.',
       each((link) => link.bytes),
     ),
+    counter(
+      'link_cost_total',
+      'What that has cost, by the prices of the topology.',
+      each((link) => link.cost),
+    ),
     gauge(
       'link_failed',
       '1: it is left out now.',
