@@ -5,11 +5,15 @@ import { systemCode } from '../engine/checks.js'
 import { type Address, formatAddress } from '../net/address.js'
 import type { Privileges } from './privileges.js'
 
-/** Rejects with ERR_FR_LISTEN. With privileges: as root where the user may not have the port. */
+/**
+ * Rejects with ERR_FR_LISTEN. With privileges: as root where the user may not have the port; after
+ * that they are given up, which comes before anything works in the background: what a thread makes
+ * while all ids change could be root's.
+ */
 export async function bind(
   server: Server,
   listen: Address,
-  privileges?: Pick<Privileges, 'asRoot'>,
+  privileges?: Pick<Privileges, 'asRoot' | 'drop'>,
 ): Promise<void> {
   try {
     await bindOnce(server, listen)
@@ -18,6 +22,7 @@ export async function bind(
     if (privileges === undefined || !isDenied) throw error
     await privileges.asRoot(() => bindOnce(server, listen))
   }
+  privileges?.drop()
 }
 
 function bindOnce(server: Server, listen: Address): Promise<void> {

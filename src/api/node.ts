@@ -182,7 +182,6 @@ async function openNode(
     })
     hasList(node, peers)
     await service.listen()
-    privileges?.drop()
     node.address = service.address
     if (checked.master !== undefined) {
       const { master: addresses, dataDirs } = checked
