@@ -11,7 +11,7 @@ import { readFile } from 'node:fs/promises'
 import { checkServerIdentity as hasName, type PeerCertificate } from 'node:tls'
 import type { JetStreamManager } from '@nats-io/jetstream'
 import type { KV } from '@nats-io/kv'
-import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
+import type { Authenticator, NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Bucket, StoredHead } from './bucket.js'
@@ -125,7 +125,7 @@ const nothing = new Uint8Array()
 /** Beside a value, for its headers. */
 const spareBytes = 4_096
 
-type CredsAuthenticator = (creds: Uint8Array) => NonNullable<NodeConnectionOptions['authenticator']>
+type CredsAuthenticator = (creds: Uint8Array) => Authenticator
 
 async function connectionOf(
   place: StatePlace,
@@ -138,14 +138,32 @@ async function connectionOf(
     const { name: servername } = tls
     return { tls: { ...given({ ca, cert, key, servername }), ...checkedFor(namesOf(place)) } }
   }
-  const creds = await read(credentialsFile)
+  const authenticator =
+    credentialsFile === undefined ? undefined : await credentialsIn(credentialsFile, credentials)
   return {
     ...{ servers: [...servers], name: 'fastreplica master', timeout: limits.acceptMs },
     ...{ maxReconnectAttempts: -1, reconnectTimeWait: limits.leaseRetryMs, pingInterval: 5_000 },
     ...{ reconnectJitter: limits.leaseRetryMs, maxPingOut: 2, ignoreAuthErrorAbort: true },
     ...given({ user, pass, token }),
-    ...(creds && { authenticator: credentials(Buffer.from(creds)) }),
+    ...given({ authenticator }),
     ...(await files()),
+  }
+}
+
+/** Rejects with ERR_FR_KEY where it is none, and not only when a server asks for it. */
+async function credentialsIn(
+  path: string,
+  credentials: CredsAuthenticator,
+): Promise<Authenticator> {
+  const authenticator = credentials(Buffer.from((await read(path)) ?? ''))
+  try {
+    authenticator('nonce')
+    return authenticator
+  } catch {
+    // What the library says might show what is secret.
+    throw new FrError('ERR_FR_KEY', `${path}: it is no file of credentials of NATS (.creds)`, {
+      path,
+    })
   }
 }
 
