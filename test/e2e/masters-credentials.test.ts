@@ -1,8 +1,7 @@
-/** A master that NATS lets in by credentials (`.creds`): a token of its account, and the seed of its key. */
+/** A master that NATS lets in by credentials: the token of a user, and the seed of its key. */
 import { writeFileSync } from 'node:fs'
 import { nkeys } from '@nats-io/transport-node'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { freePort } from '../../bench/programs.mjs'
 import { until } from '../../bench/running.mjs'
 import { World } from './cli-world.js'
 
@@ -46,13 +45,13 @@ it('lets in by credentials, and names a file that is none', { timeout: 120_000 }
   }
   const stores = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 }
   const limits = { ...all, ...stores }
-  const port = await freePort()
   const accounts = [
     `${account.getPublicKey()}: ${token(operator, account, { type: 'account', limits })}`,
     `${system.getPublicKey()}: ${token(operator, system, { type: 'account', limits: all })}`,
   ]
   const config = [
-    `listen: "127.0.0.1:${port}"`,
+    // Any port, which it says.
+    'listen: "127.0.0.1:-1"',
     `jetstream { store_dir: "${world.path('nats')}", max_file_store: 2GB }`,
     `operator: ${token(operator, operator, { type: 'operator' })}`,
     // JetStream wants one of its own.
@@ -62,7 +61,10 @@ it('lets in by credentials, and names a file that is none', { timeout: 120_000 }
   ]
   writeFileSync(world.path('nats.conf'), config.join('\n'))
   const nats = world.start('nats-server', ['-c', world.path('nats.conf')])
-  await until(() => nats.stderr.includes('Server is ready'), 'nats-server is ready', 60_000)
+  const heard = () => /client connections on 127\.0\.0\.1:(\d+)/.exec(nats.stderr)
+  const isReady = () => heard() !== null && nats.stderr.includes('Server is ready')
+  await until(isReady, 'nats-server is ready', 60_000)
+  const port = heard()?.[1]
   const jwt = token(account, user, { type: 'user', subs: -1, data: -1, payload: -1 })
   const given = (name: string, text: string) => {
     writeFileSync(world.path(`${name}.creds`), text, { mode: 0o600 })
@@ -80,5 +82,4 @@ it('lets in by credentials, and names a file that is none', { timeout: 120_000 }
   expect(other.stderr).toContain('ERR_FR_AUTH')
   const master = world.fr([...given('right', credentials(jwt, user)), '--log-format', 'json'])
   await until(() => master.stderr.includes('master-leads'), 'it leads', 60_000)
-  expect(nats.stderr).not.toContain(String(user.getSeed()))
 })

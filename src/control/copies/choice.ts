@@ -88,7 +88,7 @@ export function choose(file: FileState, demand: Demand, around: Circumstances): 
   }
   const candidates: Scored[] = []
   let blockedBy: ResourceId | null = null
-  for (const source of around.view.sources(file, demand, around.isIdle)) {
+  for (const source of around.view.sources(file, demand)) {
     const found = candidateFrom(source, wanted(around.network.siteOf(source)), {
       ...{ file, demand, around, next },
     })

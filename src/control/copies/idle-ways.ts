@@ -32,12 +32,13 @@ export class IdleWays {
     for (const { file: id, into } of all) {
       const file = files.get(id)
       if (file === undefined || file.isGrowing || file.slices.length === 0) continue
-      let looked = 0
-      for (const node of [...(file.wanting.get(into) ?? [])]) {
+      let [seen, found] = [0, 0]
+      for (const node of file.wanting.get(into) ?? []) {
         const demand = file.demands.get(node)
+        if (++seen > limits.demandsLooked || found === limits.wokenPerRelease) break
         if (demand === undefined || demand.state.kind === 'open') continue
+        found += 1
         yield [file, demand]
-        if (++looked === limits.wokenPerRelease) break
       }
     }
   }

@@ -8,13 +8,19 @@ import { limits } from '../../base/limits.js'
 import type { Demand } from './files.js'
 import type { ResourceId } from './resources.js'
 
+interface Left {
+  /** Those that were not woken. */
+  readonly count: number
+  readonly woken: readonly Demand[]
+}
+
 export class Parked {
   /** Of each, in the order in which they came. */
   readonly #byResource = new Map<ResourceId, Set<Demand>>()
   /** Since when each has not been served, the longest first. */
   readonly #since = new Map<Demand, number>()
-  /** How many were not woken when room was made on it. */
-  readonly #left = new Map<ResourceId, number>()
+  /** Where room was made that is not all taken, as far as those know who were woken. */
+  readonly #left = new Map<ResourceId, Left>()
   #first: Demand | undefined
   #kept: ReadonlySet<ResourceId> = new Set()
 
@@ -54,7 +60,7 @@ export class Parked {
   /** There is room on the resource: those that are to be looked at. */
   released(resource: ResourceId, most: number): Demand[] {
     const found = this.#waitingFor(resource, most)
-    this.#leave(resource, (this.#byResource.get(resource)?.size ?? 0) - found.length)
+    this.#leave(resource, (this.#byResource.get(resource)?.size ?? 0) - found.length, found)
     return found
   }
 
@@ -63,18 +69,25 @@ export class Parked {
     return this.#left.size > 0
   }
 
-  /** The next of them where there is. Who waits for the same again is behind the others. */
+  /**
+   * The next of them where there is. Who waits for the same again is behind the others; where all
+   * do that were woken last, nobody has use for what is left.
+   */
   more(isEnough: (resource: ResourceId) => boolean, most: number): Demand[] {
-    for (const [resource, left] of this.#left) {
-      const found = isEnough(resource) ? this.#waitingFor(resource, Math.min(left, most)) : []
-      this.#leave(resource, found.length === 0 ? 0 : left - found.length)
+    for (const [resource, { count, woken }] of this.#left) {
+      const isOfNoUse = woken.every(
+        ({ state }) => state.kind === 'room' && state.resource === resource,
+      )
+      const isOver = isOfNoUse || !isEnough(resource)
+      const found = isOver ? [] : this.#waitingFor(resource, Math.min(count, most))
+      this.#leave(resource, found.length === 0 ? 0 : count - found.length, found)
       if (found.length > 0) return found
     }
     return []
   }
 
-  #leave(resource: ResourceId, count: number): void {
-    if (count > 0) this.#left.set(resource, count)
+  #leave(resource: ResourceId, count: number, woken: readonly Demand[]): void {
+    if (count > 0) this.#left.set(resource, { count, woken })
     else this.#left.delete(resource)
   }
 

@@ -13,8 +13,7 @@ import type { Network, NodeId, SiteId } from './network.js'
 export type ViewKind = 'near' | 'overall' | 'changed'
 
 export interface View {
-  /** `isAny`: whatever the schedule says. */
-  sources(file: FileState, demand: Demand, isAny?: boolean): Iterable<NodeId>
+  sources(file: FileState, demand: Demand): Iterable<NodeId>
   /** Something of a node has changed: its room, what it holds, or that it can be used. */
   changed(node: NodeId): void
   /** These sources could be used, the best first. True: there may be others, of those left out. */
@@ -50,10 +49,10 @@ class Near implements View {
     this.#network = network
   }
 
-  *sources(file: FileState, { site, node }: Demand, isAny = false): Iterable<NodeId> {
+  *sources(file: FileState, { site, node }: Demand): Iterable<NodeId> {
     yield* this.#some(file.holders.in(site))
     let others = 0
-    const isPlanned = !isAny && !file.unended.has(node)
+    const isPlanned = !file.unended.has(node)
     for (const from of this.#sitesFor(file, site, isPlanned)) {
       if (from === site) continue
       yield* this.#some(file.holders.in(from))
@@ -69,7 +68,7 @@ class Near implements View {
 
   forget(): void {}
 
-  /** Those of the schedule; without one, those that cost least. */
+  /** Those of the schedule, where there is one that counts; else those that cost least. */
   #sitesFor(file: FileState, site: SiteId, isPlanned: boolean): Iterable<SiteId> {
     const planned = new Set<SiteId>()
     for (const { from } of isPlanned ? file.slices : []) {
