@@ -13,6 +13,7 @@ import { type AttrCommand, addAttr } from './commands/attr.js'
 import { addCa, type CaCommand } from './commands/ca.js'
 import { addCompletion, type CompletionCommand } from './commands/completion.js'
 import { addCopy, type CopyCommand } from './commands/copy.js'
+import { addDeploy, type DeployCommand } from './commands/deploy.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
 import { addDisks, type DisksCommand } from './commands/disks.js'
 import { addGet, type GetCommand } from './commands/get.js'
@@ -70,6 +71,7 @@ export type Command = { readonly tls?: TlsOptions } & (
   | IdCommand
   | CaCommand
   | CompletionCommand
+  | DeployCommand
 )
 
 export type Parsed = { readonly kind: 'run'; readonly command: Command } | ParsedText
@@ -155,6 +157,7 @@ FORCE_COLOR.`,
   addToken(program, found)
   addId(program, found)
   addCa(program, found)
+  addDeploy(program, found)
   addCompletion(program, found)
   for (const command of program.commands) {
     addTls(command)

@@ -71,6 +71,8 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-token.js')).runToken(command, context)
     case 'ca':
       return (await import('./commands/run-ca.js')).runCa(command, context)
+    case 'deploy':
+      return (await import('./commands/run-deploy.js')).runDeploy(command, context)
     case 'completion':
       return (await import('./commands/run-completion.js')).runCompletion(command, context)
     case 'id':

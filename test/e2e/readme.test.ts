@@ -19,7 +19,7 @@ let readme = read('README.md')
 
 const commands = [
   ...['node', 'master', 'push', 'get', 'copy', 'wait', 'status', 'top', 'add', 'limit', 'simulate'],
-  ...['ls', 'rm', 'verify', 'digest', 'keygen', 'id', 'completion'],
+  ...['ls', 'rm', 'verify', 'digest', 'keygen', 'id', 'deploy', 'completion'],
 ]
 
 function helpOf(...args: string[]): string {

@@ -26,10 +26,22 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'cli/commands': {
-    rooms: [...['cli/arguments', 'cli/render', 'cli/plot', 'cli/watch', 'doors', 'api', 'base']],
+    rooms: [
+      ...[
+        'cli/arguments',
+        'cli/render',
+        'cli/plot',
+        'cli/watch',
+        'cli/deploy',
+        'doors',
+        'api',
+        'base',
+      ],
+    ],
     packages: ['commander'],
     node: 'all',
   },
+  'cli/deploy': { rooms: ['cli/render', 'api', 'base'], node: 'all' },
   'cli/watch': { rooms: ['cli/render', 'api', 'base'], node: 'all' },
   'cli/plot': {
     rooms: ['cli/render', 'api'],
