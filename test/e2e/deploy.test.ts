@@ -72,7 +72,7 @@ it('copies the package, starts nodes that take a push, and replaces them', async
   const again = await deploy([`machine:${port}`])
   expect(again.lines).toMatchObject([{ event: 'deployed', isSent: false }])
   expect(pid()).not.toBe(before)
-  expect(existsSync(`/proc/${before}`)).toBe(false)
+  await until(() => !existsSync(`/proc/${before}`), 'the one before has ended')
   const [id = '', ...others] = readdirSync(path.join(dir(), 'packages'))
   expect(others).toEqual([])
   const modules = readdirSync(path.join(dir(), 'packages', id, 'lib/node_modules'))

@@ -107,14 +107,17 @@ async function ran(
   throw new FrError('ERR_FR_UNREACHABLE', `${host}: ${why}`)
 }
 
-/** Whole or not at all, also where two do it at once. */
+/**
+ * Whole or not at all, also where two do it at once: a directory is never renamed over one in which
+ * something is, so the first one stays, from which a node may run by now.
+ */
 function unpack(there: string): string {
   return `new=${there}.$$
 mkdir -p "$new"
 trap 'rm -rf "$new"' EXIT
 tar -xzf - -C "$new"
 touch "$new"/complete
-test -e ${there}/complete || { rm -rf ${there}; mv "$new" ${there}; }`
+mv -T "$new" ${there} 2>/dev/null || test -e ${there}/complete`
 }
 
 /** Sets `node`: what came along, else that of the machine, if it is new enough. */
