@@ -193,9 +193,10 @@ export class WanInvariants {
     }
     const meant = this.#world.sets.filter((set) => setOf([set], all).wanted.has(name))
     if (meant.length === 0) throw new Error(`${what} brings ${contentId}, which nobody wants there`)
-    // Where all of it is there only the end is told.
-    const there = this.#world.nodes.get(network.nodeName(target))?.held.get(contentId)
-    if (from === to || there?.contains(offset, length) === true) return
+    // Where all of it is there, or is said to be, only the end is told.
+    const { held, spec } = this.#world.nodes.get(network.nodeName(target)) ?? {}
+    const isThere = held?.get(contentId)?.contains(offset, length) === true
+    if (from === to || isThere || spec?.lies.includes(contentId) === true) return
     for (const { from: criteria } of meant) {
       if (criteria === null) continue
       if (!matchesCriteria(criteria, { site: network.siteName(from) }))
