@@ -225,6 +225,8 @@ describe('examples/', () => {
       'edge',
       'express.mjs',
       'fastreplica-node.service',
+      // unit/kubernetes.test.ts looks at it.
+      'kubernetes',
       'library.mjs',
       // metrics.test.ts looks at it.
       'metrics',
