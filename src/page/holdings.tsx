@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { textOf } from './api.js'
 import { bytesText, countText, durationText, pathOf } from './format.js'
 import type { NodeModel } from './model.js'
-import { Bar, Card, Empty, Notice, Scroll, State } from './parts.js'
+import { Bar, Card, Empty, Notice, Scroll, Search, State } from './parts.js'
 import { useTask } from './store.js'
 import type { HeldFile } from './told.js'
 
@@ -63,15 +63,12 @@ export function HoldingsView({ model }: { readonly model: NodeModel }) {
     <Card
       title="Holdings"
       aside={
-        <label class="search">
-          <span class="unseen">Search names: text, or a pattern with * and ?</span>
-          <input
-            type="search"
-            placeholder="name, or pattern: films/*.mp4"
-            value={wanted}
-            onInput={({ currentTarget }) => want(currentTarget.value)}
-          />
-        </label>
+        <Search
+          label="Search names: text, or a pattern with * and ?"
+          hint="name, or pattern: films/*.mp4"
+          value={wanted}
+          onChange={want}
+        />
       }
       class="only"
     >

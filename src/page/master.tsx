@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks'
 import { type Api, type Connection, pause, textOf } from './api.js'
 import type { FlowGroup, FlowNode, Flows } from './flows.js'
 import { bytesText, countText, durationText, rateText, shareText } from './format.js'
-import { Bar, Card, Empty, Figure, Notice, Scroll, State } from './parts.js'
+import { Bar, Card, Empty, FaultList, Figure, Notice, Scroll, Search, State } from './parts.js'
 import { Shell, useRoute } from './shell.js'
 import { Store, useStore, useTask } from './store.js'
 import type {
@@ -153,18 +153,7 @@ function Live({ model, status }: LiveProps) {
       <CopiesCard copies={copies} />
       {components.length > 0 && (
         <Card title="Held against nodes, disks and links">
-          <ul class="list">
-            {components.map(({ kind, name, isFailed, causes, retrySeconds }) => (
-              <li key={`${kind} ${name}`} class="row">
-                <span class="row-name">{`${kind} ${name}`}</span>
-                {isFailed && <span class="state bad">left out</span>}
-                <span class="row-note">
-                  {causes.map(({ cause, count }) => `${cause} × ${count}`).join(', ')}
-                  {retrySeconds !== null && `, tried again in ${durationText(retrySeconds)}`}
-                </span>
-              </li>
-            ))}
-          </ul>
+          <FaultList faults={components} />
         </Card>
       )}
     </>
@@ -346,15 +335,12 @@ function NodesCard({ model: { nodes, api } }: { readonly model: MasterModel }) {
     <Card
       title="Nodes"
       aside={
-        <label class="search">
-          <span class="unseen">Search nodes by name or site</span>
-          <input
-            type="search"
-            placeholder="name or site"
-            value={wanted}
-            onInput={({ currentTarget }) => want(currentTarget.value)}
-          />
-        </label>
+        <Search
+          label="Search nodes by name or site"
+          hint="name or site"
+          value={wanted}
+          onChange={want}
+        />
       }
       class="only"
     >

@@ -2,7 +2,7 @@
 import { useMemo, useState } from 'preact/hooks'
 import { bytesText, countText, durationText, rateText, shareText } from './format.js'
 import type { TransferModel } from './model.js'
-import { Bar, Card, Empty, Scroll, State, toneOf } from './parts.js'
+import { Bar, Card, Empty, Scroll, Search, State, toneOf } from './parts.js'
 import type { NodeOutcome, NodeProgress } from './told.js'
 
 /** Rows that are in the document at once. */
@@ -64,18 +64,15 @@ export function NodesTable({ one, marked, onMark }: NodesProps) {
     <Card
       title="Nodes"
       aside={
-        <label class="search">
-          <span class="unseen">Search nodes by address or state</span>
-          <input
-            type="search"
-            placeholder="address or state"
-            value={wanted}
-            onInput={({ currentTarget }) => {
-              want(currentTarget.value)
-              turn(0)
-            }}
-          />
-        </label>
+        <Search
+          label="Search nodes by address or state"
+          hint="address or state"
+          value={wanted}
+          onChange={(text) => {
+            want(text)
+            turn(0)
+          }}
+        />
       }
     >
       <Scroll label="Nodes of the transfer">

@@ -1,6 +1,6 @@
 /** Small pieces that views are made of. */
 import type { ComponentChildren } from 'preact'
-import { shareText } from './format.js'
+import { durationText, shareText } from './format.js'
 
 interface BarProps {
   readonly label: string
@@ -114,5 +114,55 @@ export function Notice({ tone, children }: { tone: string; children: ComponentCh
     <p class={`notice ${tone}`} role={tone === 'bad' ? 'alert' : 'status'}>
       {children}
     </p>
+  )
+}
+
+interface SearchProps {
+  /** For who does not see it. */
+  readonly label: string
+  readonly hint: string
+  readonly value: string
+  readonly onChange: (text: string) => void
+}
+
+export function Search({ label, hint, value, onChange }: SearchProps) {
+  return (
+    <label class="search">
+      <span class="unseen">{label}</span>
+      <input
+        type="search"
+        placeholder={hint}
+        value={value}
+        onInput={({ currentTarget }) => onChange(currentTarget.value)}
+      />
+    </label>
+  )
+}
+
+interface Fault {
+  readonly kind: string
+  readonly name: string
+  /** Where a link leads. */
+  readonly to?: string | null
+  readonly causes: readonly { readonly cause: string; readonly count: number }[]
+  readonly isFailed: boolean
+  readonly retrySeconds: number | null
+}
+
+/** What is held against components, and when those that are left out are tried again. */
+export function FaultList({ faults }: { readonly faults: readonly Fault[] }) {
+  return (
+    <ul class="list">
+      {faults.map(({ kind, name, to = null, causes, isFailed, retrySeconds }) => (
+        <li key={`${kind} ${name} ${to}`} class="row">
+          <span class="row-name">{`${kind} ${name}${to === null ? '' : ` → ${to}`}`}</span>
+          {isFailed && <span class="state bad">left out</span>}
+          <span class="row-note">
+            {causes.map(({ cause, count }) => `${cause} × ${count}`).join(', ')}
+            {retrySeconds !== null && `, tried again in ${durationText(retrySeconds)}`}
+          </span>
+        </li>
+      ))}
+    </ul>
   )
 }

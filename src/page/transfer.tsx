@@ -5,7 +5,7 @@ import { Chart } from './chart.js'
 import { bytesText, clockText, countText, durationText, shareText } from './format.js'
 import { type NodeModel, TransferModel } from './model.js'
 import { NodesTable } from './nodes.js'
-import { Bar, Card, Empty, Figure, Notice, State, toneOf } from './parts.js'
+import { Bar, Card, Empty, FaultList, Figure, Notice, State, toneOf } from './parts.js'
 import { useStore, useTask } from './store.js'
 import { Topology } from './topology.js'
 
@@ -184,18 +184,7 @@ function Faults({ one }: { readonly one: TransferModel }) {
   if (faults.length === 0) return null
   return (
     <Card title="Held against nodes, links and disks">
-      <ul class="list">
-        {faults.map(({ kind, name, to, causes, isFailed, retrySeconds }) => (
-          <li key={`${kind} ${name} ${to}`} class="row">
-            <span class="row-name">{`${kind} ${name}${to === null ? '' : ` → ${to}`}`}</span>
-            {isFailed && <span class="state bad">left out</span>}
-            <span class="row-note">
-              {causes.map(({ cause, count }) => `${cause} × ${count}`).join(', ')}
-              {retrySeconds !== null && `, tried again in ${durationText(retrySeconds)}`}
-            </span>
-          </li>
-        ))}
-      </ul>
+      <FaultList faults={faults} />
     </Card>
   )
 }

@@ -12,8 +12,9 @@ import { fetchStatus } from '../../api/status.js'
 import type { StatusOptions } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
 import { failureText } from '../render/failures.js'
+import { shellQuoted } from '../render/text.js'
 import { type Bundle, mainPath, nodePath } from './bundle.js'
-import { quote, type Ran, type Remote } from './remote.js'
+import type { Ran, Remote } from './remote.js'
 
 /** The oldest Node that runs it, as in package.json. */
 const nodeMajor = 20
@@ -91,7 +92,7 @@ export async function stop(
 
 /** Quoted, and a relative one is below the home directory. */
 function below(dir: string): string {
-  return dir.startsWith('/') ? quote(dir) : `"$HOME"/${quote(dir)}`
+  return dir.startsWith('/') ? shellQuoted(dir) : `"$HOME"/${shellQuoted(dir)}`
 }
 
 async function ran(
@@ -125,7 +126,7 @@ function findNode(there: string): string {
   const enough = `process.exit(parseInt(process.versions.node) >= ${nodeMajor} ? 0 : 1)`
   return `node=${there}/${nodePath}
 test -x "$node" || node=$(command -v node || true)
-if test -z "$node" || ! "$node" -e ${quote(enough)} 2>/dev/null; then
+if test -z "$node" || ! "$node" -e ${shellQuoted(enough)} 2>/dev/null; then
   echo 'Node ${nodeMajor} or later is not installed there (--with-node takes this one along)' >&2
   exit 3
 fi`
@@ -157,8 +158,8 @@ function startScript(
   own: string,
   { port, data, nodeArgs, bundle }: DeployPlan,
 ): string {
-  const given = nodeArgs.map((arg) => ` ${quote(arg)}`).join('')
-  const folder = data === null ? `${own}/data` : quote(data)
+  const given = nodeArgs.map((arg) => ` ${shellQuoted(arg)}`).join('')
+  const folder = data === null ? `${own}/data` : shellQuoted(data)
   return `${findNode(there)}
 mkdir -p ${own} ${folder}
 echo ${bundle.id} > ${own}/package

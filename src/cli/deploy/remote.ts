@@ -19,11 +19,6 @@ export interface RemoteOptions {
   readonly signal: AbortSignal
 }
 
-/** In single quotes, for a POSIX shell. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
-}
-
 export class Remote {
   readonly #options: RemoteOptions
 

@@ -1,5 +1,7 @@
 /** Scripts by which shells complete command lines of `fr`. Pure string building. */
 
+import { shellQuoted } from './text.js'
+
 export const shells = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof shells)[number]
 
@@ -26,11 +28,6 @@ export function completionScript(shell: Shell, commands: readonly CommandShape[]
   return shell === 'zsh' ? zsh(commands) : fish(commands)
 }
 
-/** In single quotes, for all three. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
-}
-
 const namesOf = ({ long, short }: OptionShape): string[] => [long, ...(short ? [short] : [])]
 
 function bash(commands: readonly CommandShape[]): string {
@@ -47,7 +44,7 @@ function bash(commands: readonly CommandShape[]): string {
       '      case "$before" in',
       ...values,
       '      esac',
-      `      if [[ $word == -* ]]; then COMPREPLY=($(compgen -W ${quoted(words)} -- "$word"))`,
+      `      if [[ $word == -* ]]; then COMPREPLY=($(compgen -W ${shellQuoted(words)} -- "$word"))`,
       `      else ${rest}; fi ;;`,
     ].join('\n')
   })
@@ -57,11 +54,11 @@ _fr() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]}
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W ${quoted(`${names} help --help --version`)} -- "$word"))
+    COMPREPLY=($(compgen -W ${shellQuoted(`${names} help --help --version`)} -- "$word"))
     return
   fi
   if [[ \${COMP_WORDS[1]} == help ]]; then
-    COMPREPLY=($(compgen -W ${quoted(names)} -- "$word"))
+    COMPREPLY=($(compgen -W ${shellQuoted(names)} -- "$word"))
     return
   fi
   case "\${COMP_WORDS[1]}" in
@@ -76,7 +73,7 @@ function valueInBash(value: OptionShape['value']): string {
   if (value === 'file') return 'COMPREPLY=($(compgen -f -- "$word"))'
   if (value === 'directory') return 'COMPREPLY=($(compgen -d -- "$word"))'
   if (value === 'text' || value === 'none') return ':'
-  return `COMPREPLY=($(compgen -W ${quoted(value.join(' '))} -- "$word"))`
+  return `COMPREPLY=($(compgen -W ${shellQuoted(value.join(' '))} -- "$word"))`
 }
 
 /** In specifications of _arguments a colon and brackets have a meaning. */
@@ -84,15 +81,15 @@ const plainZsh = (text: string): string => text.replace(/[[\]:\\]/g, (mark) => `
 
 function zsh(commands: readonly CommandShape[]): string {
   const names = commands.map(({ name, description }) =>
-    quoted(`${name}:${description.replaceAll(':', '\\:')}`),
+    shellQuoted(`${name}:${description.replaceAll(':', '\\:')}`),
   )
   const cases = commands.map(({ name, options, takesFiles }) => {
     const specs = options.flatMap((option) =>
       namesOf(option).map((flag) =>
-        quoted(`*${flag}[${plainZsh(option.description)}]${valueInZsh(option.value)}`),
+        shellQuoted(`*${flag}[${plainZsh(option.description)}]${valueInZsh(option.value)}`),
       ),
     )
-    const rest = quoted(takesFiles ? '*:file:_files' : '*: :')
+    const rest = shellQuoted(takesFiles ? '*:file:_files' : '*: :')
     return `    ${name}) _arguments ${[...specs, rest].join(' \\\n      ')} ;;`
   })
   return `#compdef fr
@@ -129,15 +126,15 @@ function valueInZsh(value: OptionShape['value']): string {
 
 function fish(commands: readonly CommandShape[]): string {
   const lines = commands.flatMap(({ name, description, options, takesFiles }) => {
-    const within = quoted(`__fish_seen_subcommand_from ${name}`)
+    const within = shellQuoted(`__fish_seen_subcommand_from ${name}`)
     return [
-      `complete -c fr -f -n __fish_use_subcommand -a ${name} -d ${quoted(description)}`,
+      `complete -c fr -f -n __fish_use_subcommand -a ${name} -d ${shellQuoted(description)}`,
       ...(takesFiles ? [`complete -c fr -F -n ${within}`] : []),
       ...options.map((option) => {
         const short = option.short === null ? '' : ` -s ${option.short.slice(1)}`
         const flags = `-l ${option.long.slice(2)}${short}`
         const value = valueInFish(option.value)
-        return `complete -c fr -n ${within} ${flags}${value} -d ${quoted(option.description)}`
+        return `complete -c fr -n ${within} ${flags}${value} -d ${shellQuoted(option.description)}`
       }),
     ]
   })
@@ -152,5 +149,5 @@ function valueInFish(value: OptionShape['value']): string {
   if (value === 'none') return ''
   if (value === 'file') return ' -r -F'
   if (value === 'directory') return " -x -a '(__fish_complete_directories)'"
-  return value === 'text' ? ' -x' : ` -x -a ${quoted(value.join(' '))}`
+  return value === 'text' ? ' -x' : ` -x -a ${shellQuoted(value.join(' '))}`
 }

@@ -22,6 +22,11 @@ export function printable(text: string): string {
   })
 }
 
+/** In single quotes, as shells take it literally. */
+export function shellQuoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
 /** One line of JSON with nothing that a terminal might obey; it parses to the same value. */
 export function jsonText(value: unknown): string {
   return JSON.stringify(value).replace(
