@@ -126,7 +126,7 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
     const [node, gone] = await world.nodes(2)
     await gone.close()
     const { path } = world.file(name, 1000)
-    const options = { engine, connectMs: 300, retries: 0 }
+    const options = { engine, connectMs: 2_500, retries: 0 }
     const reasonOf = async (address: string, via: string) => {
       const { nodes } = await push(path, { to: [{ address, via }], ...options }).result
       return nodes.map(({ code, reason }) => `${code} ${reason}`).join()

@@ -106,7 +106,7 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
   })
 
   it('outcomes of nodes that fail are those of a push', async () => {
-    const options = { ...to(at(0).address, '127.0.0.1:1'), connectMs: 1000 }
+    const options = { ...to(at(0).address, '127.0.0.1:1'), connectMs: 4_000 }
     expect((await copy(name, options).result).nodes).toMatchObject([
       { status: 'complete', servedBy: null },
       { status: 'failed', code: 'ERR_FR_UNREACHABLE', servedBy: null },

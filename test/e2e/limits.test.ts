@@ -151,7 +151,7 @@ describe.each(engines)('limits with the %s engine', (engine) => {
     expectCopies(other.content, 'b.bin', [one, two])
     const closed = world.log.filter(({ event }) => event === 'relay-closed')
     expect(new Set(closed.map(({ fields }) => fields['code']))).toEqual(new Set(['ERR_FR_LIMIT']))
-    const wishes = { from: one.address, to: [two.address], retries: 0, silenceMs: 2_000 }
+    const wishes = { from: one.address, to: [two.address], retries: 0, silenceMs: 4_000 }
     const copied = await copy('a.bin', wishes).result
     expect(copied.nodes).toMatchObject([{ status: 'failed', code: 'ERR_FR_LIMIT' }])
     door.open()

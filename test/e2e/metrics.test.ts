@@ -92,7 +92,7 @@ describe('metrics of a node', () => {
     const stop = traceTransfers(provider.getTracer('test'))
     const [node] = await world.nodes(1)
     const { path } = world.file('traced.bin', 100_000)
-    const both = { to: [node.address, '127.0.0.1:1'], retries: 0, connectMs: 1_000 }
+    const both = { to: [node.address, '127.0.0.1:1'], retries: 0, connectMs: 4_000 }
     const { nodes } = await push(path, both).result
     stop()
     await push(path, { to: [node.address], as: 'untraced' }).result

@@ -54,7 +54,7 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
     const logger = ({ event, fields }: LogLine): void => {
       if (event === 'node-failed' && fields['node'] === address) open()
     }
-    const options = { to: [...to, door.address, address], mirrors, engine, connectMs: 600 }
+    const options = { to: [...to, door.address, address], mirrors, engine, connectMs: 2_500 }
     const transfer = push(path, { ...options, logger })
     transfer.on('node', ({ node, status, servedBy }) => void told.push({ node, status, servedBy }))
     await until(door.isHolding, 'the push is under way')
@@ -110,7 +110,7 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
 
   it('without a mirror that lives the outcome is that of the push', async () => {
     const options = { to: [...at(near), '127.0.0.1:1'], mirrors: ['127.0.0.1:2'], engine }
-    const result = await push(path, { ...options, connectMs: 1000 }).result
+    const result = await push(path, { ...options, connectMs: 4_000 }).result
     expect(result.nodes).toMatchObject([
       { status: 'complete' },
       { status: 'failed', code: 'ERR_FR_UNREACHABLE', servedBy: null },
