@@ -1,7 +1,7 @@
 /**
- * Checks the claims of the README. This file generates its synopsis and error table:
- * `UPDATE_README=1 npx vitest run test/e2e/readme.test.ts` writes them; otherwise they are
- * compared.
+ * Checks the claims of the README. This file generates the synopsis in docs/commands.md and the
+ * table in docs/errors.md: `UPDATE_README=1 npx vitest run test/e2e/readme.test.ts` writes them;
+ * otherwise they are compared.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -12,10 +12,9 @@ import { limits } from '../../src/base/limits.js'
 import { parseCommandLine } from '../../src/cli/program.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const readmePath = `${root}README.md`
 const read = (path: string) => readFileSync(root + path, 'utf8')
 const packageJson = JSON.parse(read('package.json'))
-let readme = read('README.md')
+const readme = read('README.md')
 
 const commands = [
   ...['node', 'master', 'push', 'get', 'copy', 'wait', 'status', 'top', 'add', 'limit', 'simulate'],
@@ -46,14 +45,15 @@ function errors(): string {
   return ['| code | meaning | worth trying again |', '|---|---|---|', ...rows].join('\n')
 }
 
-/** Compares the block between `<!-- NAME... -->` and `<!-- /NAME -->`, or writes it. */
-function expectBlock(name: string, content: string): void {
+/** Compares what a page has between `<!-- NAME... -->` and `<!-- /NAME -->`, or writes it. */
+function expectBlock(path: string, name: string, content: string): void {
   const block = new RegExp(`(<!-- ${name}\\b[^>]*-->\\n)([\\s\\S]*?)(<!-- /${name} -->)`)
+  let page = read(path)
   if (process.env['UPDATE_README'] === '1') {
-    readme = readme.replace(block, (_, open, __, close) => `${open}\n${content}\n\n${close}`)
-    writeFileSync(readmePath, readme)
+    page = page.replace(block, (_, open, __, close) => `${open}\n${content}\n\n${close}`)
+    writeFileSync(root + path, page)
   }
-  expect(block.exec(readme)?.[2]?.trim()).toBe(content)
+  expect(block.exec(page)?.[2]?.trim()).toBe(content)
 }
 
 const fences = (language: string) =>
@@ -62,9 +62,11 @@ const fences = (language: string) =>
   )
 
 describe('README.md', () => {
-  it('shows the synopsis of the commands as they are', () => expectBlock('synopsis', synopsis()))
+  it('has the synopsis of the commands as they are behind it', () =>
+    expectBlock('docs/commands.md', 'synopsis', synopsis()))
 
-  it('shows the error table as it is', () => expectBlock('errors', errors()))
+  it('has the table of errors as it is behind it', () =>
+    expectBlock('docs/errors.md', 'errors', errors()))
 
   it('shows the library example that the tests run', () => {
     const example = read('examples/library.mjs').replace(/^\/\*\*[\s\S]*?\*\/\n/, '')
