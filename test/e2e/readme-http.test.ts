@@ -1,9 +1,9 @@
-/** Runs the commands of the README about HTTP: its addresses, names and values that exist. */
+/** Runs the commands at the head of docs/http.md: its addresses, names and values that exist. */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { copyDigest, main, root, type ServingNode, sha256, World } from './cli-world.js'
 
-const section = /^## Over HTTP\n([\s\S]*?)^## /m.exec(readFileSync(`${root}/README.md`, 'utf8'))
+const section = /^## By task\n([\s\S]*?)^## /m.exec(readFileSync(`${root}/docs/http.md`, 'utf8'))
 const blocks = (section?.[1] ?? '').matchAll(/^```sh\n([\s\S]*?)^```$/gm)
 const [start = '', tasks = ''] = [...blocks].map((match) => match[1])
 const [command = '', first = ''] = start.split('\n')
@@ -29,7 +29,7 @@ async function shell(line: string, values: Readonly<Record<string, string>> = {}
 
 const task = (about: string): string => {
   const found = new RegExp(`^# ${about}.*\n(.*)$`, 'm').exec(tasks)?.[1]
-  if (found === undefined) throw new Error(`the README has no task '${about}'`)
+  if (found === undefined) throw new Error(`docs/http.md has no task '${about}'`)
   return found
 }
 
@@ -51,7 +51,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-it('does each task of the README', async () => {
+it('does each task of docs/http.md', async () => {
   expect(JSON.parse(await shell(first))).toMatchObject({ event: 'status', node: node.address })
   const model = world.file('model.bin', 300_000)
   const film = world.file('film.mp4', 100_000)

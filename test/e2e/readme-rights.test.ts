@@ -1,10 +1,10 @@
-/** Runs the commands of the README that say who may ask, hold and read. */
+/** Runs the commands of docs/security.md that say who may ask, hold and read. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { copyDigest, MIB, root, type ServingNode, sha256, World } from './cli-world.js'
 
-const readme = readFileSync(`${root}/README.md`, 'utf8')
-const section = /^## Who may ask, hold and read\n([\s\S]*?)^## /m.exec(readme)?.[1] ?? ''
+const page = readFileSync(`${root}/docs/security.md`, 'utf8')
+const section = /^## Who may ask, hold and read\n([\s\S]*)/m.exec(page)?.[1] ?? ''
 const commands = [...section.matchAll(/^npx fr ([^#\n]*)/gm)].map(([, words]) => words ?? '')
 const peers = /```text\n([\s\S]*?)```/.exec(section)?.[1] ?? ''
 
@@ -12,7 +12,7 @@ describe('who may ask, hold and read', () => {
   let world: World
   let here: ServingNode
   let there: ServingNode
-  /** A command of the README with our values, as a shell splits it. */
+  /** A command of the page with our values, as a shell splits it. */
   const words = (at: number, ...more: [string, string][]) => {
     const of = [...(commands[at] ?? '').matchAll(/'([^']*)'|(\S+)/g)]
     const replaced: [string, string][] = [

@@ -1,4 +1,4 @@
-/** Runs the first screen of the README: its commands, ports, names that exist. */
+/** Runs the four commands of the README: its commands, ports, names that exist. */
 import {
   mkdirSync,
   openSync,
@@ -12,10 +12,10 @@ import { copyDigest, MIB, root, type ServingNode, sha256, World } from './cli-wo
 import { holdingDoor } from './door.js'
 
 const readme = readFileSync(`${root}/README.md`, 'utf8')
-const use = /^## Use it\n([\s\S]*?)^## /m.exec(readme)?.[1] ?? ''
+const use = /^## Use it\n([\s\S]*?)^### /m.exec(readme)?.[1] ?? ''
 const commands = [...use.matchAll(/^npx fr ([^#\n]*)/gm)].map((match) => (match[1] ?? '').trim())
 
-describe('the first screen', () => {
+describe('the four commands', () => {
   let world: World
   let nodes: ServingNode[]
   /** A command of the README with its examples replaced by our values. */
