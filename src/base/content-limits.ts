@@ -38,4 +38,13 @@ export const contentLimits = {
   analysisAheadBytesMax: 256 * KIB,
   /** Places where decoding can begin that the analysis of a payload notes. */
   analysisStarts: 262_144,
+  /**
+   * Seconds of a segment of a playlist, at least where it can end then, and at most; beyond the
+   * last, a film has gone on somewhere else.
+   */
+  segmentSeconds: 4,
+  segmentSecondsMax: 10,
+  segmentGapSeconds: 30,
+  /** Segments of one playlist: of more, the last. */
+  segments: 8_192,
 } as const

@@ -43,6 +43,10 @@ export const doorLimits = {
   /** Links between sites that `/metrics` of a master has. */
   linksMeasured: 1_000,
 
+  /** Films of which the segments are remembered, and analyses in a row for one answer. */
+  playlists: 32,
+  playlistReads: 8,
+
   // --- control API ---
   /** Bytes of a JSON body, and milliseconds in which it comes. */
   jsonBytes: 1024 * kib,

@@ -11,6 +11,8 @@ export interface IsoTrack {
   readonly samples: Box | null
   /** Flags of samples in fragments that say none themselves. */
   readonly defaultFlags: number
+  /** The same for how long they are, in its units. */
+  readonly defaultDuration: number
 }
 
 export interface IsoMovie {
@@ -31,7 +33,7 @@ export function* movieOf(payload: Payload, moov: Box): Reading<IsoMovie> {
   const { duration, timescale } = yield* timesOf(payload, header)
   const extended = children.find(({ type }) => type === 'mvex')
   const defaults =
-    extended === undefined ? new Map<number, number>() : yield* defaultFlagsOf(payload, extended)
+    extended === undefined ? new Map<number, Defaults>() : yield* defaultsOf(payload, extended)
   const tracks: IsoTrack[] = []
   for (const box of children.filter(({ type }) => type === 'trak').slice(0, tracksMax)) {
     const track = yield* trackOf(payload, box, defaults)
@@ -61,20 +63,26 @@ function* timesOf(
   return { timescale: body.getUint32(20), duration: isKnown ? uint64(body, 24) : 0 }
 }
 
-function* defaultFlagsOf(payload: Payload, mvex: Box): Reading<Map<number, number>> {
-  const flags = new Map<number, number>()
+interface Defaults {
+  readonly flags: number
+  readonly duration: number
+}
+
+function* defaultsOf(payload: Payload, mvex: Box): Reading<Map<number, Defaults>> {
+  const defaults = new Map<number, Defaults>()
   for (const box of yield* childrenOf(payload, mvex)) {
     if (box.type !== 'trex') continue
     const body = yield* bodyOf(payload, box, 24, 24)
-    flags.set(body.getUint32(4), body.getUint32(20))
+    const said = { flags: body.getUint32(20), duration: body.getUint32(12) }
+    defaults.set(body.getUint32(4), said)
   }
-  return flags
+  return defaults
 }
 
 function* trackOf(
   payload: Payload,
   box: Box,
-  defaults: ReadonlyMap<number, number>,
+  defaults: ReadonlyMap<number, Defaults>,
 ): Reading<IsoTrack | null> {
   const header = yield* boxBelow(payload, box, 'tkhd')
   const media = yield* boxBelow(payload, box, 'mdia')
@@ -87,7 +95,8 @@ function* trackOf(
   const kind = latin(yield* bodyOf(payload, handler, 12, 12), 8)
   const { timescale } = yield* timesOf(payload, times)
   const samples = yield* boxBelow(payload, media, 'minf', 'stbl')
-  return { id, kind, timescale, samples, defaultFlags: defaults.get(id) ?? 0 }
+  const { flags: defaultFlags = 0, duration: defaultDuration = 0 } = defaults.get(id) ?? {}
+  return { id, kind, timescale, samples, defaultFlags, defaultDuration }
 }
 
 /** Offsets in the payload of samples that can be decoded by themselves, in the order of chunks. */

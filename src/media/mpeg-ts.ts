@@ -30,10 +30,16 @@ interface Clock {
   readonly ticks: number
 }
 
-interface Stream {
-  readonly packing: Packing
+/** What the tables PAT and PMT say, as far as they were read. */
+export interface Tables {
   tablePid: number | null
   videoPid: number | null
+  /** Of the first stream that is no video. */
+  otherPid: number | null
+}
+
+interface Stream extends Tables {
+  readonly packing: Packing
   first: Clock | null
   last: Clock | null
   readonly starts: number[]
@@ -67,8 +73,12 @@ export function* tsFound(payload: Payload, packing: Packing): Reading<Found> {
   }
 }
 
+export function noTables(): Tables {
+  return { tablePid: null, videoPid: null, otherPid: null }
+}
+
 function noneOf(packing: Packing): Stream {
-  return { packing, tablePid: null, videoPid: null, first: null, last: null, starts: [] }
+  return { ...noTables(), packing, first: null, last: null, starts: [] }
 }
 
 /** Where the packets begin in which the last time is looked for. */
@@ -101,10 +111,24 @@ function notePacket(stream: Stream, packet: DataView, offset: number): void {
       if (stream.first.pid === pid) stream.last = { pid, offset, ticks }
     }
   }
-  const isTable = pid === 0 || pid === stream.tablePid
+  noteTables(stream, packet)
+}
+
+/** Notes what a packet says of them; any packet of the stream may be one. */
+export function noteTables(tables: Tables, packet: DataView): void {
+  const pid = packet.getUint16(1) & 0x1fff
   const beginsUnit = (packet.getUint8(1) & 0x40) !== 0
-  if (isTable && beginsUnit && control & 0x10 && stream.videoPid === null)
-    noteTable(stream, packet, pid, control & 0x20 ? 5 + adaptationBytes : 4)
+  const isTable = pid === 0 || pid === tables.tablePid
+  const payloadAt = payloadIn(packet)
+  if (isTable && beginsUnit && payloadAt !== null && tables.videoPid === null)
+    noteTable(tables, packet, pid, payloadAt)
+}
+
+/** Offset in a packet of what it carries; null: nothing. */
+export function payloadIn(packet: DataView): number | null {
+  const control = packet.getUint8(3) & 0x30
+  const at = control & 0x20 ? 5 + packet.getUint8(4) : 4
+  return control & 0x10 && at < 188 ? at : null
 }
 
 function clockOf(packet: DataView): number {
@@ -114,8 +138,7 @@ function clockOf(packet: DataView): number {
 }
 
 /** A section of PAT or PMT, as far as it is in this packet. */
-function noteTable(stream: Stream, packet: DataView, pid: number, payloadAt: number): void {
-  if (payloadAt >= 188) return
+function noteTable(tables: Tables, packet: DataView, pid: number, payloadAt: number): void {
   const at = payloadAt + 1 + packet.getUint8(payloadAt)
   if (at + 12 > 188) return
   const id = packet.getUint8(at)
@@ -124,16 +147,16 @@ function noteTable(stream: Stream, packet: DataView, pid: number, payloadAt: num
     for (let entry = at + 8; entry + 4 <= end; entry += 4)
       // Program 0 tells of the network.
       if (packet.getUint16(entry) !== 0) {
-        stream.tablePid = packet.getUint16(entry + 2) & 0x1fff
+        tables.tablePid = packet.getUint16(entry + 2) & 0x1fff
         return
-      }
-  } else if (pid === stream.tablePid && id === 2) {
+      } else tables.otherPid ??= packet.getUint16(entry + 1) & 0x1fff
+  } else if (pid === tables.tablePid && id === 2) {
     let entry = at + 12 + (packet.getUint16(at + 10) & 0xfff)
     for (; entry + 5 <= end; entry += 5 + (packet.getUint16(entry + 3) & 0xfff))
       if (videoTypes.includes(packet.getUint8(entry))) {
-        stream.videoPid = packet.getUint16(entry + 1) & 0x1fff
+        tables.videoPid = packet.getUint16(entry + 1) & 0x1fff
         return
-      }
+      } else tables.otherPid ??= packet.getUint16(entry + 1) & 0x1fff
   }
 }
 

@@ -7,6 +7,8 @@ import { expect } from 'vitest'
 import { concat, u32, utf8 } from '../../src/base/bytes.js'
 import { divisionFault } from '../../src/base/division.js'
 import { limits } from '../../src/base/limits.js'
+import type { RangePair } from '../../src/base/ranges.js'
+import { Segmenting } from '../../src/media/segmenting.js'
 import fc from '../support/property.js'
 import { analysed } from '../unit/media/support.js'
 import { fuzz } from './reading.js'
@@ -112,6 +114,34 @@ const payloads = [
   ...[matroska, transport, sound, flac, wav],
 ]
 
+/** Bytes that the segments of such a payload cost, once they are found to be what they claim. */
+function segmented(bytes: Uint8Array, size: number): number {
+  const segmenting = new Segmenting()
+  let readBytes = 0
+  // It is shorter at first, and shorter than it claims.
+  for (const there of [Math.floor(size / 3), size]) {
+    const reader = segmenting.advance(there, there === size)
+    let step = reader.next()
+    while (!step.done) {
+      const [offset, length]: RangePair = step.value
+      expect(offset + length).toBeLessThanOrEqual(there)
+      readBytes += length
+      step = reader.next(bytes.slice(offset, offset + length))
+    }
+  }
+  const { list, targetSeconds } = segmenting.segments
+  let before = 0
+  for (const { offset, length, seconds } of list) {
+    expect(offset).toBeGreaterThanOrEqual(before)
+    expect(length).toBeGreaterThan(0)
+    expect(seconds).toBeGreaterThanOrEqual(0)
+    expect(Math.round(seconds)).toBeLessThanOrEqual(targetSeconds)
+    before = offset + length
+  }
+  expect(before).toBeLessThanOrEqual(size)
+  return readBytes
+}
+
 // What becomes of them is read as the bytes themselves: any division will do if it is one.
 fuzz({
   'payloads of any format': {
@@ -124,6 +154,15 @@ fuzz({
       expect(analysed(changed).division).toEqual(division)
       // A payload that claims to be longer than it is.
       expect(divisionFault(analysed(changed, 2 ** 40).division, 2 ** 40)).toBeNull()
+      return changed
+    },
+  },
+  'segments of any payload': {
+    form: 'binary',
+    valid: fc.constantFrom(...payloads),
+    read: (changed) => {
+      for (const size of [changed.length, 2 ** 40])
+        expect(segmented(changed, size)).toBeLessThanOrEqual(2 * limits.analysisReadBytes)
       return changed
     },
   },

@@ -64,7 +64,7 @@ const rooms: Record<string, Room> = {
     packages: ['zod'],
     node: 'all',
   },
-  'doors/files': { rooms: ['doors', 'api', 'base/*'], node: 'all' },
+  'doors/files': { rooms: ['doors', 'api', 'media', 'base/*'], node: 'all' },
   'doors/metrics': { rooms: ['doors', 'api', 'base/*'], packages: ['prom-client'], node: 'all' },
   api: {
     rooms: [

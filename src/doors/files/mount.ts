@@ -11,6 +11,7 @@ import { sha256Of } from './digests.js'
 import { notHere, openFor, serve } from './handler.js'
 import { listingOf, sendListing } from './listing.js'
 import { holdersOf, metalinkEnd, metalinkOf, metalinkType } from './metalink.js'
+import { Playlists, playlistEnd, playlistType } from './playlists.js'
 import { nameIn, pathOf } from './semantics.js'
 
 export const filesPath = '/files/'
@@ -26,7 +27,8 @@ export interface FilesOptions {
 export function filesMount(node: FrNode, options: FilesOptions): Mount {
   const closing = new AbortController()
   const isLimited = (): boolean => node.status().limits.upBytesPerSecond !== null
-  const files = { node, ...options, isLimited, signal: closing.signal }
+  const playlists = new Playlists()
+  const files = { node, ...options, isLimited, playlists, signal: closing.signal }
   return {
     handle(request, response, who) {
       if (request.url?.startsWith(filesPath) !== true) return false
@@ -40,6 +42,7 @@ export function filesMount(node: FrNode, options: FilesOptions): Mount {
 interface Files extends FilesOptions {
   readonly node: FrNode
   readonly isLimited: () => boolean
+  readonly playlists: Playlists
   readonly signal: AbortSignal
 }
 
@@ -61,10 +64,14 @@ async function answer(
     return serve(response, name, { node }, who, files).catch((error: unknown) => {
       const code = error instanceof FrError ? error.code : null
       if (code === 'ERR_FR_IS_DIRECTORY') return sendElsewhere(response, url)
-      const about = code === 'ERR_FR_NOT_HELD' ? describedBy(name) : null
-      if (about === null) throw error
-      require(who, 'get', about)
-      return describe(files, response, about, who)
+      const isAbsent = code === 'ERR_FR_NOT_HELD'
+      for (const [end, describe] of Object.entries(descriptions)) {
+        const about = isAbsent ? describedBy(name, end) : null
+        if (about === null) continue
+        require(who, 'get', about)
+        return describe(files, response, about, who)
+      }
+      throw error
     })
   }
   require(who, 'status')
@@ -82,13 +89,37 @@ function sendElsewhere(response: ServerResponse, url: string): void {
   response.writeHead(308, { location: `./${last}/`, 'content-length': 0 }).end()
 }
 
-/** The name of the file that a Metalink of this name would describe; null: it is none. */
-function describedBy(name: Uint8Array): Uint8Array | null {
-  const isMetalink = Buffer.from(name).toString('latin1').endsWith(metalinkEnd)
-  return isMetalink ? name.subarray(0, name.length - metalinkEnd.length) : null
+/** What is told of a file under its name with such an end, where no file is called so. */
+const descriptions = { [metalinkEnd]: sendMetalink, [playlistEnd]: sendPlaylist }
+
+/** The name of the file that one of this name would describe; null: it is none. */
+function describedBy(name: Uint8Array, end: string): Uint8Array | null {
+  const isOne = Buffer.from(name).toString('latin1').endsWith(end)
+  return isOne ? name.subarray(0, name.length - end.length) : null
 }
 
-async function describe(
+async function sendPlaylist(
+  { node, playlists, signal }: Files,
+  response: ServerResponse,
+  name: Uint8Array,
+  who: Who,
+): Promise<void> {
+  if (name.length === 0) throw notHere()
+  const content = await openFor(node, name, who)
+  const gone = new AbortController()
+  response.once('close', () => gone.abort(new FrError('ERR_FR_CLOSED')))
+  try {
+    const path = pathOf(name)
+    const uri = `./${path.slice(path.lastIndexOf('/') + 1)}`
+    const body = await playlists.of(content, uri, AbortSignal.any([signal, gone.signal]))
+    const cache = `${content.only === null ? '' : 'private, '}no-cache`
+    sendText(response, 200, body, { 'content-type': playlistType, 'cache-control': cache })
+  } finally {
+    content.close()
+  }
+}
+
+async function sendMetalink(
   { node, peers, signal }: Files,
   response: ServerResponse,
   name: Uint8Array,
