@@ -115,7 +115,8 @@ it.each(['film.ts', 'film.mp4', 'sidx.mp4', 'halves.mp4', 'wraps.ts', 'sound.ts'
       expect(seconds).toBeLessThan(segmentSecondsMax + 0.5)
       next = offset + length
     }
-    expect(Math.min(...list.slice(0, -1).map(({ seconds }) => seconds))).toBeCloseTo(segmentSeconds)
+    const least = Math.min(...list.slice(0, -1).map(({ seconds }) => seconds))
+    expect(least).toBeGreaterThan(segmentSeconds - 0.01)
     const seconds = list.reduce((sum, segment) => sum + segment.seconds, 0)
     expect(Math.abs(seconds - 40)).toBeLessThan(0.3)
     // What tells players of all segments comes last in such a file, and is of none.
