@@ -25,8 +25,8 @@ import type { Audience } from '../session/receiver/acceptance.js'
 import { nodeKey, storedNodeKey } from '../store/identity.js'
 import { checkAttributes } from './attributes.js'
 import { hasList, openPeers } from './authorized.js'
-import { openIn } from './open.js'
-import type { OpenContent } from './open-types.js'
+import { openIn, openTreeIn } from './open.js'
+import type { OpenContent, OpenTree } from './open-types.js'
 import { type CheckedNode, checkNode } from './options.js'
 import { boundedJson } from './status-json.js'
 import { tell } from './tell.js'
@@ -326,6 +326,10 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
 
   open(name: string | Uint8Array): Promise<OpenContent> {
     return openIn(this.#closing === undefined ? this.#service : null, name)
+  }
+
+  openTree(name: string | Uint8Array): Promise<OpenTree> {
+    return openTreeIn(this.#closing === undefined ? this.#service : null, name)
   }
 
   reload(): Promise<void> {

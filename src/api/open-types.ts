@@ -65,4 +65,36 @@ export interface Holding {
    * ERR_FR_NOT_HELD, ERR_FR_IS_DIRECTORY, ERR_FR_NAME, ERR_FR_CLOSED.
    */
   open(name: string | Uint8Array): Promise<OpenContent>
+  /**
+   * What is recorded of a tree that the node has under this name, or of a version of one. Rejects
+   * with ERR_FR_NOT_HELD for what is no tree, ERR_FR_NAME, ERR_FR_CLOSED.
+   */
+  openTree(name: string | Uint8Array): Promise<OpenTree>
+}
+
+/** A tree of a node: what was pushed, without a look at the files. */
+export interface OpenTree extends AsyncDisposable {
+  /**
+   * `tree:` and 64 hex digits, of its names, contents and links: the same at all nodes that have
+   * the same, whatever modes and times are.
+   */
+  readonly digest: string
+  /** When a push of it last came to its end here; null: since it began another has not. */
+  readonly wholeAtMs: number | null
+  /** Criteria of those who may have it (`--only`); null: whoever asks. */
+  readonly only: string | null
+  /** In walk order. */
+  entries(): AsyncGenerator<OpenTreeEntry>
+  /** Idempotent. */
+  close(): Promise<void>
+}
+
+export interface OpenTreeEntry {
+  /** Below the tree. */
+  readonly name: Uint8Array
+  readonly kind: 'file' | 'symlink' | 'directory'
+  /** Bytes of a file, else 0. */
+  readonly size: number
+  /** Of a file, as `fr digest` prints it; null: it was found to have another one. */
+  readonly digest: string | null
 }

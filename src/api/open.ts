@@ -1,8 +1,9 @@
 /** `node.open`: contents of a node for whoever has it in their process. */
 import { type ContentsOf, type OpenedContent, openAt } from '../agent/opened-content.js'
+import { openTreeAt } from '../agent/opened-tree.js'
 import { FrError } from '../base/errors.js'
 import { checkHeldName, shownName } from './held-name.js'
-import type { OpenContent } from './open-types.js'
+import type { OpenContent, OpenTree } from './open-types.js'
 
 const stalledMs = 60_000
 
@@ -14,6 +15,24 @@ export async function openIn(
   const bytes = checkHeldName(name, 'name')
   if (contents === null) throw new FrError('ERR_FR_CLOSED', 'the node is closed')
   return contentOf(await openAt(contents, bytes))
+}
+
+/** Rejects as `node.openTree`. */
+export async function openTreeIn(
+  contents: ContentsOf | null,
+  name: string | Uint8Array,
+): Promise<OpenTree> {
+  const bytes = checkHeldName(name, 'name')
+  if (contents === null) throw new FrError('ERR_FR_CLOSED', 'the node is closed')
+  const opened = await openTreeAt(contents, bytes)
+  return {
+    digest: opened.digest,
+    wholeAtMs: opened.wholeAtMs,
+    only: opened.only ?? null,
+    entries: () => opened.entries(),
+    close: () => opened.close(),
+    [Symbol.asyncDispose]: () => opened.close(),
+  }
 }
 
 function contentOf(opened: OpenedContent): OpenContent {

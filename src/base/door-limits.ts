@@ -80,6 +80,12 @@ export const doorLimits = {
   rowsMax: 10_000,
   rows: 1_000,
 
+  // --- container registries ---
+  /** Bytes of a manifest or of the index of a repository, as registries have them. */
+  manifestBytes: 4 * 1024 * kib,
+  /** Manifests of a repository that are read to find those that refer to another. */
+  referringManifests: 1_024,
+
   // --- bearer tokens ---
   tokenChars: 256,
   tokensFileBytes: 1024 * kib,

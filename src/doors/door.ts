@@ -33,6 +33,7 @@ import { checkRequest, type HostNames, plainHost } from './guard.js'
 import { healthMount } from './health.js'
 import { metricsMount } from './metrics/mount.js'
 import type { Behind, Mount } from './mount.js'
+import { registryMount } from './oci/mount.js'
 import { pageMount } from './page.js'
 import { HttpError, problemOf, problemType, sendProblem } from './problem.js'
 import { connectionsMax } from './room.js'
@@ -143,6 +144,7 @@ function mountsOf(
     'node' in behind
       ? [
           filesMount(behind.node, { credentials, peers, leastBytesPerSecond }),
+          registryMount(behind.node, { leastBytesPerSecond }),
           nodeApi(behind.node, options),
         ]
       : [masterApi(behind.master, options)]

@@ -50,11 +50,22 @@ export function tokensOfKey({ key, isOpen, isLocal }: KeyOfDoor): Tokens {
 export function whoAsks(request: IncomingMessage, tokens: Tokens): Who {
   const { authorization } = request.headers
   if (authorization === undefined) return tokens.nobody
-  const token = /^bearer +(\S+) *$/i.exec(authorization)?.[1]
+  const token = tokenIn(authorization)
+  if (token === '') return tokens.nobody
   const isShort = token !== undefined && token.length <= doorLimits.tokenChars
   const who = isShort ? tokens.find(sha256Of(token)) : undefined
   if (who === undefined) throw unauthorized('the token counts nothing here')
   return who
+}
+
+/**
+ * Clients that know names and passwords alone send it as the password, under any name; or an empty
+ * one where they have none.
+ */
+function tokenIn(authorization: string): string | undefined {
+  const [, scheme, said = ''] = /^(bearer|basic) +(\S+) *$/i.exec(authorization) ?? []
+  if (scheme?.toLowerCase() !== 'basic') return scheme && said
+  return /^[^:]*:(\S*)$/.exec(Buffer.from(said, 'base64').toString('utf8'))?.[1]
 }
 
 /** Throws HttpError: 401 for who has shown no token, 403 for who has shown one. */

@@ -110,7 +110,14 @@ export class KeptTrees {
     }
   }
 
-  #digestOf({ record, state }: Recorded): Promise<string> {
+  /** As `fileDigest`, of any tree. */
+  async digestOf(record: TreeRecord): Promise<string> {
+    const push = await record.wholeBy()
+    const state = push && `${push} ${record.state}`
+    return this.#digestOf({ record, state })
+  }
+
+  #digestOf({ record, state }: Pick<Recorded, 'record' | 'state'>): Promise<string> {
     return this.#digests.get(state, () => treeDigestOf(record.behind(null)))
   }
 
