@@ -1,151 +1,152 @@
 /**
- * Whole clusters in which anything goes wrong (src/sim/mix.ts), many of them, a worker for each
- * processor. Ends with 1 where a seed fails, and prints for each the line that replays it.
+ * `npm run soak -- --hours N [--minutes N] [--seed 1] [--rate 2MB] [--out DIR]`: everything at once
+ * for hours, and whether anything grows.
  *
- *   npm run soak                      20,000 seeds
- *   npm run soak -- --seeds N         the seeds 1 to N
- *   npm run soak -- --from M --seeds N   N seeds from M on
- *   npm run soak -- --seed N          one seed
- *   npm run soak -- --planted         each planted bug (src/sim/planted.ts), in 1,000 seeds
- *   npm run soak -- --planted NAME    for one of them
- *
- * With `--wan` a master and its nodes over links between sites (src/sim/wan), 10,000 seeds.
+ * A master and six nodes live while files, trees, logs and versions of sets are pushed, copied,
+ * read and removed, while clients hold pages and files of their doors open, a node is killed, a
+ * disk fills up and senders are cut off. Memory, descriptors, threads, disk and delay of each
+ * process that lives from begin to end are sampled every 10 s. Fails where an act comes out wrong,
+ * or a figure grows (test/soak/slopes.mjs). Ended by SIGINT it judges what was until then. `--out`
+ * keeps every sample (samples.jsonl), the result (result.json) and a page of it (result.md).
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { loadavg, setPriority } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { build } from 'esbuild'
+import { machineLine } from '../bench/machine.mjs'
+import { parseSize } from '../dist/cli/render/units.js'
+import { Random } from '../dist/sim/random.js'
+import { Acts, mixture, readers, readersTold } from '../test/soak/acts.mjs'
+import { Fleet } from '../test/soak/fleet.mjs'
+import { pageOf, verdictOf } from '../test/soak/verdict.mjs'
 
-const plantedSeeds = 1_000
-const failuresShown = 20
+const { values } = parseArgs({
+  options: {
+    hours: { type: 'string' },
+    minutes: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    rate: { type: 'string', default: '2MB' },
+    out: { type: 'string' },
+  },
+})
 
-/** A worker: tells of each seed what came of it, until none is left. */
-async function work({ bundle, next, last, plant, isWan }) {
-  const simulator = await import(bundle)
-  const { runMixedSeed, runSeed, runWanSeed, mixedScenario, drawnWan } = simulator
-  const withPlanted = isWan ? simulator.withPlantedWan : simulator.withPlanted
-  const kindsOf = (seed) => (isWan ? [...drawnWan(seed).kinds] : mixedScenario(seed).kinds)
-  const mixed = plant === undefined ? [runMixedSeed] : [runSeed, runMixedSeed]
-  const runs = isWan ? [runWanSeed] : mixed
-  const run = (seed) => {
-    for (const one of runs) {
+function amount(name, text) {
+  const value = Number(text)
+  if (/^\d{1,6}(?:\.\d{1,6})?$/.test(text) && value > 0) return value
+  process.stderr.write(`soak: --${name} is a number above 0, not '${text}'\n`)
+  return process.exit(2)
+}
+
+const sampleMs = 10_000
+const tellMs = 300_000
+const wantedSeconds =
+  values.minutes === undefined
+    ? amount('hours', values.hours ?? '1') * 3_600
+    : amount('minutes', values.minutes) * 60
+const bytesPerSecond = parseSize(values.rate)
+const random = new Random(amount('seed', values.seed))
+
+setPriority(10)
+let startMs = performance.now()
+const seconds = () => (performance.now() - startMs) / 1_000
+const end = new AbortController()
+const fleet = new Fleet()
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.removeAllListeners(signal)
+  process.on(signal, () => (end.signal.aborted ? process.exit(130) : end.abort(signal)))
+}
+if (values.out !== undefined) mkdirSync(values.out, { recursive: true })
+
+const keep = (name, text, write = writeFileSync) => {
+  if (values.out !== undefined) write(path.join(values.out, name), text)
+}
+const wait = (ms) => sleep(ms, undefined, { signal: end.signal }).catch(() => {})
+const isOver = () => end.signal.aborted || seconds() > wantedSeconds
+
+/** On the disk, since this process is judged as well. */
+const samplesFile = path.join(values.out ?? fleet.workspace.directory, 'samples.jsonl')
+rmSync(samplesFile, { force: true })
+const counts = {}
+const wrong = []
+
+function take() {
+  const sample = { at: seconds(), load: loadavg()[0], processes: fleet.sample() }
+  appendFileSync(samplesFile, `${JSON.stringify(sample)}\n`)
+}
+
+async function watch() {
+  let toldMs = 0
+  while (!isOver()) {
+    take()
+    if (performance.now() - toldMs > tellMs) {
+      toldMs = performance.now()
+      const done = Object.values(counts).reduce((sum, count) => sum + count, 0)
+      const { bytes } = acts
+      const mb = `${(bytes / 1e6).toFixed(0)} MB`
+      console.log(`${(seconds() / 60).toFixed(0)} min: ${done} acts, ${mb}, ${wrong.length} wrong`)
+    }
+    await wait(sampleMs)
+  }
+}
+
+/** Each kind as often as the mixture says, in an order that the seed decides. */
+async function act() {
+  for (;;) {
+    const left = Object.entries(mixture).flatMap(([name, count]) => Array(count).fill(name))
+    while (left.length > 0) {
+      if (isOver()) return
+      const [name] = left.splice(random.integer(0, left.length - 1), 1)
+      const before = { seconds: seconds(), bytes: acts.bytes }
       try {
-        if (plant === undefined) one(seed)
-        else withPlanted(plant, () => one(seed))
+        const what = await acts[name]()
+        counts[name] = (counts[name] ?? 0) + 1
+        const spent = (seconds() - before.seconds).toFixed(1)
+        keep(
+          'acts.log',
+          `${before.seconds.toFixed(0)} s ${name}: ${what}, ${spent} s\n`,
+          appendFileSync,
+        )
       } catch (error) {
-        return { by: one.name, text: error.message }
+        wrong.push(`${(seconds() / 60).toFixed(1)} min, ${name}: ${error.message}`)
+        console.log(`wrong: ${wrong.at(-1)}`)
+        if (wrong.length >= 20) end.abort('too much goes wrong')
       }
+      const due = before.seconds + (acts.bytes - before.bytes) / bytesPerSecond
+      await wait(Math.max(500, (due - seconds()) * 1_000))
     }
-    return null
-  }
-  for (let seed = Atomics.add(next, 0, 1); seed <= last; seed = Atomics.add(next, 0, 1)) {
-    const failure = run(seed)
-    parentPort.postMessage({ seed, failure, kinds: kindsOf(seed) })
   }
 }
 
-/** Runs the seeds; `told` is called with what came of each, and stops the rest where it says so. */
-async function runAll({ bundle, first, last, plant, isWan }, told) {
-  const next = new Int32Array(new SharedArrayBuffer(4))
-  next[0] = first
-  const workers = Array.from({ length: Math.min(availableParallelism(), last - first + 1) }, () => {
-    const worker = new Worker(new URL(import.meta.url), {
-      workerData: { bundle, next, last, plant, isWan },
-    })
-    worker.on('message', (message) => {
-      if (told(message) === false) Atomics.store(next, 0, last + 1)
-    })
-    return new Promise((resolve, reject) => worker.on('error', reject).on('exit', resolve))
+const acts = new Acts(fleet, random)
+let result
+try {
+  await fleet.start()
+  console.log(`all are there after ${seconds().toFixed(0)} s`)
+  startMs = performance.now()
+  const reading = new AbortController()
+  const read = readers(fleet, reading.signal)
+  const watching = watch().catch((error) => {
+    wrong.push(error.message)
+    end.abort(error.message)
   })
-  await Promise.all(workers)
+  await act()
+  end.abort('over')
+  await watching
+  reading.abort()
+  await read
+  const samples = readFileSync(samplesFile, 'utf8').trimEnd().split('\n')
+  result = verdictOf(
+    samples.map((line) => JSON.parse(line)),
+    {
+      ...{ machine: machineLine(), seconds: seconds(), wantedSeconds, seed: values.seed },
+      ...{ counts, bytes: acts.bytes, wrong, readers: readersTold },
+    },
+  )
+  keep('result.json', `${JSON.stringify(result, null, 2)}\n`)
+  keep('result.md', pageOf(result))
+  console.log(pageOf(result))
+} finally {
+  await fleet.close()
 }
-
-async function soak({ bundle, isWan }, first, last) {
-  const wan = isWan ? ' --wan' : ''
-  const kinds = new Map()
-  const failures = []
-  const begunMs = performance.now()
-  let done = 0
-  await runAll({ bundle, first, last, isWan }, ({ seed, failure, kinds: drawn }) => {
-    done++
-    for (const kind of drawn) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
-    if (failure !== null) {
-      failures.push(seed)
-      if (failures.length <= failuresShown)
-        console.log(`seed ${seed}: ${failure.text}\n  replay: npm run soak --${wan} --seed ${seed}`)
-    }
-    if (done % 1_000 === 0) {
-      const seconds = Math.round((performance.now() - begunMs) / 1000)
-      console.error(`${done} of ${last - first + 1} seeds, ${failures.length} failed, ${seconds} s`)
-    }
-  })
-  const drawn = [...kinds].sort((a, b) => b[1] - a[1]).map(([kind, count]) => `${kind} ${count}`)
-  console.log(`injected: ${drawn.join(', ') || 'nothing'}`)
-  console.log(`${done} seeds, ${failures.length} failed`)
-  return failures.length === 0
-}
-
-async function search({ bundle, isWan }, names) {
-  let lost = 0
-  for (const plant of names) {
-    let found
-    await runAll({ bundle, first: 1, last: plantedSeeds, plant, isWan }, ({ seed, failure }) => {
-      if (failure === null) return true
-      if (found === undefined || seed < found.seed) found = { seed, ...failure }
-      return false
-    })
-    if (found === undefined) lost++
-    const how = found && `by seed ${found.seed} of ${found.by}: ${found.text}`
-    console.log(`${plant}: ${how ?? `not found in ${plantedSeeds} seeds`}`)
-  }
-  console.log(`${names.length - lost} of ${names.length} planted bugs found`)
-  return lost === 0
-}
-
-function numberOf(values, name, otherwise) {
-  const text = values[name]
-  if (text === undefined) return otherwise
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
-  console.error(`--${name} is a whole number from 1 on, not '${text}'`)
-  process.exit(2)
-}
-
-async function main() {
-  const text = { type: 'string' }
-  const flag = { type: 'boolean' }
-  const options = { seed: text, seeds: text, from: text, planted: flag, wan: flag }
-  const { values, positionals } = parseArgs({ options, allowPositionals: true })
-  const seed = numberOf(values, 'seed')
-  const first = seed ?? numberOf(values, 'from', 1)
-  const last = seed ?? first + numberOf(values, 'seeds', values.wan ? 10_000 : 20_000) - 1
-  const directory = mkdtempSync(join(tmpdir(), 'fr-soak-'))
-  try {
-    const bundle = join(directory, 'simulator.mjs')
-    const names = ['verdicts', 'mix', 'run-seed', 'planted']
-    names.push('wan/run-wan', 'wan/mix', 'wan/planted')
-    await build({
-      stdin: {
-        contents: names.map((name) => `export * from './src/sim/${name}.js'\n`).join(''),
-        resolveDir: join(import.meta.dirname, '..'),
-      },
-      ...{ bundle: true, platform: 'node', format: 'esm', sourcemap: 'inline', outfile: bundle },
-      ...{ keepNames: true, logLevel: 'warning' },
-    })
-    process.setSourceMapsEnabled(true)
-    const simulator = { bundle, isWan: values.wan === true }
-    if (!values.planted) return await soak(simulator, first, last)
-    const all = await import(bundle)
-    const planted = values.wan ? all.plantedWan : all.planted
-    const unknown = positionals.find((name) => !Object.hasOwn(planted, name))
-    if (unknown !== undefined)
-      throw new Error(`no such bug: ${unknown}; there are ${Object.keys(planted).join(', ')}`)
-    return await search(simulator, positionals.length > 0 ? positionals : Object.keys(planted))
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
-}
-
-if (isMainThread) process.exitCode = (await main()) ? 0 : 1
-else await work(workerData)
+process.exitCode = result.isSound ? 0 : 1

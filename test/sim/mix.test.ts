@@ -1,6 +1,6 @@
 /**
  * Whole clusters in which anything goes wrong, several things at a time (src/sim/mix.ts).
- * `npm run soak` runs many more of them, `npm run soak -- --seed N` one.
+ * `npm run seeds` runs many more of them, `npm run seeds -- --seed N` one.
  */
 import { expect, it } from 'vitest'
 import { faultKinds, mixedScenario } from '../../src/sim/mix.js'
@@ -21,7 +21,7 @@ it(`end as they must for ${seeds.length} seeds`, { timeout: 300_000 }, () => {
       for (const kind of [...scenario.kinds, ...ends, ...logged, scenario.shape]) seen.add(kind)
       most = Math.max(most, scenario.nodes.length)
     } catch (error) {
-      const replay = `replay: npm run soak -- --seed ${seed}`
+      const replay = `replay: npm run seeds -- --seed ${seed}`
       throw new Error(`seed ${seed}: ${(error as Error).message}\n${replay}`, { cause: error })
     }
   }

@@ -1,6 +1,6 @@
 /**
  * Planted bugs (src/sim/planted.ts), each with a seed that finds it and how it shows. All are found
- * within the first 1,000 seeds: `npm run soak -- --planted NAME` searches, and
+ * within the first 1,000 seeds: `npm run seeds -- --planted NAME` searches, and
  * `npm run sim -- --plant NAME --seed N` replays one that `npm run sim` finds.
  */
 import { describe, expect, it } from 'vitest'
@@ -9,7 +9,7 @@ import { runSeed } from '../../src/sim/run-seed.js'
 import { runMixedSeed } from '../../src/sim/verdicts.js'
 
 const stuck = 'ERR_FR_TIMEOUT: nothing landed or was verified for 30 s'
-/** By `npm run sim` ('one') or by `npm run soak` ('mix'). */
+/** By `npm run sim` ('one') or by `npm run seeds` ('mix'). */
 const found: Record<PlantedName, readonly [by: 'one' | 'mix', seed: number, shows: string]> = {
   'last-block': ['one', 12, `node 0 lives and is not complete: ${stuck}`],
   'late-feed': ['one', 11, 'node 1 had to ask again although nothing kept quiet'],

@@ -1,6 +1,6 @@
 /**
  * Planted bugs of the master (src/sim/wan/planted.ts), each with a seed that finds it and how it
- * shows. `npm run soak -- --wan --planted NAME` searches for another one.
+ * shows. `npm run seeds -- --wan --planted NAME` searches for another one.
  */
 import { expect, it } from 'vitest'
 import { drawnWan } from '../../src/sim/wan/mix.js'

@@ -1,6 +1,6 @@
 /**
  * A master and its nodes over links between sites, in which anything goes wrong (src/sim/wan).
- * `npm run soak -- --wan` runs many more of them, `npm run soak -- --wan --seed N` one.
+ * `npm run seeds -- --wan` runs many more of them, `npm run seeds -- --wan --seed N` one.
  */
 import { expect, it } from 'vitest'
 import { parseCriteria } from '../../src/base/criteria.js'
@@ -25,7 +25,7 @@ it('puts everything where it is wanted, for 36 seeds', { timeout: 300_000 }, () 
       if (counts.slowed > 0) seen.add('slowed down')
       if (counts.stopped > 0) seen.add('stopped')
     } catch (error) {
-      const replay = `replay: npm run soak -- --wan --seed ${seed}`
+      const replay = `replay: npm run seeds -- --wan --seed ${seed}`
       throw new Error(`seed ${seed}: ${(error as Error).message}\n${replay}`, { cause: error })
     }
   }
