@@ -180,7 +180,7 @@ class Body {
 }
 
 /** Where the bytes of a body go. */
-class Way {
+export class Way {
   readonly #socket: Socket
   readonly #content: OpenContent
   readonly #stop: AbortController

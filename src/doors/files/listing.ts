@@ -23,12 +23,21 @@ export interface Listing {
   readonly isWhole: boolean
 }
 
+/** Entries that a listing has at most, and names that are seen for it. */
+export interface ListingBounds {
+  readonly rows: number
+  readonly names: number
+}
+
+const ownBounds: ListingBounds = { rows: doorLimits.rows, names: doorLimits.rowsMax }
+
 /** `directory`: without a slash at its end; empty: the root. `isListed`: names that are told. */
 export async function listingOf(
   node: string,
   directory: Uint8Array,
   options: Credentials & { readonly signal: AbortSignal },
   isListed: (name: Uint8Array) => boolean,
+  bounds = ownBounds,
 ): Promise<Listing> {
   const isRoot = directory.length === 0
   const glob = isRoot ? {} : { glob: Buffer.concat([globOf(directory), Buffer.from('/**')]) }
@@ -36,7 +45,7 @@ export async function listingOf(
   let seen = 0
   let isWhole = true
   for await (const file of client.list(node, { ...options, ...glob })) {
-    isWhole = ++seen <= doorLimits.rowsMax && found.size < doorLimits.rows
+    isWhole = ++seen <= bounds.names && found.size < bounds.rows
     if (!isWhole) break
     const name = bytesOf(file)
     if (file.state === 'missing' || file.state === 'changed' || !isListed(name)) continue

@@ -1,6 +1,7 @@
 /** Bounds of doors that depend on each other. */
 import { expect, it } from 'vitest'
 import { doorLimits } from '../../../src/base/door-limits.js'
+import { ftpLimits } from '../../../src/base/ftp-limits.js'
 
 it.each([
   ['a target fits the headers', doorLimits.targetBytes < doorLimits.headerBytes],
@@ -13,4 +14,10 @@ it.each([
   ['pieces grow', doorLimits.paceBytes < doorLimits.paceBytesMax],
   ['a prompt reader is not idle', doorLimits.promptMs < doorLimits.idleMs],
   ['keys are known as long as what they began', doorLimits.endedMs <= doorLimits.idempotencyMs],
+  ['a wrong password is answered in time to log in', ftpLimits.failureMs < ftpLimits.loginMs],
+  [
+    'guesses are counted over connections',
+    ftpLimits.failuresPerConnection < ftpLimits.failuresPerAddress,
+  ],
+  ['a listing may see all its entries', ftpLimits.entries <= ftpLimits.names],
 ])('%s', (_, holds) => expect(holds).toBe(true))

@@ -1,0 +1,192 @@
+/**
+ * The FTP door of a node: a server that is off until asked for, for programs that fetch files by
+ * FTP. It reads what the node holds, by the rights of the HTTP door's tokens. One door has bounds
+ * of its own: what its clients do costs the node no more than that.
+ */
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { admitUser } from '../../api/authorized.js'
+import { credentialsOf } from '../../api/credentials.js'
+import { ServerCertificate } from '../../api/server-certificate.js'
+import type { Credentials, FrNode, LogLine } from '../../api/types.js'
+import { formatAddress, isLoopback, parseAddress } from '../../base/addresses.js'
+import { doorLimits } from '../../base/door-limits.js'
+import { FrError } from '../../base/errors.js'
+import { ftpLimits } from '../../base/ftp-limits.js'
+import { connectionsMax } from '../room.js'
+import { tokensOfKey } from '../tokens.js'
+import { tokensFile } from '../tokens-file.js'
+import { plainIp, portRange } from './addresses.js'
+import { Admission } from './admission.js'
+import { Session } from './session.js'
+import type { DoorWorld } from './state.js'
+import { Turns } from './turns.js'
+
+/** `key` or `tls` are those of the node. */
+export interface FtpDoorOptions extends Credentials {
+  /** HOST:PORT; port 0 picks a free one. */
+  listen: string
+  /** Ports of data connections that clients make, `FROM-TO`; default: whichever are free. */
+  ports?: string
+  /** As of the HTTP door: a password is a token. */
+  tokens?: string
+  /** As of the HTTP door. */
+  leastBytesPerSecond?: number
+  /**
+   * Clients may encrypt (AUTH TLS), and must before they send a token: files of a certificate and
+   * of its private key, in PEM. They are read again when they change.
+   */
+  certificate?: { readonly cert: string; readonly key: string }
+  logger?: (line: LogLine) => void
+}
+
+export interface FtpDoor extends AsyncDisposable {
+  /** HOST:PORT. */
+  readonly address: string
+  /** Reads the list of tokens again. Rejects with ERR_FR_PEERS, and what was read before counts. */
+  reload(): Promise<void>
+  /** Ends all sessions; resolves when nothing of it is left. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Resolves when the door is open. Rejects with TypeError for misuse, ERR_FR_LISTEN,
+ * ERR_FR_CERTIFICATE, ERR_FR_PEERS for a list of tokens that cannot be used, and ERR_FR_OPEN where
+ * it would be open to everybody.
+ */
+export async function openFtpDoor(node: FrNode, options: FtpDoorOptions): Promise<FtpDoor> {
+  const listen = parseAddress(options.listen)
+  if (listen === null) throw new TypeError('listen must be HOST:PORT')
+  const { key, tls, logger: log = () => {} } = options
+  const { leastBytesPerSecond = doorLimits.leastBytesPerSecond } = options
+  if (!Number.isSafeInteger(leastBytesPerSecond) || leastBytesPerSecond < 1)
+    throw new TypeError('leastBytesPerSecond must be a whole number above zero')
+  const ports = options.ports === undefined ? null : portRange(options.ports)
+  if (options.ports !== undefined && ports === null)
+    throw new TypeError('ports must be FROM-TO, from 1024 on')
+  const isLocal = isLoopback(listen.host)
+  const isOpen = key === undefined && tls === undefined
+  if (isOpen && options.tokens === undefined && !isLocal)
+    throw new FrError('ERR_FR_OPEN', 'without a key a door is opened on loopback only')
+  const secureContext = contextsOf(options)
+  const tokens =
+    options.tokens === undefined
+      ? tokensOfKey({ key, isOpen, isLocal })
+      : await tokensFile(options.tokens, log)
+  await admitUser(node)
+  if (secureContext() === null && !isLocal) {
+    const text = 'tokens and files pass in the clear: give the door a certificate (--ftp-cert)'
+    log({ level: 'warn', event: 'ftp-plain', fields: { text } })
+  }
+  const isLimited = (): boolean => node.status().limits.upBytesPerSecond !== null
+  const closing = new AbortController()
+  const door = new OpenFtpDoor(closing, {
+    ...{ node, tokens, ports, log, secureContext, signal: closing.signal },
+    credentials: credentialsOf(options),
+    admission: new Admission({ most: await connectionsMax() }),
+    demands: { leastBytesPerSecond, isLimited },
+    sockets: new Set<Socket>(),
+    listings: new Turns(ftpLimits.listings),
+    failed: (error) => {
+      const text = (error as Error)?.stack ?? String(error)
+      log({ level: 'error', event: 'ftp-failed', fields: { text } })
+    },
+  })
+  try {
+    await door.listen(listen.host, listen.port)
+    return door
+  } catch (error) {
+    await door.close()
+    throw error
+  }
+}
+
+/** The context of the files as they are. Throws TypeError, ERR_FR_CERTIFICATE. */
+function contextsOf({
+  certificate,
+  logger = () => {},
+}: FtpDoorOptions): () => SecureContext | null {
+  if (certificate === undefined) return () => null
+  const { cert, key } = certificate
+  if (typeof cert !== 'string' || typeof key !== 'string')
+    throw new TypeError('certificate has the paths cert and key')
+  const files = new ServerCertificate({ cert, key }, logger)
+  let context = createSecureContext(files.read())
+  return () => {
+    const renewed = files.renewed()
+    if (renewed !== undefined) context = createSecureContext(renewed)
+    return context
+  }
+}
+
+class OpenFtpDoor implements FtpDoor {
+  address = ''
+  readonly #world: DoorWorld
+  readonly #closing: AbortController
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  readonly #sessions = new Set<Promise<void>>()
+  #closed: Promise<void> | undefined
+
+  constructor(closing: AbortController, world: DoorWorld) {
+    this.#world = world
+    this.#closing = closing
+    this.#server = createServer({ noDelay: true }, (socket) => this.#take(socket))
+  }
+
+  listen(host: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (cause: NodeJS.ErrnoException) => {
+        const text = `cannot open an FTP door on ${host}:${port}: ${cause.code ?? cause.message}`
+        reject(new FrError('ERR_FR_LISTEN', text, { cause }))
+      })
+      this.#server.listen({ host, port, backlog: 511 }, () => {
+        const { address, port: bound } = this.#server.address() as AddressInfo
+        this.address = formatAddress({ host: address, port: bound })
+        resolve()
+      })
+    })
+  }
+
+  async reload(): Promise<void> {
+    await this.#world.tokens.reload?.()
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    this.#world.tokens.close?.()
+    this.#closing.abort(new FrError('ERR_FR_CLOSED'))
+    for (const socket of this.#world.sockets) socket.destroy()
+    await Promise.all(this.#sessions)
+    for (const socket of [...this.#world.sockets, ...this.#sockets]) socket.destroy()
+    await closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #take(socket: Socket): void {
+    const { admission } = this.#world
+    socket.on('error', () => socket.destroy())
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    const address = plainIp(socket.remoteAddress)
+    const refusal = address === '' ? 'it is gone' : admission.enter(address)
+    if (refusal !== null) {
+      // Who is refused is not waited for.
+      socket.write(`421 ${refusal}\r\n`, () => socket.destroySoon())
+      socket.resume()
+      return
+    }
+    socket.once('close', () => admission.leave(address))
+    const session = new Session(this.#world, socket).run()
+    this.#sessions.add(session)
+    void session.finally(() => this.#sessions.delete(session))
+  }
+}
