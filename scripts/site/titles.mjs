@@ -11,7 +11,7 @@ export function load(app) {
     for (const page of project.documents ?? []) {
       const text = page.content.map((part) => part.text).join('')
       const title = /^# (.*)$/m.exec(text)?.[1]
-      const at = first.indexOf(page.name)
+      const at = first.indexOf(page.name.toLowerCase())
       page.rank = at < 0 ? first.length : at
       if (title !== undefined) page.name = title.replaceAll('`', '')
     }

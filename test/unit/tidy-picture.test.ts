@@ -107,9 +107,10 @@ function picture(edges: Edges): string {
   const style = [
     'text{text-anchor:middle;font-family:system-ui,sans-serif}',
     '.l{font-size:15px;font-weight:600;fill:#212529}.d{font-size:12px;fill:#495057}',
-    '.bg{fill:#fff}.n{rx:6px;fill:#f1f3f5;stroke:#868e96}.e{fill:none;stroke:#1864ab;stroke-width:1.5;',
-    'marker-end:url(#a)}@media(prefers-color-scheme:dark){.bg{fill:#0d1117}.l{fill:#e6edf3}',
-    '.d{fill:#9aa4ae}.n{fill:#161b22;stroke:#8b949e}.e{stroke:#58a6ff}}',
+    '.bg{fill:#fff}.n{rx:6px;fill:#f1f3f5;stroke:#868e96}',
+    '.e{fill:none;stroke:#1864ab;stroke-width:1.5;marker-end:url(#a)}',
+    '@media(prefers-color-scheme:dark){.bg{fill:#0d1117}.l{fill:#e6edf3}.d{fill:#9aa4ae}',
+    '.n{fill:#161b22;stroke:#8b949e}.e{stroke:#58a6ff}}',
   ].join('')
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img">`,
