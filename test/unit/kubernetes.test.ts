@@ -1,5 +1,6 @@
 /** examples/kubernetes: what its parts say of each other, and what it has nodes do. */
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
@@ -20,6 +21,54 @@ it('is YAML without a fault, of kinds that each say their version', () => {
   expect(documents.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`)).toEqual([
     ...['v1 Service', 'policy/v1 PodDisruptionBudget', 'apps/v1 StatefulSet'],
   ])
+})
+
+const typeOf: Record<string, string> = {
+  Service: "import('kubernetes-types/core/v1').Service",
+  PodDisruptionBudget: "import('kubernetes-types/policy/v1').PodDisruptionBudget",
+  StatefulSet: "import('kubernetes-types/apps/v1').StatefulSet",
+}
+
+/**
+ * Which of these documents do not fit the schemas of Kubernetes, by the types that are made from
+ * them: a field of another type, or one that is not known.
+ */
+function misfits(all: readonly { kind: string }[]): number[] {
+  // Below what packages are found in.
+  const dir = mkdtempSync(join(root, 'node_modules/.kubernetes-'))
+  try {
+    const lines = all.map((each, i) => {
+      return `export const _${i}: ${typeOf[each.kind]} = ${JSON.stringify(each)}\n`
+    })
+    const path = join(dir, 'documents.ts')
+    writeFileSync(path, lines.join(''))
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    const options = '--ignoreConfig --strict --noEmit --skipLibCheck --pretty false --module esnext'
+    const args = [tsc, ...`${options} --moduleResolution bundler --types null`.split(' '), path]
+    const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    // Of a fault the first line says where; what explains it is indented.
+    return stdout.split('\n').flatMap((line) => {
+      if (line === '' || line.startsWith(' ')) return []
+      const [, at] = /documents\.ts\((\d+),\d+\): error TS(?:2322|2353|2561|2769):/.exec(line) ?? []
+      return [at === undefined ? Number.NaN : Number(at) - 1]
+    })
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
+
+it('is as the schemas of Kubernetes have it, and what is not is found', () => {
+  const wrong = [
+    (container: Record<string, unknown>) => (container['imagePullPolcy'] = 'Always'),
+    (container: Record<string, unknown>) => (container['args'] = 'node'),
+    ({ livenessProbe }: { livenessProbe: { httpGet: object } }) =>
+      Object.assign(livenessProbe.httpGet, { prot: 'fr' }),
+  ].map((spoil) => {
+    const one = structuredClone(ofKind('StatefulSet'))
+    spoil(one.spec.template.spec.containers[0])
+    return one
+  })
+  expect(misfits([...documents, ...wrong])).toEqual([3, 4, 5])
 })
 
 it('starts a node as this version takes it, at names that others resolve', () => {
