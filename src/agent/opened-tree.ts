@@ -36,10 +36,18 @@ export class OpenedTree {
     this.only = record.only
   }
 
-  /** In walk order, without the tree itself. */
-  async *entries(): AsyncGenerator<OpenedEntry> {
+  /** In walk order, without the tree itself, behind the entry of this name. */
+  async *entries(after?: Uint8Array): AsyncGenerator<OpenedEntry> {
     if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
-    for await (const row of this.#record.behind(null)) if (row.name.length > 0) yield entryOf(row)
+    for await (const row of this.#record.behind(after ?? null))
+      if (row.name.length > 0) yield entryOf(row)
+  }
+
+  /** Null: the tree has none of this name. */
+  async find(name: Uint8Array): Promise<OpenedEntry | null> {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    const [row] = await this.#record.lookUp([name])
+    return row === undefined ? null : entryOf(row)
   }
 
   /** Idempotent. */

@@ -83,8 +83,10 @@ export interface OpenTree extends AsyncDisposable {
   readonly wholeAtMs: number | null
   /** Criteria of those who may have it (`--only`); null: whoever asks. */
   readonly only: string | null
-  /** In walk order. */
-  entries(): AsyncGenerator<OpenTreeEntry>
+  /** In walk order, behind the entry of this name. */
+  entries(after?: Uint8Array): AsyncGenerator<OpenTreeEntry>
+  /** Of this name below the tree; null: there is none. */
+  find(name: Uint8Array): Promise<OpenTreeEntry | null>
   /** Idempotent. */
   close(): Promise<void>
 }

@@ -29,7 +29,8 @@ export async function openTreeIn(
     digest: opened.digest,
     wholeAtMs: opened.wholeAtMs,
     only: opened.only ?? null,
-    entries: () => opened.entries(),
+    entries: (after) => opened.entries(after),
+    find: (of) => opened.find(of),
     close: () => opened.close(),
     [Symbol.asyncDispose]: () => opened.close(),
   }

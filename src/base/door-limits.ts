@@ -86,6 +86,14 @@ export const doorLimits = {
   /** Manifests of a repository that are read to find those that refer to another. */
   referringManifests: 1_024,
 
+  // --- model hub ---
+  /** Files of a model, entries of a page of its tree, and paths that one request asks about. */
+  modelFiles: 100_000,
+  modelPage: 1_000,
+  modelPaths: 1_000,
+  /** Milliseconds for which an answer waits for SHA-256 that the node has to work out. */
+  modelDigestsMs: 5_000,
+
   // --- bearer tokens ---
   tokenChars: 256,
   tokensFileBytes: 1024 * kib,

@@ -31,6 +31,7 @@ import { checkPeers } from './files/metalink.js'
 import { type FilesOptions, filesMount } from './files/mount.js'
 import { checkRequest, type HostNames, plainHost } from './guard.js'
 import { healthMount } from './health.js'
+import { hubMount } from './hub/mount.js'
 import { metricsMount } from './metrics/mount.js'
 import type { Behind, Mount } from './mount.js'
 import { registryMount } from './oci/mount.js'
@@ -145,6 +146,7 @@ function mountsOf(
       ? [
           filesMount(behind.node, { credentials, peers, leastBytesPerSecond }),
           registryMount(behind.node, { leastBytesPerSecond }),
+          hubMount(behind.node, { leastBytesPerSecond }),
           nodeApi(behind.node, options),
         ]
       : [masterApi(behind.master, options)]

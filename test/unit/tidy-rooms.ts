@@ -67,6 +67,7 @@ const rooms: Record<string, Room> = {
   },
   'doors/ftp': { rooms: ['doors', 'doors/files', 'api', 'base/*'], node: 'all' },
   'doors/files': { rooms: ['doors', 'api', 'media', 'base/*'], node: 'all' },
+  'doors/hub': { rooms: ['doors', 'doors/files', 'api', 'base/*'], node: 'all' },
   'doors/oci': { rooms: ['doors', 'doors/files', 'api', 'base/*'], node: 'all' },
   'doors/metrics': { rooms: ['doors', 'api', 'base/*'], packages: ['prom-client'], node: 'all' },
   api: {

@@ -26,17 +26,22 @@ export interface ReaderDemands {
   readonly isLimited?: () => boolean
 }
 
+/** The validator of a content, with its quotation marks. */
+export function etagOf({ digest, contentId }: OpenContent): string {
+  return `"${digest ?? contentId}"`
+}
+
 /** Answers a GET or HEAD. Rejects where nothing was sent; later it cuts the connection off. */
 export async function answerWith(
   request: IncomingMessage,
   response: ServerResponse,
   content: OpenContent,
   demands: ReaderDemands = {},
+  etag: string = etagOf(content),
 ): Promise<void> {
   const digests = await digestHeaders(request.headers, content)
   const { size } = content
   const there = content.available(0)
-  const etag = `"${content.digest ?? content.contentId}"`
   const modifiedMs = content.modifiedMs
   const verdict = judge(request.headers, { etag, modifiedMs, size, there })
   const isHead = request.method === 'HEAD'

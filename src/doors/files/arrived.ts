@@ -54,15 +54,25 @@ async function comes(node: Waiting['node'], name: string): Promise<boolean> {
 
 /** SHA-256 of what is held, 64 hex digits. Rejects with 503 where it takes too long. */
 export async function sha256Within(content: OpenContent, signal: AbortSignal): Promise<string> {
+  const found = await sha256By(content, performance.now() + doorLimits.arriveMs, signal)
+  if (found === null) throw later('its SHA-256 is still worked out')
+  return found
+}
+
+/** Null: it is still worked out at that time of `performance.now()`. */
+export async function sha256By(
+  content: OpenContent,
+  untilMs: number,
+  signal: AbortSignal,
+): Promise<string | null> {
   const known = content.knownSha256
-  if (known !== null) return known
+  const leftMs = untilMs - performance.now()
+  if (known !== null || leftMs <= 0) return known
   const over = new AbortController()
   const stop = AbortSignal.any([signal, over.signal])
-  const late = delay(doorLimits.arriveMs, null, { signal: stop, ref: false })
+  const late = delay(leftMs, null, { signal: stop, ref: false })
   try {
-    const found = await Promise.race([content.sha256(), late])
-    if (found === null) throw later('its SHA-256 is still worked out')
-    return found
+    return await Promise.race([content.sha256(), late])
   } finally {
     over.abort()
     late.catch(() => {})
