@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { main, type ServingNode, World } from './cli-world.js'
+import { RawFtp } from './ftp-support.js'
 
 let world: World
 beforeAll(() => {
@@ -67,6 +68,24 @@ describe('fr node', () => {
     ]) {
       const refused = await world.run(['node', '--listen', '127.0.0.1:0', '--data', 'd', ...args])
       expect(refused.status).toBe(2)
+    }
+  })
+
+  it('opens an FTP door where it is asked for, beside the other one, and says where', async () => {
+    const node = await world.node('ftp', ['--ftp', '127.0.0.1:0', '--http', '127.0.0.1:0'])
+    const { ftp, http } = node.lines[0] ?? {}
+    expect(http).toMatch(/^127\.0\.0\.1:\d+$/)
+    const session = await RawFtp.login(String(ftp), (await world.run(['token'])).stdout.trim())
+    expect(await session.ask('PWD')).toEqual({ code: 257, text: '"/"' })
+    node.kill('SIGTERM')
+    expect((await session.reply()).code).toBe(421)
+    expect(await node.ended).toBe(143)
+    for (const args of [
+      ['--ftp-ports', '2000-3000'],
+      ['--ftp', '127.0.0.1:0', '--ftp-ports', '5'],
+    ]) {
+      const refused = await world.run(['node', '--listen', '127.0.0.1:0', '--data', 'd', ...args])
+      expect({ args, status: refused.status }).toEqual({ args, status: 2 })
     }
   })
 

@@ -8,6 +8,7 @@ import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { parseCount, parseDuration, parseLimit, parseSize, UsageError } from '../render/units.js'
 import { addNodeDoor, type DoorWish, doorOf } from './door.js'
+import { addFtp, type FtpWish, ftpOf } from './ftp.js'
 import {
   checked,
   choice,
@@ -23,6 +24,7 @@ import {
 export interface NodeCommand {
   readonly command: 'node'
   readonly door?: DoorWish
+  readonly ftp?: FtpWish
   readonly listen: string
   readonly dataDir?: readonly string[]
   readonly placement?: 'whole' | 'striped'
@@ -185,6 +187,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     .addOption(sealOption())
     .option('--require-seal', 'take and send nothing on a connection that is not sealed')
   addNodeDoor(command)
+  addFtp(command)
   command.option('--json', 'print the address on stdout as JSON')
   logOptions(command, 'info').addHelpText(
     'after',
@@ -246,6 +249,7 @@ function nodeCommand(options: Values): NodeCommand {
   if (options['adopt'] && options['readOnly'])
     throw new UsageError('--adopt writes records to --data: it cannot be used with --read-only')
   const { listen, data, placement, keyFile, previousKeyFile, name, advertise, engine } = options
+  const door = doorOf(options)
   return {
     command: 'node',
     listen,
@@ -262,7 +266,7 @@ function nodeCommand(options: Values): NodeCommand {
     ...given({ master: options['master'], parent: options['parent'] }),
     ...given({ maxChildren: options['maxChildren'], deputy: options['deputy'] }),
     ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
-    ...given({ door: doorOf(options) }),
+    ...given({ door, ftp: ftpOf(options, door) }),
     ...given({
       limitUpBytesPerSecond: options['limitUp'],
       limitDownBytesPerSecond: options['limitDown'],

@@ -5,20 +5,22 @@ import type { Context } from '../render/context.js'
 import type { NodeCommand } from './node.js'
 import { given } from './options.js'
 import { withDoor } from './run-door.js'
+import { withFtp } from './run-ftp.js'
 import { serveUntilStopped } from './serving.js'
 
 export async function runNode(command: NodeCommand, context: Context): Promise<number> {
   const name = command.name === undefined ? {} : { name: command.name }
   const data = command.dataDir === undefined ? {} : { data: command.dataDir.join(', ') }
-  const { log, json } = command
-  const isReloading = command.authorize !== undefined || command.door?.tokens !== undefined
+  const { log, json, authorize, door, ftp } = command
+  const isReloading = [authorize, door?.tokens, ftp?.tokens].some((one) => one !== undefined)
   const wish = { log, json, isReloading, fields: { ...data, ...name } }
   return serveUntilStopped(wish, context, async (logger) => {
     const { startNode } = await import('../../api/index.js')
     const options = await nodeOptions(command, context)
     const node = await startNode({ ...options, logger })
     const { key, tls } = options
-    return withDoor(command.door, { node }, { ...given({ key, tls }), logger })
+    const common = { ...given({ key, tls }), logger }
+    return withFtp(ftp, node, await withDoor(door, { node }, common), common)
   })
 }
 

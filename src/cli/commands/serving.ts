@@ -8,6 +8,8 @@ export interface Served {
   readonly address: string
   /** HOST:PORT of its HTTP door. */
   readonly http?: string
+  /** The same of its FTP door. */
+  readonly ftp?: string
   readonly nodeId: string
   /** What it does, for a line of the service manager. */
   summary(): string
@@ -40,8 +42,8 @@ export async function serveUntilStopped(
   const served = await start(logger).catch((error: unknown) => {
     throw asUsage(error)
   })
-  const { address, nodeId, http } = served
-  const door = http === undefined ? {} : { http }
+  const { address, nodeId, http, ftp } = served
+  const door = { ...(http !== undefined && { http }), ...(ftp !== undefined && { ftp }) }
   if (wish.json) context.stdout(`${jsonText({ event: 'listening', address, nodeId, ...door })}\n`)
   else {
     // Printed at every log level: people and scripts wait for it.

@@ -3,6 +3,7 @@
  * FTP. It reads what the node holds, by the rights of the HTTP door's tokens. One door has bounds
  * of its own: what its clients do costs the node no more than that.
  */
+import { setMaxListeners } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { admitUser } from '../../api/authorized.js'
@@ -80,6 +81,8 @@ export async function openFtpDoor(node: FrNode, options: FtpDoorOptions): Promis
   }
   const isLimited = (): boolean => node.status().limits.upBytesPerSecond !== null
   const closing = new AbortController()
+  // Each session and transfer hears of it; how many there are is bounded.
+  setMaxListeners(0, closing.signal)
   const door = new OpenFtpDoor(closing, {
     ...{ node, tokens, ports, log, secureContext, signal: closing.signal },
     credentials: credentialsOf(options),
@@ -124,7 +127,6 @@ class OpenFtpDoor implements FtpDoor {
   readonly #world: DoorWorld
   readonly #closing: AbortController
   readonly #server: Server
-  readonly #sockets = new Set<Socket>()
   readonly #sessions = new Set<Promise<void>>()
   #closed: Promise<void> | undefined
 
@@ -163,7 +165,8 @@ class OpenFtpDoor implements FtpDoor {
     this.#closing.abort(new FrError('ERR_FR_CLOSED'))
     for (const socket of this.#world.sockets) socket.destroy()
     await Promise.all(this.#sessions)
-    for (const socket of [...this.#world.sockets, ...this.#sockets]) socket.destroy()
+    for (const socket of this.#world.sockets) socket.destroy()
+    // Each has a moment to take its last answer.
     await closed
   }
 
@@ -174,8 +177,6 @@ class OpenFtpDoor implements FtpDoor {
   #take(socket: Socket): void {
     const { admission } = this.#world
     socket.on('error', () => socket.destroy())
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
     const address = plainIp(socket.remoteAddress)
     const refusal = address === '' ? 'it is gone' : admission.enter(address)
     if (refusal !== null) {

@@ -135,7 +135,10 @@ async function factsOfOne(state: State, path: string): Promise<void> {
   const wish = listingWish(state)
   const isGettable = name !== '' && wish.who.rights('get', Buffer.from(name, 'latin1'))
   const file = isGettable ? await fileOf(wish, name) : null
-  if (file === null && !(await isDirectory(state, name))) throw noDirectory()
+  if (file === null && name !== '') {
+    require(wish.who, 'status')
+    if (!(await isDirectory(state, name))) throw noDirectory()
+  }
   const directory = { name, isDirectory: true, size: null, isGrowing: false, modifiedMs: null }
   const line = factsLine(file ?? directory, state.facts, { name: `/${name}` })
   await state.control.reply(250, 'Facts', line, 'End')
