@@ -4,21 +4,19 @@
  */
 
 /** What comes first; the rest follows in the order of its titles. */
-const first = ['quick-start', 'concepts', 'commands', 'operating', 'security', 'library']
+const first = ['Quick start', 'Concepts', 'FAQ', 'Commands', 'Operating', 'Security in use']
 
 export function load(app) {
   app.converter.on('resolveBegin', ({ project }) => {
-    for (const page of project.documents ?? []) {
+    const pages = project.documents ?? []
+    for (const page of pages) {
       const text = page.content.map((part) => part.text).join('')
       const title = /^# (.*)$/m.exec(text)?.[1]
-      const at = first.indexOf(page.name.toLowerCase())
-      page.rank = at < 0 ? first.length : at
       if (title !== undefined) page.name = title.replaceAll('`', '')
     }
-    const inOrder = (a, b) => a.rank - b.rank || a.name.localeCompare(b.name)
-    project.documents?.sort(inOrder)
+    const rank = ({ name }) => (first.includes(name) ? first.indexOf(name) : first.length)
+    pages.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name))
     // Pages before the library, whose modules are called as they are imported.
-    const pages = project.documents ?? []
     const modules = project.children ?? []
     for (const module of modules)
       module.name = module.name.endsWith('doors') ? 'fastreplica/http' : 'fastreplica'

@@ -1,5 +1,6 @@
 /**
- * Checks the claims of the README. This file generates the synopsis in docs/commands.md and the
+ * Checks the claims of the README; links and commands of all pages are looked at in
+ * test/unit/documents.test.ts. This file generates the synopsis in docs/commands.md and the
  * table in docs/errors.md: `UPDATE_README=1 npx vitest run test/e2e/readme.test.ts` writes them;
  * otherwise they are compared.
  */
@@ -9,7 +10,6 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { errorTable } from '../../src/base/errors.js'
 import { limits } from '../../src/base/limits.js'
-import { parseCommandLine } from '../../src/cli/program.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const read = (path: string) => readFileSync(root + path, 'utf8')
@@ -83,22 +83,6 @@ describe('README.md', () => {
     }
     const script = /scripts\/[\w.-]+/.exec(packageJson.scripts.demo)?.[0]
     expect(existsSync(root + script)).toBe(true)
-  })
-
-  it('shows command lines that parse', () => {
-    const lines = fences('sh').flatMap((block) => block.split('\n'))
-    const shown = lines.flatMap((line) => /^(?:npx )?fr ([^#]*)/.exec(line)?.[1] ?? [])
-    expect(shown).toHaveLength(16)
-    for (const line of shown) {
-      const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([word, quoted]) => quoted ?? word)
-      expect(parseCommandLine(words, packageJson.version)).toMatchObject({ kind: 'run' })
-    }
-  })
-
-  it('links to files that exist', () => {
-    const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map((match) => match[1] ?? '')
-    expect(links.length).toBeGreaterThanOrEqual(4)
-    for (const link of links) expect([link, existsSync(root + link)]).toEqual([link, true])
   })
 
   it('gives the numbers of the code', () => {
