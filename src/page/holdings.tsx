@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { textOf } from './api.js'
 import { bytesText, countText, durationText, pathOf } from './format.js'
 import type { NodeModel } from './model.js'
-import { Bar, Card, Empty, Notice, Scroll, Search, State } from './parts.js'
+import { Bar, Card, Empty, Heads, Notice, Scroll, Search, State } from './parts.js'
 import { useTask } from './store.js'
 import type { HeldFile } from './told.js'
 
@@ -81,22 +81,11 @@ export function HoldingsView({ model }: { readonly model: NodeModel }) {
       {listed !== null && listed.items.length > 0 && (
         <Scroll label="What the node holds">
           <table>
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">State</th>
-                <th scope="col">Size</th>
-                <th scope="col" class="minor">
-                  Age
-                </th>
-                <th scope="col" class="minor">
-                  Digest
-                </th>
-                <th scope="col">
-                  <span class="unseen">What can be done</span>
-                </th>
-              </tr>
-            </thead>
+            <Heads
+              titles={['Name', 'State', 'Size', 'Age', 'Digest']}
+              minor={['Age', 'Digest']}
+              hasActions
+            />
             <tbody>
               {listed.items.map((item) => (
                 <HeldRow key={`${item.name} ${item.version}`} item={item} onRemove={remove} />

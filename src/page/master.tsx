@@ -3,7 +3,18 @@ import { useEffect, useMemo, useState } from 'preact/hooks'
 import { type Api, type Connection, pause, textOf } from './api.js'
 import type { FlowGroup, FlowNode, Flows } from './flows.js'
 import { bytesText, countText, durationText, rateText, shareText } from './format.js'
-import { Bar, Card, Empty, FaultList, Figure, Notice, Scroll, Search, State } from './parts.js'
+import {
+  Bar,
+  Card,
+  Empty,
+  FaultList,
+  Figure,
+  Heads,
+  Notice,
+  Scroll,
+  Search,
+  State,
+} from './parts.js'
 import { Shell, useRoute } from './shell.js'
 import { Store, useStore, useTask } from './store.js'
 import type {
@@ -207,21 +218,10 @@ function LinksCard({ links }: { readonly links: readonly ResourceTold[] }) {
       ) : (
         <Scroll label="Links with their budgets">
           <table>
-            <thead>
-              <tr>
-                <th scope="col">Link</th>
-                <th scope="col">Used of what it may</th>
-                <th scope="col">Used</th>
-                <th scope="col">Given</th>
-                <th scope="col">May</th>
-                <th scope="col" class="minor">
-                  Carried
-                </th>
-                <th scope="col" class="minor">
-                  Cost
-                </th>
-              </tr>
-            </thead>
+            <Heads
+              titles={['Link', 'Used of what it may', 'Used', 'Given', 'May', 'Carried', 'Cost']}
+              minor={['Carried', 'Cost']}
+            />
             <tbody>
               {links.slice(0, rowsShown).map((link) => (
                 <LinkRow key={`${link.kind} ${link.name}`} link={link} />
@@ -266,15 +266,7 @@ function CopiesCard({ copies }: { readonly copies: readonly CopyTold[] }) {
     <Card title="Copies that run">
       <Scroll label="Copies that run">
         <table>
-          <thead>
-            <tr>
-              <th scope="col">File</th>
-              <th scope="col">From</th>
-              <th scope="col">To</th>
-              <th scope="col">Bytes</th>
-              <th scope="col">At most</th>
-            </tr>
-          </thead>
+          <Heads titles={['File', 'From', 'To', 'Bytes', 'At most']} />
           <tbody>
             {copies.slice(0, rowsShown).map(({ copy, name, source, target, range, ...one }) => (
               <tr key={copy}>
@@ -348,21 +340,11 @@ function NodesCard({ model: { nodes, api } }: { readonly model: MasterModel }) {
       {said !== null && <Notice tone="plain">{said}</Notice>}
       <Scroll label="Nodes of the master">
         <table>
-          <thead>
-            <tr>
-              <th scope="col">Node</th>
-              <th scope="col">Site</th>
-              <th scope="col">State</th>
-              <th scope="col">Holds</th>
-              <th scope="col">Missing</th>
-              <th scope="col" class="minor">
-                Free
-              </th>
-              <th scope="col">
-                <span class="unseen">What can be done</span>
-              </th>
-            </tr>
-          </thead>
+          <Heads
+            titles={['Node', 'Site', 'State', 'Holds', 'Missing', 'Free']}
+            minor={['Free']}
+            hasActions
+          />
           <tbody>
             {found.slice(0, rowsShown).map((one) => (
               <tr key={one.node}>

@@ -95,6 +95,33 @@ export function Card({ title, aside, children, class: more = '' }: CardProps) {
   )
 }
 
+interface HeadsProps {
+  readonly titles: readonly string[]
+  /** Those that narrow screens go without. */
+  readonly minor?: readonly string[]
+  /** A last column of buttons, whose title nobody has to see. */
+  readonly hasActions?: boolean
+}
+
+export function Heads({ titles, minor = [], hasActions = false }: HeadsProps) {
+  return (
+    <thead>
+      <tr>
+        {titles.map((title) => (
+          <th key={title} scope="col" class={minor.includes(title) ? 'minor' : ''}>
+            {title}
+          </th>
+        ))}
+        {hasActions && (
+          <th scope="col">
+            <span class="unseen">What can be done</span>
+          </th>
+        )}
+      </tr>
+    </thead>
+  )
+}
+
 /** A table that scrolls by itself where it is wider than the screen. */
 export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
   return (

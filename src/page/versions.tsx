@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { textOf } from './api.js'
 import { bytesText, durationText } from './format.js'
 import type { NodeModel } from './model.js'
-import { Card, Empty, Notice, Scroll, State } from './parts.js'
+import { Card, Empty, Heads, Notice, Scroll, State } from './parts.js'
 import { useTask } from './store.js'
 import type { FileVersion } from './told.js'
 
@@ -48,20 +48,11 @@ export function VersionsView({ model }: { readonly model: NodeModel }) {
       {items !== null && items.length > 0 && (
         <Scroll label="Versions of names">
           <table>
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Version</th>
-                <th scope="col">Size</th>
-                <th scope="col">Published</th>
-                <th scope="col" class="minor">
-                  Digest
-                </th>
-                <th scope="col">
-                  <span class="unseen">What can be done</span>
-                </th>
-              </tr>
-            </thead>
+            <Heads
+              titles={['Name', 'Version', 'Size', 'Published', 'Digest']}
+              minor={['Digest']}
+              hasActions
+            />
             <tbody>
               {items.map((one) => (
                 <tr key={`${one.name} ${one.digest} ${one.back}`}>

@@ -1,6 +1,7 @@
 /** `fr sets`, `plan`, `links`, `components`, `drain`, `explain`: what a master answers. */
 import type { MasterAskOptions } from '../../api/master-client-types.js'
 import { keyOption } from '../arguments/keys.js'
+import { allOf } from '../render/all-of.js'
 import { type Context, watchSignals } from '../render/context.js'
 import {
   appliedLines,
@@ -96,12 +97,6 @@ export async function runMasterStatus(
   const told: MasterTold = { event: 'masterStatus', master, nodes, sets, copies }
   new Shown(context, json).one(told, masterLines)
   return 0
-}
-
-async function allOf<T>(rows: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const row of rows) all.push(row)
-  return all
 }
 
 type Lines<T> = (shown: T, paint: Paint, columns: number | undefined) => string[]

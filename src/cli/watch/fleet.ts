@@ -6,6 +6,7 @@ import { watchStatus } from '../../api/status.js'
 import type { NodeStatus, StatusOptions } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import { allOf } from '../render/all-of.js'
 import { failureText, statusOfFailure } from '../render/failures.js'
 
 /** What a master tells of its nodes, links and copies. */
@@ -111,10 +112,4 @@ export class Fleet {
 async function rest(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => {})
   signal.throwIfAborted()
-}
-
-async function allOf<T>(rows: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const row of rows) all.push(row)
-  return all
 }
