@@ -6,7 +6,7 @@ import { asFrError } from '../base/failures.js'
 import { blockBytesFor, limits } from '../base/limits.js'
 import { taskBytesFor } from '../control/holdings/hashing.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
-import type { DataEngine, SourceFile, SourceLook } from '../ports.js'
+import type { DataEngine, HashPool, SourceFile, SourceLook } from '../ports.js'
 import { fileDigestOf } from '../session/file-digest.js'
 import { Hasher } from '../session/hasher.js'
 import { oneOf, requireSignal, requireText } from './checks.js'
@@ -39,16 +39,16 @@ export async function digesting<T>(use: (digestOf: DigestOf) => Promise<T>): Pro
   const { engine } = await openEngine(undefined, () => {})
   const pool = new WorkerHashPool()
   try {
-    return await use((...given) => digestOne(engine, pool, ...given))
+    return await use((...given) => digestWith(engine, pool, ...given))
   } finally {
     await pool.close()
     await engine.shutdown()
   }
 }
 
-async function digestOne(
+export async function digestWith(
   engine: DataEngine,
-  pool: WorkerHashPool,
+  pool: HashPool,
   path: string,
   algorithm: DigestAlgorithm,
   signal: AbortSignal | undefined,

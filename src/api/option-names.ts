@@ -151,6 +151,7 @@ export const optionNames = {
     owner: true,
     xattrs: true,
     acls: true,
+    sha256: true,
     descriptors: true,
     enough: true,
     follow: true,

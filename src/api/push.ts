@@ -38,6 +38,7 @@ import { tell } from './tell.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
 import { refuseFileWishes, refuseTreeWishes } from './tree-options.js'
 import { openTree, pushTree } from './tree-push.js'
+import { writeSums } from './tree-sums.js'
 import type {
   NodeOutcome,
   PushOptions,
@@ -257,10 +258,11 @@ async function contentsOf(run: ContentsRun): Promise<ContentParts> {
 }
 
 /** Resolves to the result of all transfers together. */
-function runTree(paths: readonly string[], parts: ContentParts): Promise<PushResult> {
+async function runTree(paths: readonly string[], parts: ContentParts): Promise<PushResult> {
   const { checked, transfer, engine } = parts
-  const about = { checked, transfer, engine }
-  return pushTree({
+  await using sums = checked.tree.sha256 ? await writeSums(paths, parts) : null
+  const about = { checked, transfer, engine, sums: sums?.path ?? null }
+  return await pushTree({
     ...parts,
     open: (signal, warn) => openTree(paths, { ...about, signal, warn }),
   })

@@ -14,13 +14,14 @@ export interface TreeWishes {
   readonly owner: boolean
   readonly xattrs: boolean
   readonly acls: boolean
+  readonly sha256: boolean
   /** The options of trees that were given, by name. */
   readonly given: readonly string[]
   /** The options that were given and that no push of a tree has, by name. */
   readonly foreign: readonly string[]
 }
 
-const facts = ['delete', 'atomic', 'owner', 'xattrs', 'acls'] as const
+const facts = ['delete', 'atomic', 'owner', 'xattrs', 'acls', 'sha256'] as const
 const rules = ['include', 'exclude'] as const
 const foreign = ['allowAdd', 'mirrors', 'spareOrigin', 'base', 'commit'] as const
 
@@ -49,6 +50,7 @@ export function checkTreeWishes(options: PushOptions): TreeWishes {
     owner: options.owner ?? false,
     xattrs: options.xattrs ?? false,
     acls: options.acls ?? false,
+    sha256: options.sha256 ?? false,
     given: [...rules, ...facts].filter(isGiven),
     foreign: [...foreign, ...(options.atomic ? [] : (['keep'] as const))].filter(isGiven),
   }

@@ -4,7 +4,9 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { openTreeFiles } from '../agent/engines.js'
 import { isThere } from '../agent/tree-there.js'
+import { utf8 } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
+import { sumsName } from '../base/tree-sums.js'
 import { randomId } from '../net/crypto.js'
 import type { DataEngine, SourceFile } from '../ports.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
@@ -98,6 +100,8 @@ export interface TreeAbout {
   readonly checked: CheckedPush
   readonly transfer: string
   readonly engine: DataEngine
+  /** Path of the file of SHA-256 that goes along; null: none does. */
+  readonly sums: string | null
   readonly signal: AbortSignal
   readonly warn: (text: string) => void
 }
@@ -105,12 +109,15 @@ export interface TreeAbout {
 /** The tree at these paths, which is read while it is pushed. */
 export async function openTree(
   paths: readonly string[],
-  { checked, transfer: tree, engine, signal, warn }: TreeAbout,
+  { checked, transfer: tree, engine, sums, signal, warn }: TreeAbout,
 ): Promise<TreeSource> {
   const { algorithm, strict, verify: rereads } = checked
-  const { include, exclude, given: _, foreign: __, ...options } = checked.tree
+  const { include, exclude, sha256: ___, given: _, foreign: __, ...options } = checked.tree
   const isOne = paths.length === 1
   const named = paths.map((path) => ({ path, name: isOne ? new Uint8Array() : lastOf(path) }))
+  const extra = sums === null ? [] : [{ path: sums, name: utf8(sumsName) }]
+  const [beside] = isOne ? extra : []
+  if (!isOne) named.push(...extra)
   const files = await openTreeFiles(engine.kind)
   const how = {
     include,
@@ -119,7 +126,15 @@ export async function openTree(
     rereads,
     options: { ...options, strict, isDry: checked.dryRun },
   }
-  return TreeScan.open({ ...how, paths: named, tree, files, signal, warn })
+  return TreeScan.open({
+    ...how,
+    ...(beside && { beside }),
+    paths: named,
+    tree,
+    files,
+    signal,
+    warn,
+  })
 }
 
 function lastOf(path: string): Uint8Array {

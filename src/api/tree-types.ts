@@ -21,4 +21,9 @@ export interface TreeOptions {
   /** Keep extended attributes, and access control lists. */
   xattrs?: boolean
   acls?: boolean
+  /**
+   * Work out the SHA-256 of each file before the first byte goes, and send them along, in a file
+   * `.fr-sha256` of the directory: nodes that serve clients of registries need not work them out.
+   */
+  sha256?: boolean
 }

@@ -86,6 +86,10 @@ export const doorLimits = {
   /** Manifests of a repository that are read to find those that refer to another. */
   referringManifests: 1_024,
 
+  /** Bytes of a file of SHA-256 that came with a tree, and trees of which they are remembered. */
+  sumsBytes: 32 * 1024 * kib,
+  sumsKnown: 4,
+
   // --- model hub ---
   /** Files of a model, entries of a page of its tree, and paths that one request asks about. */
   modelFiles: 100_000,

@@ -20,6 +20,8 @@ export const treeLimits = {
   bundledFileBytes: 4 * mib,
   /** Entries and bundles of one tree. */
   treeEntries: 16_777_216,
+  /** Files of a tree whose SHA-256 its author sends along. */
+  treeSums: 100_000,
   treeBundles: 1_048_576,
   /** Bytes of the files in one bundle for a client that fetches a tree. */
   packBytes: 32 * mib,

@@ -75,7 +75,7 @@ beforeAll(async () => {
   guarded = await openDoor({ node }, { listen: '127.0.0.1:0', key, tokens })
   origin = `http://${door.address}`
   const to = [node.address]
-  await push(layout, { to, key, as: 'team/app' }).result
+  await push(layout, { to, key, as: 'team/app', sha256: true }).result
   await push(layout, { to, key, as: 'team/secret', only: 'site = here' }).result
   await push(layout, { to, key, as: 'other/app' }).result
 })

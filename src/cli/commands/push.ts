@@ -154,7 +154,9 @@ function criteria(text: string): string {
 /** What is said of directories. */
 export type TreeWishes = Pick<PushOptions, (typeof treeNames)[number]>
 
-const treeNames = ['include', 'exclude', 'delete', 'atomic', 'owner', 'xattrs', 'acls'] as const
+const treeNames = [
+  ...(['include', 'exclude', 'delete', 'atomic', 'owner', 'xattrs', 'acls', 'sha256'] as const),
+] as const
 
 function treeOptions(command: Commander): Commander {
   return command
@@ -176,6 +178,7 @@ function treeOptions(command: Commander): Commander {
     .option('--owner', 'keep owner and group, where nodes may')
     .option('--xattrs', 'keep extended attributes')
     .option('--acls', 'keep access control lists')
+    .option('--sha256', 'send along the SHA-256 of each file, for registries')
 }
 
 function parseRule(text: string): string {

@@ -10,9 +10,11 @@ import type { FrNode } from '../../api/types.js'
 import { matchesCriteria, parseCriteria } from '../../base/criteria.js'
 import { doorLimits } from '../../base/door-limits.js'
 import { FrError } from '../../base/errors.js'
+import { sumsName } from '../../base/tree-sums.js'
 import { isVersion } from '../../base/versions.js'
 import { later, sha256By } from '../files/arrived.js'
 import { openFor } from '../files/handler.js'
+import type { Sums, SumsOfTree } from '../files/sums.js'
 import type { Who } from '../mount.js'
 import { HubRefusal } from './refusal.js'
 
@@ -22,6 +24,7 @@ const commitChars = 40
 export interface Asking {
   readonly node: Pick<FrNode, 'open' | 'openTree'>
   readonly who: Who
+  readonly sums: Sums
   /** Whoever asks has gone, or the door closes. */
   readonly signal: AbortSignal
 }
@@ -43,8 +46,16 @@ export class Model implements AsyncDisposable {
   /** Under which its files are opened. */
   readonly #place: string
   readonly #tree: OpenTree
+  readonly #sums: SumsOfTree
 
-  private constructor(asking: Asking, name: string, { place, tree }: Found, changedMs: number) {
+  private constructor(
+    asking: Asking,
+    name: string,
+    { place, tree }: Found,
+    changedMs: number,
+    sums: SumsOfTree,
+  ) {
+    this.#sums = sums
     this.#asking = asking
     this.#name = name
     this.#place = place
@@ -62,7 +73,10 @@ export class Model implements AsyncDisposable {
     for (;;) {
       const found = await openAt(asking, name, revision)
       const { tree } = found
-      if (tree.wholeAtMs !== null) return new Model(asking, name, found, tree.wholeAtMs)
+      if (tree.wholeAtMs !== null) {
+        const sums = await asking.sums.of(asking.node, asking.who, found.place)
+        return new Model(asking, name, found, tree.wholeAtMs, sums)
+      }
       await tree.close()
       if (performance.now() >= untilMs) throw later('a push of this model still runs')
       await delay(lookMs, null, { signal: asking.signal, ref: false })
@@ -73,7 +87,7 @@ export class Model implements AsyncDisposable {
   async *entries(after?: Uint8Array): AsyncGenerator<OpenTreeEntry & { readonly path: string }> {
     for await (const entry of this.#tree.entries(after)) {
       const path = pathIn(entry)
-      if (path !== null && this.#mayGet(path)) yield { ...entry, path }
+      if (path !== null && path !== sumsName && this.#mayGet(path)) yield { ...entry, path }
     }
   }
 
@@ -97,12 +111,15 @@ export class Model implements AsyncDisposable {
     const { path, size } = entry
     const oid = oidOf(entry)
     if (entry.kind === 'directory') return { type: 'directory', path, size: 0, oid } as const
-    const sha256 = await this.#sha256(path, untilMs)
+    const sha256 = await this.sha256(entry, untilMs)
     const lfs = sha256 === null ? undefined : { oid: sha256, size, pointerSize: pointerSize(size) }
     return { type: 'file', path, size, oid, ...(lfs && { lfs }) } satisfies ModelEntry
   }
 
-  async #sha256(path: string, untilMs: number): Promise<string | null> {
+  /** 64 hex digits; null: they are not known by then. */
+  async sha256({ path, digest }: OpenTreeEntry & { readonly path: string }, untilMs: number) {
+    const carried = this.#sums.get(digest ?? '')
+    if (carried !== undefined) return carried
     const content = await this.file(path).catch(() => null)
     if (content === null) return null
     try {

@@ -8,7 +8,7 @@ import { doorLimits } from '../../base/door-limits.js'
 import { FrError } from '../../base/errors.js'
 import { jsonOf, readBody } from '../body.js'
 import { answerWith, type ReaderDemands, turnOf } from '../files/answer.js'
-import { sha256By } from '../files/arrived.js'
+import { Sums } from '../files/sums.js'
 import type { Mount, Who } from '../mount.js'
 import { HttpError, notRead, sendText, wrongRequest } from '../problem.js'
 import { require } from '../tokens.js'
@@ -18,6 +18,7 @@ import { sendHubRefusal } from './refusal.js'
 
 export function hubMount(node: FrNode, demands: ReaderDemands): Mount {
   const closing = new AbortController()
+  const sums = new Sums()
   const isLimited = (): boolean => node.status().limits.upBytesPerSecond !== null
   return {
     handle(request, response, who) {
@@ -26,7 +27,15 @@ export function hubMount(node: FrNode, demands: ReaderDemands): Mount {
       const gone = new AbortController()
       response.once('close', () => gone.abort(new FrError('ERR_FR_ABORTED')))
       const signal = AbortSignal.any([closing.signal, gone.signal])
-      const call = { node, request, response, who, signal, demands: { ...demands, isLimited } }
+      const call = {
+        node,
+        sums,
+        request,
+        response,
+        who,
+        signal,
+        demands: { ...demands, isLimited },
+      }
       answer(call, asked).catch((error: unknown) => sendHubRefusal(response, error))
       return true
     },
@@ -36,6 +45,7 @@ export function hubMount(node: FrNode, demands: ReaderDemands): Mount {
 
 interface Call {
   readonly node: FrNode
+  readonly sums: Sums
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly who: Who
@@ -146,13 +156,13 @@ function withCommit(entry: ModelEntry, { commit, changedMs }: Model): object {
 }
 
 async function sendFile(call: Call, model: Model, path: string): Promise<void> {
-  const { request, response, demands, signal } = call
+  const { request, response, demands } = call
   const content = await model.file(path)
   try {
     const untilMs = performance.now() + doorLimits.modelDigestsMs
-    const sha256 = await sha256By(content, untilMs, signal).catch(() => null)
     const entry = await model.find(path)
     if (entry === null) throw noEntry(path)
+    const sha256 = await model.sha256(entry, untilMs)
     const etag = `"${sha256 ?? oidOf(entry)}"`
     const name = path.slice(path.lastIndexOf('/') + 1)
     const plain = name.replace(/[^ !#-[\]-~]/g, '_')

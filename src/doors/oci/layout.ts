@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import type { OpenContent } from '../../api/open-types.js'
 import { doorLimits } from '../../base/door-limits.js'
 import { openArrived, sha256Within, type Waiting, wholeOf } from '../files/arrived.js'
+import type { Sums, SumsOfTree } from '../files/sums.js'
 import { isTag, sha256In } from './asked.js'
 import { isNotHeld, Refusal } from './refusal.js'
 
@@ -36,15 +37,17 @@ export class Repository {
   readonly #waiting: Waiting
   readonly #name: string
   readonly #listed: readonly Json[]
+  readonly #sums: SumsOfTree
 
-  private constructor(waiting: Waiting, name: string, listed: readonly Json[]) {
+  private constructor(waiting: Waiting, name: string, listed: readonly Json[], sums: SumsOfTree) {
     this.#waiting = waiting
+    this.#sums = sums
     this.#name = name
     this.#listed = listed
   }
 
   /** Rejects with NAME_UNKNOWN for what is no tree with an `index.json`. */
-  static async open(waiting: Waiting, name: string): Promise<Repository> {
+  static async open(waiting: Waiting, name: string, sums: Sums): Promise<Repository> {
     const content = await openArrived(waiting, name, 'index.json').catch((error: unknown) => {
       throw isNotHeld(error) ? new Refusal(404, 'NAME_UNKNOWN', 'no such repository') : error
     })
@@ -52,7 +55,8 @@ export class Repository {
       const { manifests } = jsonIn(await wholeOf(content, doorLimits.manifestBytes)) ?? {}
       if (!Array.isArray(manifests))
         throw new Refusal(404, 'NAME_UNKNOWN', 'the tree is no OCI image layout')
-      return new Repository(waiting, name, manifests.filter(isObject))
+      const known = await sums.of(waiting.node, waiting.asker, name)
+      return new Repository(waiting, name, manifests.filter(isObject), known)
     } finally {
       content.close()
     }
@@ -83,7 +87,9 @@ export class Repository {
     if (hex === null) throw new Refusal(404, 'BLOB_UNKNOWN', 'blobs are called by their SHA-256')
     const content = await this.#open(hex, 'BLOB_UNKNOWN')
     try {
-      if ((await sha256Within(content, this.#waiting.signal)) === hex) return content
+      const known = this.#sums.get(content.digest ?? '')
+      const sha256 = known ?? (await sha256Within(content, this.#waiting.signal))
+      if (sha256 === hex) return content
       throw new Refusal(404, 'BLOB_UNKNOWN', 'the bytes of this blob have another digest')
     } catch (error) {
       content.close()

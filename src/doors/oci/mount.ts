@@ -8,6 +8,7 @@ import type { FrNode } from '../../api/types.js'
 import { FrError } from '../../base/errors.js'
 import { answerWith, type ReaderDemands, turnOf } from '../files/answer.js'
 import type { Waiting } from '../files/arrived.js'
+import { Sums } from '../files/sums.js'
 import type { Mount, Who } from '../mount.js'
 import { sendText } from '../problem.js'
 import { require } from '../tokens.js'
@@ -18,7 +19,8 @@ import { Refusal, sendRefusal } from './refusal.js'
 export function registryMount(node: FrNode, demands: ReaderDemands): Mount {
   const closing = new AbortController()
   const isLimited = (): boolean => node.status().limits.upBytesPerSecond !== null
-  const registry = { node, demands: { ...demands, isLimited }, closing: closing.signal }
+  const sums = new Sums()
+  const registry = { node, sums, demands: { ...demands, isLimited } }
   return {
     handle(request, response, who) {
       const [path = ''] = (request.url ?? '').split(/[?#]/, 1)
@@ -37,6 +39,7 @@ export function registryMount(node: FrNode, demands: ReaderDemands): Mount {
 
 interface Call {
   readonly node: FrNode
+  readonly sums: Sums
   readonly demands: ReaderDemands
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -69,7 +72,7 @@ async function answer(call: Call): Promise<void> {
     throw new Refusal(404, 'NAME_UNKNOWN', 'no such repository')
   await turnOf(request, response)
   const waiting: Waiting = { node: call.node, asker: who, signal: call.signal }
-  const repository = await Repository.open(waiting, name)
+  const repository = await Repository.open(waiting, name, call.sums)
   if (asked.what === 'tags') return sendTags(response, name, repository, query)
   const { of } = asked
   if (asked.what === 'manifest') return sendManifest(response, repository, of)

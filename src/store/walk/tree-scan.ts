@@ -5,7 +5,6 @@
  * the walk has ended, and memory does not grow with the tree. What is known from an earlier push is
  * not read; what is not known is read when its batch is packed.
  */
-import { realpath } from 'node:fs/promises'
 import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
@@ -25,12 +24,15 @@ import { type AloneFile, Batch, type Candidate, packedBytes } from './batch.js'
 import { Closing } from './closing.js'
 import { Failures, type TreeFailure } from './failures.js'
 import { Owners } from './owners.js'
+import { openRoots, rootOf } from './roots.js'
 import { SentTree } from './sent-tree.js'
 import { joined, type TreePath, type TreeRoot, type Walked, walk } from './walk.js'
 
 export interface TreeSpec {
   /** One directory, or what is to be in the tree under these names. Symlinks are followed here. */
   readonly paths: readonly TreePath[]
+  /** A file from elsewhere, for the tree that is one directory. */
+  readonly beside?: TreePath
   /** Rules of gitignore(5): see filter.ts. */
   readonly include: readonly string[]
   readonly exclude: readonly string[]
@@ -102,7 +104,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
 
   private constructor(
     spec: TreeSpec,
-    roots: readonly TreeRoot[],
+    roots: readonly [readonly TreeRoot[], TreeRoot | undefined],
     owners: Owners | null,
     sent: SentTree,
   ) {
@@ -113,7 +115,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     this.#closing = new Closing(spec.algorithm, spec.signal)
     this.#signal = AbortSignal.any([spec.signal, this.#stopped.signal])
     this.#signal.addEventListener('abort', () => this.#wake(), { once: true })
-    this.#walking = this.#walk(roots).then(
+    this.#walking = this.#walk(...roots).then(
       () => this.#end(),
       (reason: unknown) => this.#end({ reason }),
     )
@@ -125,21 +127,17 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
    */
   static async open(spec: TreeSpec): Promise<TreeScan> {
     const { xattrs, acls, owner } = spec.options
-    const roots: TreeRoot[] = []
-    for (const { path, name } of spec.paths) {
-      const real = await realpathOf(path)
-      const looked = await spec.files.look(real, { xattrs, acls })
-      roots.push({ path: real, name: Buffer.from(name), looked })
-    }
-    roots.sort((a, b) => compareNames(a.name, b.name))
-    checkNames(roots)
+    const { files } = spec
+    const roots = await openRoots({ paths: spec.paths, files, xattrs, acls })
+    const { beside } = spec
+    const looked = beside && (await rootOf(beside, { files, xattrs, acls }))
     if ((xattrs || acls) && !spec.files.hasXattrs)
       spec.warn('attributes and ACLs are not read: the portable engine cannot')
     const parts = roots.flatMap(({ path, name }) => [path, name])
     const digestBytes = digestBytesOf(spec.algorithm)
     const known = { parts: [spec.algorithm, ...parts], digestBytes, rereads: spec.rereads }
     const owners = owner ? await Owners.read() : null
-    return new TreeScan(spec, roots, owners, await SentTree.open(known))
+    return new TreeScan(spec, [roots, looked], owners, await SentTree.open(known))
   }
 
   /** The tree was sent before, as far as anything is kept of that. */
@@ -272,7 +270,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     return file
   }
 
-  async #walk(roots: readonly TreeRoot[]): Promise<void> {
+  async #walk(roots: readonly TreeRoot[], beside?: TreeRoot): Promise<void> {
     const { files, options, include, exclude, warn } = this.#spec
     const { xattrs, acls, strict } = options
     const signal = this.#signal
@@ -280,7 +278,7 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
     const failed = (name: Buffer, code: FrErrorCode, text: string): void =>
       this.#failures.add(name, code, text)
     const spec = { roots, files, filter, xattrs, acls, strict, signal, warn, failed }
-    for await (const run of walk(spec)) {
+    for await (const run of walk({ ...spec, ...(beside && { beside }) })) {
       for (const walked of run) {
         const waiting = this.#take(walked)
         if (waiting !== undefined) await waiting
@@ -408,26 +406,6 @@ export class TreeScan implements AsyncIterable<Batch>, AsyncDisposable {
       ...(this.#owners && { owner: this.#owners.of(uid, gid) }),
       ...(xattrs && { xattrs }),
     }
-  }
-}
-
-async function realpathOf(path: string | Uint8Array): Promise<Buffer> {
-  try {
-    return await realpath(typeof path === 'string' ? path : Buffer.from(path), 'buffer')
-  } catch (cause) {
-    const text = `${Buffer.from(path).toString()}: ${(cause as Error).message}`
-    throw new FrError('ERR_FR_SOURCE', text, { cause })
-  }
-}
-
-function checkNames(roots: readonly TreeRoot[]): void {
-  for (const [index, { name, looked }] of roots.entries()) {
-    if (name.length === 0 && (roots.length > 1 || looked.kind !== 'directory'))
-      throw new TypeError('paths: only a directory that is the whole tree has no name')
-    const before = roots[index - 1]?.name
-    const isIn = before !== undefined && name.subarray(0, before.length).equals(before)
-    if (isIn && (name.length === before.length || name[before.length] === 0x2f))
-      throw new TypeError(`paths: ${name.toString()} is named twice, or in another`)
   }
 }
 

@@ -9,6 +9,7 @@ import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { nameBelow } from '../../base/names.js'
 import type { Looked, TreeFiles } from '../../ports/tree-files.js'
+import { compareNames } from '../../protocol/listing.js'
 import type { Filter } from '../rules/filter.js'
 import { systemText } from './failures.js'
 import { HardLinks } from './hard-links.js'
@@ -44,6 +45,8 @@ export type Walked =
 export interface WalkSpec {
   /** Names that do not contain one another. */
   readonly roots: readonly TreeRoot[]
+  /** A file from elsewhere, in the place of one of its name. */
+  readonly beside?: TreeRoot
   readonly files: TreeFiles
   readonly filter: Filter
   readonly xattrs: boolean
@@ -74,7 +77,30 @@ const slash = Buffer.from('/')
 
 /** In runs of some hundred. Rejects with the reason of the signal, or as `strict` wants. */
 export async function* walk(spec: WalkSpec): AsyncGenerator<Walked[]> {
-  yield* new Walk(spec).run()
+  const runs = new Walk(spec).run()
+  yield* spec.beside === undefined ? runs : withFile(runs, spec.beside)
+}
+
+async function* withFile(
+  runs: AsyncGenerator<Walked[]>,
+  { path, name, looked }: TreeRoot,
+): AsyncGenerator<Walked[]> {
+  const directory = path.subarray(0, Math.max(1, path.lastIndexOf(slash)))
+  let isIn = false
+  for await (const run of runs) {
+    const all: Walked[] = []
+    for (const walked of run) {
+      const isEntry = walked.type === 'entry'
+      const order = isEntry ? compareNames(walked.name, name) : 0
+      // The tree itself is left at the end.
+      if (!isIn && (isEntry ? order >= 0 : walked.name.length === 0)) {
+        all.push({ type: 'entry', name, directory, looked })
+        isIn = true
+      }
+      if (!isEntry || order !== 0) all.push(walked)
+    }
+    yield all
+  }
 }
 
 class Walk {
