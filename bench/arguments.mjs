@@ -70,6 +70,9 @@ function programOf(suites) {
     .option('--json', 'one JSON object per suite on stdout')
     .option('--out <dir>', 'write the tables into DIR/RESULTS.md', readText)
     .option('--quick', 'small sizes: shows that the benches work, not how fast anything is')
+    .option('--nodes <file>', 'net, lan: real machines, as fr push --nodes names them', readText)
+    .option('--key-file <file>', 'net, lan: the key of these nodes; else FR_KEY', readText)
+    .option('--dir <dir>', 'disk: where; by default memory or the temporary directory', readText)
     .option('--served', 'lan, lab: nodes that have served a small push before')
     .option('--rounds <n>', 'counted rounds of each suite', readRounds)
     .option('--scenario <list>', 'fast, lab: which of their rows', listOf())
@@ -111,14 +114,15 @@ function requestOf(program, suites) {
   if (unknown !== undefined) {
     program.error(`error: no suite '${unknown}'; known are ${known.join(', ')}`)
   }
-  const { scenario: scenarios, queue: queues, strategy: strategies, ...options } = program.opts()
+  const { scenario: scenarios, queue: queues, strategy: strategies, ...rest } = program.opts()
+  const { nodes: nodesFile, ...options } = rest
   const request = {
     json: false,
     quick: false,
     served: false,
     ...options,
     suites: [...new Set(program.args)],
-    ...{ scenarios, queues, strategies },
+    ...{ scenarios, queues, strategies, nodesFile },
   }
   return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined))
 }
@@ -133,6 +137,8 @@ ${list.join('\n')}
 Examples:
   $ fr-bench loopback
   $ fr-bench small memory --json
+  $ fr-bench disk --dir /srv/data
+  $ fr-bench net lan --nodes nodes.txt --key-file fr.key
   $ sudo fr-bench fast --scenario unshaped4,lan8 --out bench
   $ sudo fr-bench lan --queue fifo --rounds 5
   $ sudo fr-bench lab --scenario lan8,hetero8 --strategy adaptive,classic --peers all --out bench

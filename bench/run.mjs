@@ -8,6 +8,7 @@
  * Missed target values (wanted.mjs) are listed at the end and do not change the exit status.
  */
 import { existsSync } from 'node:fs'
+import { bareLan, disk, net } from './bare.mjs'
 import { coding } from './coding.mjs'
 import { disks } from './disks.mjs'
 import { engine } from './engine.mjs'
@@ -34,6 +35,7 @@ const ofLab = (name, about) => ({
   name,
   about,
   async parts(options) {
+    if (name === 'lan' && options.nodesFile !== undefined) return [bareLan]
     requireRepository()
     const { [name]: suite } = await import('./lab/all.mjs')
     return suite.parts?.(options) ?? [suite]
@@ -42,6 +44,8 @@ const ofLab = (name, about) => ({
 
 export const suites = [
   loopback,
+  disk,
+  net,
   engine,
   small,
   seal,
@@ -69,7 +73,7 @@ export const suites = [
     'fast',
     'beside plain copies and chains, where the processor is the limit (root, repository)',
   ),
-  ofLab('lan', '8 nodes in network namespaces, 200 Mbit/s each (root, repository)'),
+  ofLab('lan', 'real machines (--nodes); else 8 namespaces, 200 Mbit/s each (root, repository)'),
   ofLab('groups', 'groups in a chain, long ways, small files to 32 nodes (root, repository)'),
   ofLab('faults', 'nodes and the origin killed, hung, restarted; survivors (root, repository)'),
   ofLab('lab', 'all that has a wanted value: scenarios, small files, loopback (root, repository)'),

@@ -66,13 +66,14 @@ export class Workspace {
 
   /**
    * `bytes` is the most that will be written. `where` is 'memory' (tmpfs), 'disk', or 'any': memory
-   * with enough room, else the disk. `env` is for every program that is started.
+   * with enough room, else the disk; `at` is a directory for it instead. `env` is for every program
+   * that is started.
    * @param {number} bytes
    * @param {'memory' | 'disk' | 'any'} where
-   * @param {{ name?: string, env?: NodeJS.ProcessEnv }} options
+   * @param {{ name?: string, env?: NodeJS.ProcessEnv, at?: string }} options
    */
-  constructor(bytes, where = 'memory', { name = 'fr-bench', env = process.env } = {}) {
-    const place = placeFor(bytes, where)
+  constructor(bytes, where = 'memory', { name = 'fr-bench', env = process.env, at } = {}) {
+    const place = at ?? placeFor(bytes, where)
     if (!hasRoom(place, bytes)) {
       const text = (value) => `${(value / GIB).toFixed(2)} GiB`
       const room = text(roomAt(place))

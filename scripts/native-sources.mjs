@@ -10,7 +10,7 @@
  * they include costs several times what they say, for compilers and for clang-tidy, and so it is
  * read once. Names that only one file of a folder sees are therefore not those of another one.
  *
- * BLAKE3 is compiled from the package that contains it, with the assembly for this processor; the
+ * BLAKE3 is compiled from the package that contains it, with the assembly for the processor; the
  * instruction set is chosen at run time. native/core/hash/blake3_tree.c includes its blake3.c, and
  * native/core/coding/zstd_unit.c what is used of zstd, from the package that contains that.
  */
@@ -34,7 +34,8 @@ function blake3Sources() {
     x64: ['sse2', 'sse41', 'avx2', 'avx512'].map((set) => `blake3_${set}_x86-64_unix.S`),
     arm64: ['blake3_neon.c'],
   }
-  const own = instructions[process.env.npm_config_arch ?? process.arch] ?? []
+  const arch = process.env.PREBUILD_ARCH ?? process.env.npm_config_arch ?? process.arch
+  const own = instructions[arch] ?? []
   return [...always, ...own].map((name) => join(blake3, name))
 }
 

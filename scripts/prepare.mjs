@@ -9,6 +9,8 @@
  *   node scripts/prepare.mjs --package  for publication: both from scratch, nothing older
  *
  * FR_SKIP_NATIVE=1 skips the addon of a checkout; the portable engine works without it.
+ * FR_PREBUILDS=x64,arm64 are the processors that a package has the addon for, which is the default;
+ * that of another machine is cross-compiled (docs/releasing.md).
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
@@ -36,13 +38,46 @@ function missingTools() {
   return missing
 }
 
-function run(name, args) {
+function run(name, args, env = {}) {
   const { status } = spawnSync(process.execPath, [join(root, 'node_modules', name), ...args], {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, ...buildEnv() },
+    env: { ...process.env, ...buildEnv(), ...env },
   })
   if (status !== 0) process.exit(status ?? 1)
+}
+
+/** What Debian's cross compilers are called, by what Node calls the processor. */
+const crossNames = { arm64: 'aarch64-linux-gnu', x64: 'x86-64-linux-gnu' }
+
+/** Of each processor the compilers as environment; that of this machine last, in build/Release. */
+function wantedPrebuilds() {
+  const names = (process.env.FR_PREBUILDS ?? 'x64,arm64').split(',')
+  const unknown = names.find((name) => !Object.hasOwn(crossNames, name))
+  if (unknown !== undefined) fail(`FR_PREBUILDS: no processor is '${unknown}': x64, arm64`)
+  return names
+    .toSorted((a, b) => Number(a === process.arch) - Number(b === process.arch))
+    .map((arch) => {
+      if (arch === process.arch) return { arch, env: {} }
+      const tool = crossNames[arch]
+      if (!works(`${tool}-g++`))
+        fail(
+          `for the addon of ${arch}, install ${tool}-g++ (Debian: apt-get install g++-${tool}),` +
+            ` or set FR_PREBUILDS=${process.arch} for a package without it`,
+        )
+      const env = { CC: `${tool}-gcc`, CXX: `${tool}-g++`, AR: `${tool}-ar` }
+      return { arch, env: { ...env, PREBUILD_STRIP_BIN: `${tool}-strip` } }
+    })
+}
+
+function fail(text) {
+  console.error(`fastreplica: ${text}`)
+  process.exit(1)
+}
+
+function buildFor(arch, env) {
+  const options = ['--napi', '--strip', '--tag-libc', '--name', 'fastreplica', '--arch', arch]
+  run('prebuildify/bin.js', options, env)
 }
 
 function buildAddon() {
@@ -53,15 +88,13 @@ function buildAddon() {
     return
   }
   const missing = missingTools()
-  if (missing.length > 0) {
-    console.error(
-      `fastreplica: to build the native engine, install ${missing.join(' and ')}` +
+  if (missing.length > 0)
+    fail(
+      `to build the native engine, install ${missing.join(' and ')}` +
         ' (Debian: apt-get install g++ make python3), or set FR_SKIP_NATIVE=1',
     )
-    process.exit(1)
-  }
   if (forPackage) {
-    run('prebuildify/bin.js', ['--napi', '--strip', '--tag-libc', '--name', 'fastreplica'])
+    for (const { arch, env } of wantedPrebuilds()) buildFor(arch, env)
     return
   }
   const gyp = 'node-gyp/bin/node-gyp.js'

@@ -3,12 +3,9 @@
  * empty projects where no compiler can be found, by the npm of this Node, npm 12 and pnpm, and
  * used there, its benches too. Also what is in it (files.txt), and whether tools agree with its
  * manifest and types.
- *
- * Packs a copy of the tree, because prebuildify takes the addon of the tree it runs in with it.
  */
 import {
   copyFileSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -21,7 +18,8 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { buildEnv, conclude, report, run, step } from '../../scripts/steps.mjs'
+import { conclude, report, run, step } from '../../scripts/steps.mjs'
+import { packed } from './tarball.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = resolve(here, '../..')
@@ -37,7 +35,7 @@ const installScripts = ['install', 'prepublish', 'prepare'].flatMap((name) => [
 ])
 
 try {
-  const tarball = pack()
+  const tarball = packed(root, work)
   if (tarball !== null) {
     checkListing(tarball)
     checkContent(tarball)
@@ -63,25 +61,6 @@ try {
   rmSync(work, { recursive: true, force: true })
 }
 conclude()
-
-/** The path of the tarball, or null. */
-function pack() {
-  const tree = join(work, 'tree')
-  const made = /^(?:\.git|node_modules|dist|build|build-.*|prebuilds|coverage)$/
-  for (const name of readdirSync(root)) {
-    if (!made.test(name)) cpSync(join(root, name), join(tree, name), { recursive: true })
-  }
-  symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
-  const args = ['pack', '--pack-destination', work]
-  if (
-    !step('npm pack, with prebuilt addon', 'npm', args, {
-      cwd: tree,
-      env: { ...buildEnv(), FR_SKIP_NATIVE: '1' },
-    })
-  )
-    return null
-  return join(work, readdirSync(work).find((name) => name.endsWith('.tgz')) ?? 'no tarball')
-}
 
 /**
  * files.txt names everything but dist, docs and examples. Of dist there is one .js and one .d.ts
