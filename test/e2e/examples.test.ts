@@ -80,6 +80,17 @@ describe('wan/', () => {
   })
 })
 
+describe('models/', () => {
+  it('puts a model on nodes, of which the client of a hub reads it', async () => {
+    const run = world.start(process.execPath, [example('models/run.mjs'), '2'])
+    expect([await run.ended, run.stderr]).toEqual([0, ''])
+    const [pushed, read, ...rest] = run.stdout.trimEnd().split('\n')
+    expect(pushed).toBe('team/tiny: complete at 2 of 2 nodes')
+    expect(read).toMatch(/^read at 2 of 2 nodes, commit [0-9a-f]{40}$/)
+    expect(rest).toEqual([])
+  })
+})
+
 describe('cdn/', () => {
   it('goes on where a process of each kind is killed, with one edge', async () => {
     const run = world.start(process.execPath, [example('cdn/run.mjs'), '1'])
@@ -230,6 +241,7 @@ describe('examples/', () => {
       'library.mjs',
       // metrics.test.ts looks at it.
       'metrics',
+      'models',
       'nodes.txt',
       // What is said in the documents is read by documents.test.ts as well.
       'wan',
