@@ -9,7 +9,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import { isHidden } from '../base/names.js'
 import type { DataEngine, FileHandle, ServedSocket, StopSignal } from '../ports.js'
 import { keyOf, openContent, type ServedContent } from '../session/fetch/served-content.js'
 import type { GrowingHere } from '../session/growing-here.js'
@@ -17,22 +16,24 @@ import type { LandingHere } from '../session/landing-here.js'
 import { isSameButLinked } from '../store/catalogue/same-file.js'
 import { atFirst } from '../store/disks/at-first.js'
 import { openNow } from '../store/held/holdings.js'
-import { readJournal } from '../store/journal/journal.js'
 import { fullName, shown } from '../store/trees/full-name.js'
 import type { TreePlace } from '../store/trees/held-trees.js'
 import { digestText } from '../store/trees/local-copies.js'
+import { Arriving } from './arriving-content.js'
+import {
+  type ContentState,
+  lookMs,
+  type Playing,
+  type Progress,
+  publishedTries,
+} from './content-progress.js'
 import type { Disk } from './disk.js'
 import type { Disks } from './disks.js'
 import { growingOf, landingOf } from './growing-of.js'
 import type { Sha256s } from './sha256s.js'
 
-/** Milliseconds between looks at what comes and tells nobody. */
-const lookMs = 100
-const publishedTries = 20
 /** Of what arrives, sent between two looks at whose it is. */
 const pieceBytes = 8 * 1024 * 1024
-
-export type ContentState = 'held' | 'growing' | 'arriving'
 
 export interface ContentRange {
   readonly offset: number
@@ -47,21 +48,6 @@ interface Described {
   readonly modifiedMs: number
   readonly only: string | undefined
   release?(): void
-}
-
-/** How much is there, and how it goes on. */
-interface Progress {
-  readonly state: ContentState
-  /** Null: it is still written. */
-  readonly size: number | null
-  /** Verified bytes from there on. */
-  available(offset: number): number
-  /** Calls back when there may be more; the result takes it back. */
-  watch(moved: () => void): () => void
-  /** Why nothing more comes; null: it may. */
-  failure(): Promise<FrError | null>
-  /** Before and after bytes are read: rejects where the file may be another one's by now. */
-  check?(): Promise<void>
 }
 
 export class OpenedContent {
@@ -111,6 +97,7 @@ export class OpenedContent {
    * before. Rejects with the reason why no more come, or the signal's.
    */
   async waitFor(offset: number, signal?: StopSignal): Promise<number> {
+    if (!this.#isClosed) this.#progress.readsAt?.(offset)
     for (;;) {
       signal?.throwIfAborted()
       if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
@@ -158,6 +145,7 @@ export class OpenedContent {
     if (length > this.available(offset)) throw new RangeError('not all of the range is there')
     const { file } = this.#about
     const { check } = this.#progress
+    this.#progress.readsAt?.(offset + length)
     if (check === undefined) return this.#engine.serve(socket, { file, offset, length, ...how })
     for (let at = offset; at < offset + length; at += pieceBytes) {
       await this.#progress.check?.()
@@ -196,6 +184,7 @@ export class OpenedContent {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#progress.end?.()
     if (this.#hashing === undefined) this.#release()
   }
 
@@ -210,6 +199,8 @@ export interface ContentsOf {
   readonly engine: DataEngine
   readonly sha256s: Sha256s
   readonly disks: Disks
+  /** Who reads a content that is pulled tells it so; undefined: it is not pulled. */
+  readonly play?: (content: { name: string; contentId: string }) => Playing | undefined
 }
 
 /**
@@ -277,7 +268,7 @@ async function openLanding(engine: DataEngine, { store }: Disk, landing: Landing
 }
 
 async function openOn(
-  { engine, sha256s }: ContentsOf,
+  { engine, sha256s, play }: ContentsOf,
   disk: Disk,
   name: Uint8Array,
 ): Promise<OpenedContent> {
@@ -293,7 +284,10 @@ async function openOn(
   }
   if (typeof key === 'string') {
     const content = await openContent(held, key)
-    return new OpenedContent(engine, describe(content), new Arriving(disk, key, content))
+    const { contentId } = content
+    const playing = play?.({ name: Buffer.from(name).toString(), contentId })
+    const arriving = new Arriving({ disk, id: key, content, playing })
+    return new OpenedContent(engine, describe(content), arriving)
   }
   if ('row' in key) return openOfTree(engine, sha256s, disk, key)
   if (!('fileDigest' in key)) throw new FrError('ERR_FR_NOT_HELD')
@@ -348,77 +342,6 @@ async function openGrowing(engine: DataEngine, { served }: Disk, growing: Growin
       return failure && new FrError(failure.code, failure.text)
     },
   })
-}
-
-/**
- * Brought by order or by criteria, or left by a push: in any order. A transfer of another content
- * of the same size may go on with what was left, and writes over what differs.
- */
-class Arriving implements Progress {
-  readonly state = 'arriving'
-  readonly size: number
-  readonly #disk: Disk
-  readonly #id: string
-  readonly #content: ServedContent
-  #isWhole = false
-  #isOver = false
-
-  constructor(disk: Disk, id: string, content: ServedContent) {
-    this.#disk = disk
-    this.#id = id
-    this.#content = content
-    this.size = content.size
-  }
-
-  available(offset: number): number {
-    const left = this.size - offset
-    if (this.#isOver) return 0
-    if (this.#isWhole || left <= 0) return Math.max(0, left)
-    const [first] = this.#content.present([[offset, left]])
-    return first !== undefined && first[0] === offset ? first[1] : 0
-  }
-
-  watch(): () => void {
-    return () => {}
-  }
-
-  async failure(): Promise<FrError | null> {
-    for (let tries = 1; !this.#isOver; tries++) {
-      const whose = await this.#whose()
-      if (whose === 'ours') {
-        await this.#content.look()
-        return null
-      }
-      // Between its journal and its record it has neither, for a moment.
-      this.#isOver = whose === 'other' || tries === publishedTries
-      if (!this.#isOver) await delay(lookMs)
-    }
-    return new FrError('ERR_FR_NOT_HELD', 'whoever brought it has given it up')
-  }
-
-  async check(): Promise<void> {
-    const failure = await this.failure()
-    if (failure !== null) throw failure
-  }
-
-  async #whose(): Promise<'ours' | 'other' | 'gone'> {
-    if (this.#isWhole) return 'ours'
-    const { leftovers, holdings, catalogue } = this.#disk.store
-    const { name, contentId, fileDigest, file } = this.#content
-    const isOurs = (id: string, digest: string | undefined): boolean =>
-      id === contentId || digest === fileDigest
-    const filled = leftovers.filledOf(this.#id)
-    if (filled !== undefined)
-      return isOurs(filled.header.contentId, filled.whole.fileDigest) ? 'ours' : 'other'
-    const journal = await readJournal(leftovers.pathOf(this.#id), null)
-    if (journal !== null)
-      return isOurs(journal.header.contentId, journal.whole.fileDigest) ? 'ours' : 'other'
-    const record = isHidden(name) ? undefined : catalogue.get(name)
-    if (record?.fileDigest !== fileDigest) return 'gone'
-    const { inode } = await holdings.spec.storage.identityOf(file)
-    this.#isWhole = inode === record.identity.inode
-    return this.#isWhole ? 'ours' : 'gone'
-  }
 }
 
 function whole(size: number): Progress {

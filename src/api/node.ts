@@ -8,6 +8,7 @@ import { type OpenedDirs, openDataDirs } from '../agent/data-dirs.js'
 import { type EngineHolder, openEngine } from '../agent/engines.js'
 import { NodeMaster } from '../agent/master/node-master.js'
 import { NodeService } from '../agent/node-service.js'
+import type { ContentsOf } from '../agent/opened-content.js'
 import type { Peers } from '../agent/peers.js'
 import { Privileges } from '../agent/privileges.js'
 import { type ClusterPlace, openShared, openView } from '../agent/shared-dir.js'
@@ -325,7 +326,10 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
   }
 
   open(name: string | Uint8Array): Promise<OpenContent> {
-    return openIn(this.#closing === undefined ? this.#service : null, name)
+    const { engine, sha256s, disks } = this.#service
+    const play: ContentsOf['play'] = (content) => this.#swarm?.contentOf(content)?.play()
+    const contents = { engine, sha256s, disks, play }
+    return openIn(this.#closing === undefined ? contents : null, name)
   }
 
   openTree(name: string | Uint8Array): Promise<OpenTree> {

@@ -11,6 +11,9 @@ export const swarmLimits = {
   swarmUnits: 4_096,
   /** Units in order of delivery that are chosen from by how rare they are, before later ones. */
   swarmWindow: 24,
+  /** Who plays a content while it comes, of one; units of each that come before all others. */
+  swarmPlayers: 64,
+  swarmPlayed: 3,
   /** Units that a question names, and that one answer gives. */
   swarmWants: 128,
   swarmGrants: 4,

@@ -93,6 +93,10 @@ export class NodeSwarm {
     return [...pulled, ...this.#waits].slice(0, limits.swarmTold)
   }
 
+  contentOf(one: ContentName): PulledContent | undefined {
+    return [...this.#contents.values()].find(({ announcement }) => isOfContent(announcement, one))
+  }
+
   /** What a master requires here has changed. */
   required(): void {
     this.#look()
@@ -297,7 +301,6 @@ export class NodeSwarm {
 
   /** Null: there are too many. */
   #meet(announcement: Announcement): PulledContent | null {
-    const { log } = this.#spec
     const { id, name, contentId } = announcement
     const known = this.#contents.get(id)
     if (known !== undefined) return known
@@ -312,7 +315,7 @@ export class NodeSwarm {
       mates: () => this.#service.directory.siteMates().map((mate) => this.#mate(mate)),
       copy: (order, ended) => this.#copy(order, ended),
       complete: () => {
-        log({ level: 'info', event: 'pulled', fields: { name, contentId } })
+        this.#spec.log({ level: 'info', event: 'pulled', fields: { name, contentId } })
         this.#look()
       },
     })
@@ -433,11 +436,8 @@ export class NodeSwarm {
 
   async #asked(frame: Asked, asker: Established): Promise<SwarmFrame> {
     const { type: _, name, ...ask } = frame
-    const content = [...this.#contents.values()].find(({ announcement }) => {
-      return announcement.contentId === ask.contentId && announcement.name === name
-    })
-    if (content === undefined)
-      throw new FrError('ERR_FR_NOT_HELD', 'the node knows of no such publication')
+    const content = this.contentOf({ name, contentId: ask.contentId })
+    if (content === undefined) throw new FrError('ERR_FR_NOT_HELD', 'it is not published here')
     const { authority } = this.#service
     const attributesOf = authority.attributesOf.bind(authority)
     const fault = holderFault(content.announcement.where, asker.peer, attributesOf)

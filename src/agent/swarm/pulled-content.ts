@@ -4,6 +4,7 @@
  * The machines decide (control/swarm): the pull what to ask whom for, the deals what others are
  * given. Here are their time, their questions over status links, and their copies by order.
  */
+import type { Division } from '../../base/division.js'
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import { nowMs } from '../../base/time/awake.js'
@@ -12,9 +13,16 @@ import type { CopyOrder } from '../../control/messages/mastering.js'
 import type { SwarmAnswer, SwarmAsk, SwarmPeer } from '../../control/messages/swarming.js'
 import { Deals } from '../../control/swarm/deals.js'
 import { Pull, type PullWish } from '../../control/swarm/pull.js'
-import { bytesOf, type Geometry, geometryOf, UnitSet } from '../../control/swarm/units.js'
+import {
+  bytesOf,
+  type Geometry,
+  geometryOf,
+  UnitSet,
+  unitsTouched,
+} from '../../control/swarm/units.js'
 import type { Dialler } from '../../net/dial.js'
 import { Inquiry } from '../client.js'
+import type { Playing } from '../content-progress.js'
 
 /** How far one content is, for the status of the node. */
 export interface PullProgress {
@@ -28,6 +36,11 @@ export interface PullProgress {
   readonly holders: number
   /** Why nothing comes; null: something does. */
   readonly reason: string | null
+}
+
+/** What a player needs before the media. */
+function indexOf({ isLinear, tracks }: Division): readonly RangePair[] {
+  return isLinear ? [] : (tracks[0]?.ranges ?? [])
 }
 
 export interface ContentSpec {
@@ -50,8 +63,8 @@ export class PulledContent {
   readonly #deals: Deals
   readonly #waiting = new Map<number, (answer: SwarmAnswer) => void>()
   readonly #inquiries = new Map<string, Inquiry>()
-  /** Each stops a copy that is under way. */
-  readonly #copies = new Set<() => void>()
+  /** Each stops a copy that is under way; by the number of its order. */
+  readonly #copies = new Map<number, () => void>()
   readonly #closing = new AbortController()
   /** What others may be sent. */
   #served: UnitSet
@@ -60,6 +73,7 @@ export class PulledContent {
   #timer: NodeJS.Timeout | undefined
   #dueMs = Number.POSITIVE_INFINITY
   #nextAsk = 0
+  #nextPlayer = 0
 
   constructor(spec: ContentSpec) {
     const { announcement, self } = spec
@@ -131,16 +145,39 @@ export class PulledContent {
     const { count } = this.geometry
     const have = new UnitSet(count)
     have.addAll(this.#served)
-    this.#pull = new Pull({ contentId, count, order, self, initiator }, have, nowMs())
+    const index = unitsTouched(this.geometry, indexOf(this.announcement.division))
+    this.#pull = new Pull({ contentId, count, order, index, self, initiator }, have, nowMs())
     for (const mate of mates()) this.#pull.met(mate, nowMs())
     this.#turn()
+  }
+
+  /** Somebody reads it here while it comes: what comes next for them goes before the rest. */
+  play(): Playing {
+    const player = this.#nextPlayer++
+    const { unitBytes, count } = this.geometry
+    let first = -1
+    return {
+      at: (offset) => {
+        const unit = Math.floor(offset / unitBytes)
+        if (unit === first || this.#pull === undefined) return
+        first = unit
+        const many = Math.max(0, Math.min(limits.swarmPlayed, count - unit))
+        const units = Array.from({ length: many }, (_, next) => unit + next)
+        this.#pull.played(player, units, nowMs())
+        this.#turn()
+      },
+      end: () => {
+        this.#pull?.left(player)
+        if (first >= 0) this.#turn()
+      },
+    }
   }
 
   /** What came stays. */
   close(): void {
     this.#pull = undefined
     this.#closing.abort()
-    for (const stop of this.#copies) stop()
+    for (const stop of this.#copies.values()) stop()
     this.#copies.clear()
     for (const inquiry of this.#inquiries.values()) inquiry.close()
     this.#inquiries.clear()
@@ -196,6 +233,11 @@ export class PulledContent {
 
   #carryOut(pull: Pull, wish: PullWish): void {
     if (wish.type === 'ask') return void this.#ask(pull, wish.to, wish.ask)
+    if (wish.type === 'stop') {
+      this.#copies.get(wish.order)?.()
+      this.#copies.delete(wish.order)
+      return
+    }
     const { order, first, count, from } = wish
     const { name, contentId, digest, size } = this.announcement
     const { nodeId, address } = from
@@ -204,11 +246,11 @@ export class PulledContent {
     const said = { name, contentId, digest, size, isGrowing: false }
     const bytesPerSecond = Number.POSITIVE_INFINITY
     const stop = this.#spec.copy({ ...said, range, source, bytesPerSecond }, (isRight) => {
-      this.#copies.delete(stop)
+      this.#copies.delete(order)
       pull.ended(order, isRight, nowMs())
       this.#turn()
     })
-    this.#copies.add(stop)
+    this.#copies.set(order, stop)
   }
 
   async #ask(pull: Pull, to: SwarmPeer, ask: SwarmAsk): Promise<void> {

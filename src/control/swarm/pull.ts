@@ -8,12 +8,16 @@
  * the site has each mate asks for the units that fall to it by lot. Where nothing comes for a
  * while none of this counts: it takes what it needs from whoever has it.
  *
- * Facts: met, held, answered, unanswered, ended. `due` says what to do. Pure: time is an argument.
+ * Who plays the content here while it comes has a window: what is in it comes before all else, from
+ * whoever has it, and what is under way makes room for it.
+ *
+ * Facts: met, held, answered, unanswered, ended, played, left. `due` says what to do. Pure: time is an argument.
  */
 import { limits } from '../../base/limits.js'
 import type { SwarmAnswer, SwarmAsk, SwarmPeer } from '../messages/swarming.js'
 import { type Holder, Holders } from './holders.js'
 import { lot, seedOf, UnitSet } from './units.js'
+import { Windows } from './windows.js'
 
 export interface PullSpec {
   readonly contentId: string
@@ -21,6 +25,8 @@ export interface PullSpec {
   readonly count: number
   /** Those that are wanted, in order of delivery. */
   readonly order: readonly number[]
+  /** Those of them that a player needs before all others. */
+  readonly index?: readonly number[]
   /** This node; its address is what others dial. */
   readonly self: SwarmPeer
   readonly initiator: SwarmPeer
@@ -37,6 +43,8 @@ export type PullWish =
       readonly count: number
       readonly from: SwarmPeer
     }
+  /** To let go of what was ordered: others come first. What has come of it stays. */
+  | { readonly type: 'stop'; readonly order: number }
 
 interface Order {
   readonly units: readonly number[]
@@ -53,6 +61,7 @@ export class Pull {
   /** Units under way. */
   readonly #coming = new Map<number, Order>()
   readonly #fresh: PullWish[] = []
+  readonly #windows = new Windows()
   #nextOrder = 0
   /** When something came last, or was given. */
   #movedMs: number
@@ -158,6 +167,18 @@ export class Pull {
     } else this.holders.failed(holder, nowMs)
   }
 
+  /** This player needs these units now, the next one first, and none that it has needed before. */
+  played(player: number, units: readonly number[], nowMs: number): void {
+    this.#windows.move(player, units)
+    const isNew = units.some((unit) => this.#isMissing(unit))
+    for (const holder of isNew ? this.holders : [])
+      if (holder.failures === 0) holder.nextMs = Math.min(holder.nextMs, nowMs)
+  }
+
+  left(player: number): void {
+    this.#windows.drop(player)
+  }
+
   // --- what to do ---
 
   /** When to look again, whatever happens. */
@@ -204,7 +225,37 @@ export class Pull {
   }
 
   #asks(nowMs: number): PullWish[] {
-    const isStuck = this.#coming.size === 0 && nowMs - this.#movedMs >= limits.swarmPatienceMs
+    const urgent = this.#urgent()
+    const isUrgent = urgent.some((unit) => this.#isMissing(unit))
+    const stops = isUrgent ? this.#makeRoom(new Set(urgent)) : []
+    return [...stops, ...this.#asksFor(urgent, isUrgent, nowMs)]
+  }
+
+  /** Of those that play, and the index before: what is wanted and not here. */
+  #urgent(): number[] {
+    const { index = [] } = this.#spec
+    const played = this.#windows.units
+    const all = played.length === 0 ? [] : [...new Set([...index, ...played])]
+    return all.filter((unit) => this.#wanted.has(unit) && !this.#have.has(unit))
+  }
+
+  /** What is under way and can wait. */
+  #makeRoom(urgent: ReadonlySet<number>): PullWish[] {
+    const stops: PullWish[] = []
+    for (const [order, { units, holder }] of this.#orders) {
+      if (units.some((unit) => urgent.has(unit))) continue
+      this.#orders.delete(order)
+      holder.orders -= units.length
+      for (const unit of units) this.#coming.delete(unit)
+      stops.push({ type: 'stop', order })
+    }
+    return stops
+  }
+
+  #asksFor(urgent: readonly number[], isUrgent: boolean, nowMs: number): PullWish[] {
+    const isIdle = this.#coming.size === 0 && nowMs - this.#movedMs >= limits.swarmPatienceMs
+    // Whoever has what is played gives it, whatever falls to whom.
+    const isStuck = isIdle || isUrgent
     let asking = 0
     let places = limits.swarmOrders - this.#coming.size
     for (const { asked } of this.holders) {
@@ -214,7 +265,13 @@ export class Pull {
     }
     const free = this.holders.ranked(this.#seed, nowMs)
     if (free.length === 0 || asking >= limits.swarmAsks) return []
-    const eligible = this.#eligible(this.#missing(), isStuck, nowMs)
+    // Nothing else is to take the way of what is played.
+    const missing =
+      urgent.length > 0 ? urgent.filter((unit) => this.#isMissing(unit)) : this.#missing()
+    if (urgent.length > 0) places = Math.min(places, missing.length)
+    const eligible = this.#eligible(missing, isStuck, nowMs)
+    const wantsOf = (units: readonly number[]): readonly number[] =>
+      urgent.length > 0 ? units.slice(0, limits.swarmWants) : this.#wants(units)
     const wishes: PullWish[] = []
     const ask = (holder: Holder, wants: readonly number[], most: number): void => {
       asking++
@@ -230,7 +287,7 @@ export class Pull {
     // Those that are known to have something.
     for (const holder of free) {
       if (places <= 0 || !canAsk(holder) || holder.isInitiator) continue
-      const wants = this.#wants(eligible(holder).filter((unit) => holder.have?.has(unit)))
+      const wants = wantsOf(eligible(holder).filter((unit) => holder.have?.has(unit)))
       if (wants.length === 0) continue
       const most = Math.min(places, limits.swarmGrants / 2, wants.length)
       places -= most
@@ -240,12 +297,12 @@ export class Pull {
     for (const holder of free)
       if (holder.isInitiator && canAsk(holder)) {
         if (places > 0 || isDue(holder) || holder.isOwed)
-          ask(holder, places > 0 ? this.#wants(eligible(holder)) : [], Math.max(0, places))
+          ask(holder, places > 0 ? wantsOf(eligible(holder)) : [], Math.max(0, places))
       }
     // Who may have got something meanwhile, and who is to know that it is here now.
     for (const holder of free) {
       if (!canAsk(holder)) continue
-      if (places > 0) ask(holder, this.#wants(eligible(holder)), 1)
+      if (places > 0) ask(holder, wantsOf(eligible(holder)), 1)
       else if (holder.isOwed) ask(holder, [], 0)
     }
     return wishes

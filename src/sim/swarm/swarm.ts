@@ -191,6 +191,8 @@ class SwarmWorld {
 
   #carryOut(node: Node, pull: Pull, wish: PullWish): void {
     if (wish.type === 'ask') return this.#ask(node, pull, wish.to.nodeId, wish.ask)
+    // What is on its way comes all the same.
+    if (wish.type === 'stop') return
     const { from, order, first, count } = wish
     const source = this.#byId.get(from.nodeId) as Node
     this.#bring(node, pull, source, { order, first, count })

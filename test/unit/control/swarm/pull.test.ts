@@ -145,6 +145,85 @@ describe('a pull', () => {
     expect(wants.slice(limits.swarmWindow).some(isNext)).toBe(false)
   })
 
+  describe('that is played', () => {
+    const many = 40
+    const all = Array.from({ length: many }, (_, unit) => unit)
+    const had: [number, number][] = [[0, many]]
+    const stopsOf = (wishes: readonly PullWish[]) =>
+      wishes.flatMap((wish) => (wish.type === 'stop' ? [wish.order] : []))
+    let played: Pull
+    beforeEach(() => {
+      const spec = { contentId: 'c', count: many, order: all, index: [39], self, initiator }
+      played = new Pull(spec, new UnitSet(many), 0)
+    })
+
+    it('asks for the index and what comes next alone, of whoever has it', () => {
+      played.met(mate, 0)
+      played.met(far, 0)
+      played.played(1, [20, 21, 22], 0)
+      const asks = asksOf(played.due(0))
+      expect(asks).not.toEqual([])
+      for (const { wants, isStuck } of asks) {
+        expect(wants).toEqual([39, 20, 21, 22])
+        expect(isStuck).toBe(true)
+      }
+    })
+
+    it('lets go of what can wait, goes on with the rest, and then with all else', () => {
+      played.due(0)
+      played.answered('first', answer({ have: had, grants: [5, 20, 7] }), 1, 1)
+      expect(ordersOf(played.due(1)).map(({ first }) => first)).toEqual([5, 20, 7])
+      played.played(1, [20, 21, 22], 2)
+      const wishes = played.due(2)
+      expect(stopsOf(wishes)).toEqual([0, 2])
+      expect(asksOf(wishes)).toMatchObject([{ wants: [39, 21, 22], coming: [[20, 1]] }])
+      // What was stopped is over: nobody counts it, and it may be given again.
+      played.ended(0, true, 3)
+      expect(played.have.has(5)).toBe(false)
+      played.answered('first', answer({ have: had, grants: [39, 21, 22] }), 1, 3)
+      expect(ordersOf(played.due(3)).map(({ first }) => first)).toEqual([39, 21, 22])
+      // All of the window is under way: nothing takes its place.
+      for (const order of [1, 3]) played.ended(order, true, 4)
+      for (const { wants } of asksOf(played.due(4))) expect(wants).toEqual([])
+      for (const order of [4, 5]) played.ended(order, true, 5)
+      played.answered('first', answer({ have: had }), 1, 5)
+      const later = asksOf(played.due(3_000))
+      expect(later[0]?.wants.length).toBeGreaterThan(20)
+    })
+
+    it('has a window that moves, and ends with its player', () => {
+      const wants = (nowMs: number) => {
+        const [ask] = asksOf(played.due(nowMs))
+        played.answered('first', answer({ have: had }), 1, nowMs)
+        return ask?.wants
+      }
+      played.played(1, [3, 4, 5], 0)
+      expect(wants(0)).toEqual([39, 3, 4, 5])
+      played.played(1, [30, 31, 32], 1)
+      played.played(2, [10, 11], 1)
+      expect(wants(1)).toEqual([39, 30, 10, 31, 11, 32])
+      played.left(1)
+      expect(wants(5_000)).toEqual([39, 10, 11])
+      played.left(2)
+      expect(wants(10_000)?.length).toBeGreaterThan(20)
+    })
+
+    it('knows a bounded number of players, and of units of each', () => {
+      const each = limits.swarmPlayed
+      for (let player = 0; player <= limits.swarmPlayers; player++)
+        played.played(player, player === 0 ? [1] : all.slice(10, 10 + 2 * each), 0)
+      const units = [39, ...all.slice(10, 10 + each)]
+      expect(asksOf(played.due(0))[0]?.wants).toEqual(units)
+    })
+
+    it('has nothing to hurry for what nobody wants here, or is here', () => {
+      const spec = { contentId: 'c', count: many, order: [0, 1, 2], self, initiator }
+      const part = new Pull(spec, UnitSet.ofRuns(many, [[0, 1]]), 0)
+      part.played(1, [0, 30, 31], 0)
+      expect([...(asksOf(part.due(0))[0]?.wants ?? [])].sort()).toEqual([1, 2])
+    })
+  })
+
   it('knows a bounded number of holders, those of its site rather than others', () => {
     for (let each = 0; each < 2 * limits.swarmPeers; each++) pull.met(peer(`f${each}`, 'b'), 0)
     expect(pull.holders.size).toBe(limits.swarmPeers)
