@@ -32,6 +32,8 @@ import type { Disks } from './disks.js'
 import { growingOf, landingOf } from './growing-of.js'
 import type { Sha256s } from './sha256s.js'
 
+/** Milliseconds for which what is pulled is waited for before any of it is here. */
+const pulledMs = 30_000
 /** Of what arrives, sent between two looks at whose it is. */
 const pieceBytes = 8 * 1024 * 1024
 
@@ -199,8 +201,11 @@ export interface ContentsOf {
   readonly engine: DataEngine
   readonly sha256s: Sha256s
   readonly disks: Disks
-  /** Who reads a content that is pulled tells it so; undefined: it is not pulled. */
-  readonly play?: (content: { name: string; contentId: string }) => Playing | undefined
+  /**
+   * Who reads a content that is pulled tells it so; undefined: it is not pulled. An id of null:
+   * whichever of the name is.
+   */
+  readonly play?: (name: string, contentId: string | null) => Playing | undefined
 }
 
 /**
@@ -209,6 +214,26 @@ export interface ContentsOf {
  * ERR_FR_NOT_HELD, and ERR_FR_IS_DIRECTORY for a tree or a directory of one.
  */
 export async function openAt(contents: ContentsOf, name: Uint8Array): Promise<OpenedContent> {
+  let awaited: Playing | undefined
+  try {
+    for (let looks = 0; ; looks++) {
+      try {
+        return await openLanded(contents, name)
+      } catch (error) {
+        const isAbsent = error instanceof FrError && error.code === 'ERR_FR_NOT_HELD'
+        awaited ??= isAbsent ? contents.play?.(Buffer.from(name).toString(), null) : undefined
+        if (!isAbsent || awaited === undefined || looks * lookMs >= pulledMs) throw error
+      }
+      // It is pulled, and nothing of it is here yet: its beginning is to come first.
+      awaited.at(0)
+      await delay(lookMs)
+    }
+  } finally {
+    awaited?.end()
+  }
+}
+
+async function openLanded(contents: ContentsOf, name: Uint8Array): Promise<OpenedContent> {
   for (let tries = 1; ; tries++) {
     await contents.disks.refresh()
     const landed = landingOf(contents.disks.likely(name), name)?.landing
@@ -284,8 +309,7 @@ async function openOn(
   }
   if (typeof key === 'string') {
     const content = await openContent(held, key)
-    const { contentId } = content
-    const playing = play?.({ name: Buffer.from(name).toString(), contentId })
+    const playing = play?.(Buffer.from(name).toString(), content.contentId)
     const arriving = new Arriving({ disk, id: key, content, playing })
     return new OpenedContent(engine, describe(content), arriving)
   }

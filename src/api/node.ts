@@ -327,7 +327,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
 
   open(name: string | Uint8Array): Promise<OpenContent> {
     const { engine, sha256s, disks } = this.#service
-    const play: ContentsOf['play'] = (content) => this.#swarm?.contentOf(content)?.play()
+    const play: ContentsOf['play'] = (...content) => this.#swarm?.contentOf(...content)?.play()
     const contents = { engine, sha256s, disks, play }
     return openIn(this.#closing === undefined ? contents : null, name)
   }

@@ -93,8 +93,8 @@ export class NodeSwarm {
     return [...pulled, ...this.#waits].slice(0, limits.swarmTold)
   }
 
-  contentOf(one: ContentName): PulledContent | undefined {
-    return [...this.#contents.values()].find(({ announcement }) => isOfContent(announcement, one))
+  contentOf(name: string, contentId: string | null): PulledContent | undefined {
+    return [...this.#contents.values()].find((content) => content.isOf(name, contentId))
   }
 
   /** What a master requires here has changed. */
@@ -436,7 +436,7 @@ export class NodeSwarm {
 
   async #asked(frame: Asked, asker: Established): Promise<SwarmFrame> {
     const { type: _, name, ...ask } = frame
-    const content = this.contentOf({ name, contentId: ask.contentId })
+    const content = this.contentOf(name, ask.contentId)
     if (content === undefined) throw new FrError('ERR_FR_NOT_HELD', 'it is not published here')
     const { authority } = this.#service
     const attributesOf = authority.attributesOf.bind(authority)

@@ -86,6 +86,12 @@ export class PulledContent {
     this.#served = new UnitSet(count)
   }
 
+  /** `contentId` null: whichever of the name is pulled now. */
+  isOf(name: string, contentId: string | null): boolean {
+    if (this.announcement.name !== name) return false
+    return contentId === null ? this.isPulling : this.announcement.contentId === contentId
+  }
+
   /** It is pulled, or was, as far as it is wanted. */
   get isPulled(): boolean {
     return this.#pull !== undefined
