@@ -1,11 +1,11 @@
 /**
- * `npm run viewers [-- --viewers 200 --seconds 20 --rate 4M]`: players of one film at one node, each
- * at its own place in the playlist, in processes of their own.
+ * `npm run viewers [-- --viewers 200 --seconds 20 --rate 2M]`: players of one film at one node,
+ * each at its own place in the playlist, in processes of their own.
  *
- * A viewer reads the playlist, then segment after segment as a player does: it buffers two, and
- * plays one in the time it lasts. A stall is a moment at which the next segment is not there. Prints
- * in JSON the stalls, what a segment took, and what the node uses; fails where a viewer stalls, or
- * gets a byte that is not of the film.
+ * A viewer reads the playlist, then segment after segment as a player does: it loads two, plays
+ * one in the time it lasts, and loads the next meanwhile. A stall is a moment at which the next
+ * segment is not there. Prints in JSON the stalls, how long a segment took to come, and what the
+ * node uses; fails where a viewer stalls, or gets a byte that is not of the film.
  */
 import { execFileSync, fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -58,8 +58,9 @@ async function play({ url, path, viewers, first, seconds: text }) {
       if (segments.length === 0) throw new Error('the playlist has no segments')
       await sleep(Math.random() * 2_000)
       const endMs = performance.now() + seconds * 1_000
-      // When all that was loaded has been played.
+      // When all that was loaded has been played; null: it does not play yet.
       let playedMs = null
+      let loadedMs = 0
       for (let next = (first + at) % segments.length; performance.now() < endMs; next++) {
         const { ms, range } = segments[next % segments.length]
         const fromMs = performance.now()
@@ -75,7 +76,10 @@ async function play({ url, path, viewers, first, seconds: text }) {
           seen.stalls++
           seen.stalledMs += nowMs - playedMs
         }
-        playedMs = Math.max(playedMs ?? 0, nowMs) + ms
+        loadedMs += ms
+        if (playedMs !== null) playedMs = Math.max(playedMs, nowMs) + ms
+        else if (loadedMs >= bufferedSegments * ms) playedMs = nowMs + loadedMs
+        if (playedMs === null) continue
         const aheadMs = playedMs - performance.now()
         await sleep(Math.max(0, aheadMs - bufferedSegments * ms))
       }
@@ -90,7 +94,7 @@ async function main() {
     options: {
       viewers: { type: 'string', default: '200' },
       seconds: { type: 'string', default: '20' },
-      rate: { type: 'string', default: '4M' },
+      rate: { type: 'string', default: '2M' },
     },
   })
   const viewers = Number(values.viewers)

@@ -11,7 +11,8 @@
  * Who plays the content here while it comes has a window: what is in it comes before all else, from
  * whoever has it, and what is under way makes room for it.
  *
- * Facts: met, held, answered, unanswered, ended, played, left. `due` says what to do. Pure: time is an argument.
+ * Facts: met, held, answered, unanswered, ended, played, left. `due` says what to do. Pure: time is
+ * an argument.
  */
 import { limits } from '../../base/limits.js'
 import type { SwarmAnswer, SwarmAsk, SwarmPeer } from '../messages/swarming.js'
