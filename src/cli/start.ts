@@ -81,8 +81,7 @@ async function run(command: Command, context: Context): Promise<number> {
 }
 
 /** Runs one command line, without interpreter and script; resolves to the exit status. */
-export async function start(argv: readonly string[]): Promise<number> {
-  const context = processContext()
+export async function start(argv: readonly string[], context = processContext()): Promise<number> {
   const parsed = parseCommandLine(argv, packageVersion())
   if (parsed.kind === 'text') {
     context.stdout(parsed.text)
