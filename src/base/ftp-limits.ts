@@ -30,6 +30,11 @@ export const ftpLimits = {
   listings: 8,
   /** Files of a listing that are looked at at once. */
   looks: 16,
+  /** Uploads at once, and bytes that stay free on their disk. */
+  uploads: 16,
+  roomBytes: 64 * 1024 * kib,
+  /** Milliseconds after the end of an upload in which its session may end, too. */
+  settleMs: 50,
   /** Facts that one may ask for (OPTS MLST). */
   facts: 16,
 } as const

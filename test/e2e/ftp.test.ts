@@ -112,7 +112,15 @@ describe('commands', () => {
       ...{ SYST: 215, NOOP: 200, FEAT: 211, HELP: 214, STAT: 211, 'TYPE I': 200, 'TYPE A': 200 },
       ...{ 'TYPE E': 504, 'MODE S': 200, 'MODE B': 504, 'STRU F': 200, 'OPTS UTF8 ON': 200 },
       ...{ 'OPTS X': 501, 'ALLO 5': 202, ABOR: 226, 'REST x': 501, RETR: 501, 'AUTH TLS': 502 },
-      ...{ 'PBSZ 0': 503, 'PROT P': 503, 'STOR x': 502, 'DELE film.mp4': 502, 'EPSV 2': 522 },
+      ...{
+        'PBSZ 0': 503,
+        'PROT P': 503,
+        'STOR x': 550,
+        'MKD x': 550,
+        'APPE x': 502,
+        'DELE film.mp4': 502,
+        'EPSV 2': 522,
+      },
       ...{ 'RETR film.mp4': 425, 'PORT 1,2,3': 501, 'EPRT |9|::1|80|': 522, XYZZY: 500, XPWD: 257 },
       ...{ 'SIZE a\0b': 500, 'SIZE a\xffb': 500, 'SIZE a\rb': 500, '': 500, 'nonsense x': 500 },
     }

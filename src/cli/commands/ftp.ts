@@ -10,6 +10,8 @@ export interface FtpWish {
   readonly ports?: string
   readonly tokens?: string
   readonly leastBytesPerSecond?: number
+  readonly uploads?: boolean
+  readonly where?: string
   readonly certificate?: { readonly cert: string; readonly key: string }
 }
 
@@ -30,6 +32,8 @@ export function addFtp(command: Commander): void {
       'its certificate for AUTH TLS, with --ftp-key; default: --http-cert and --http-key',
     )
     .option('--ftp-key <file>', 'its private key; both are read again on change')
+    .option('--ftp-upload', 'take files in, of who has the right push (default: read only)')
+    .option('--ftp-where <criteria>', 'publish these by criteria, as fr publish --where')
 }
 
 /** Port 21 is for those who say so. */
@@ -42,13 +46,16 @@ function ftpAddress(text: string): string {
 export function ftpOf(options: Values, door: DoorWish | undefined): FtpWish | undefined {
   const { ftp: listen, ftpPorts: ports, ftpCert: cert, ftpKey: key } = options
   const { ftpTokens: tokens = door?.tokens, httpLeastRate: leastBytesPerSecond } = options
+  const { ftpUpload: uploads, ftpWhere: where } = options
   if (listen === undefined) {
-    if ([ports, cert, key, options['ftpTokens']].some((wish) => wish !== undefined))
+    if ([ports, cert, key, options['ftpTokens'], uploads, where].some((wish) => wish !== undefined))
       throw new UsageError('options that begin with --ftp- are for --ftp')
     return undefined
   }
   if ((cert === undefined) !== (key === undefined))
     throw new UsageError('--ftp-cert and --ftp-key belong together')
+  if (where !== undefined && uploads !== true)
+    throw new UsageError('--ftp-where is for --ftp-upload')
   const certificate = cert === undefined ? door?.https : { cert, key }
-  return { listen, ...given({ ports, tokens, leastBytesPerSecond, certificate }) }
+  return { listen, ...given({ ports, tokens, leastBytesPerSecond, certificate, uploads, where }) }
 }

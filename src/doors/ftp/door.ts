@@ -22,6 +22,7 @@ import { Admission } from './admission.js'
 import { Session } from './session.js'
 import type { DoorWorld } from './state.js'
 import { Turns } from './turns.js'
+import { Uploads } from './uploads.js'
 
 /** `key` or `tls` are those of the node. */
 export interface FtpDoorOptions extends Credentials {
@@ -38,6 +39,10 @@ export interface FtpDoorOptions extends Credentials {
    * of its private key, in PEM. They are read again when they change.
    */
   certificate?: { readonly cert: string; readonly key: string }
+  /** Whoever has the right `push` may store files, which the node then holds; default: false. */
+  uploads?: boolean
+  /** With `uploads`: criteria by which these are published instead. */
+  where?: string
   logger?: (line: LogLine) => void
 }
 
@@ -52,7 +57,8 @@ export interface FtpDoor extends AsyncDisposable {
 
 /**
  * Resolves when the door is open. Rejects with TypeError for misuse, ERR_FR_LISTEN,
- * ERR_FR_CERTIFICATE, ERR_FR_PEERS for a list of tokens that cannot be used, and ERR_FR_OPEN where
+ * ERR_FR_CERTIFICATE, ERR_FR_CRITERIA, ERR_FR_PEERS for a list of tokens that cannot be used, and
+ * ERR_FR_OPEN where
  * it would be open to everybody.
  */
 export async function openFtpDoor(node: FrNode, options: FtpDoorOptions): Promise<FtpDoor> {
@@ -69,6 +75,11 @@ export async function openFtpDoor(node: FrNode, options: FtpDoorOptions): Promis
   const isOpen = key === undefined && tls === undefined
   if (isOpen && options.tokens === undefined && !isLocal)
     throw new FrError('ERR_FR_OPEN', 'without a key a door is opened on loopback only')
+  const { where = null } = options
+  if (where !== null && options.uploads !== true) throw new TypeError('where is for uploads')
+  const credentials = credentialsOf(options)
+  const ingesting = { node, credentials, where, leastBytesPerSecond }
+  const uploads = options.uploads === true ? new Uploads(ingesting) : null
   const secureContext = contextsOf(options)
   const tokens =
     options.tokens === undefined
@@ -84,8 +95,8 @@ export async function openFtpDoor(node: FrNode, options: FtpDoorOptions): Promis
   // Each session and transfer hears of it; how many there are is bounded.
   setMaxListeners(0, closing.signal)
   const door = new OpenFtpDoor(closing, {
-    ...{ node, tokens, ports, log, secureContext, signal: closing.signal },
-    credentials: credentialsOf(options),
+    ...{ node, credentials, tokens, ports, uploads, log, secureContext },
+    signal: closing.signal,
     admission: new Admission({ most: await connectionsMax() }),
     demands: { leastBytesPerSecond, isLimited },
     sockets: new Set<Socket>(),

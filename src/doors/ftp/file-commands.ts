@@ -13,6 +13,7 @@ import { directoryOf, factsLine, fileOf, type Listed, listLine, timeText } from 
 import { above, nameAt, quoted } from './paths.js'
 import { asker, type Handler, listingWish, type State } from './state.js'
 import { onlySends, textSender, transfer } from './transfer.js'
+import type { Uploads } from './uploads.js'
 
 export const fileCommands: Readonly<Record<string, Handler>> = {
   CWD: { argument: 'needed', run: (state, path) => enter(state, path === '..' ? null : path) },
@@ -25,6 +26,8 @@ export const fileCommands: Readonly<Record<string, Handler>> = {
   SIZE: { argument: 'needed', run: size },
   MDTM: { argument: 'needed', run: modified },
   RETR: { argument: 'needed', run: retrieve },
+  STOR: { argument: 'needed', run: store },
+  MKD: { argument: 'needed', run: make },
 }
 
 function pathName({ directory }: State, path: string): string {
@@ -48,6 +51,40 @@ async function enter(state: State, path: string | null): Promise<void> {
   await state.control.reply(250, `${quoted(name)} it is`)
 }
 
+function mayStore(state: State): boolean {
+  return state.world.uploads !== null && asker(state).rights('push')
+}
+
+/** A directory is there with its first file. */
+async function make(state: State, path: string): Promise<void> {
+  uploadsOf(state)
+  const name = fileName(state, path).toString('latin1')
+  require(asker(state), 'push')
+  if ((await fileOf(listingWish(state), name)) !== null)
+    throw new FtpError(550, 'ERR_FR_EXISTS: a file has this name')
+  await state.control.reply(257, `${quoted(name)} is there with its first file`)
+}
+
+function uploadsOf({ world }: State): Uploads {
+  if (world.uploads !== null) return world.uploads
+  throw new FtpError(550, 'ERR_FR_READ_ONLY: files are only read here')
+}
+
+async function store(state: State, path: string): Promise<void> {
+  const from = state.restAt
+  state.restAt = 0
+  const uploads = uploadsOf(state)
+  if (from > 0) throw new FtpError(554, 'uploads begin at 0')
+  const name = fileName(state, path)
+  require(asker(state), 'push', name)
+  const upload = await uploads.begin(name)
+  try {
+    await transfer(state, 'Let it come', (socket, stop) => upload.take(socket, stop))
+  } finally {
+    await upload.close()
+  }
+}
+
 function noDirectory(): FtpError {
   return new FtpError(550, 'ERR_FR_NOT_HELD: there is no such directory')
 }
@@ -64,7 +101,8 @@ async function isDirectory(state: State, name: string): Promise<boolean> {
   const mayGet = (file: Uint8Array): boolean => wish.who.rights('get', file)
   const bounds = { rows: 1, names: ftpLimits.names }
   const { entries } = await listingOf(at, bytes, { ...credentials, signal }, mayGet, bounds)
-  return entries.length > 0
+  // Names with slashes need no directory, so whoever may store is let into any.
+  return entries.length > 0 || (mayStore(state) && (await fileOf(wish, name)) === null)
 }
 
 /** What a path means for a listing: the entries of a directory, or the one file. */
@@ -112,7 +150,8 @@ async function facts(state: State, path: string): Promise<void> {
   if (!(await isDirectory(state, name))) throw new FtpError(501, 'this is no directory')
   require(wish.who, 'status')
   const found = await state.world.listings.run(() => directoryOf(wish, name))
-  await sendLines(state, found, (one) => factsLine(one, state.facts))
+  const how = { mayStore: mayStore(state) }
+  await sendLines(state, found, (one) => factsLine(one, state.facts, how))
 }
 
 async function sendLines(
@@ -140,7 +179,9 @@ async function factsOfOne(state: State, path: string): Promise<void> {
     if (!(await isDirectory(state, name))) throw noDirectory()
   }
   const directory = { name, isDirectory: true, size: null, isGrowing: false, modifiedMs: null }
-  const line = factsLine(file ?? directory, state.facts, { name: `/${name}` })
+  const line = factsLine(file ?? directory, state.facts, {
+    ...{ name: `/${name}`, mayStore: mayStore(state) },
+  })
   await state.control.reply(250, 'Facts', line, 'End')
 }
 

@@ -41,7 +41,7 @@ const commands = new Map([
   ...Object.entries(ownCommands),
   ...Object.entries(loginCommands),
   ...Object.entries(fileCommands),
-  ...Object.entries({ XPWD: 'PWD', XCWD: 'CWD', XCUP: 'CDUP' }).map(
+  ...Object.entries({ XPWD: 'PWD', XCWD: 'CWD', XCUP: 'CDUP', XMKD: 'MKD' }).map(
     ([verb, same]) => [verb, fileCommands[same] as Handler] as const,
   ),
 ])

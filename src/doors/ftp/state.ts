@@ -11,6 +11,7 @@ import type { Control } from './control.js'
 import type { DataWay } from './data-way.js'
 import type { FactName, ListingWish } from './listing.js'
 import type { Turns } from './turns.js'
+import type { Uploads } from './uploads.js'
 
 /** Of the door: the same for all sessions. */
 export interface DoorWorld {
@@ -24,6 +25,8 @@ export interface DoorWorld {
   /** Of data connections. */
   readonly sockets: Set<Socket>
   readonly listings: Turns
+  /** Null: files are only read here. */
+  readonly uploads: Uploads | null
   /** The door is closed. */
   readonly signal: AbortSignal
   readonly log: (line: LogLine) => void

@@ -1,6 +1,6 @@
 /**
  * A transfer on a data connection: how it begins, is broken off, and ends. Whoever reads too slowly
- * or is gone is cut off, by a reset, so that nobody takes a part for the whole.
+ * or is gone is cut off; that a part is not the whole only the answer behind it says.
  */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
@@ -39,7 +39,7 @@ export async function transfer(state: State, opening: string, work: Work): Promi
     await ended(socket, raw, stop.signal)
     await control.reply(226, 'Done')
   } catch (error) {
-    raw?.resetAndDestroy()
+    raw?.destroy()
     if (!isAborted) throw error instanceof FtpError ? error : brokenOff(error, stop.signal)
     await control.reply(426, 'The transfer is broken off')
     await control.reply(226, 'ABOR')
@@ -66,9 +66,13 @@ async function securedOf({ isProtected, context }: State, raw: Socket): Promise<
 async function ended(socket: Socket, raw: Socket, signal: AbortSignal): Promise<void> {
   const soon = AbortSignal.any([signal, AbortSignal.timeout(doorLimits.idleMs)])
   socket.resume()
-  const finished = once(socket, 'finish', { signal: soon })
-  socket.end()
-  await finished
+  if (!socket.destroyed) {
+    const finished = once(socket, 'finish', { signal: soon }).then(() => true)
+    const closed = once(socket, 'close', { signal: soon }).then(() => false)
+    socket.end()
+    if (!(await Promise.race([finished, closed]))) signal.throwIfAborted()
+    closed.catch(() => {})
+  }
   const timer = setTimeout(() => raw.destroy(), doorLimits.lingerMs)
   raw.once('close', () => clearTimeout(timer))
 }
