@@ -17,6 +17,7 @@ import {
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { hostname } from 'node:os'
+import { resolve } from 'node:path'
 import { admitUser } from '../api/authorized.js'
 import { credentialsOf } from '../api/credentials.js'
 import { ServerCertificate } from '../api/server-certificate.js'
@@ -113,7 +114,8 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
       ? tokensOfKey({ key, isOpen, isLocal })
       : await tokensFile(options.tokens, logger)
   const credentials = credentialsOf(options)
-  const asked = { credentials, sources, peers, leastBytesPerSecond, failed }
+  const directories = sources.map((one) => resolve(one))
+  const asked = { credentials, sources: directories, peers, leastBytesPerSecond, failed }
   await admitUser('node' in behind ? behind.node : behind.master)
   const mounts = mountsOf(behind, asked)
   if (certificate === undefined && !isLocal) {

@@ -4,6 +4,7 @@ import { rateIn } from '../base/units.js'
 import { textOf } from './api.js'
 import type { NodeModel } from './model.js'
 import { Card, Notice } from './parts.js'
+import { Sources } from './sources.js'
 import { useTask } from './store.js'
 import { addressesIn, Targets } from './targets.js'
 import type { HeldFile, TransferTold } from './told.js'
@@ -102,14 +103,17 @@ export function CopyForm({ model, name: given }: CopyProps) {
             </datalist>
           </label>
         ) : (
-          <label>
-            Path, below a directory that the door was given (--http-source)
-            <input
-              value={path}
-              placeholder="build/app.tar"
-              onInput={({ currentTarget }) => setPath(currentTarget.value)}
-            />
-          </label>
+          <>
+            <label>
+              Path, below a directory that the door was given (--http-source)
+              <input
+                value={path}
+                placeholder="build/app.tar"
+                onInput={({ currentTarget }) => setPath(currentTarget.value)}
+              />
+            </label>
+            <Sources api={model.api} onPick={setPath} />
+          </>
         )}
         <Targets model={model} text={to} onText={setTo} />
         <label>

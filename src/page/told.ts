@@ -16,7 +16,11 @@ export type {
   Plan,
   Progress,
 } from '../api/types.js'
-export type { TransferSummary, TransferTold } from '../doors/control/transfer-schemas.js'
+export type {
+  SourcesTold,
+  TransferSummary,
+  TransferTold,
+} from '../doors/control/transfer-schemas.js'
 
 import type { NodeStatus, Progress } from '../api/types.js'
 

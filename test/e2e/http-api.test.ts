@@ -185,6 +185,59 @@ describe('the control API of a node', () => {
       expect((await api.call('createTransfer', { body, status: 404 })).code).toBe('ERR_FR_SOURCE')
     })
 
+    it('lists what may be sent of those directories, page by page, for who may push', async () => {
+      const root = pathOf('sources')
+      const at = (name: string) => join(root, 'listed', name)
+      mkdirSync(at('c'), { recursive: true })
+      for (const name of ['a', 'b', 'e']) writeFileSync(at(name), name)
+      writeFileSync(Buffer.concat([Buffer.from(at('')), Buffer.from([0xff])]), 'no UTF-8')
+      symlinkSync(at('a'), at('d'))
+      symlinkSync(pathOf('..'), at('out'))
+      symlinkSync(root, at('round'))
+      const list = (query: Record<string, string>) => api.call('listSources', { query })
+      const directory = { kind: 'directory', bytes: null }
+      expect(await list({})).toEqual({
+        items: [{ name: root, path: root, ...directory }],
+        next: null,
+      })
+      const names = async (query: Record<string, string>) =>
+        (await list(query)).items.map(({ name }: { name: string }) => name)
+      expect(await names({ path: root })).toContain('listed')
+      const path = 'listed'
+      expect(await list({ path, limit: '3' })).toEqual({
+        items: [
+          { name: 'a', path: at('a'), kind: 'file', bytes: 1 },
+          { name: 'b', path: at('b'), kind: 'file', bytes: 1 },
+          { name: 'c', path: at('c'), ...directory },
+        ],
+        next: 'c',
+      })
+      expect(await list({ path: at(''), limit: '3', after: 'c' })).toEqual({
+        items: [
+          { name: 'd', path: at('d'), kind: 'file', bytes: 1 },
+          { name: 'e', path: at('e'), kind: 'file', bytes: 1 },
+        ],
+        next: 'out',
+      })
+      expect(await names({ path, after: 'out' })).toEqual([])
+      expect(await names({ path: at('c') })).toEqual([])
+      await reader.call('listSources', { status: 401 })
+      const codes = [
+        ...[
+          [403, '..'],
+          [403, '/etc'],
+          [403, 'listed/out'],
+          [403, `${root}more`],
+        ],
+        ...[
+          [404, 'listed/a'],
+          [404, 'none'],
+          [400, 'a\0b'],
+        ],
+      ] as const
+      for (const [status, path] of codes) await api.call('listSources', { query: { path }, status })
+    })
+
     it('adds a node to one that runs, and cancels it', async () => {
       const to = [other.address, '127.0.0.1:1']
       const body = { kind: 'copy', name: 'film.bin', to, as: 'added.bin', connectMs: 60_000 }

@@ -1,5 +1,5 @@
 /** The page of a door in Chromium: what it shows, what it begins, and what it never does. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -171,6 +171,29 @@ describe('in a browser', () => {
     await page.getByRole('button', { name: 'Roll back to it' }).click()
     await page.getByText(/^held\.bin is .* again\.$/).waitFor()
     expect(digestAt('held.bin')).toBe(sha256(Buffer.from('first')))
+    expect(faults).toEqual([])
+    await page.context().close()
+  })
+
+  it('has files of its machine looked through, and sends one', async () => {
+    const name = `${markup}.txt`
+    mkdirSync(join(world.dir, 'browsed/deep'), { recursive: true })
+    writeFileSync(join(world.dir, 'browsed/deep', name), 'found')
+    const { page, faults } = await openPage(browser, { token })
+    await page.goto(`${origin}/#/send`)
+    await page.getByLabel('Elsewhere on its machine').check()
+    const files = page.getByRole('region', { name: 'Files of its machine' })
+    for (const each of [world.dir, 'browsed', 'deep'])
+      await files.getByRole('button', { name: `${each}/`, exact: true }).click()
+    await files.getByRole('button', { name, exact: true }).click()
+    const path = page.getByLabel(/^Path, below/)
+    expect(await path.inputValue()).toBe(join(world.dir, 'browsed/deep', name))
+    await files.getByRole('button', { name: 'Up' }).click()
+    await files.getByRole('button', { name: 'deep/', exact: true }).waitFor()
+    await page.getByLabel('Nodes', { exact: true }).fill(node.address)
+    await page.getByRole('button', { name: 'Start' }).click()
+    await page.getByRole('region', { name }).getByText('complete').first().waitFor()
+    expect(digestAt(name)).toBe(sha256(Buffer.from('found')))
     expect(faults).toEqual([])
     await page.context().close()
   })

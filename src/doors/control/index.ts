@@ -13,6 +13,7 @@ import { ingest } from './ingest.js'
 import { masterRoutes } from './master-routes.js'
 import { nodeRoutes } from './node-routes.js'
 import { RunningTransfers } from './running.js'
+import { sourceRoutes } from './source-routes.js'
 import { transferRoutes } from './transfer-routes.js'
 import { uploadRoutes } from './upload-routes.js'
 import { Uploads } from './uploads.js'
@@ -49,6 +50,7 @@ export function nodeApi(node: FrNode, { credentials, sources, failed }: NodeApiO
     ...transferRoutes(transfers),
     ...uploadRoutes(transfers, uploads),
     ...versionRoutes(behind),
+    ...sourceRoutes(sources),
   ]
   const routes = withCommonRoutes(own, version, 'fastreplica node')
   uploads.open().catch(failed)

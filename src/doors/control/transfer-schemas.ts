@@ -65,7 +65,7 @@ const exchange = {
   allowAdd: flag,
 }
 
-const path = z
+export const sourcePath = z
   .string()
   .min(1)
   .max(4_096)
@@ -78,7 +78,7 @@ export const transferAsked = named(
     z.strictObject({ kind: z.literal('copy'), name, ...exchange }),
     z.strictObject({
       kind: z.literal('push'),
-      path,
+      path: sourcePath,
       ...exchange,
       digest: z.enum(['blake3', 'sha256', 'xxh64']).exactOptional(),
       keep: z.int().min(0).exactOptional(),
@@ -90,7 +90,7 @@ export const transferAsked = named(
     }),
     z.strictObject({
       kind: z.literal('publish'),
-      path,
+      path: sourcePath,
       where: criteria,
       allow: criteria.exactOptional(),
       as: name.exactOptional(),
@@ -125,6 +125,25 @@ export const published = named(
     seconds: amount,
   }),
 )
+
+export const sourcesTold = named(
+  told,
+  'Sources',
+  z.object({
+    items: z.array(
+      z.object({
+        name: text,
+        path: text,
+        kind: z.enum(['file', 'directory']),
+        bytes: amount.nullable(),
+      }),
+    ),
+    next: text.nullable(),
+  }),
+)
+
+export type SourcesTold = z.output<typeof sourcesTold>
+export type SourceEntry = SourcesTold['items'][number]
 
 const summary = {
   id: text,
