@@ -46,7 +46,8 @@ export async function openPage(
 
 /** What axe-core calls serious, of all rules or these; the context must let scripts in. */
 export async function accessFaults(page: Page, rules?: readonly string[]): Promise<string[]> {
-  await page.addScriptTag({ content: readFileSync(axePath, 'utf8') })
+  if (!(await page.evaluate(() => 'axe' in globalThis)))
+    await page.addScriptTag({ content: readFileSync(axePath, 'utf8') })
   return page.evaluate(async (only) => {
     const { axe } = globalThis as unknown as { axe: typeof import('axe-core') }
     const { violations } = await axe.run(document, {
