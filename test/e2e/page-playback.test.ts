@@ -111,6 +111,8 @@ it('shows the first frame with five parts of a hundred of the film here, and see
   const door: Door = await openDoor({ node }, { listen: '127.0.0.1:0', tokens })
   world.defer(() => door.close())
   await publish(join(world.dir, 'film.mp4'), { via: first.address, where, as: 'film.mp4' })
+  const isPulled = (): boolean => node.status().pulls.some(({ name }) => name === 'film.mp4')
+  await until(isPulled, 'the node has heard of it')
   const url = `http://${door.address}/files/film.mp4`
   // Where players have begun to read.
   const begun: number[] = []
