@@ -25,19 +25,19 @@ export function switchTheme(): void {
   store.changed()
 }
 
+// Not of what is shown: between one view and the next nobody would hear it.
+system.addEventListener('change', () => {
+  applyTheme()
+  store.changed()
+})
+
 export function useTheme(): Theme {
   const [theme, set] = useState(themeNow())
   useEffect(() => {
-    const changed = (): void => {
-      applyTheme()
-      set(themeNow())
-    }
-    const stop = store.subscribe(changed)
-    system.addEventListener('change', changed)
-    return () => {
-      stop()
-      system.removeEventListener('change', changed)
-    }
+    const changed = (): void => set(themeNow())
+    // It may have changed since it was read.
+    changed()
+    return store.subscribe(changed)
   }, [])
   return theme
 }

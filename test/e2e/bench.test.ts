@@ -158,7 +158,7 @@ describe('fr-bench', () => {
   test('a suite that is not there is a usage error that names those that are', () => {
     const { stderr, status } = bench(['loopbak'])
     expect(status).toBe(2)
-    expect(stderr).toMatch(/no suite 'loopbak'; known are loopback, engine/)
+    expect(stderr).toMatch(/no suite 'loopbak'; known are loopback, disk, /)
   })
 
   test('tables of earlier outputs, put together, with what was missed at the end', () => {
