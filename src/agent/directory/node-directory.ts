@@ -10,6 +10,7 @@ import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
+import { wallMs } from '../../base/time/wall.js'
 import { entriesOf } from '../../control/directory/dictionary.js'
 import { Directory } from '../../control/directory/directory.js'
 import type { DirectoryFact, DirectoryNote, DirectoryWish } from '../../control/directory/facts.js'
@@ -284,9 +285,4 @@ export class NodeDirectory implements DirectoryPort {
         return note satisfies never
     }
   }
-}
-
-/** Unix milliseconds that never go back while the process runs. */
-function wallMs(): number {
-  return performance.timeOrigin + performance.now()
 }

@@ -16,6 +16,7 @@ import { Glob } from '../../base/glob.js'
 import { limits } from '../../base/limits.js'
 import type { Logger } from '../../base/log.js'
 import { nowMs } from '../../base/time/awake.js'
+import { wallMs } from '../../base/time/wall.js'
 import type { Announcement } from '../../control/messages/announcing.js'
 import type { CopyOrder } from '../../control/messages/mastering.js'
 import type { SwarmFrame, SwarmPeer } from '../../control/messages/swarming.js'
@@ -151,7 +152,7 @@ export class NodeSwarm {
   #lookNow(): void {
     const { directory } = this.#service
     const known = [...directory.known]
-    const nowUnixMs = Date.now()
+    const nowUnixMs = wallMs()
     const ids = new Set(known.map(({ id }) => id))
     for (const [id, content] of this.#contents) if (!ids.has(id)) this.#forget(id, content)
     // What is only forgotten, or said anew, takes nothing away.
@@ -395,9 +396,8 @@ export class NodeSwarm {
   }
 
   #ended(copy: number, isRight: boolean): void {
-    const ended = this.#ending.get(copy)
+    this.#ending.get(copy)?.(isRight)
     this.#ending.delete(copy)
-    ended?.(isRight)
   }
 
   #changed(change: HeldChange): void {
