@@ -7,11 +7,16 @@ export type Theme = 'light' | 'dark'
 const key = 'fr-theme'
 const system = matchMedia('(prefers-color-scheme: dark)')
 const store = new Store()
+/**
+ * As the last event has said. `matches` is not read again: in Chromium a change that was seen so
+ * before its event is told of by none.
+ */
+let isSystemDark = system.matches
 let chosen = localStorage.getItem(key)
 
 export function themeNow(): Theme {
   if (chosen === 'light' || chosen === 'dark') return chosen
-  return system.matches ? 'dark' : 'light'
+  return isSystemDark ? 'dark' : 'light'
 }
 
 export function applyTheme(): void {
@@ -26,7 +31,8 @@ export function switchTheme(): void {
 }
 
 // Not of what is shown: between one view and the next nobody would hear it.
-system.addEventListener('change', () => {
+system.addEventListener('change', ({ matches }) => {
+  isSystemDark = matches
   applyTheme()
   store.changed()
 })
