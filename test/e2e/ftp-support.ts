@@ -116,6 +116,6 @@ export class RawFtp {
 export async function wholeOf(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = []
   socket.on('data', (chunk) => chunks.push(chunk))
-  await new Promise((resolve) => socket.once('close', resolve))
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
   return Buffer.concat(chunks)
 }

@@ -1,8 +1,8 @@
 /**
  * What comes in by STOR: it is written down beside what the node holds, and once its client has
  * ended it becomes a content of the node by a push, or is published. Nothing is kept of what broke
- * off. A connection that is cut in the clear looks like an end (RFC 959, section 3.4.1): whoever
- * minds encrypts.
+ * off, where that can be told: the end of a file is that of its connection (RFC 959, section
+ * 3.4.1), and to Node a reset behind data, and TLS without its last word, look alike.
  *
  * Bounded: uploads at once, bytes of each, room that stays on the disk, and how slowly it comes.
  */
