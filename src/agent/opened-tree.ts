@@ -18,8 +18,8 @@ export interface OpenedEntry {
 }
 
 export class OpenedTree {
-  /** `tree:` and 64 hex digits. */
-  readonly digest: string
+  /** `tree:` and 64 hex digits; null: it is not whole. */
+  readonly digest: string | null
   /** Unix milliseconds; null: a push of it runs, or did not end well. */
   readonly wholeAtMs: number | null
   /** Criteria: who else may have it; undefined: whoever asks. */
@@ -28,7 +28,12 @@ export class OpenedTree {
   readonly #release: () => void
   #isClosed = false
 
-  constructor(record: TreeRecord, digest: string, wholeAtMs: number | null, release: () => void) {
+  constructor(
+    record: TreeRecord,
+    digest: string | null,
+    wholeAtMs: number | null,
+    release: () => void,
+  ) {
     this.#record = record
     this.#release = release
     this.digest = digest
@@ -83,8 +88,10 @@ async function openOn({ served }: Disk, name: Uint8Array): Promise<OpenedTree> {
   try {
     record = await trees.open(tree)
     if (record === undefined) throw new FrError('ERR_FR_NOT_HELD', 'the tree has just gone')
-    const digest = await trees.versions.digestOf(record)
-    return new OpenedTree(record, digest, await record.wholeAtMs(), release)
+    const wholeAtMs = await record.wholeAtMs()
+    // Of what still comes it would be worked out each time.
+    const digest = wholeAtMs === null ? null : await trees.versions.digestOf(record)
+    return new OpenedTree(record, digest, wholeAtMs, release)
   } catch (error) {
     release()
     await record?.close()

@@ -76,9 +76,9 @@ export interface Holding {
 export interface OpenTree extends AsyncDisposable {
   /**
    * `tree:` and 64 hex digits, of its names, contents and links: the same at all nodes that have
-   * the same, whatever modes and times are.
+   * the same, whatever modes and times are. Null: it is not whole.
    */
-  readonly digest: string
+  readonly digest: string | null
   /** When a push of it last came to its end here; null: since it began another has not. */
   readonly wholeAtMs: number | null
   /** Criteria of those who may have it (`--only`); null: whoever asks. */

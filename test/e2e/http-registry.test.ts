@@ -1,14 +1,16 @@
 /** Trees that are OCI image layouts, read by clients of registries. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { generateKey, push } from '../../src/api/index.js'
 import { httpToken } from '../../src/api/keys.js'
 import { type Door, openDoor } from '../../src/doors/index.js'
-import { World, type WorldNode } from './push-support.js'
+import { holdingDoor } from './door.js'
+import { until, World, type WorldNode } from './push-support.js'
 
 const run = promisify(execFile)
 const world = new World('native')
@@ -156,6 +158,30 @@ describe('a registry', () => {
     expect([none.headers.get('oci-filters-applied'), await none.json()]).toEqual([
       ...['artifactType', { ...said, manifests: [] }],
     ])
+  })
+
+  it('has what a push that runs has brought, and waits for the rest', async () => {
+    const behind = await holdingDoor(node.address, 2 * 1024 * 1024)
+    world.defer(() => behind.close())
+    const large = blob('application/octet-stream', Buffer.alloc(8 * 1024 * 1024, 'large'))
+    const to = [behind.address]
+    const pushing = push(layout, { to, key, as: 'team/late', flows: 1 }).result
+    const manifest = (): Promise<Response> => ask('/v2/team/late/manifests/v1', { method: 'HEAD' })
+    await until(() => behind.isHolding())
+    await until(() => existsSync(join(node.dataDir, 'team/late/index.json')))
+    // The record of what is there already is written behind it.
+    await until(async () => (await manifest()).status === 200)
+    const wanted = ask(`/v2/team/late/blobs/${large.digest}`)
+    const info = ask('/api/models/team/late')
+    const first = Promise.race([wanted, info, pause(500).then(() => null)])
+    expect(await first).toBe(null)
+    behind.open()
+    const answer = await wanted
+    const got = Buffer.from(await answer.arrayBuffer())
+    const digest = createHash('sha256').update(got).digest('hex')
+    expect([answer.status, `sha256:${digest}`]).toEqual([200, large.digest])
+    expect((await info).status).toBe(200)
+    expect(await pushing).toMatchObject({ nodes: [{ status: 'complete' }] })
   })
 
   it('refuses what is not there, not right, not allowed and no name', async () => {

@@ -1,5 +1,5 @@
 /** Runs the commands at the head of docs/http.md: its addresses, names and values that exist. */
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { copyDigest, main, root, type ServingNode, sha256, World } from './cli-world.js'
 
@@ -75,6 +75,11 @@ it('does each task of docs/http.md', async () => {
 
   await shell(`rm model.bin; ${task('read a file')}`)
   expect(sha256(readFileSync(world.path('model.bin')))).toBe(sha256(model))
+  mkdirSync(world.path('tiny'))
+  writeFileSync(world.path('tiny', 'config.json'), '{"model_type":"tiny"}')
+  await shell(`npx fr push tiny --as team/tiny --to ${node.address} --key-file fr.key`)
+  const read = await shell(task('read a file of a directory'))
+  expect(JSON.parse(read)).toEqual({ model_type: 'tiny' })
   const limited = JSON.parse(await shell(task('give all transfers')))
   expect(limited).toMatchObject({ upBytesPerSecond: 12_500_000 })
   expect(JSON.parse(await shell(task('remove a file')))).toMatchObject({ event: 'removed' })

@@ -61,7 +61,7 @@ export class Model implements AsyncDisposable {
     this.#place = place
     this.#tree = tree
     this.changedMs = changedMs
-    this.commit = commitOf(tree)
+    this.commit = commitOf(tree) ?? ''
   }
 
   /**
@@ -157,9 +157,15 @@ async function openAt({ node, who }: Asking, name: string, revision: string): Pr
   }
   if (revision === 'main' || revision === 'HEAD' || revision === commitOf(present))
     return { tree: present, place: name }
-  await present.close()
   const place = `${name}@${revision}`
-  const tree = isVersion(revision) ? await opened(node, place) : null
+  const finding = isVersion(revision) ? opened(node, place) : Promise.resolve(null)
+  const tree = await finding.catch(async (error: unknown) => {
+    await present.close()
+    throw error
+  })
+  // It may be the commit that the push which runs brings.
+  if (tree === null && present.digest === null) return { tree: present, place: name }
+  await present.close()
   if (tree === null) throw new HubRefusal('RevisionNotFound', `${name} has no ${revision}`)
   if (mayHave(tree, who)) return { tree, place }
   await tree.close()
@@ -179,8 +185,8 @@ function mayHave({ only }: OpenTree, { attributes }: Who): boolean {
   return only === null || (attributes !== null && matchesCriteria(parseCriteria(only), attributes))
 }
 
-function commitOf({ digest }: OpenTree): string {
-  return digest.replace(/^tree:/, '').slice(0, commitChars)
+function commitOf({ digest }: OpenTree): string | null {
+  return digest === null ? null : digest.replace(/^tree:/, '').slice(0, commitChars)
 }
 
 /** Null: it is no file or directory, or its name is no text. */
