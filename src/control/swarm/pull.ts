@@ -240,11 +240,17 @@ export class Pull {
     return all.filter((unit) => this.#wanted.has(unit) && !this.#have.has(unit))
   }
 
-  /** What is under way and can wait. */
+  /**
+   * Lets go of what is under way and can wait. A holder sends what it was asked for in its own
+   * order, so where some of it can wait all of it is let go, and asked for anew.
+   */
   #makeRoom(urgent: ReadonlySet<number>): PullWish[] {
+    const canWait = ({ units }: Order): boolean => !units.some((unit) => urgent.has(unit))
+    const crowded = new Set<Holder>()
+    for (const order of this.#orders.values()) if (canWait(order)) crowded.add(order.holder)
     const stops: PullWish[] = []
     for (const [order, { units, holder }] of this.#orders) {
-      if (units.some((unit) => urgent.has(unit))) continue
+      if (!crowded.has(holder)) continue
       this.#orders.delete(order)
       holder.orders -= units.length
       for (const unit of units) this.#coming.delete(unit)
