@@ -15,21 +15,30 @@ import {
   STATUS_CODES,
 } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { admitUser } from '../api/authorized.js'
 import { credentialsOf } from '../api/credentials.js'
-import { ServerCertificate } from '../api/server-certificate.js'
-import type { Credentials, LogLine } from '../api/types.js'
-import { formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
+import type { ServerCertificate } from '../api/server-certificate.js'
+import type { Credentials, FrNode, LogLine } from '../api/types.js'
+import type { Address } from '../base/addresses.js'
 import { doorLimits } from '../base/door-limits.js'
-import { FrError } from '../base/errors.js'
 import { expectsContinue } from './continue.js'
 import { masterApi, type NodeApiOptions, nodeApi } from './control/index.js'
 import { checkOrigins, letPage } from './cors.js'
+import {
+  certificateOf,
+  demandsAt,
+  failuresTo,
+  leastOf,
+  listenAt,
+  placeOf,
+  reachOf,
+  tokensFor,
+} from './entrance.js'
 import { checkPeers } from './files/metalink.js'
-import { type FilesOptions, filesMount } from './files/mount.js'
+import { filesMount } from './files/mount.js'
 import { checkRequest, type HostNames, plainHost } from './guard.js'
 import { healthMount } from './health.js'
 import { hubMount } from './hub/mount.js'
@@ -39,8 +48,7 @@ import { registryMount } from './oci/mount.js'
 import { pageMount } from './page.js'
 import { HttpError, problemOf, problemType, sendProblem } from './problem.js'
 import { connectionsMax } from './room.js'
-import { type Tokens, tokensOfKey, whoAsks } from './tokens.js'
-import { tokensFile } from './tokens-file.js'
+import { type Tokens, whoAsks } from './tokens.js'
 
 /** `key` or `tls` are those of the node or master. */
 export interface DoorOptions extends Credentials {
@@ -87,45 +95,33 @@ export interface Door extends AsyncDisposable {
  * it would be open to everybody.
  */
 export async function openDoor(behind: Behind, options: DoorOptions): Promise<Door> {
-  const listen = parseAddress(options.listen)
-  if (listen === null) throw new TypeError('listen must be HOST:PORT')
-  const { hosts = [], sources = [], key, tls, logger = () => {} } = options
+  const listen = placeOf(options.listen)
+  const { hosts = [], sources = [], logger = () => {} } = options
   const peers = checkPeers(options.peers ?? [])
   if (hosts.length > doorLimits.hosts) throw new TypeError(`hosts: at most ${doorLimits.hosts}`)
   if (sources.length > doorLimits.sources)
     throw new TypeError(`sources: at most ${doorLimits.sources}`)
   const origins = checkOrigins(options.origins ?? [])
-  const { leastBytesPerSecond = doorLimits.leastBytesPerSecond } = options
-  if (!Number.isSafeInteger(leastBytesPerSecond) || leastBytesPerSecond < 1)
-    throw new TypeError('leastBytesPerSecond must be a whole number above zero')
-  const isLocal = isLoopback(listen.host)
-  const isOpen = key === undefined && tls === undefined
-  if (isOpen && options.tokens === undefined && !isLocal)
-    throw new FrError('ERR_FR_OPEN', 'without a key a door is opened on loopback only')
+  const leastBytesPerSecond = leastOf(options.leastBytesPerSecond)
+  const reach = reachOf(options, listen)
   const names = new Set([hostname(), listen.host, ...hosts].map(plainHost))
-  const failed = (error: unknown): void => {
-    const text = (error as Error)?.stack ?? String(error)
-    logger({ level: 'error', event: 'http-failed', fields: { text } })
-  }
-  const certificate = certificateOf(options)
+  const failed = failuresTo(logger, 'http-failed')
+  const certificate = certificateOf(options.https, 'https', logger)
   const server = serverOf(certificate)
-  const tokens =
-    options.tokens === undefined
-      ? tokensOfKey({ key, isOpen, isLocal })
-      : await tokensFile(options.tokens, logger)
+  const tokens = await tokensFor(options.tokens, reach, logger)
   const credentials = credentialsOf(options)
   const directories = sources.map((one) => resolve(one))
   const asked = { credentials, sources: directories, peers, leastBytesPerSecond, failed }
   await admitUser('node' in behind ? behind.node : behind.master)
   const mounts = mountsOf(behind, asked)
-  if (certificate === undefined && !isLocal) {
+  if (certificate === undefined && !reach.isLocal) {
     const text = 'tokens and files pass in the clear: give the door a certificate (--http-cert)'
     logger({ level: 'warn', event: 'http-plain', fields: { text } })
   }
   const most = await connectionsMax()
   const door = new OpenDoor({ server, tokens, names, origins, mounts, failed, most })
   try {
-    await door.listen(listen.host, listen.port)
+    await door.listen(listen)
     return door
   } catch (error) {
     await door.close()
@@ -134,25 +130,30 @@ export async function openDoor(behind: Behind, options: DoorOptions): Promise<Do
 }
 
 /** In the order in which they are asked. */
-function mountsOf(
-  behind: Behind,
-  {
-    peers,
-    leastBytesPerSecond,
-    ...options
-  }: NodeApiOptions & Pick<FilesOptions, 'peers' | 'leastBytesPerSecond'>,
+function mountsOf(behind: Behind, options: NodeApiOptions & ReadsOptions): readonly Mount[] {
+  const own =
+    'node' in behind ? mountsOfNode(behind.node, options) : [masterApi(behind.master, options)]
+  const metrics = metricsMount(behind, options.credentials)
+  return [healthMount(behind), metrics, ...own, pageMount(behind)]
+}
+
+interface ReadsOptions {
+  readonly peers: readonly string[]
+  readonly leastBytesPerSecond: number
+}
+
+function mountsOfNode(
+  node: FrNode,
+  { peers, leastBytesPerSecond, ...options }: NodeApiOptions & ReadsOptions,
 ): readonly Mount[] {
   const { credentials } = options
-  const own =
-    'node' in behind
-      ? [
-          filesMount(behind.node, { credentials, peers, leastBytesPerSecond }),
-          registryMount(behind.node, { leastBytesPerSecond }),
-          hubMount(behind.node, { leastBytesPerSecond }),
-          nodeApi(behind.node, options),
-        ]
-      : [masterApi(behind.master, options)]
-  return [healthMount(behind), metricsMount(behind, credentials), ...own, pageMount(behind)]
+  const demands = demandsAt(node, leastBytesPerSecond)
+  return [
+    filesMount(node, { credentials, peers, demands }),
+    registryMount(node, demands),
+    hubMount(node, demands),
+    nodeApi(node, options),
+  ]
 }
 
 const serverOptions: ServerOptions = {
@@ -163,15 +164,6 @@ const serverOptions: ServerOptions = {
   keepAliveTimeout: doorLimits.keepAliveMs,
   connectionsCheckingInterval: 2_000,
   requireHostHeader: false,
-}
-
-/** Throws TypeError. */
-function certificateOf({ https, logger = () => {} }: DoorOptions): ServerCertificate | undefined {
-  if (https === undefined) return undefined
-  const { cert, key } = https
-  if (typeof cert !== 'string' || typeof key !== 'string')
-    throw new TypeError('https has the paths cert and key')
-  return new ServerCertificate({ cert, key }, logger)
 }
 
 /** Throws ERR_FR_CERTIFICATE. */
@@ -242,18 +234,8 @@ class OpenDoor implements Door {
     this.#server.on('clientError', refuseMalformed)
   }
 
-  listen(host: string, port: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause: NodeJS.ErrnoException) => {
-        const text = `cannot open a door on ${host}:${port}: ${cause.code ?? cause.message}`
-        reject(new FrError('ERR_FR_LISTEN', text, { cause }))
-      })
-      this.#server.listen({ host, port, backlog: 511 }, () => {
-        const { address, port: bound } = this.#server.address() as AddressInfo
-        this.address = formatAddress({ host: address, port: bound })
-        resolve()
-      })
-    })
+  async listen(place: Address): Promise<void> {
+    this.address = await listenAt(this.#server, place, 'a door')
   }
 
   async reload(): Promise<void> {

@@ -42,6 +42,11 @@ export function checkRequest(
   if (!isSafe(request.method) && !isListed) checkOrigin(request)
 }
 
+/** Where the door was asked, as its client calls it: the guard has looked at that. */
+export function originOf({ headers, socket }: IncomingMessage): string {
+  return `${'encrypted' in socket ? 'https' : 'http'}://${headers.host}`
+}
+
 function checkHost({ rawHeaders, headers }: IncomingMessage, names: HostNames): void {
   const said = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host')
   if (said.length !== 1) throw wrongRequest(400, 'a request has one Host')

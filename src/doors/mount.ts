@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FrMaster } from '../api/master-types.js'
 import type { FrNode } from '../api/types.js'
 import type { Attributes } from '../base/attributes.js'
+import { FrError } from '../base/errors.js'
 import type { RightName } from '../base/rights.js'
 
 /** What a door leads to. */
@@ -32,4 +33,11 @@ export interface Mount {
   handle(request: IncomingMessage, response: ServerResponse, who: Who): boolean
   /** Ends what it holds; answers that are under way are cut off after it. */
   close?(): void | Promise<void>
+}
+
+/** Whoever asks has gone, or the door closes. */
+export function signalOf(response: ServerResponse, closing: AbortSignal): AbortSignal {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort(new FrError('ERR_FR_ABORTED')))
+  return AbortSignal.any([closing, gone.signal])
 }

@@ -4,7 +4,7 @@ import type { FrNode } from '../../api/types.js'
 import type { DoorOptions } from '../../doors/index.js'
 import { masterSummary, nodeSummary } from '../render/summary.js'
 import type { DoorWish } from './door.js'
-import type { Served } from './serving.js'
+import { openedBefore, type Served } from './serving.js'
 
 function summaryOf(behind: { readonly node: FrNode } | { readonly master: FrMaster }): string {
   return 'node' in behind
@@ -24,16 +24,9 @@ export async function withDoor(
   const reload = (): Promise<void> => served.reload()
   const common = { address, nodeId, summary, reload }
   if (wish === undefined) return { ...common, close: () => served.close() }
-  try {
+  const { address: http, close } = await openedBefore(served, async () => {
     const { openDoor } = await import('../../doors/index.js')
-    const door = await openDoor(behind, { ...wish, ...options })
-    const close = async (): Promise<void> => {
-      await door.close()
-      await served.close()
-    }
-    return { ...common, http: door.address, close }
-  } catch (error) {
-    await served.close()
-    throw error
-  }
+    return openDoor(behind, { ...wish, ...options })
+  })
+  return { ...common, http, close }
 }

@@ -2,7 +2,7 @@
 import type { FrNode } from '../../api/types.js'
 import type { FtpDoorOptions } from '../../doors/ftp/index.js'
 import type { FtpWish } from './ftp.js'
-import type { Served } from './serving.js'
+import { openedBefore, type Served } from './serving.js'
 
 /** Without a wish nothing of it is loaded. What is served is closed where it does not open. */
 export async function withFtp(
@@ -12,16 +12,9 @@ export async function withFtp(
   options: Omit<FtpDoorOptions, 'listen'>,
 ): Promise<Served> {
   if (wish === undefined) return served
-  try {
+  const { address, close } = await openedBefore(served, async () => {
     const { openFtpDoor } = await import('../../doors/ftp/index.js')
-    const door = await openFtpDoor(node, { ...wish, ...options })
-    const close = async (): Promise<void> => {
-      await door.close()
-      await served.close()
-    }
-    return { ...served, ftp: door.address, close }
-  } catch (error) {
-    await served.close()
-    throw error
-  }
+    return openFtpDoor(node, { ...wish, ...options })
+  })
+  return { ...served, ftp: address, close }
 }

@@ -17,6 +17,30 @@ export interface Served {
   close(): Promise<void>
 }
 
+interface Opened {
+  /** HOST:PORT. */
+  readonly address: string
+  close(): Promise<void>
+}
+
+/** Opens a door before what is served: it closes first. Where none opens, what is served closes. */
+export async function openedBefore(
+  served: Pick<Served, 'close'>,
+  open: () => Promise<Opened>,
+): Promise<Opened> {
+  try {
+    const door = await open()
+    const close = async (): Promise<void> => {
+      await door.close()
+      await served.close()
+    }
+    return { address: door.address, close }
+  } catch (error) {
+    await served.close()
+    throw error
+  }
+}
+
 export interface ServingWish {
   readonly log: LogWish
   readonly json: boolean

@@ -30,8 +30,7 @@ export async function openArrived(
   tree: string,
   name: string,
 ): Promise<OpenContent> {
-  const untilMs = performance.now() + doorLimits.arriveMs
-  for (;;) {
+  return awaited(signal, 'it still comes', async () => {
     // What the tree lacks is looked at first: it may become whole between the two.
     const isComing = await comes(node, tree)
     const content = await openFor(node, `${tree}/${name}`, asker).catch((error: unknown) => {
@@ -40,7 +39,21 @@ export async function openArrived(
     })
     if (content?.state === 'held') return content
     content?.close()
-    if (performance.now() >= untilMs) throw later('it still comes')
+    return null
+  })
+}
+
+/** What a look finds, once it is not null. Rejects with 503 where that takes too long. */
+export async function awaited<T>(
+  signal: AbortSignal,
+  still: string,
+  look: () => Promise<T | null>,
+): Promise<T> {
+  const untilMs = performance.now() + doorLimits.arriveMs
+  for (;;) {
+    const found = await look()
+    if (found !== null) return found
+    if (performance.now() >= untilMs) throw later(still)
     await delay(lookMs, null, { signal, ref: false })
   }
 }
@@ -79,7 +92,7 @@ export async function sha256By(
   }
 }
 
-export function later(text: string): HttpError {
+function later(text: string): HttpError {
   return new HttpError(503, 'ERR_FR_BUSY', text, { 'retry-after': '5' })
 }
 

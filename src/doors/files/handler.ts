@@ -87,6 +87,11 @@ function isWrongMethod(error: FrError): boolean {
 export type Asker = Pick<Who, 'attributes'>
 const anybody: Asker = { attributes: null }
 
+/** `only`: criteria of those who may have it; null: whoever asks. */
+export function qualifies(attributes: Asker['attributes'], only: string | null): boolean {
+  return only === null || (attributes !== null && matchesCriteria(parseCriteria(only), attributes))
+}
+
 /** Rejects with what `open` says, and with ERR_FR_ONLY where who asks does not qualify. */
 export async function openFor(
   node: ServeFileOptions['node'],
@@ -95,8 +100,7 @@ export async function openFor(
 ): Promise<OpenContent> {
   const content = await node.open(name)
   const { only } = content
-  if (only === null) return content
-  if (attributes !== null && matchesCriteria(parseCriteria(only), attributes)) return content
+  if (qualifies(attributes, only)) return content
   content.close()
   throw new FrError('ERR_FR_ONLY', `this content is only for: ${only}`)
 }

@@ -1,12 +1,15 @@
 /** `/files/NAME`: what a node holds, for whoever may get it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { OpenContent } from '../../api/open-types.js'
 import type { Credentials, FrNode } from '../../api/types.js'
 import { doorLimits } from '../../base/door-limits.js'
 import { FrError } from '../../base/errors.js'
-import type { Mount, Who } from '../mount.js'
+import { originOf } from '../guard.js'
+import { type Mount, signalOf, type Who } from '../mount.js'
 import { ownAddress } from '../own-address.js'
 import { HttpError, notRead, sendProblem, sendText } from '../problem.js'
 import { require } from '../tokens.js'
+import type { ReaderDemands } from './answer.js'
 import { sha256Of } from './digests.js'
 import { notHere, openFor, serve } from './handler.js'
 import { listingOf, sendListing } from './listing.js'
@@ -21,14 +24,13 @@ export interface FilesOptions {
   readonly credentials: Credentials
   /** Origins of doors that may have the same files. */
   readonly peers: readonly string[]
-  readonly leastBytesPerSecond: number
+  readonly demands: ReaderDemands
 }
 
 export function filesMount(node: FrNode, options: FilesOptions): Mount {
   const closing = new AbortController()
-  const isLimited = (): boolean => node.status().limits.upBytesPerSecond !== null
   const playlists = new Playlists()
-  const files = { node, ...options, isLimited, playlists, signal: closing.signal }
+  const files = { node, ...options, playlists, signal: closing.signal }
   return {
     handle(request, response, who) {
       if (request.url?.startsWith(filesPath) !== true) return false
@@ -41,7 +43,6 @@ export function filesMount(node: FrNode, options: FilesOptions): Mount {
 
 interface Files extends FilesOptions {
   readonly node: FrNode
-  readonly isLimited: () => boolean
   readonly playlists: Playlists
   readonly signal: AbortSignal
 }
@@ -61,7 +62,7 @@ async function answer(
   const directory = name.subarray(0, Math.max(0, name.length - 1))
   if (!isDirectory) {
     require(who, 'get', name)
-    return serve(response, name, { node }, who, files).catch((error: unknown) => {
+    return serve(response, name, { node }, who, files.demands).catch(async (error: unknown) => {
       const code = error instanceof FrError ? error.code : null
       if (code === 'ERR_FR_IS_DIRECTORY') return sendElsewhere(response, url)
       const isAbsent = code === 'ERR_FR_NOT_HELD'
@@ -69,7 +70,8 @@ async function answer(
         const about = isAbsent ? describedBy(name, end) : null
         if (about === null) continue
         require(who, 'get', about)
-        return describe(files, response, about, who)
+        if (about.length === 0) throw notHere()
+        return describe(files, response, about, await openFor(node, about, who))
       }
       throw error
     })
@@ -89,7 +91,7 @@ function sendElsewhere(response: ServerResponse, url: string): void {
   response.writeHead(308, { location: `./${last}/`, 'content-length': 0 }).end()
 }
 
-/** What is told of a file under its name with such an end, where no file is called so. */
+/** What is told of a file under its name with such an end, where no file has it. Each closes it. */
 const descriptions = { [metalinkEnd]: sendMetalink, [playlistEnd]: sendPlaylist }
 
 /** The name of the file that one of this name would describe; null: it is none. */
@@ -99,19 +101,15 @@ function describedBy(name: Uint8Array, end: string): Uint8Array | null {
 }
 
 async function sendPlaylist(
-  { node, playlists, signal }: Files,
+  { playlists, signal }: Files,
   response: ServerResponse,
   name: Uint8Array,
-  who: Who,
+  content: OpenContent,
 ): Promise<void> {
-  if (name.length === 0) throw notHere()
-  const content = await openFor(node, name, who)
-  const gone = new AbortController()
-  response.once('close', () => gone.abort(new FrError('ERR_FR_CLOSED')))
   try {
     const path = pathOf(name)
     const uri = `./${path.slice(path.lastIndexOf('/') + 1)}`
-    const body = await playlists.of(content, uri, AbortSignal.any([signal, gone.signal]))
+    const body = await playlists.of(content, uri, signalOf(response, signal))
     const cache = `${content.only === null ? '' : 'private, '}no-cache`
     sendText(response, 200, body, { 'content-type': playlistType, 'cache-control': cache })
   } finally {
@@ -120,23 +118,18 @@ async function sendPlaylist(
 }
 
 async function sendMetalink(
-  { node, peers, signal }: Files,
+  { peers, signal }: Files,
   response: ServerResponse,
   name: Uint8Array,
-  who: Who,
+  content: OpenContent,
 ): Promise<void> {
-  if (name.length === 0) throw notHere()
-  const content = await openFor(node, name, who)
   const hashing = sha256Of(content, doorLimits.peerMs)
   content.close()
   const { size, digest } = content
   if (size === null || digest === null)
     throw new HttpError(404, 'ERR_FR_NOT_HELD', 'it still grows')
   const etag = `"${digest}"`
-  // The guard has looked at what this door is called.
-  const { headers, socket } = response.req
-  const scheme = 'encrypted' in socket ? 'https' : 'http'
-  const own = `${scheme}://${headers.host}${filesPath}${pathOf(name)}`
+  const own = `${originOf(response.req)}${filesPath}${pathOf(name)}`
   const [others, sha256] = await Promise.all([holdersOf({ name, etag }, peers, signal), hashing])
   const body = metalinkOf({ name, size, etag, sha256 }, [...new Set([own, ...others])])
   if (body === null) throw notHere()

@@ -4,19 +4,25 @@
  * of its own: what its clients do costs the node no more than that.
  */
 import { setMaxListeners } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { admitUser } from '../../api/authorized.js'
 import { credentialsOf } from '../../api/credentials.js'
-import { ServerCertificate } from '../../api/server-certificate.js'
 import type { Credentials, FrNode, LogLine } from '../../api/types.js'
-import { formatAddress, isLoopback, parseAddress } from '../../base/addresses.js'
-import { doorLimits } from '../../base/door-limits.js'
+import type { Address } from '../../base/addresses.js'
 import { FrError } from '../../base/errors.js'
 import { ftpLimits } from '../../base/ftp-limits.js'
+import {
+  certificateOf,
+  demandsAt,
+  failuresTo,
+  leastOf,
+  listenAt,
+  placeOf,
+  reachOf,
+  tokensFor,
+} from '../entrance.js'
 import { connectionsMax } from '../room.js'
-import { tokensOfKey } from '../tokens.js'
-import { tokensFile } from '../tokens-file.js'
 import { plainIp, portRange } from './addresses.js'
 import { Admission } from './admission.js'
 import { Session } from './session.js'
@@ -58,39 +64,28 @@ export interface FtpDoor extends AsyncDisposable {
 /**
  * Resolves when the door is open. Rejects with TypeError for misuse, ERR_FR_LISTEN,
  * ERR_FR_CERTIFICATE, ERR_FR_CRITERIA, ERR_FR_PEERS for a list of tokens that cannot be used, and
- * ERR_FR_OPEN where
- * it would be open to everybody.
+ * ERR_FR_OPEN where it would be open to everybody.
  */
 export async function openFtpDoor(node: FrNode, options: FtpDoorOptions): Promise<FtpDoor> {
-  const listen = parseAddress(options.listen)
-  if (listen === null) throw new TypeError('listen must be HOST:PORT')
-  const { key, tls, logger: log = () => {} } = options
-  const { leastBytesPerSecond = doorLimits.leastBytesPerSecond } = options
-  if (!Number.isSafeInteger(leastBytesPerSecond) || leastBytesPerSecond < 1)
-    throw new TypeError('leastBytesPerSecond must be a whole number above zero')
+  const listen = placeOf(options.listen)
+  const { logger: log = () => {} } = options
+  const leastBytesPerSecond = leastOf(options.leastBytesPerSecond)
   const ports = options.ports === undefined ? null : portRange(options.ports)
   if (options.ports !== undefined && ports === null)
     throw new TypeError('ports must be FROM-TO, from 1024 on')
-  const isLocal = isLoopback(listen.host)
-  const isOpen = key === undefined && tls === undefined
-  if (isOpen && options.tokens === undefined && !isLocal)
-    throw new FrError('ERR_FR_OPEN', 'without a key a door is opened on loopback only')
+  const reach = reachOf(options, listen)
   const { where = null } = options
   if (where !== null && options.uploads !== true) throw new TypeError('where is for uploads')
   const credentials = credentialsOf(options)
   const ingesting = { node, credentials, where, leastBytesPerSecond }
   const uploads = options.uploads === true ? new Uploads(ingesting) : null
-  const secureContext = contextsOf(options)
-  const tokens =
-    options.tokens === undefined
-      ? tokensOfKey({ key, isOpen, isLocal })
-      : await tokensFile(options.tokens, log)
+  const secureContext = contextsOf(certificateOf(options.certificate, 'certificate', log))
+  const tokens = await tokensFor(options.tokens, reach, log)
   await admitUser(node)
-  if (secureContext() === null && !isLocal) {
+  if (secureContext() === null && !reach.isLocal) {
     const text = 'tokens and files pass in the clear: give the door a certificate (--ftp-cert)'
     log({ level: 'warn', event: 'ftp-plain', fields: { text } })
   }
-  const isLimited = (): boolean => node.status().limits.upBytesPerSecond !== null
   const closing = new AbortController()
   // Each session and transfer hears of it; how many there are is bounded.
   setMaxListeners(0, closing.signal)
@@ -98,16 +93,13 @@ export async function openFtpDoor(node: FrNode, options: FtpDoorOptions): Promis
     ...{ node, credentials, tokens, ports, uploads, log, secureContext },
     signal: closing.signal,
     admission: new Admission({ most: await connectionsMax() }),
-    demands: { leastBytesPerSecond, isLimited },
+    demands: demandsAt(node, leastBytesPerSecond),
     sockets: new Set<Socket>(),
     listings: new Turns(ftpLimits.listings),
-    failed: (error) => {
-      const text = (error as Error)?.stack ?? String(error)
-      log({ level: 'error', event: 'ftp-failed', fields: { text } })
-    },
+    failed: failuresTo(log, 'ftp-failed'),
   })
   try {
-    await door.listen(listen.host, listen.port)
+    await door.listen(listen)
     return door
   } catch (error) {
     await door.close()
@@ -115,16 +107,9 @@ export async function openFtpDoor(node: FrNode, options: FtpDoorOptions): Promis
   }
 }
 
-/** The context of the files as they are. Throws TypeError, ERR_FR_CERTIFICATE. */
-function contextsOf({
-  certificate,
-  logger = () => {},
-}: FtpDoorOptions): () => SecureContext | null {
-  if (certificate === undefined) return () => null
-  const { cert, key } = certificate
-  if (typeof cert !== 'string' || typeof key !== 'string')
-    throw new TypeError('certificate has the paths cert and key')
-  const files = new ServerCertificate({ cert, key }, logger)
+/** The context of the files as they are. Throws ERR_FR_CERTIFICATE. */
+function contextsOf(files: ReturnType<typeof certificateOf>): () => SecureContext | null {
+  if (files === undefined) return () => null
   let context = createSecureContext(files.read())
   return () => {
     const renewed = files.renewed()
@@ -147,18 +132,8 @@ class OpenFtpDoor implements FtpDoor {
     this.#server = createServer({ noDelay: true }, (socket) => this.#take(socket))
   }
 
-  listen(host: string, port: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause: NodeJS.ErrnoException) => {
-        const text = `cannot open an FTP door on ${host}:${port}: ${cause.code ?? cause.message}`
-        reject(new FrError('ERR_FR_LISTEN', text, { cause }))
-      })
-      this.#server.listen({ host, port, backlog: 511 }, () => {
-        const { address, port: bound } = this.#server.address() as AddressInfo
-        this.address = formatAddress({ host: address, port: bound })
-        resolve()
-      })
-    })
+  async listen(place: Address): Promise<void> {
+    this.address = await listenAt(this.#server, place, 'an FTP door')
   }
 
   async reload(): Promise<void> {

@@ -4,21 +4,17 @@
  * files, which follow from their digests where the SHA-256 of a file is not known.
  */
 import { createHash } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { OpenContent, OpenTree, OpenTreeEntry } from '../../api/open-types.js'
 import type { FrNode } from '../../api/types.js'
-import { matchesCriteria, parseCriteria } from '../../base/criteria.js'
-import { doorLimits } from '../../base/door-limits.js'
 import { FrError } from '../../base/errors.js'
 import { sumsName } from '../../base/tree-sums.js'
 import { isVersion } from '../../base/versions.js'
-import { later, sha256By } from '../files/arrived.js'
-import { openFor } from '../files/handler.js'
+import { awaited, sha256By } from '../files/arrived.js'
+import { openFor, qualifies } from '../files/handler.js'
 import type { Sums, SumsOfTree } from '../files/sums.js'
 import type { Who } from '../mount.js'
 import { HubRefusal } from './refusal.js'
 
-const lookMs = 250
 const commitChars = 40
 
 export interface Asking {
@@ -69,8 +65,7 @@ export class Model implements AsyncDisposable {
    * push does not end in time.
    */
   static async open(asking: Asking, name: string, revision: string): Promise<Model> {
-    const untilMs = performance.now() + doorLimits.arriveMs
-    for (;;) {
+    return awaited(asking.signal, 'a push of this model still runs', async () => {
       const found = await openAt(asking, name, revision)
       const { tree } = found
       if (tree.wholeAtMs !== null) {
@@ -78,9 +73,8 @@ export class Model implements AsyncDisposable {
         return new Model(asking, name, found, tree.wholeAtMs, sums)
       }
       await tree.close()
-      if (performance.now() >= untilMs) throw later('a push of this model still runs')
-      await delay(lookMs, null, { signal: asking.signal, ref: false })
-    }
+      return null
+    })
   }
 
   /** Of what whoever asks may get; names that are no UTF-8 are none of a hub. */
@@ -182,7 +176,7 @@ function opened(node: Asking['node'], name: string): Promise<OpenTree | null> {
 }
 
 function mayHave({ only }: OpenTree, { attributes }: Who): boolean {
-  return only === null || (attributes !== null && matchesCriteria(parseCriteria(only), attributes))
+  return qualifies(attributes, only)
 }
 
 function commitOf({ digest }: OpenTree): string | null {

@@ -9,7 +9,8 @@ import { FrError } from '../../base/errors.js'
 import { jsonOf, readBody } from '../body.js'
 import { answerWith, type ReaderDemands, turnOf } from '../files/answer.js'
 import { Sums } from '../files/sums.js'
-import type { Mount, Who } from '../mount.js'
+import { originOf } from '../guard.js'
+import { type Mount, signalOf, type Who } from '../mount.js'
 import { HttpError, notRead, sendText, wrongRequest } from '../problem.js'
 import { require } from '../tokens.js'
 import { type HubAsked, hubAsked, isPlainPath } from './asked.js'
@@ -19,23 +20,12 @@ import { sendHubRefusal } from './refusal.js'
 export function hubMount(node: FrNode, demands: ReaderDemands): Mount {
   const closing = new AbortController()
   const sums = new Sums()
-  const isLimited = (): boolean => node.status().limits.upBytesPerSecond !== null
   return {
     handle(request, response, who) {
       const asked = hubAsked(request.url ?? '')
       if (asked === undefined) return false
-      const gone = new AbortController()
-      response.once('close', () => gone.abort(new FrError('ERR_FR_ABORTED')))
-      const signal = AbortSignal.any([closing.signal, gone.signal])
-      const call = {
-        node,
-        sums,
-        request,
-        response,
-        who,
-        signal,
-        demands: { ...demands, isLimited },
-      }
+      const signal = signalOf(response, closing.signal)
+      const call = { node, sums, request, response, who, signal, demands }
       answer(call, asked).catch((error: unknown) => sendHubRefusal(response, error))
       return true
     },
@@ -144,10 +134,9 @@ async function sendTree(call: Call, model: Model, path: string): Promise<void> {
   sendText(response, 200, JSON.stringify(told), json)
 }
 
-/** The URL of the request without its query; the guard has looked at what this door is called. */
-function hereOf({ headers, socket, url = '' }: IncomingMessage): string {
-  const scheme = 'encrypted' in socket ? 'https' : 'http'
-  return `${scheme}://${headers.host}${url.split(/[?#]/, 1)[0]}`
+/** The URL of the request without its query. */
+function hereOf(request: IncomingMessage): string {
+  return `${originOf(request)}${(request.url ?? '').split(/[?#]/, 1)[0]}`
 }
 
 function withCommit(entry: ModelEntry, { commit, changedMs }: Model): object {

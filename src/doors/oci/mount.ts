@@ -9,7 +9,7 @@ import { FrError } from '../../base/errors.js'
 import { answerWith, type ReaderDemands, turnOf } from '../files/answer.js'
 import type { Waiting } from '../files/arrived.js'
 import { Sums } from '../files/sums.js'
-import type { Mount, Who } from '../mount.js'
+import { type Mount, signalOf, type Who } from '../mount.js'
 import { sendText } from '../problem.js'
 import { require } from '../tokens.js'
 import { isDigest, isRepositoryName, isTag, registryAsked, registryPath } from './asked.js'
@@ -18,16 +18,13 @@ import { Refusal, sendRefusal } from './refusal.js'
 
 export function registryMount(node: FrNode, demands: ReaderDemands): Mount {
   const closing = new AbortController()
-  const isLimited = (): boolean => node.status().limits.upBytesPerSecond !== null
   const sums = new Sums()
-  const registry = { node, sums, demands: { ...demands, isLimited } }
+  const registry = { node, sums, demands }
   return {
     handle(request, response, who) {
       const [path = ''] = (request.url ?? '').split(/[?#]/, 1)
       if (path !== '/v2' && !path.startsWith(registryPath)) return false
-      const gone = new AbortController()
-      response.once('close', () => gone.abort(new FrError('ERR_FR_ABORTED')))
-      const signal = AbortSignal.any([closing.signal, gone.signal])
+      const signal = signalOf(response, closing.signal)
       answer({ ...registry, request, response, who, signal }).catch((error: unknown) =>
         sendRefusal(response, error),
       )
