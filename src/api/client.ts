@@ -6,13 +6,7 @@
  * (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...) or the signal's reason. A list that is
  * left early ends what it asked for.
  */
-import {
-  askToRemove,
-  askToVerify,
-  type Found,
-  listHeld,
-  type Verdict,
-} from '../agent/held-client.js'
+import { askToRemove, askToVerify, listHeld, type Verdict } from '../agent/held-client.js'
 import { FrError } from '../base/errors.js'
 import { isWithin } from '../base/names.js'
 import { isUnfinished } from '../control/messages/held.js'
